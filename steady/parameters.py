@@ -1,0 +1,97 @@
+"""Read `params.yaml` and check what a stage uses of it; all faults are reported in one message.
+
+The typed sections live beside the code that they configure; a stage's view is a `StageParams` subclass with one field for
+each top-level section it reads.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from ruamel.yaml import YAML, YAMLError
+
+from steady.errors import SteadyError
+
+SECTIONS = (
+    "seed",
+    "model",
+    "data",
+    "format",
+    "arms",
+    "probe",
+    "lora",
+    "train",
+    "evaluate",
+    "sensitivity",
+    "compare",
+    "runtime",
+)
+
+
+class Section(BaseModel):
+    """Base of every section of `params.yaml`: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class StageParams(BaseModel):
+    """Base of a stage's view of `params.yaml`: sections of other stages are left alone."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+Params = TypeVar("Params", bound=StageParams)
+
+
+def read_params(path: Path, view: type[Params]) -> Params:
+    """Parse YAML 1.2 (so `1e-4` is a number) and validate the sections that `view` names.
+
+    Raises:
+        SteadyError: the file is missing or no mapping, a top-level section is unknown, or any value is refused; every fault is listed.
+    """
+    values = _read_yaml(path)
+    faults = [_unknown(name, SECTIONS) for name in values if name not in SECTIONS]
+    try:
+        params = view.model_validate(values)
+    except ValidationError as error:
+        faults += [_fault(item, view) for item in error.errors()]
+    if faults:
+        raise SteadyError("\n".join(f"{path}: {fault}" for fault in faults))
+    return params
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file. Run from the repository's root, or pass --params.")
+    try:
+        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise SteadyError(f"{path}: not YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise SteadyError(f"{path}: expected a mapping of sections ({', '.join(SECTIONS)}), got {type(values).__name__}.")
+    return values
+
+
+def _unknown(name: str, allowed: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(name, allowed, n=1)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    return f"unknown key `{name}`.{hint} Allowed: {', '.join(allowed)}."
+
+
+def _fault(item: Any, view: type[BaseModel]) -> str:
+    place = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        *parents, name = item["loc"]
+        return f"{'.'.join(map(str, parents))}: " + _unknown(str(name), _keys(view, parents))
+    return f"`{place}`: {item['msg']}, got {item['input']!r}."
+
+
+def _keys(view: type[BaseModel], parents: list[Any]) -> tuple[str, ...]:
+    """The keys allowed at a place: walks annotations; list indices and mapping keys are passed through."""
+    kind: Any = view
+    for part in parents:
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
+            kind = kind.model_fields[part].annotation
+        kind = next((inner for inner in getattr(kind, "__args__", ()) if isinstance(inner, type) and issubclass(inner, BaseModel)), kind)
+    return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()

@@ -1,0 +1,173 @@
+"""The records that stages exchange, and the only place that reads and writes them.
+
+Files are JSON Lines, UTF-8, one object a line, keys in the order of the fields below, so the same input gives the same bytes.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from steady.errors import SteadyError
+
+Split = Literal["train", "validation", "test"]
+Level = Literal["L0", "L1", "L2"]
+CANONICAL = "canonical"
+
+
+class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One turn of a conversation; `role` is "system", "user", "assistant" or "tool"."""
+
+    role: str
+    content: str
+
+
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One task item: what is asked and its one target answer.
+
+    `group_id` names a set of examples with one intent and one target; an example without one is its own group.
+    `references` are all acceptable outputs (`output` first); `labels` the gold labels of a classification row;
+    `rejected` the losing answer of a preference pair; `line` counts from 1 in `source` (a path relative to the repository).
+    """
+
+    id: str
+    group_id: str
+    instruction: str = ""
+    input: str = ""
+    output: str = ""
+    references: list[str] = []
+    labels: list[str] = []
+    messages: list[Message] | None = None
+    rejected: str | None = None
+    language: str | None = None
+    split: Split | None = None
+    source: str = ""
+    line: int = 0
+    meta: dict[str, Any] = {}
+
+
+class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One way to word a prompt, with an id that is stable across items.
+
+    `level` is the level its prompts have on groups not seen in training (L1: a family trained on, L2: a family or format
+    component never trained on); prompts of the train split are L0. `trained` says whether the tuned arm may train on it.
+    `strength` and `seed` are 0 where the operator has none.
+    """
+
+    id: str
+    family: str
+    operator: str
+    strength: int = 0
+    seed: int = 0
+    level: Level = "L1"
+    trained: bool = False
+
+
+class ScheduleRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The wordings under which an example is shown in training: epoch `e` (from 0) uses `wordings[e % len(wordings)]`."""
+
+    example_id: str
+    wordings: list[str]
+
+
+class Prompt(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One rendered prompt to score; `wording` is a `Wording.id`."""
+
+    id: str
+    group_id: str
+    example_id: str
+    wording: str
+    prompt: str
+    completion: str
+    references: list[str] = []
+    labels: list[str] = []
+    split: Split = "test"
+
+
+class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The answer of an arm to one prompt.
+
+    `parsed` is the label the text was read as, null when it is none; `label_logprobs` natural-log probabilities in the
+    order of the label list; `logprob` that of the response, summed over its tokens.
+    """
+
+    prompt_id: str
+    text: str
+    token_ids: list[int] = []
+    parsed: str | None = None
+    label_logprobs: list[float] = []
+    logprob: float | None = None
+    correct: bool | None = None
+
+
+class Rejected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A raw row that was not accepted: `code` is stable, `reason` says what was got and what is allowed."""
+
+    source: str
+    line: int
+    code: str
+    reason: str
+    raw: str
+
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+_encoder = msgspec.json.Encoder()
+
+
+def content_id(*parts: str, occurrence: int = 0) -> str:
+    """16 hex digits that depend on the content and, for repeated content, on which occurrence it is; not on row order."""
+    digest = hashlib.blake2b("\x1f".join([*parts, str(occurrence)]).encode("utf-8", "surrogatepass"), digest_size=8)
+    return digest.hexdigest()
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write to a temporary sibling and rename, so that a reader never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def write_records(path: Path, records: Iterable[msgspec.Struct]) -> int:
+    """Write JSON Lines atomically and return the number of rows. The folder is made when it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    rows = 0
+    with temporary.open("wb") as handle:
+        for record in records:
+            handle.write(_encoder.encode(record) + b"\n")
+            rows += 1
+    temporary.replace(path)
+    return rows
+
+
+def iterate_records(path: Path, kind: type[Record]) -> Iterator[Record]:
+    """Stream the records of a JSON Lines file.
+
+    Raises:
+        SteadyError: the file is missing, or a line is not a `kind`; the message names the file and the line.
+    """
+    decoder = msgspec.json.Decoder(kind)
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file. Run `dvc repro` (or `dvc pull`) to make it; in an experiment, is it tracked by Git or DVC?")
+    with path.open("rb") as handle:
+        for number, line in enumerate(handle, start=1):
+            try:
+                yield decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise SteadyError(f"{path}:{number}: not a {kind.__name__} record: {error}") from error
+
+
+def read_records(path: Path, kind: type[Record]) -> list[Record]:
+    """All records of a JSON Lines file; see `iterate_records` for the errors."""
+    return list(iterate_records(path, kind))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one indented JSON document atomically. NaN and infinities are refused: they break every JSON reader downstream."""
+    import json
+
+    write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
