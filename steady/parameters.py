@@ -69,7 +69,9 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (YAMLError, UnicodeDecodeError) as error:
         raise SteadyError(f"{path}: not YAML: {error}") from error
     if not isinstance(values, dict):
-        raise SteadyError(f"{path}: expected a mapping of sections ({', '.join(SECTIONS)}), got {type(values).__name__}.")
+        raise SteadyError(
+            f"{path}: expected a mapping of sections ({', '.join(SECTIONS)}), got {type(values).__name__}."
+        )
     return values
 
 
@@ -93,5 +95,12 @@ def _keys(view: type[BaseModel], parents: list[Any]) -> tuple[str, ...]:
     for part in parents:
         if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
             kind = kind.model_fields[part].annotation
-        kind = next((inner for inner in getattr(kind, "__args__", ()) if isinstance(inner, type) and issubclass(inner, BaseModel)), kind)
+        kind = next(
+            (
+                inner
+                for inner in getattr(kind, "__args__", ())
+                if isinstance(inner, type) and issubclass(inner, BaseModel)
+            ),
+            kind,
+        )
     return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()

@@ -152,7 +152,9 @@ def iterate_records(path: Path, kind: type[Record]) -> Iterator[Record]:
     """
     decoder = msgspec.json.Decoder(kind)
     if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Run `dvc repro` (or `dvc pull`) to make it; in an experiment, is it tracked by Git or DVC?")
+        raise SteadyError(
+            f"{path}: no such file. Run `dvc repro` (or `dvc pull`) to make it; in an experiment, is it tracked by Git or DVC?"
+        )
     with path.open("rb") as handle:
         for number, line in enumerate(handle, start=1):
             try:
