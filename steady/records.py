@@ -4,6 +4,7 @@ Files are JSON Lines, UTF-8, one object a line, keys in the order of the fields 
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -118,7 +119,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def content_id(*parts: str, occurrence: int = 0) -> str:
-    """16 hex digits that depend on the content and, for repeated content, on which occurrence it is; not on row order."""
+    """16 hex digits of the content and, for repeated content, of which occurrence it is; they ignore row order."""
     digest = hashlib.blake2b("\x1f".join([*parts, str(occurrence)]).encode("utf-8", "surrogatepass"), digest_size=8)
     return digest.hexdigest()
 
@@ -169,7 +170,5 @@ def read_records(path: Path, kind: type[Record]) -> list[Record]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write one indented JSON document atomically. NaN and infinities are refused: they break every JSON reader downstream."""
-    import json
-
+    """Write one indented JSON document atomically; NaN and infinities are refused, they break readers downstream."""
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())
