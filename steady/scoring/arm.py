@@ -1,0 +1,82 @@
+"""An arm on disk: what `finetune` writes beside the weights, and the scorer that reads it back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from steady.errors import SteadyError
+from steady.models import ModelParams, attach_adapter, load_base, load_tokenizer, locate, pick_device
+from steady.records import write_bytes
+from steady.scoring.classify import Logits, mean_pooled, model_logits
+from steady.training.arms import Method
+from steady.training.probe import load_probe
+
+MANIFEST = "steady.json"
+
+
+class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How an arm was made: enough to score with it, and to refuse to score with it under other settings."""
+
+    method: Method
+    base: str
+    revision: str | None
+    labels: list[str]
+    max_length: int
+    seed: int
+    bank_sha256: str
+    training: dict[str, Any]
+
+
+def write_manifest(folder: Path, manifest: ArmManifest) -> None:
+    """Write `steady.json`, indented, keys in field order."""
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    write_bytes(folder / MANIFEST, text + b"\n")
+
+
+def read_manifest(folder: Path) -> ArmManifest:
+    """Read `steady.json`.
+
+    Raises:
+        SteadyError: the arm is missing or its manifest is not one.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise SteadyError(
+            f"{folder}: no such arm ({MANIFEST} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
+        )
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ArmManifest)
+    except (msgspec.DecodeError, json.JSONDecodeError) as error:
+        raise SteadyError(f"{path}: not an arm's manifest: {error}. Run `dvc repro` or `dvc checkout`.") from error
+
+
+def load_scorer(folder: Path, params: ModelParams, device: str) -> Logits:
+    """Logits of the arm in `folder` for batches of prompts.
+
+    Raises:
+        SteadyError: the arm is missing, damaged, or made from another base.
+    """
+    import torch
+
+    manifest = read_manifest(folder)
+    base = locate(params)
+    if manifest.base != base.public_id:
+        raise SteadyError(
+            f"{folder}: the arm was made from {manifest.base!r}, but model.id is {base.public_id!r}. Run `dvc repro`."
+        )
+    labels = tuple(manifest.labels)
+    tokenizer = load_tokenizer(params)
+    where = pick_device(device)
+    if manifest.method == "probe":
+        encoder = load_base(params, labels, headless=True).to(where)
+        return load_probe(folder, mean_pooled(encoder, tokenizer, manifest.max_length), labels, base.public_id)
+    torch.manual_seed(manifest.seed)
+    if manifest.method == "full":
+        model = load_base(params.model_copy(update={"id": str(folder), "revision": None}), labels)
+    else:
+        model = load_base(params, labels)
+    if manifest.method == "lora":
+        model = attach_adapter(model, folder, base.public_id)
+    return model_logits(model.to(where), tokenizer, manifest.max_length)

@@ -1,0 +1,50 @@
+"""Trainer callbacks: the wording of the epoch, and live curves."""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from steady.training.schedule import ScheduledPrompts
+
+CURVES = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_accuracy")
+
+
+class EpochWordings(TrainerCallback):
+    """Tells the dataset which epoch it is in before its rows are drawn, also after a resume in the middle of one."""
+
+    def __init__(self, dataset: ScheduledPrompts) -> None:
+        self.dataset = dataset
+
+    def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Set the epoch; the state counts it as a fraction."""
+        self.dataset.epoch = int((state.epoch or 0) + 1e-6)
+
+
+class LiveCurves(TrainerCallback):
+    """DVCLive curves over optimizer steps: losses, accuracy, learning rate; no run times, so equal runs write equal bytes."""
+
+    def __init__(self, folder: Path) -> None:
+        from dvclive import Live
+
+        self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Write each logged value under `train/` or `eval/` at the optimizer step it belongs to."""
+        self.live.step = state.global_step
+        for name, value in (logs or {}).items():
+            if name in CURVES:
+                split, key = ("eval", name.removeprefix("eval_")) if name.startswith("eval_") else ("train", name)
+                self.live.log_metric(f"{split}/{key}", float(value))
+        self.live.make_summary()
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Close the files."""
+        self.live.end()

@@ -1,0 +1,169 @@
+"""Fine-tune a sequence classifier: LoRA through PEFT, or every weight, with the Trainer of transformers."""
+
+import json
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from steady.errors import SteadyError
+from steady.models import Base
+from steady.records import Prompt, write_json
+from steady.training.arms import LoraParams, TrainParams
+from steady.training.callbacks import EpochWordings, LiveCurves
+from steady.training.schedule import ScheduledPrompts
+
+
+def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
+    """Add trainable LoRA matrices to a SEQ_CLS model; its head is trained and saved with them.
+
+    Raises:
+        SteadyError: the target modules match nothing; the message lists the linear layers there are.
+    """
+    import torch
+    from peft import LoraConfig, TaskType, get_peft_model
+
+    config = LoraConfig(
+        task_type=TaskType.SEQ_CLS,
+        base_model_name_or_path=base.public_id,
+        revision=base.revision,
+        **params.model_dump(),
+    )
+    try:
+        return get_peft_model(model, config)
+    except ValueError as error:
+        linear = sorted(
+            {name.split(".")[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+        )
+        raise SteadyError(
+            f"lora: {error}\nLinear layers of this model: {', '.join(linear)}; or `all-linear`."
+        ) from error
+
+
+def parameter_counts(model: Any) -> dict[str, float]:
+    """Trainable and total parameters, and the trainable share in percent."""
+    total = sum(parameter.numel() for parameter in model.parameters())
+    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    return {
+        "trainable_parameters": trainable,
+        "parameters": total,
+        "trainable_percent": round(100 * trainable / total, 4),
+    }
+
+
+def encoded_prompts(
+    prompts: Sequence[Prompt], tokenizer: Any, labels: tuple[str, ...], max_length: int
+) -> list[dict[str, Any]]:
+    """Validation prompts as model inputs with their class index."""
+    classes = {label: index for index, label in enumerate(labels)}
+    return [
+        {**tokenizer(prompt.prompt, truncation=True, max_length=max_length), "labels": classes[prompt.completion]}
+        for prompt in prompts
+    ]
+
+
+def train(
+    model: Any,
+    tokenizer: Any,
+    dataset: ScheduledPrompts,
+    validation: list[dict[str, Any]],
+    params: TrainParams,
+    *,
+    seed: int,
+    curves: Path,
+    progress: bool,
+) -> dict[str, Any]:
+    """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
+
+    Returns:
+        Steps done, the best epoch with its validation loss and accuracy, and the prompts and tokens seen.
+
+    Raises:
+        SteadyError: a loss is not finite.
+    """
+    from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
+
+    with tempfile.TemporaryDirectory(prefix="steady-training-") as folder:
+        trainer = Trainer(
+            model=model,
+            args=_arguments(params, folder, seed, progress, steps_per_epoch=_steps_per_epoch(dataset, params)),
+            train_dataset=dataset,
+            eval_dataset=validation,
+            data_collator=DataCollatorWithPadding(tokenizer),
+            compute_metrics=_accuracy,
+            callbacks=[
+                EpochWordings(dataset),
+                LiveCurves(curves),
+                EarlyStoppingCallback(early_stopping_patience=params.early_stopping_patience),
+            ],
+        )
+        trainer.train()
+    return _summary(trainer.state, params)
+
+
+def _steps_per_epoch(dataset: ScheduledPrompts, params: TrainParams) -> int:
+    return math.ceil(len(dataset) / params.per_device_train_batch_size / params.gradient_accumulation_steps)
+
+
+def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, steps_per_epoch: int) -> Any:
+    from transformers import TrainingArguments
+
+    own = params.model_dump(exclude={"early_stopping_patience"})
+    return TrainingArguments(
+        output_dir=folder,
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_total_limit=1,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        logging_steps=max(1, steps_per_epoch // 4),
+        per_device_eval_batch_size=64,
+        seed=seed,
+        data_seed=seed,
+        report_to="none",
+        disable_tqdm=not progress,
+        use_cpu=False,
+        dataloader_pin_memory=False,
+        **own,
+    )
+
+
+def _accuracy(prediction: Any) -> dict[str, float]:
+    return {"accuracy": float((np.argmax(prediction.predictions, axis=-1) == prediction.label_ids).mean())}
+
+
+def _summary(state: Any, params: TrainParams) -> dict[str, Any]:
+    """What the record keeps of a run; a loss that is not finite stops it."""
+    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+    evaluations = [entry for entry in state.log_history if "eval_loss" in entry]
+    if not all(map(math.isfinite, losses + [entry["eval_loss"] for entry in evaluations])):
+        raise SteadyError("The loss is not finite. Lower train.learning_rate, or check the data for rows with no text.")
+    best = min(evaluations, key=lambda entry: entry["eval_loss"])
+    return {
+        "steps": state.global_step,
+        "epochs": round(state.epoch, 4),
+        "stopped_early": state.epoch < params.num_train_epochs,
+        "best": {
+            "epoch": best["epoch"],
+            "step": best["step"],
+            "validation_loss": best["eval_loss"],
+            "validation_accuracy": best["eval_accuracy"],
+        },
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+    }
+
+
+def save_adapter(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Save what plain PEFT loads: config, weights, tokenizer. Lists are sorted, for PEFT writes sets in hash order."""
+    model.save_pretrained(str(folder), safe_serialization=True)
+    tokenizer.save_pretrained(str(folder))
+    path = folder / "adapter_config.json"
+    if path.is_file():
+        config = json.loads(path.read_text(encoding="utf-8"))
+        ordered = {key: sorted(value) if isinstance(value, list) else value for key, value in sorted(config.items())}
+        write_json(path, ordered)
