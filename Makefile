@@ -1,0 +1,71 @@
+# Every target builds the environment it needs (.venv, in this folder) and skips that when nothing changed.
+# The stamp carries the hash of both requirement files, so another pin rebuilds and the same pins never do.
+PYTHON ?= python3
+SEEDS ?= 0 1 2 3 4
+PINS := $(shell cat requirements.txt constraints.txt | git hash-object --stdin)
+STAMP := .venv/.installed-$(PINS)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PYTHONNOUSERSITE := 1
+# Hub libraries are told not to phone home; the default needs no network.
+export HF_HUB_DISABLE_TELEMETRY := 1
+export DO_NOT_TRACK := 1
+export DVC_NO_ANALYTICS := 1
+unexport PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help environment repro test test-all check seeds leave-one-out table verify schema readme bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
+
+environment: $(STAMP) ## build .venv from requirements.txt and constraints.txt (the other targets do it too)
+
+$(STAMP):
+	@test -x .venv/bin/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Steady needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@echo "Building .venv (once; about a minute)"
+	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@rm -f .venv/.installed-* && touch $@
+
+repro: $(STAMP) ## run the pipeline, then compare with the committed results
+	@dvc repro
+	@python -m steady reproduced
+
+test: $(STAMP) ## quick tests (minutes)
+	@python -m pytest
+
+test-all: $(STAMP) ## slow tests too: the pipeline end to end, in clones
+	@python -m pytest -m slow
+
+check: $(STAMP) ## ruff, ruff format, mypy --strict, and the checks of the sample data and the repository
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@python -m checks.data
+	@python -m checks.repository
+
+seeds: $(STAMP) ## the default over several training seeds: mean and spread (SEEDS="0 1 2 3 4")
+	@python -m steady seeds $(SEEDS)
+
+leave-one-out: $(STAMP) ## rotate the family of rewordings that training never sees
+	@python -m steady leave-one-out
+
+table: $(STAMP) ## the arms side by side, and the experiments
+	@python -m steady table
+	@dvc exp show --only-changed --drop '.*\.(py|json|txt|yaml)$$' --no-pager
+
+verify: $(STAMP) ## re-hash every file that dvc.lock names and point at a damaged one
+	@python -m steady verify
+
+schema: $(STAMP) ## write params.schema.json, for editors, from the types of the parameters
+	@python -m steady schema
+
+readme: $(STAMP) ## render the README's figures from metrics/
+	@python -m steady readme
+
+bench: $(STAMP) ## speed and memory (benchmarks/README.md)
+	@python -m benchmarks
+
+clean: ## remove what can be rebuilt without loss: caches of tools and left-over checkpoints
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .checkpoints
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
