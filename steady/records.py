@@ -55,7 +55,7 @@ class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     `level` is the level its prompts have on groups not seen in training (L1: a family trained on, L2: a family or format
     component never trained on); prompts of the train split are L0. `trained` says whether the tuned arm may train on it.
-    `strength` and `seed` are 0 where the operator has none.
+    `rule` says in words why the level is what it is. `strength` and `seed` are 0 where the operator has none.
     """
 
     id: str
@@ -65,6 +65,7 @@ class Wording(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     seed: int = 0
     level: Level = "L1"
     trained: bool = False
+    rule: str = ""
 
 
 class ScheduleRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,0 +1,205 @@
+"""Banks of wordings: the templates written for a task, read from YAML and checked whole."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from steady.errors import SteadyError
+
+KEYS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "wordings")
+WORDING_KEYS = ("id", "kind", "split", "labels", "template")
+SPLITS = ("trained", "held_out")
+IDENTIFIER = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+SLOTS = re.compile(r"\{(\w+)\}")
+
+
+class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One wording of a bank; `labels` is its own order of the label list, where it has one."""
+
+    id: str
+    kind: str
+    trained: bool
+    template: str
+    labels: tuple[str, ...] | None = None
+
+
+class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The wordings of one task.
+
+    `canonical` is the id of a template. `instruction` (with the slot `{labels}`) and the names of the item and of the answer
+    are what the format family puts together. A bank of labels alone (`label_bank`) has no templates.
+    """
+
+    task: str = ""
+    labels: tuple[str, ...] = ()
+    canonical: str = ""
+    instruction: str = ""
+    input_name: str = ""
+    answer_name: str = ""
+    templates: dict[str, Template] = {}
+
+
+def label_bank(labels: tuple[str, ...] | None) -> Bank | None:
+    """The bank of a label task whose examples bring their own instructions: it names what to protect; no labels, no bank."""
+    return Bank(labels=tuple(labels)) if labels else None
+
+
+def with_templates(bank: Bank, ids: set[str]) -> Bank:
+    """The bank with only some of its templates, in its order."""
+    kept = {name: template for name, template in bank.templates.items() if name in ids}
+    return msgspec.structs.replace(bank, templates=kept)
+
+
+def read_bank(path: Path) -> Bank:
+    """Read a bank.
+
+    Raises:
+        SteadyError: the file is missing or no YAML, or the bank is faulty; every fault is listed with its line.
+    """
+    if not path.is_file():
+        raise SteadyError(
+            f"{path}: no such bank of wordings (format.wordings). Name a file of data/raw/wordings, or null where each "
+            "example brings its own instruction."
+        )
+    try:
+        content = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise SteadyError(f"{path}: not YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
+    faults = sorted(set(_bank_faults(content)))
+    if faults:
+        raise SteadyError("\n".join(f"{path}:{line}: {fault}" for line, fault in faults))
+    return _bank(content)
+
+
+def _bank(content: dict[str, Any]) -> Bank:
+    templates = [
+        Template(
+            id=str(item["id"]),
+            kind=str(item["kind"]),
+            trained=item["split"] == "trained",
+            template=str(item["template"]),
+            labels=tuple(map(str, item["labels"])) if item.get("labels") else None,
+        )
+        for item in content["wordings"]
+    ]
+    return Bank(
+        **{key: str(content[key]) for key in KEYS if key not in ("labels", "wordings")},
+        labels=tuple(map(str, content["labels"])),
+        templates={template.id: template for template in templates},
+    )
+
+
+Fault = tuple[int, str]
+
+
+def _bank_faults(content: Any) -> Iterator[Fault]:
+    yield from _key_faults(content, KEYS, KEYS)
+    for key in ("task", "canonical", "instruction", "input_name", "answer_name"):
+        yield from _text_fault(content, key)
+    yield from _label_faults(content)
+    instruction = content.get("instruction")
+    if isinstance(instruction, str) and SLOTS.findall(instruction) != ["labels"]:
+        yield (
+            _line(content, "instruction"),
+            f"`instruction` needs the slot {{labels}} once and no other, got {instruction!r}.",
+        )
+    wordings = content.get("wordings")
+    if not isinstance(wordings, list) or not wordings or not all(isinstance(item, dict) for item in wordings):
+        yield _line(content, "wordings"), f"`wordings` is a list of mappings with the keys {', '.join(WORDING_KEYS)}."
+        return
+    for item in wordings:
+        yield from _wording_faults(item, content.get("labels"))
+    yield from _repeats(wordings)
+    yield from _canonical_faults(content, wordings)
+
+
+def _wording_faults(item: Any, labels: Any) -> Iterator[Fault]:
+    yield from _key_faults(item, WORDING_KEYS, ("id", "kind", "split", "template"))
+    for key in ("id", "kind", "template"):
+        yield from _text_fault(item, key)
+    name, template, own = item.get("id"), item.get("template"), item.get("labels")
+    if isinstance(name, str) and not IDENTIFIER.fullmatch(name):
+        yield _line(item, "id"), f"id {name!r}: use lower-case letters and digits, joined by single hyphens."
+    if "split" in item and item["split"] not in SPLITS:
+        yield _line(item, "split"), f"wording {name!r}: split is {item['split']!r}, allowed: {', '.join(SPLITS)}."
+    if isinstance(template, str):
+        yield from ((_line(item, "template"), f"wording {name!r}: {fault}") for fault in _slot_faults(template, own))
+    if own is not None and (not isinstance(own, list) or sorted(map(str, own)) != sorted(map(str, labels or []))):
+        yield _line(item, "labels"), f"wording {name!r}: its labels are not the bank's in another order, got {own!r}."
+
+
+def _slot_faults(template: str, own_labels: Any) -> Iterator[str]:
+    slots = Counter(SLOTS.findall(template))
+    if slots["input"] != 1:
+        yield f"the slot {{input}} is needed once, found {slots['input']} times."
+    if slots["labels"] > 1:
+        yield f"the slot {{labels}} is allowed once, found {slots['labels']} times."
+    if own_labels is not None and not slots["labels"]:
+        yield "it orders the labels but has no slot {labels}."
+    for slot in sorted(set(slots) - {"input", "labels"}):
+        yield f"unknown slot {{{slot}}}. Allowed: {{input}}, {{labels}}."
+
+
+def _label_faults(content: Any) -> Iterator[Fault]:
+    labels = content.get("labels")
+    if not isinstance(labels, list) or len(labels) < 2:
+        if "labels" in content:
+            yield _line(content, "labels"), f"`labels` is a list of at least two names, got {labels!r}."
+        return
+    for label in labels:
+        if not isinstance(label, str) or not label.strip():
+            yield _line(content, "labels"), f"label {label!r} is no text; put it in quotes."
+    for label, times in Counter(map(str, labels)).items():
+        if times > 1:
+            yield _line(content, "labels"), f"label {label!r} is named {times} times."
+
+
+def _repeats(wordings: list[Any]) -> Iterator[Fault]:
+    for key in ("id", "template"):
+        seen: dict[Any, Any] = {}
+        for item in wordings:
+            value = (item.get(key), str(item.get("labels")) if key == "template" else "")
+            if item.get(key) is not None and value in seen:
+                first = _line(seen[value], key)
+                yield _line(item, key), f"wording {item.get('id')!r}: the same {key} as in line {first}."
+            seen.setdefault(value, item)
+
+
+def _canonical_faults(content: Any, wordings: list[Any]) -> Iterator[Fault]:
+    canonical = content.get("canonical")
+    named = [item for item in wordings if item.get("id") == canonical]
+    if isinstance(canonical, str) and not named:
+        ids = ", ".join(str(item.get("id")) for item in wordings)
+        yield _line(content, "canonical"), f"canonical {canonical!r} is the id of no wording. There are: {ids}."
+    if named and named[0].get("split") != "trained":
+        yield _line(content, "canonical"), f"canonical {canonical!r} has to be a trained wording."
+
+
+def _key_faults(mapping: Any, allowed: tuple[str, ...], required: tuple[str, ...]) -> Iterator[Fault]:
+    place = f"wording {mapping['id']!r}: " if "id" in mapping else ""
+    for key in mapping:
+        if key not in allowed:
+            yield _line(mapping, key), f"{place}unknown key `{key}`. Allowed: {', '.join(allowed)}."
+    for key in required:
+        if key not in mapping:
+            yield mapping.lc.line + 1, f"{place}the key `{key}` is missing."
+
+
+def _text_fault(mapping: Any, key: str) -> Iterator[Fault]:
+    value = mapping.get(key, "-")
+    if not isinstance(value, str) or not value.strip():
+        yield _line(mapping, key), f"`{key}` is a text, got {value!r}."
+
+
+def _line(mapping: Any, key: str) -> int:
+    """The line, from 1, on which a key of a mapping stands, or on which the mapping begins."""
+    line = mapping.lc.key(key)[0] if key in mapping else mapping.lc.line
+    return int(line) + 1
