@@ -161,7 +161,9 @@ def label_list(form: Format, labels: tuple[str, ...]) -> str:
     between, joiner = VALUES["item_separator"][form.item_separator], VALUES["joiner"][form.joiner]
     option = cased(VALUES["option"][form.option], form.casing)
     wrapper = VALUES["wrapper"][form.wrapper]
-    items = [option + wrapper.format(number(index, form.number)) + between + label for index, label in enumerate(labels)]
+    items = [
+        option + wrapper.format(number(index, form.number)) + between + label for index, label in enumerate(labels)
+    ]
     return ("\n" if "\n" in joiner else "") + joiner.join(items)
 
 
@@ -176,10 +178,7 @@ def number(index: int, style: str) -> str:
     """The number of item `index` (from 0): 1, A, a, i, I or Ⅰ; letters go on with aa after z, Ⅻ with XIII."""
     if style == "arabic":
         return str(index + 1)
-    if style in ("letter", "upper-letter"):
-        text = _letters(index)
-    else:
-        text = _roman(index + 1)
+    text = _letters(index) if style in ("letter", "upper-letter") else _roman(index + 1)
     if style == "unicode-roman" and index < UNICODE_ROMANS:
         return chr(0x2160 + index)
     return text if style in ("letter", "roman") else text.upper()

@@ -8,14 +8,11 @@ from steady.prompts.parts import PROTECTED_PATTERN, Part
 
 WORDS = re.compile(rf"(?:{PROTECTED_PATTERN}) | (?<!\w)(?P<word>[^\W\d_]{{3,}})(?!\w)", re.VERBOSE | re.DOTALL)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-NEIGHBOURS = {
-    letter: neighbours
-    for letter, neighbours in zip(
-        "qwertyuiopasdfghjklzxcvbnm",
-        "wa qes wrd etf ryg tuh yij uok ipl ol qsz adwx sfex dgrc fhtv gjyb hknu jlmi kop asx zcsd xvdf cbfg vngh bmhj njk".split(),
-        strict=True,
-    )
-}
+KEYBOARD = (
+    "q:wa w:qes e:wrd r:etf t:ryg y:tuh u:yij i:uok o:ipl p:ol a:qsz s:adwx d:sfex f:dgrc g:fhtv h:gjyb j:hknu k:jlmi "
+    "l:kop z:asx x:zcsd c:xvdf v:cfbg b:vngh n:bmhj m:njk"
+)
+NEIGHBOURS: dict[str, str] = dict(key.split(":") for key in KEYBOARD.split(" "))
 
 
 def insert(word: str, rng: random.Random) -> str:

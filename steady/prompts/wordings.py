@@ -22,7 +22,9 @@ from steady.prompts.spelling import OPERATORS as SPELLING
 from steady.prompts.surface import OPERATORS as SURFACE
 from steady.records import CANONICAL, Level, Wording
 
-CANONICAL_WORDING = Wording(id=CANONICAL, family=CANONICAL, operator=CANONICAL, level="L1", trained=True, rule="trained")
+CANONICAL_WORDING = Wording(
+    id=CANONICAL, family=CANONICAL, operator=CANONICAL, level="L1", trained=True, rule="trained"
+)
 ITEM = "item"
 
 
@@ -42,7 +44,9 @@ def available_wordings(bank: Bank | None, params: FormatParams, item_paraphrases
     ]
 
 
-def _wording(params: FormatParams, family: Family, name: str, operator: str, *, candidate: bool, **fields: object) -> Wording:
+def _wording(
+    params: FormatParams, family: Family, name: str, operator: str, *, candidate: bool, **fields: object
+) -> Wording:
     """A wording with its level; `candidate` says that it is trained on if its family is."""
     unseen = fields.pop("unseen", "")
     level, trained, rule = _level(params, family, candidate=candidate, unseen=str(unseen))

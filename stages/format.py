@@ -1,0 +1,54 @@
+"""Word the prepared examples: schedules for training, prompts for validation, evaluation and sensitivity, and a preview."""
+
+import time
+from pathlib import Path
+
+import click
+
+from steady.errors import reported
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command()
+@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="The parameters of the run.")
+@click.option("--prepared", type=FOLDER, default=Path("data/prepared"), show_default=True, help="The prepared splits.")
+@click.option("--out", type=FOLDER, default=Path("data/formatted"), show_default=True, help="Folder to write.")
+@click.option(
+    "--metrics", type=FILE, default=Path("metrics/format.json"), show_default=True, help="Wordings and token lengths."
+)
+def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
+    """Word the prepared examples.
+
+    Reads {train,validation,test}.jsonl and the bank named in format.wordings; writes the wordings, the schedules, the
+    prompts, a preview and the token lengths.
+    """
+    with reported():
+        from steady.parameters import read_params
+        from steady.prompts.figures import format_figures
+        from steady.prompts.formatted import make_formatted, read_splits, write_formatted
+        from steady.prompts.lengths import load_encode, tokenizer_file
+        from steady.prompts.preview import preview
+        from steady.prompts.settings import FormatStage
+        from steady.records import write_bytes, write_json
+
+        start = time.perf_counter()
+        view = read_params(params, FormatStage)
+        splits = read_splits(prepared)
+        click.echo("read " + ", ".join(f"{len(rows)} {split}" for split, rows in splits.items()) + f" from {prepared}")
+        encode = load_encode(tokenizer_file(view.model.id, view.model.revision))
+        result = make_formatted(view, splits, encode)
+        rows = write_formatted(out, result)
+        write_bytes(out / "preview.md", preview(result, encode).encode())
+        write_json(metrics, format_figures(result, encode))
+        click.echo(f"wrote to {out}: " + ", ".join(f"{count} {name}" for name, count in rows.items()))
+        if result.alike:
+            click.echo(
+                f"left out {len(result.alike)} wordings that the tokenizer of {view.model.id} cannot tell from others"
+            )
+        click.echo(f"took {time.perf_counter() - start:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""What a model's tokenizer makes of prompts: their lengths, and which wordings it cannot tell apart. Needs no model library."""
+
+import importlib.util
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from steady.errors import SteadyError
+from steady.prompts.bank import Bank
+from steady.prompts.render import applies, render
+from steady.records import CANONICAL, Example, Wording
+
+PACKAGE = "package:"
+FILE = "tokenizer.json"
+Encode = Callable[[list[str]], list[list[int]]]
+"""Texts to token ids, special tokens included."""
+
+
+def tokenizer_file(model_id: str, revision: str | None) -> Path:
+    """The `tokenizer.json` of a model: of a package without importing it, of a folder, or from the Hub (or its cache).
+
+    Raises:
+        SteadyError: there is none.
+    """
+    if model_id.startswith(PACKAGE):
+        return _in_package(model_id.removeprefix(PACKAGE))
+    if Path(model_id).is_dir():
+        return _existing(Path(model_id) / FILE, model_id)
+    try:
+        from huggingface_hub import hf_hub_download
+
+        return Path(hf_hub_download(model_id, FILE, revision=revision))
+    except (ImportError, OSError, ValueError) as error:
+        raise SteadyError(
+            f"model.id {model_id!r}, revision {revision!r}: cannot get its {FILE}: {error}\n"
+            f"Give a Hub id that exists, a folder with a {FILE}, or `package:NAME`; without a network, the Hub's cache has to hold it."
+        ) from error
+
+
+def _in_package(name: str) -> Path:
+    found = importlib.util.find_spec(name)
+    if found is None or found.origin is None:
+        raise SteadyError(f"model.id: the package {name!r} is not installed. Install it, or give a folder or a Hub id.")
+    root = Path(found.origin).parent
+    places = [root / "model" / FILE, root / FILE]
+    return next((place for place in places if place.is_file()), None) or _existing(places[0], f"{PACKAGE}{name}")
+
+
+def _existing(path: Path, model_id: str) -> Path:
+    if not path.is_file():
+        raise SteadyError(
+            f"model.id {model_id!r}: {path} does not exist. Save it with `PreTrainedTokenizerFast.save_pretrained`."
+        )
+    return path
+
+
+def load_encode(path: Path) -> Encode:
+    """The encoder of a `tokenizer.json`, with neither the truncation nor the padding that the file may ask for.
+
+    Raises:
+        SteadyError: the file is no tokenizer.
+    """
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the library raises plain Exception
+        raise SteadyError(f"{path}: not a tokenizer: {error}") from error
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
+
+
+def look_alikes(
+    wordings: Sequence[Wording], examples: Sequence[Example], bank: Bank | None, encode: Encode
+) -> dict[str, str]:
+    """The wordings that the model reads as it reads another one, each with the id of that other one.
+
+    An uncased tokenizer drops casing, many drop white space: such wordings would count as agreement without a test, and one
+    held out would be one trained on. Compared are the token ids on `examples`; the canonical wording comes first, then the
+    trained ones, so that a held-out wording never stands for a trained one. Wordings that no example has are left alone.
+    """
+    first: dict[Any, str] = {}
+    alike: dict[str, str] = {}
+    for wording in sorted(wordings, key=lambda wording: (wording.id != CANONICAL, not wording.trained)):
+        usable = [example for example in examples if applies(example, wording, bank)]
+        if not usable:
+            continue
+        ids = encode([render(example, wording, bank) for example in usable])
+        seen = first.setdefault(
+            tuple((example.id, *tokens) for example, tokens in zip(usable, ids, strict=True)), wording.id
+        )
+        if seen != wording.id:
+            alike[wording.id] = seen
+    return alike
+
+
+def token_counts(texts: Iterable[str], encode: Encode, batch_rows: int = 1024) -> list[int]:
+    """The number of tokens of each text, in batches that bound the memory."""
+    counts: list[int] = []
+    batch: list[str] = []
+    for text in texts:
+        batch.append(text)
+        if len(batch) == batch_rows:
+            counts += map(len, encode(batch))
+            batch = []
+    return counts + list(map(len, encode(batch)))
+
+
+def summary(counts: Sequence[int], max_length: int) -> dict[str, float | int]:
+    """Number of prompts, tokens (mean, median, 95th percentile, largest), and how many are longer than `max_length`."""
+    import numpy as np
+
+    return {
+        "prompts": len(counts),
+        "mean": round(float(np.mean(counts)), 2),
+        "p50": float(np.percentile(counts, 50)),
+        "p95": float(np.percentile(counts, 95)),
+        "max": max(counts),
+        "truncated": sum(count > max_length for count in counts),
+    }

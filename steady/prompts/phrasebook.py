@@ -1,0 +1,61 @@
+"""A phrasebook: the wordings that someone may use, and the bank they need, in one file.
+
+Training reads the phrasebook of its schedule and never the bank, so that a change of a held-out wording reruns no training.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from steady.errors import SteadyError
+from steady.prompts.bank import Bank, with_templates
+from steady.prompts.render import render
+from steady.records import Example, Wording, write_bytes
+
+
+class Phrasebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Wordings by id, and the bank that has their templates (none where examples bring their own instructions)."""
+
+    bank: Bank | None
+    wordings: dict[str, Wording]
+
+    def prompt(self, example: Example, wording_id: str) -> str:
+        """The prompt of an example.
+
+        Raises:
+            SteadyError: the book has no such wording, or the wording does not apply to the example.
+        """
+        if wording_id not in self.wordings:
+            raise SteadyError(
+                f"wording {wording_id!r} is not in this phrasebook, which has {len(self.wordings)} wordings. "
+                "Were its schedule and it written by the same run of the format stage?"
+            )
+        return render(example, self.wordings[wording_id], self.bank)
+
+
+def phrasebook(wordings: Sequence[Wording], bank: Bank | None) -> Phrasebook:
+    """The phrasebook of some wordings: of the bank's templates it keeps the canonical one and those that the wordings name."""
+    if bank is not None:
+        named = {wording.id.removeprefix("paraphrase/") for wording in wordings if wording.family == "paraphrase"}
+        bank = with_templates(bank, {bank.canonical, *named})
+    return Phrasebook(bank=bank, wordings={wording.id: wording for wording in wordings})
+
+
+def write_phrasebook(path: Path, book: Phrasebook) -> None:
+    """Write one indented JSON document, atomically."""
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
+
+
+def read_phrasebook(path: Path) -> Phrasebook:
+    """Read a phrasebook.
+
+    Raises:
+        SteadyError: the file is missing or no phrasebook.
+    """
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file. Run `dvc repro` (or `dvc pull`) to make it.")
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Phrasebook)
+    except msgspec.DecodeError as error:
+        raise SteadyError(f"{path}: not a phrasebook: {error}") from error
