@@ -147,6 +147,8 @@ def format_parts(form: Format, instruction: Sequence[Part], fields: Sequence[tup
     """
     separator, space = VALUES["separator"][form.separator], VALUES["space"][form.space]
     parts = list(instruction)
+    if parts and space.lstrip().startswith((",", ".", ";")):
+        parts[-1] = parts[-1]._replace(text=parts[-1].text.removesuffix("."))
     for descriptor, part in fields:
         lead = (space if parts else "") + cased(descriptor, form.casing)
         parts += [Part("text", lead + separator), part] if part else [Part("text", lead + separator.rstrip())]

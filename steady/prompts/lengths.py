@@ -114,8 +114,8 @@ def summary(counts: Sequence[int], max_length: int) -> dict[str, float | int]:
     return {
         "prompts": len(counts),
         "mean": round(float(np.mean(counts)), 2),
-        "p50": float(np.percentile(counts, 50)),
-        "p95": float(np.percentile(counts, 95)),
+        "p50": round(float(np.percentile(counts, 50)), 2),
+        "p95": round(float(np.percentile(counts, 95)), 2),
         "max": max(counts),
         "truncated": sum(count > max_length for count in counts),
     }

@@ -29,7 +29,7 @@ def preview(result: Formatted, encode: Encode) -> str:
     for wording, heading in _chosen(result.wordings):
         lines += ["", f"## {heading}"] if heading else []
         lines += ["", f"### `{wording.id}`: {'trained' if wording.trained else 'held out'}, {wording.level}"]
-        lines += ["", f"{wording.rule[:1].upper()}{wording.rule[1:]}."]
+        lines += [] if wording.trained else ["", f"{wording.rule[:1].upper()}{wording.rule[1:]}."]
         for number, example in enumerate(examples, start=1):
             if applies(example, wording, result.bank):
                 lines += _shown(number, render(example, wording, result.bank), encode)
@@ -50,11 +50,18 @@ def _chosen(wordings: Sequence[Wording]) -> Iterator[tuple[Wording, str]]:
     for family in dict.fromkeys(wording.family for wording in wordings):
         members = [wording for wording in wordings if wording.family == family]
         trained = [wording for wording in members if wording.trained][:PER_SIDE]
-        held_out = [wording for wording in reversed(members) if not wording.trained][:PER_SIDE]
-        heading = f"{family[:1].upper()}{family[1:]}: {len(members)} wordings"
-        for wording in [*trained, *reversed(held_out)]:
+        heading = f"{family[:1].upper()}{family[1:]} ({len(members)})"
+        for wording in [*trained, *_held_out(members)]:
             yield wording, heading
             heading = ""
+
+
+def _held_out(members: Sequence[Wording]) -> list[Wording]:
+    """The last held-out wordings of a family, one of each level first: the last ones are the strongest."""
+    held_out = [wording for wording in members if not wording.trained]
+    of_each_level = list({wording.level: wording for wording in held_out}.values())
+    rest = [wording for wording in reversed(held_out) if wording not in of_each_level]
+    return [*of_each_level, *rest][:PER_SIDE]
 
 
 def _shown(number: int, prompt: str, encode: Encode) -> list[str]:
