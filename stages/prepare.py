@@ -1,0 +1,43 @@
+"""Raw files to clean, split examples."""
+
+from pathlib import Path
+
+import click
+
+from steady.errors import reported
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.option(
+    "--params", type=FILE, default="params.yaml", show_default=True, help="Settings; the sources are in `data.sources`."
+)
+@click.option("--train", type=FILE, required=True, help="Examples to train on, written.")
+@click.option("--validation", type=FILE, required=True, help="Examples to tune on, written.")
+@click.option("--test", type=FILE, required=True, help="Examples to score for the record, written.")
+@click.option("--rejected", type=FILE, required=True, help="Rows that were not accepted, with the reason, written.")
+@click.option("--metrics", type=FILE, required=True, help="What was counted, written.")
+def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path, metrics: Path) -> None:
+    """Read the sources, reject what is wrong, keep copies and groups together, and split."""
+    with reported():
+        import time
+
+        from steady.parameters import read_params
+        from steady.preparing.prepare import Outputs, prepare
+        from steady.preparing.settings import PrepareParams
+
+        started = time.perf_counter()
+        settings = read_params(params, PrepareParams)
+        outputs = Outputs({"train": train, "validation": validation, "test": test}, rejected, metrics)
+        counts = prepare(settings.data, settings.seed, outputs)
+        sizes = ", ".join(f"{name} {split['rows']}" for name, split in counts.splits.items())
+        click.echo(
+            f"{counts.read} rows read from {len(settings.data.sources)} source(s): {counts.accepted} accepted ({sizes}), "
+            f"{counts.rejected_rows} rejected, {counts.duplicates} duplicates, {sum(counts.left_out.values())} left out; "
+            f"{time.perf_counter() - started:.1f} s."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""Equal and nearly equal texts: normal forms, 64-bit hashes of them, and pairs found by MinHash and checked exactly."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
+from itertools import pairwise
+from unicodedata import normalize
+
+import numpy as np
+from numpy.typing import NDArray
+
+PERMUTATIONS = 128
+RECALL = 0.999
+SHORT_WORDS = 8
+BATCH = 2000
+_SIGNATURE_SEED = 20
+
+
+def normal_form(text: str) -> str:
+    """The text by which duplicates are known: NFKC, case folded, each run of white space one space."""
+    folded = text.lower() if text.isascii() else normalize("NFKC", text).casefold()
+    return " ".join(folded.split())
+
+
+def text_hash(text: str) -> int:
+    """64 bits of BLAKE2b."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def item_tokens(instruction: str, text: str) -> set[str]:
+    """Words and pairs of neighbouring words of what sets an item apart from others (both arguments in normal form).
+
+    That is the input; the instruction where there is none. Many items share an instruction that is longer than their
+    input, so a short input counts only beside the same instruction. A text without spaces, such as Chinese, counts by its characters.
+    """
+    words = (text or instruction).split()
+    if words and sum(map(len, words)) > 20 * len(words):
+        words = list("".join(words))
+    prefix = f"{text_hash(instruction):x} " if text and instruction and len(words) < SHORT_WORDS else ""
+    return {prefix + word for word in words} | {f"{prefix}{a} {b}" for a, b in pairwise(words)}
+
+
+def similarity(left: set[str], right: set[str]) -> float:
+    """Jaccard similarity; two empty sets are not similar."""
+    shared = len(left & right)
+    return shared / (len(left) + len(right) - shared) if shared else 0.0
+
+
+def bands(threshold: float, permutations: int = PERMUTATIONS) -> tuple[int, int]:
+    """(bands, rows a band): the most selective ones that find a pair at the threshold with probability 0.999 or more.
+
+    A pair of similarity s shares a band with probability 1 - (1 - s^rows)^bands (Leskovec, Rajaraman and Ullman,
+    Mining of Massive Datasets, section 3.4).
+    """
+    for rows in range(permutations, 1, -1):
+        count = permutations // rows
+        if 1 - (1 - threshold**rows) ** count >= RECALL:
+            return count, rows
+    return permutations, 1
+
+
+def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.uint64]:
+    """(documents, bands) hashes of the MinHash signatures; those of a document without tokens are all 0."""
+    from rensa import RMinHash
+
+    count, rows = bands(threshold)
+    signatures = RMinHash.digest_matrix_from_token_sets(
+        [sorted(document) for document in documents], count * rows, _SIGNATURE_SEED
+    )
+    values = np.array(signatures.to_rows(), dtype=np.uint64).reshape(len(documents), count, rows)
+    hashes = np.zeros((len(documents), count), dtype=np.uint64)
+    for row in range(rows):
+        hashes = (hashes ^ values[:, :, row]) * np.uint64(0x9E3779B97F4A7C15)
+        hashes ^= hashes >> np.uint64(29)
+    hashes[[not document for document in documents]] = 0
+    return hashes
+
+
+def near_pairs(
+    hashes: NDArray[np.uint64], names: Sequence[int], tokens: Callable[[int], set[str]], threshold: float, sets: "Sets"
+) -> Iterator[tuple[int, int]]:
+    """Pairs of documents whose exact similarity reaches the threshold, and that `sets` does not hold together yet.
+
+    Each pair found is joined in `sets`, so the pairs connect all near-duplicates that MinHash proposes without listing every pair.
+
+    Args:
+        hashes: (documents, bands), of `band_hashes`.
+        names: (documents,) ascending; `tokens` and `sets` know a document by its name.
+    """
+    checked: set[tuple[int, int]] = set()
+    for band in range(hashes.shape[1]):
+        column = np.ascontiguousarray(hashes[:, band])
+        for members in equal_runs(column):
+            if column[members[0]] == 0:
+                continue
+            for pair in _candidates([names[member] for member in members.tolist()], sets):
+                if pair not in checked:
+                    checked.add(pair)
+                    if similarity(tokens(pair[0]), tokens(pair[1])) >= threshold:
+                        sets.join(*pair)
+                        yield pair
+
+
+def equal_runs(values: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
+    """The positions, ascending, of each value that occurs more than once."""
+    order = np.argsort(values, kind="stable")
+    edges = np.flatnonzero(np.diff(values[order], prepend=~values[order[:1]], append=~values[order[-1:]]))
+    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        if end - start > 1:
+            yield order[start:end]
+
+
+def _candidates(members: Sequence[int], sets: "Sets") -> Iterable[tuple[int, int]]:
+    for index, left in enumerate(members):
+        for right in members[index + 1 :]:
+            if sets.find(left) != sets.find(right):
+                yield left, right
+
+
+class Sets:
+    """Disjoint sets of 0 … size - 1; the smallest member stands for a set."""
+
+    def __init__(self, size: int) -> None:
+        self.parents = array("i", range(size))
+
+    def find(self, item: int) -> int:
+        """The smallest member of the item's set."""
+        parents = self.parents
+        while parents[item] != item:
+            parents[item] = parents[parents[item]]
+            item = parents[item]
+        return item
+
+    def join(self, left: int, right: int) -> bool:
+        """Make one set of two; says whether they were two."""
+        low, high = sorted((self.find(left), self.find(right)))
+        self.parents[high] = low
+        return low != high
+
+    def copy(self) -> "Sets":
+        """The same sets, to be joined further."""
+        other = Sets(0)
+        other.parents = self.parents[:]
+        return other
+
+    def names(self) -> NDArray[np.int64]:
+        """(size,) the smallest member of each item's set."""
+        parents = np.array(self.parents, dtype=np.int64)
+        while not np.array_equal(parents, parents[parents]):
+            parents = parents[parents]
+        return parents

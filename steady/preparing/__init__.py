@@ -1,0 +1,1 @@
+"""Sources into one clean, split set of examples."""

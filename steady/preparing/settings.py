@@ -1,0 +1,36 @@
+"""The section `data` of `params.yaml`, and what the stage prepare reads."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from steady.parameters import Section, StageParams
+from steady.sources.settings import SourceParams
+
+Rows = Annotated[int, Field(ge=0, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class DataParams(Section):
+    """What is read, what is allowed and how it is split; sizes are counts (integers) or shares of the rows (fractions)."""
+
+    sources: Annotated[tuple[SourceParams, ...], Field(min_length=1)]
+    labels: tuple[str, ...] | None = None
+    train_rows: Rows | Share
+    validation_rows: Rows | Share
+    test_rows: Rows | Share
+    max_rejected: Rows | Share = 0
+    near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.8
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if self.labels is not None and len(set(self.labels)) != max(len(self.labels), 2):
+            raise ValueError("`labels` must be two or more different names, or null to take those of the data")
+        return self
+
+
+class PrepareParams(StageParams):
+    """What the stage prepare reads of `params.yaml`."""
+
+    seed: int
+    data: DataParams

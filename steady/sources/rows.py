@@ -1,0 +1,121 @@
+"""What a data source yields: drafts of examples, rejected rows and rows left out on purpose; and how a row is checked."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from steady.records import Message, Rejected, Split
+
+RAW_LIMIT = 2000
+VALUE_LIMIT = 60
+
+
+class Draft(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """An example before it has an id: the fields are those of `Example`; `group` is the group that the data give, if any."""
+
+    instruction: str = ""
+    input: str = ""
+    output: str = ""
+    references: list[str] = []
+    labels: list[str] = []
+    messages: list[Message] | None = None
+    rejected: str | None = None
+    language: str | None = None
+    split: Split | None = None
+    group: str | None = None
+    line: int = 0
+    meta: dict[str, Any] = {}
+
+
+class LeftOut(NamedTuple):
+    """A record that is fine but not wanted: a filter of the source said so; `code` names the filter."""
+
+    line: int
+    code: str
+
+
+class Finding(NamedTuple):
+    """One thing wrong with a row: a stable code, and what was got and what is allowed."""
+
+    code: str
+    reason: str
+
+
+# A record becomes a draft, or all that is wrong with it, or is left out.
+Item = Draft | list[Rejected] | LeftOut
+
+
+class Row:
+    """One raw record: its fields are asked for by name, and whatever is wrong is noted, so that all faults are reported.
+
+    A field that is wrong reads as the empty value of its kind; the caller throws its draft away when `findings` is not empty.
+    """
+
+    __slots__ = ("findings", "line", "values")
+
+    def __init__(self, values: Mapping[str, Any], line: int) -> None:
+        self.values = values
+        self.line = line
+        self.findings: list[Finding] = []
+
+    def note(self, code: str, reason: str) -> None:
+        """Add a finding."""
+        self.findings.append(Finding(code, reason))
+
+    def text(self, name: str, *, empty: bool = False) -> str:
+        """The text of a field; `empty` allows it to be blank."""
+        value = self.values.get(name)
+        if type(value) is not str:
+            self._not_text(name, value)
+            return ""
+        if not empty and not value.strip():
+            self.note("empty_text", f"`{name}` is {show(value)}; it must hold text. Fill it in or delete the row.")
+        return value
+
+    def optional(self, name: str) -> str:
+        """The text of a field that may be missing, null or blank: then `""`."""
+        return self.text(name, empty=True) if self.values.get(name) is not None else ""
+
+    def _not_text(self, name: str, value: Any) -> None:
+        if name not in self.values:
+            self.note("missing_field", f"there is no `{name}`; the row has {listed(self.values)}.")
+        else:
+            self.note("wrong_type", f"`{name}` is {show(value)} ({json_type(value)}); it must be text.")
+
+
+def checked_label(row: Row, label: str, allowed: Iterable[str] | None) -> str:
+    """The label, noting `unknown_label` unless it is allowed; any label is when `allowed` is None."""
+    if allowed is None or not label or label in allowed:
+        return label
+    close = difflib.get_close_matches(label, list(allowed), n=1, cutoff=0.5)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    row.note("unknown_label", f"label {show(label)} is not in `data.labels`: {', '.join(allowed)}.{hint}")
+    return label
+
+
+def rejection(source: str, line: int, finding: Finding, raw: bytes | str) -> Rejected:
+    """The record of a rejected row; the raw text is cut at 2,000 characters, and bytes that are no UTF-8 are shown as `\\xNN`."""
+    text = raw[: 4 * RAW_LIMIT].decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw[: 4 * RAW_LIMIT]
+    text = text.encode("utf-8", "backslashreplace").decode()
+    if len(text) > RAW_LIMIT:
+        text = f"{text[:RAW_LIMIT]}… [cut]"
+    return Rejected(source=source, line=line, code=finding.code, reason=finding.reason, raw=text)
+
+
+def show(value: Any) -> str:
+    """A value as a message shows it: JSON-like and short."""
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= VALUE_LIMIT else f"{text[:VALUE_LIMIT]}…"
+
+
+def listed(names: Iterable[Any]) -> str:
+    """Names for a message: quoted, in their order."""
+    return ", ".join(f"`{name}`" for name in names) or "no fields"
+
+
+def json_type(value: Any) -> str:
+    """The JSON name of a value's type."""
+    names = {bool: "true or false", type(None): "null", int: "a number", float: "a number", list: "a list"}
+    return names.get(type(value), "an object" if isinstance(value, Mapping) else type(value).__name__)

@@ -1,0 +1,155 @@
+"""Groups into train, validation and test: seeded, stratified, of exact sizes, and no group in two of them."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steady.errors import SteadyError
+from steady.records import Split
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+UNUSED = -1
+Whole = NDArray[np.int64]
+Keys = NDArray[np.uint64]
+
+
+def split_sizes(sizes: Sequence[int | float], available: int) -> tuple[int, ...]:
+    """Rows of (train, validation, test) from counts (integers) and shares (fractions of the available rows).
+
+    Shares are rounded so that they add up: 0.5, 0.1 and 0.4 of 7 rows are 3, 1 and 3.
+
+    Raises:
+        SteadyError: more rows are asked for than there are, or none for train.
+    """
+    shares = [Fraction(str(size)) * available if isinstance(size, float) else Fraction(0) for size in sizes]
+    rounded = largest_remainders(shares, round(sum(shares)))
+    rows = tuple(rounded[i] if isinstance(size, float) else size for i, size in enumerate(sizes))
+    if sum(rows) > available or rows[0] < 1:
+        asked = ", ".join(f"data.{name}_rows: {size}" for name, size in zip(SPLITS, sizes, strict=True))
+        raise SteadyError(
+            f"{asked} need {max(sum(rows), 1)} rows, at least one of them for train, and there are {available} without "
+            "duplicates and rejected rows. Lower them, or write shares such as 0.5, 0.1, 0.4."
+        )
+    return rows
+
+
+def largest_remainders(quotas: Sequence[Fraction], total: int) -> list[int]:
+    """Whole numbers near the quotas that add up to `total`; the largest remainders are rounded up, the first wins a tie."""
+    floors = [int(quota) for quota in quotas]
+    order = sorted(range(len(quotas)), key=lambda i: (floors[i] - quotas[i], i))
+    for i in order[: total - sum(floors)]:
+        floors[i] += 1
+    return floors
+
+
+def assign(
+    group: Whole, keys: Keys, strata: Whole, sizes: Sequence[int], *, seed: int, exact: bool = True
+) -> NDArray[np.int8]:
+    """The split of each row: an index into `SPLITS`, or `UNUSED` for rows beyond the sizes.
+
+    Each stratum gives each split its share, to the nearest row. Larger groups are placed first, so that single rows can
+    make the sizes exact; where single rows run out, a group gives only as many rows as are wanted (`exact`), or goes
+    whole to the split that lacks most.
+
+    Args:
+        group: (rows,) the group of each row, 0 … groups - 1.
+        keys: (rows,) a hash of each row's content: the result depends on these and the seed, not on the order of rows.
+        strata: (groups,) the stratum of each group, 0 … strata - 1.
+
+    Raises:
+        SteadyError: whole groups cannot make the sizes, and there are no spare rows.
+    """
+    counts = np.bincount(group)
+    ranks = _ranks(group, keys, len(counts), seed)
+    places = np.full(len(counts), UNUSED, dtype=np.int8)
+    order = np.lexsort((ranks, -counts, strata))
+    rows_of_stratum = np.bincount(strata, weights=counts).astype(int).tolist()
+    start = 0
+    groups_of_stratum = np.bincount(strata).tolist()
+    for groups, wanted in zip(groups_of_stratum, stratified_quotas(rows_of_stratum, sizes), strict=True):
+        _fill(order[start : start + groups], counts, list(wanted), places)
+        start += groups
+    missing = [size - int(counts[places == i].sum()) for i, size in enumerate(sizes)]
+    spare = np.lexsort((ranks, -counts))
+    cuts = _complete(spare[places[spare] == UNUSED], counts, missing, places, exact=exact)
+    split: NDArray[np.int8] = places[group]
+    for name, (place, rows) in cuts.items():
+        members = np.flatnonzero(group == name)
+        split[members[np.argsort(keys[members], kind="stable")[:rows]]] = place
+    return split
+
+
+def stratified_quotas(available: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, ...]]:
+    """Rows that each stratum gives to each split: nearest whole numbers whose columns add up to `sizes`.
+
+    A stratum gives at most what it has, so test is apportioned first, then validation, then train, each of what is left.
+    """
+    left = list(available)
+    columns: list[list[int]] = []
+    for size in reversed(sizes):
+        total = sum(left)
+        column = largest_remainders([Fraction(rows * size, total) if total else Fraction(0) for rows in left], size)
+        left = [rows - given for rows, given in zip(left, column, strict=True)]
+        columns.insert(0, column)
+    return list(zip(*columns, strict=True))
+
+
+def seeded(keys: Keys, seed: int, purpose: str) -> Keys:
+    """Pseudo-random ranks of content hashes: splitmix64 of each, started from the seed and the purpose."""
+    start = int.from_bytes(blake2b(f"{seed}:{purpose}".encode(), digest_size=8).digest(), "little")
+    mixed = keys + np.uint64(start)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    result: Keys = mixed ^ (mixed >> np.uint64(31))
+    return result
+
+
+def _ranks(group: Whole, keys: Keys, groups: int, seed: int) -> Keys:
+    """A seeded rank for each group, from the smallest content hash among its rows."""
+    smallest = np.full(groups, np.iinfo(np.uint64).max, dtype=np.uint64)
+    np.minimum.at(smallest, group, keys)
+    return seeded(smallest, seed, "split")
+
+
+def _fill(order: Any, counts: Whole, wanted: list[int], places: NDArray[np.int8]) -> None:
+    """Put whole groups, the largest first, where most rows are wanted; what fits nowhere stays unused."""
+    several = int(np.count_nonzero(counts[order] > 1))
+    for name in order[:several].tolist():
+        place = max(range(len(wanted)), key=lambda i: (wanted[i], -i))
+        if wanted[place] >= counts[name]:
+            places[name] = place
+            wanted[place] -= int(counts[name])
+    start = several
+    for place, rows in enumerate(wanted):
+        places[order[start : start + rows]] = place
+        start += rows
+
+
+def _complete(
+    spare: Any, counts: Whole, missing: list[int], places: NDArray[np.int8], *, exact: bool
+) -> dict[int, tuple[int, int]]:
+    """Fill the last places from the spare groups, the largest first; returns the groups to cut: group to (split, rows)."""
+    cuts: dict[int, tuple[int, int]] = {}
+    for name in spare.tolist():
+        place = max(range(len(missing)), key=lambda i: (missing[i], -i))
+        if missing[place] <= 0:
+            break
+        if not exact or counts[name] <= missing[place]:
+            places[name] = place
+            missing[place] -= int(counts[name])
+    for name in reversed(spare[places[spare] == UNUSED].tolist()):
+        place = max(range(len(missing)), key=lambda i: (missing[i], -i))
+        if missing[place] > 0:
+            cuts[name] = (place, min(missing[place], int(counts[name])))
+            missing[place] -= cuts[name][1]
+    if exact and max(missing) > 0:
+        place = missing.index(max(missing))
+        raise SteadyError(
+            f"The sizes cannot be met with whole groups: {SPLITS[place]} lacks {missing[place]} rows, and all rows that are left "
+            "belong to groups of another split. Ask for fewer rows, or for shares such as 0.5, 0.1, 0.4."
+        )
+    return cuts
