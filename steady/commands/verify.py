@@ -1,0 +1,28 @@
+"""Re-hash everything that `dvc.lock` names."""
+
+from pathlib import Path
+
+import click
+
+from steady.errors import SteadyError, reported
+
+
+@click.command()
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
+def command(root: Path) -> None:
+    """Re-hash every file that dvc.lock names, here and in the cache, and point at the damaged ones."""
+    with reported():
+        from steady.lockfile import cache_damage, damage, read_lock
+
+        lock = root / "dvc.lock"
+        if not lock.is_file():
+            raise SteadyError(f"{lock}: no such file. Run `make repro` first, or run from the repository's root.")
+        entries = {entry.path: entry for entry in read_lock(lock.read_text(encoding="utf-8"), str(lock))}
+        faults = [line for entry in entries.values() for check in (damage, cache_damage) for line in check(root, entry)]
+        if faults:
+            raise SteadyError(
+                "\n".join(dict.fromkeys(faults))
+                + "\nA file of Git comes back with `git checkout -- FILE`; an output with `rm FILE` (in the cache too) and "
+                "`dvc pull` or `dvc repro`."
+            )
+        click.echo(f"{len(entries)} files and folders are what dvc.lock records")
