@@ -47,7 +47,7 @@ FILES = (
     File(
         "tickets.jsonl",
         ("text", "label"),
-        (Text("text", Bounds(4, 90), 0.997, 2.190),),
+        (Text("text", Bounds(4, 90), 0.998, 2.184),),
         1000,
         label="label",
         labels=TICKET_LABELS,
@@ -55,7 +55,7 @@ FILES = (
     File(
         "news.jsonl",
         ("question", "answer"),
-        (Text("question", Bounds(5, 60), 0.999, 2.044),),
+        (Text("question", Bounds(5, 60), 0.999, 2.040),),
         600,
         label="answer",
         labels=NEWS_LABELS,
