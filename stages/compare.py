@@ -1,0 +1,55 @@
+"""Compare the arms on identical prompts, judge the claims, and write the headline."""
+
+import logging
+import time
+from pathlib import Path
+
+import click
+
+from steady.errors import reported
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command(help=__doc__)
+@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings of the run.")
+@click.option("--claims", type=FILE, default=Path("claims.yaml"), show_default=True, help="The primary claims.")
+@click.option(
+    "--metrics", type=FILE, default=Path("metrics"), show_default=True, help="Folder with a folder for each arm."
+)
+@click.option(
+    "--reports", type=FILE, default=Path("reports"), show_default=True, help="Predictions, a folder for each arm."
+)
+@click.option("--prompts", type=FILE, default=Path("data/formatted"), show_default=True, help="The formatted prompts.")
+@click.option("--out", type=FILE, default=Path("metrics/comparison.json"), show_default=True)
+@click.option("--headline", type=FILE, default=Path("metrics/headline.json"), show_default=True)
+def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path, out: Path, headline: Path) -> None:  # noqa: D103
+    with reported():
+        from steady.comparison.claims import read_claims
+        from steady.comparison.paired import Testing
+        from steady.comparison.results import read_arms, read_formatted
+        from steady.comparison.settings import CompareStage
+        from steady.comparison.summary import comparison
+        from steady.comparison.summary import headline as headline_numbers
+        from steady.metrics.files import write_metrics
+        from steady.metrics.resampling import Bootstrap
+        from steady.parameters import read_params
+
+        logging.basicConfig(level=logging.INFO, format="%(message)s")
+        started = time.perf_counter()
+        settings = read_params(params, CompareStage)
+        own = settings.compare
+        testing = Testing(Bootstrap(own.bootstrap_draws, 1 - own.alpha, settings.seed), own.permutations, own.alpha)
+        formatted = read_formatted(prompts)
+        arms = read_arms(list(settings.arms), metrics, reports, formatted)
+        compared = comparison(arms, formatted.cells, read_claims(claims), testing)
+        write_metrics(out, compared)
+        write_metrics(headline, headline_numbers(compared, arms))
+        for claim in compared["claims"]:
+            logging.info("%s: %s", claim["verdict"], claim["statement"])
+        seconds = time.perf_counter() - started
+        logging.info("compare: read %s, wrote %s and %s in %.1f s", ", ".join(settings.arms), out, headline, seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Two arms on identical prompts: differences with bootstrap intervals, paired tests, relative reductions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from steady.comparison.results import ArmResults
+from steady.metrics import sensitivity as measure
+from steady.metrics.answers import Answers
+from steady.metrics.arm_sensitivity import HIGHER, MEASURES, cell_statistic
+from steady.metrics.cells import ALL, HELD_OUT, LEVELS, Cell, CellValues
+from steady.metrics.noise import noise_floors
+from steady.metrics.quality import quality_statistic
+from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, ratio
+from steady.metrics.statistics import detectable_difference, detectable_mean, mcnemar, sign_flip, swap_test
+
+QUALITY = {"accuracy": "higher", "macro_f1": "higher", "weighted_f1": "higher", "log_loss": "lower"}
+SWAPPED = {
+    "worst_wording_accuracy": measure.worst_wording,
+    "spread": measure.spread,
+    "cps": measure.combined_performance_score,
+}
+
+
+class Testing(NamedTuple):
+    """How arms are compared: the bootstrap of the intervals, the permutations and the level of the tests."""
+
+    bootstrap: Bootstrap
+    permutations: int
+    alpha: float
+
+
+def compare_arms(base: ArmResults, tuned: ArmResults, cells: Sequence[Cell], testing: Testing) -> dict[str, Any]:
+    """One step, `base` to `tuned`; all of it is exploratory, the claims are not.
+
+    Returns:
+        `quality` (see `compare_quality`), `held_out` (a cell) and `levels` (level -> family -> cell, see `compare_cell`), each
+        cell with its `noise_floor`: how far the base moves from itself under other wordings (`noise_floors`).
+    """
+    compared: dict[str, dict[str, Any]] = {level: {} for level in (HELD_OUT, *LEVELS)}
+    for cell in cells:
+        key = (cell.level, cell.family)
+        entry = compare_cell(base.cells[key], tuned.cells[key], testing)
+        floors = noise_floors(base.reworded, cell, testing.bootstrap.draws, testing.bootstrap.seed)
+        compared[cell.level][cell.family] = {**entry, "noise_floor": floors}
+    return {
+        "from": base.name,
+        "to": tuned.name,
+        "status": "exploratory",
+        "quality": compare_quality(base.test, tuned.test, testing),
+        HELD_OUT: compared.pop(HELD_OUT)[ALL],
+        "levels": compared,
+    }
+
+
+def paired_estimates(
+    base: Statistic, tuned: Statistic, better: Mapping[str, str], groups: int, bootstrap: Bootstrap
+) -> dict[str, dict[str, Any]]:
+    """Both values of every measure, their difference and the relative reduction, with intervals from shared draws.
+
+    The difference is tuned - base. The relative reduction is 1 - tuned / base of what is bad: of the measure itself where
+    lower is better, of 1 - measure (error, disagreement) where higher is better; null where the base has none of it.
+
+    Args:
+        better: the measures to compare, and whether `higher` or `lower` is better.
+    """
+
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        before, after = base(weights), tuned(weights)
+        drawn = {("difference", name): after[name] - before[name] for name in better}
+        bad = {
+            name: (1 - before[name], 1 - after[name]) if better[name] == HIGHER else (before[name], after[name])
+            for name in better
+        }
+        drawn |= {("relative_reduction", name): 1 - ratio(bad[name][1], bad[name][0]) for name in better}
+        return {"|".join(key): value for key, value in drawn.items()}
+
+    found = estimate(statistic, groups, bootstrap)
+    once = np.ones((1, groups))
+    before, after = base(once), tuned(once)
+    return {
+        name: {
+            "from": float(before[name][0]),
+            "to": float(after[name][0]),
+            "difference": found[f"difference|{name}"],
+            "relative_reduction": found[f"relative_reduction|{name}"],
+        }
+        for name in better
+    }
+
+
+def compare_quality(base: Answers, tuned: Answers, testing: Testing) -> dict[str, Any]:
+    """Task quality on the same rows: exact McNemar for accuracy, the rows won and lost, and intervals of differences."""
+    one, other = base.answered(), tuned.answered()
+    won = np.flatnonzero((other.correct == 1) & (one.correct == 0))
+    lost = np.flatnonzero((other.correct == 0) & (one.correct == 1))
+    measures = paired_estimates(
+        quality_statistic(one), quality_statistic(other), QUALITY, one.group_count, testing.bootstrap
+    )
+    measures["accuracy"] |= {
+        "p": mcnemar(len(won), len(lost)) if len(one.gold) else float("nan"),
+        "smallest_detectable": detectable_difference(len(one.gold), len(won) + len(lost), testing.alpha),
+    }
+    return {
+        "rows": len(one.gold),
+        "groups": one.group_count,
+        "won": len(won),
+        "lost": len(lost),
+        "measures": measures,
+        "won_prompts": [base.prompts[row].id for row in won],
+        "lost_prompts": [base.prompts[row].id for row in lost],
+    }
+
+
+def compare_cell(base: CellValues, tuned: CellValues, testing: Testing) -> dict[str, Any]:
+    """Sensitivity on the same groups: differences of every measure, and tests for those that a test serves.
+
+    Measures with a value for each group are tested by flipping signs over groups, scores of wordings by swapping the arms
+    within groups; `p` is null for the rest. `smallest_detectable` is the difference that the sign test sees with 80 % power.
+    """
+    groups = len(base.groups)
+    measures = paired_estimates(cell_statistic(base), cell_statistic(tuned), MEASURES, groups, testing.bootstrap)
+    tested = _sign_flips(base, tuned, testing) | _swaps(base, tuned, testing)
+    nothing = {"p": float("nan"), "smallest_detectable": float("nan")}
+    return {
+        "n_groups": groups,
+        "n_wordings": len(base.wordings),
+        "measures": {name: found | tested.get(name, nothing) for name, found in measures.items()},
+    }
+
+
+def group_measures(values: CellValues) -> dict[str, Floats]:
+    """The measures that have a value for each group, `(groups,)`, NaN for a group without one."""
+    return {
+        "mean_accuracy": measure.mean_over_wordings(values.scores),
+        "worst_prompt_accuracy": measure.worst_prompt_scores(values.scores),
+        "pss": measure.score_differences(values.scores),
+        "agreement": ratio(values.equal, values.pairs),
+        "consistent_groups": values.consistent,
+        "answer_entropy": values.entropy,
+        "posix": values.psi,
+        "posix_same": values.psi_same,
+        "posix_diff": values.psi_diff,
+        "posix_scaled": values.psi_scaled,
+    }
+
+
+def _sign_flips(base: CellValues, tuned: CellValues, testing: Testing) -> dict[str, dict[str, float]]:
+    before, after = group_measures(base), group_measures(tuned)
+    differences = np.stack([after[name] - before[name] for name in before], axis=1)
+    measured = ~np.isnan(differences).all(axis=0)
+    p_values = np.where(measured, sign_flip(differences, testing.permutations, testing.bootstrap.seed), np.nan)
+    return {
+        name: {
+            "p": float(p_values[place]),
+            "smallest_detectable": detectable_mean(differences[:, place], testing.alpha),
+        }
+        for place, name in enumerate(before)
+    }
+
+
+def _swaps(base: CellValues, tuned: CellValues, testing: Testing) -> dict[str, dict[str, float]]:
+    if not base.groups:
+        return {}
+    return {
+        name: {
+            "p": swap_test(base.scores, tuned.scores, statistic, testing.permutations, testing.bootstrap.seed),
+            "smallest_detectable": float("nan"),
+        }
+        for name, statistic in SWAPPED.items()
+    }

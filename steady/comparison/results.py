@@ -1,0 +1,85 @@
+"""What the arms left behind: their metric files and their predictions, lined up with the prompts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from steady.errors import SteadyError
+from steady.metrics.answers import Answers, read_answers
+from steady.metrics.cells import Cell, CellValues, cell_values, find_cells
+from steady.metrics.files import read_metrics
+from steady.records import Prediction, Prompt, Wording, read_records
+
+
+class Formatted(NamedTuple):
+    """The prompts that every arm answered, and the cells that they form."""
+
+    evaluation: list[Prompt]
+    sensitivity: list[Prompt]
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class ArmResults:
+    """One arm: its metric files, its answers to the test and to the reworded prompts, and its values in each cell."""
+
+    name: str
+    evaluate: dict[str, Any]
+    sensitivity: dict[str, Any]
+    test: Answers
+    reworded: Answers
+    cells: dict[tuple[str, str], CellValues]
+
+
+def read_formatted(folder: Path) -> Formatted:
+    """Read `evaluation.jsonl`, `sensitivity.jsonl` and `wordings.jsonl` of the formatted data."""
+    sensitivity = read_records(folder / "sensitivity.jsonl", Prompt)
+    wordings = read_records(folder / "wordings.jsonl", Wording)
+    return Formatted(read_records(folder / "evaluation.jsonl", Prompt), sensitivity, find_cells(sensitivity, wordings))
+
+
+def read_arms(names: Sequence[str], metrics: Path, reports: Path, formatted: Formatted) -> list[ArmResults]:
+    """Read every arm, in the given order.
+
+    Raises:
+        SteadyError: a file is missing or damaged, an arm's predictions are not those of the prompts, or two arms have
+            other label lists.
+    """
+    arms = [_read_arm(name, metrics / name, reports / name, formatted) for name in names]
+    for arm in arms:
+        if arm.test.labels != arms[0].test.labels:
+            raise SteadyError(
+                f"{metrics / arm.name}: labels {', '.join(arm.test.labels)}, but {arms[0].name} has "
+                f"{', '.join(arms[0].test.labels)}. Run `dvc repro` to score both again."
+            )
+    return arms
+
+
+def _read_arm(name: str, metrics: Path, reports: Path, formatted: Formatted) -> ArmResults:
+    evaluate, sensitivity = read_metrics(metrics / "evaluate.json"), read_metrics(metrics / "sensitivity.json")
+    labels = evaluate.get("labels")
+    if labels is None or "temperature" not in sensitivity:
+        raise SteadyError(
+            f"{metrics}: the metric files lack `labels` or `temperature`. Run `dvc repro` to make them anew."
+        )
+    answers = _answers(formatted.evaluation, reports / "predictions.jsonl", labels)
+    reworded = _answers(formatted.sensitivity, reports / "sensitivity.jsonl", labels)
+    return ArmResults(
+        name=name,
+        evaluate=evaluate,
+        sensitivity=sensitivity,
+        test=answers.rows([row for row, prompt in enumerate(answers.prompts) if prompt.split == "test"]),
+        reworded=reworded,
+        cells={
+            (cell.level, cell.family): cell_values(reworded, cell, sensitivity["temperature"])
+            for cell in formatted.cells
+        },
+    )
+
+
+def _answers(prompts: Sequence[Prompt], path: Path, labels: Sequence[str]) -> Answers:
+    try:
+        return read_answers(prompts, read_records(path, Prediction), labels)
+    except SteadyError as error:
+        raise SteadyError(f"{path}: {error}" if not str(error).startswith(str(path)) else str(error)) from error

@@ -1,0 +1,221 @@
+"""Cells: the prompts of one level and family, and what one arm did on them, group by group."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from steady.errors import SteadyError
+from steady.metrics.answers import Answers, numbered
+from steady.metrics.posix import FAULTS, Group, classifier_group, group_fault, prompt_sensitivity, scaled_logprobs
+from steady.metrics.quality import Codes
+from steady.metrics.resampling import Floats, ratio
+from steady.metrics.sensitivity import answer_agreement, answer_entropy
+from steady.records import CANONICAL, Prompt, Wording
+
+ALL = "all"
+HELD_OUT = "held_out"
+LEVELS = ("L0", "L1", "L2")
+
+
+class Cell(NamedTuple):
+    """Prompts that are measured together: `rows` of the sensitivity file, by level and family.
+
+    `level` is L0, L1, L2 or `held_out` (test prompts under any wording not trained on, of L1 and of L2); `family` is `all`
+    where families are pooled. The canonical wording is in no cell: it is what the others are compared with.
+    """
+
+    level: str
+    family: str
+    rows: Codes
+
+
+class GroupScores(NamedTuple):
+    """A saved matrix of one group of generated responses; see `posix.Group`. Rows are the prompts of `prompt_ids`."""
+
+    prompt_ids: tuple[str, ...]
+    matrix: Floats
+    lengths: Floats
+    responses: Sequence[Any]
+
+
+@dataclass(frozen=True)
+class CellValues:
+    """One arm on one cell; groups in order of first appearance.
+
+    `scores` is `(groups, wordings)`, NaN where there is no such prompt; every other array is `(groups,)`, NaN where the
+    group has no such value (a group of one has no agreement). `skipped` counts the groups that POSIX cannot score, by name;
+    they are none where the arm has no log-probabilities at all, and POSIX is null.
+    """
+
+    groups: tuple[str, ...]
+    wordings: tuple[str, ...]
+    scores: Floats
+    canonical: Floats
+    unparsed: Floats
+    prompts: Floats
+    equal: Floats
+    pairs: Floats
+    consistent: Floats
+    entropy: Floats
+    canonical_equal: Floats
+    psi: Floats
+    psi_same: Floats
+    psi_diff: Floats
+    psi_scaled: Floats
+    skipped: dict[str, int]
+
+
+def find_cells(prompts: Sequence[Prompt], wordings: Sequence[Wording]) -> list[Cell]:
+    """Every cell that the wordings define, held-out first, then by level; a cell without prompts has no rows.
+
+    A prompt of the train split is L0, and only under a wording that is trained on: seen groups under unseen wordings belong
+    to no level.
+
+    Raises:
+        SteadyError: a prompt names a wording that is not in the list.
+    """
+    places = {wording.id: wording for wording in wordings}
+    for prompt in prompts:
+        if prompt.wording not in places:
+            raise SteadyError(
+                f"prompt {prompt.id}: unknown wording {prompt.wording!r}. Run `dvc repro` to format again."
+            )
+    found: dict[tuple[str, str], list[int]] = {key: [] for key in _cell_keys(wordings)}
+    for row, prompt in enumerate(prompts):
+        for key in _cells_of(places[prompt.wording], prompt.split == "train"):
+            found[key].append(row)
+    return [Cell(*key, np.asarray(rows, dtype=np.intp)) for key, rows in found.items()]
+
+
+def _cell_keys(wordings: Sequence[Wording]) -> Iterable[tuple[str, str]]:
+    yield HELD_OUT, ALL
+    keys = {key for wording in wordings for seen in (True, False) for key in _cells_of(wording, seen)}
+    families = list(dict.fromkeys(wording.family for wording in wordings))
+    for level in LEVELS:
+        yield level, ALL
+        yield from ((level, family) for family in families if (level, family) in keys)
+
+
+def _cells_of(wording: Wording, seen_group: bool) -> list[tuple[str, str]]:
+    if wording.id == CANONICAL or (seen_group and not wording.trained):
+        return []
+    level = "L0" if seen_group else wording.level
+    cells: list[tuple[str, str]] = [(level, ALL), (level, wording.family)]
+    return cells if seen_group or wording.trained else [*cells, (HELD_OUT, ALL)]
+
+
+def cell_values(
+    answers: Answers, cell: Cell, temperature: float | None, matrices: Mapping[str, GroupScores] | None = None
+) -> CellValues:
+    """Measure one arm on one cell, group by group.
+
+    Args:
+        answers: all sensitivity prompts of the arm, canonical ones included.
+        temperature: divides the log-probabilities of a classifier for `psi_scaled`; None gives NaN.
+        matrices: for models that generate, the saved matrix of each group id; a classifier needs none.
+    """
+    prompts = [answers.prompts[row] for row in cell.rows]
+    codes, groups = numbered(prompt.group_id for prompt in prompts)
+    columns, wordings = numbered(prompt.wording for prompt in prompts)
+    members = split_groups(cell.rows, codes, len(groups))
+    canonical = _canonical_rows(answers)
+    values = [_group_values(answers, rows, canonical.get(group)) for group, rows in zip(groups, members, strict=True)]
+    psi, skipped = _psi_values(answers, groups, members, temperature, matrices)
+    table = np.asarray(values, dtype=np.float64).reshape(len(groups), len(GROUP_COLUMNS))
+    return CellValues(
+        groups=tuple(groups),
+        wordings=tuple(wordings),
+        scores=score_table(answers.correct[cell.rows], codes, columns, (len(groups), len(wordings))),
+        **dict(zip(GROUP_COLUMNS, table.T, strict=True)),
+        **dict(zip(PSI_COLUMNS, psi.T, strict=True)),
+        skipped=skipped,
+    )
+
+
+def split_groups(rows: Codes, groups: Codes, count: int) -> list[Codes]:
+    """The rows of each group, in file order."""
+    if not count:
+        return []
+    return np.split(rows[np.argsort(groups, kind="stable")], np.cumsum(np.bincount(groups, minlength=count))[:-1])
+
+
+def _canonical_rows(answers: Answers) -> dict[str, int]:
+    return {prompt.group_id: row for row, prompt in enumerate(answers.prompts) if prompt.wording == CANONICAL}
+
+
+def score_table(correct: Floats, groups: Codes, columns: Codes, shape: tuple[int, int]) -> Floats:
+    """Mean score of each group under each wording, NaN where it has no such prompt."""
+    sums, counts = np.zeros(shape), np.zeros(shape)
+    np.add.at(sums, (groups, columns), correct)
+    np.add.at(counts, (groups, columns), 1.0)
+    return ratio(sums, counts)
+
+
+GROUP_COLUMNS = ("canonical", "unparsed", "prompts", "equal", "pairs", "consistent", "entropy", "canonical_equal")
+PSI_COLUMNS = ("psi", "psi_same", "psi_diff", "psi_scaled")
+
+
+def _group_values(answers: Answers, rows: Codes, canonical: int | None) -> tuple[float, ...]:
+    """One row of `GROUP_COLUMNS`."""
+    codes, failed = answers.codes[rows], answers.failed[rows]
+    equal, pairs = answer_agreement(codes, failed)
+    several = len(rows) > 1
+    score, same = np.nan, np.nan
+    if canonical is not None:
+        score = float(answers.correct[canonical])
+        same = float((~failed & (codes == answers.codes[canonical])).sum()) if not answers.failed[canonical] else 0.0
+    return (
+        score,
+        float(failed.sum()),
+        float(len(rows)),
+        float(equal),
+        float(pairs),
+        float(equal == pairs) if several else np.nan,
+        answer_entropy(codes, len(answers.labels) or len(rows)) if several else np.nan,
+        same,
+    )
+
+
+def _psi_values(
+    answers: Answers,
+    groups: Sequence[str],
+    members: Sequence[Codes],
+    temperature: float | None,
+    matrices: Mapping[str, GroupScores] | None,
+) -> tuple[Floats, dict[str, int]]:
+    """Rows of `PSI_COLUMNS`, and the groups that could not be scored, by name."""
+    table = np.full((len(groups), len(PSI_COLUMNS)), np.nan)
+    faults: Counter[str] = Counter()
+    if answers.logprobs is None and matrices is None:
+        return table, dict.fromkeys(FAULTS, 0)
+    for place, (group, rows) in enumerate(zip(groups, members, strict=True)):
+        scored = group_matrix(answers, group, rows, matrices)
+        fault = group_fault(scored.matrix, scored.lengths)
+        if fault:
+            faults[fault] += 1
+            continue
+        table[place, :3] = prompt_sensitivity(*scored)
+        if temperature is not None and matrices is None and answers.logprobs is not None:
+            scaled = classifier_group(scaled_logprobs(answers.logprobs[rows], temperature))
+            table[place, 3] = prompt_sensitivity(*scaled).psi
+    return table, {fault: faults[fault] for fault in FAULTS}
+
+
+def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[str, GroupScores] | None) -> Group:
+    """The matrix of some prompts of one group: made from label log-probabilities, or cut out of the saved one.
+
+    Raises:
+        SteadyError: there are saved matrices, but none of this group.
+    """
+    if matrices is None:
+        assert answers.logprobs is not None
+        return classifier_group(answers.logprobs[rows])
+    if group not in matrices:
+        raise SteadyError(f"group {group}: no saved matrix. Run `dvc repro` to score again.")
+    saved = matrices[group]
+    places = [saved.prompt_ids.index(answers.prompts[row].id) for row in rows]
+    matrix = np.asarray(saved.matrix)[np.ix_(places, places)]
+    return Group(matrix, np.asarray(saved.lengths)[places], [saved.responses[place] for place in places])

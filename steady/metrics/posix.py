@@ -1,0 +1,165 @@
+"""POSIX, the prompt sensitivity index, on the matrices of log-probabilities that define it.
+
+`M[i][j]` is log P(y_j | x_i), natural log: row = prompt, column = response; `lengths[j]` counts the tokens of y_j. For a
+classifier the response is the predicted label, of length 1, so M follows from the label log-probabilities.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+ONE_PROMPT, EMPTY_RESPONSE, NOT_FINITE = "one_prompt", "empty_response", "not_finite"
+FAULTS = (ONE_PROMPT, EMPTY_RESPONSE, NOT_FINITE)
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.05, 20.0
+
+
+class Group(NamedTuple):
+    """One group: `matrix` `(N, N)` in nats, `lengths` `(N,)` in tokens, and N responses of which equal ones are equal."""
+
+    matrix: Floats
+    lengths: Floats
+    responses: Sequence[Any]
+
+
+class Sensitivity(NamedTuple):
+    """psi of one group, in nats per response token, and its parts from equal and from different responses."""
+
+    psi: float
+    same: float
+    different: float
+
+
+class Posix(NamedTuple):
+    """Means over the groups that could be scored, in nats per response token, and the others counted by name."""
+
+    posix: float
+    same: float
+    different: float
+    groups: int
+    skipped: dict[str, int]
+
+
+def group_fault(matrix: ArrayLike, lengths: ArrayLike) -> str | None:
+    """Why a group cannot be scored: `one_prompt`, `empty_response`, `not_finite`, or None.
+
+    Raises:
+        ValueError: the shapes are not `(N, N)` and `(N,)`.
+    """
+    scores, tokens = np.asarray(matrix, dtype=np.float64), np.asarray(lengths, dtype=np.float64)
+    if scores.shape != (len(tokens), len(tokens)) or tokens.ndim != 1:
+        raise ValueError(f"expected a matrix (N, N) and N lengths, got {scores.shape} and {tokens.shape}")
+    if len(tokens) < 2:
+        return ONE_PROMPT
+    if (tokens <= 0).any():
+        return EMPTY_RESPONSE
+    return None if np.isfinite(scores).all() else NOT_FINITE
+
+
+def log_ratios(matrix: ArrayLike, lengths: ArrayLike) -> Floats:
+    """abs(M[i][j] - M[j][j]) / L_j for every pair, `(N, N)`; the diagonal is 0."""
+    scores, tokens = np.asarray(matrix, dtype=np.float64), np.asarray(lengths, dtype=np.float64)
+    ratios: Floats = np.abs(scores - np.diagonal(scores)) / tokens
+    return ratios
+
+
+def prompt_sensitivity(matrix: ArrayLike, lengths: ArrayLike, responses: Sequence[Any]) -> Sensitivity:
+    """Psi of one group: the sum of `log_ratios` over i, j divided by N (N - 1), split by whether y_i equals y_j.
+
+    Source: Chatterjee et al. 2024, arXiv 2410.02185, Definitions 3.1 to 3.3; the split is ours: pairs with equal
+    responses differ in confidence alone.
+
+    Raises:
+        ValueError: the group cannot be scored (see `group_fault`), or there are not N responses.
+    """
+    fault = group_fault(matrix, lengths)
+    ratios = log_ratios(matrix, lengths)
+    if fault or len(responses) != len(ratios):
+        raise ValueError(f"cannot score this group of {len(ratios)} prompts: {fault or 'as many responses are needed'}")
+    codes = np.asarray(_codes(responses))
+    pairs = len(ratios) * (len(ratios) - 1)
+    same = float(ratios[codes[:, None] == codes].sum()) / pairs
+    different = float(ratios[codes[:, None] != codes].sum()) / pairs
+    return Sensitivity(float(ratios.sum()) / pairs, same, different)
+
+
+def _codes(responses: Sequence[Any]) -> list[int]:
+    """Equal numbers for equal responses; token ids may come as lists."""
+    seen: dict[Any, int] = {}
+    return [seen.setdefault(tuple(item) if isinstance(item, list) else item, len(seen)) for item in responses]
+
+
+def posix(groups: Sequence[Group]) -> Posix:
+    """POSIX: the mean of psi over the groups that can be scored, NaN when there are none.
+
+    Source: Chatterjee et al. 2024, arXiv 2410.02185, Definition 3.4.
+    """
+    faults = [group_fault(group.matrix, group.lengths) for group in groups]
+    scored = [prompt_sensitivity(*group) for group, fault in zip(groups, faults, strict=True) if fault is None]
+    means = np.mean(scored, axis=0) if scored else np.full(3, np.nan)
+    counted = Counter(fault for fault in faults if fault)
+    skipped = {fault: counted[fault] for fault in FAULTS}
+    return Posix(float(means[0]), float(means[1]), float(means[2]), len(scored), skipped)
+
+
+def posix_v001(matrices: Sequence[ArrayLike], max_new_tokens: int) -> float:
+    """What the package prompt-sensitivity-index 0.0.1 prints; kept only to compare with it.
+
+    Its indices are transposed (two responses under one prompt) and it divides by the length limit: per group
+    sum abs(M[j][i] - M[j][j]) / max_new_tokens / (N (N - 1)), then the mean over groups.
+    """
+    values = []
+    for matrix in matrices:
+        scores = np.asarray(matrix, dtype=np.float64)
+        pairs = len(scores) * (len(scores) - 1)
+        values.append(np.abs(scores - np.diagonal(scores)[:, None]).sum() / max_new_tokens / pairs)
+    return float(np.mean(values))
+
+
+def classifier_group(logprobs: ArrayLike) -> Group:
+    """The group of a classifier: the response to a prompt is its most probable label, of length 1.
+
+    Args:
+        logprobs: label log-probabilities `(N, labels)` in nats, one row for each prompt.
+    """
+    rows = np.asarray(logprobs, dtype=np.float64)
+    answers = rows.argmax(axis=1)
+    return Group(rows[:, answers], np.ones(len(rows)), answers.tolist())
+
+
+def scaled_logprobs(logprobs: ArrayLike, temperature: float) -> Floats:
+    """Log-softmax of log-probabilities `(…, labels)` divided by a temperature; 1 changes nothing."""
+    rows = np.asarray(logprobs, dtype=np.float64) / temperature
+    rows = rows - rows.max(axis=-1, keepdims=True)
+    result: Floats = rows - np.log(np.exp(rows).sum(axis=-1, keepdims=True))
+    return result
+
+
+def fit_temperature(logprobs: ArrayLike, gold: ArrayLike) -> float:
+    """The temperature that minimises the log loss of `(rows, labels)` log-probabilities on validation rows.
+
+    Source: Guo et al. 2017, arXiv 1706.04599. It is looked for between 0.05 and 20: a model that makes no mistake on
+    validation would otherwise be scaled without limit.
+
+    Args:
+        gold: the column of the true label of each row.
+
+    Raises:
+        ValueError: there are no rows, or a log-probability is not finite.
+    """
+    from scipy.optimize import minimize_scalar
+
+    rows, columns = np.asarray(logprobs, dtype=np.float64), np.asarray(gold, dtype=np.intp)
+    if rows.ndim != 2 or len(rows) == 0 or not np.isfinite(rows).all():
+        raise ValueError(f"a temperature is fitted to finite log-probabilities (rows, labels), got shape {rows.shape}")
+
+    def loss(log_temperature: float) -> float:
+        return -float(scaled_logprobs(rows, np.exp(log_temperature))[np.arange(len(rows)), columns].mean())
+
+    bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    return float(np.exp(found.x))

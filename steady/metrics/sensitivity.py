@@ -1,0 +1,224 @@
+"""Measures of how much answers and scores move when only the wording moves.
+
+Scores lie in `(groups, wordings)` arrays, NaN where a group has no prompt under a wording; scores of wordings in
+`(…, wordings)` arrays, NaN for a wording that no group has. POSIX is in `posix.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from steady.metrics.resampling import Floats, ratio, weighted_mean
+
+Codes = NDArray[np.intp]
+PERMUTED_AT_ONCE = 4_000_000
+DOMINANT_SHARE = 0.95
+
+
+def wording_scores(scores: ArrayLike, weights: Floats | None = None) -> Floats:
+    """Score of each wording: the mean over the groups that have it.
+
+    Args:
+        scores: `(groups, wordings)`.
+        weights: `(draws, groups)`, or None for one draw of weights 1.
+
+    Returns:
+        Array `(draws, wordings)`, or `(wordings,)` without weights.
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    if weights is None:
+        unweighted: Floats = weighted_mean(np.ones((1, len(table))), table)[0]
+        return unweighted
+    return weighted_mean(weights, table)
+
+
+def worst_wording(scores: ArrayLike) -> Floats:
+    """Score of the worst wording, over the last axis."""
+    return _extreme(scores, np.min, np.inf)
+
+
+def best_wording(scores: ArrayLike) -> Floats:
+    """Score of the best wording (MaxP), over the last axis."""
+    return _extreme(scores, np.max, -np.inf)
+
+
+def mean_over_wordings(scores: ArrayLike) -> Floats:
+    """Mean score of the wordings (AvgP), over the last axis; each wording counts once."""
+    table = np.asarray(scores, dtype=np.float64)
+    known = ~np.isnan(table)
+    return ratio(np.where(known, table, 0.0).sum(axis=-1), known.sum(axis=-1))
+
+
+def std_over_wordings(scores: ArrayLike) -> Floats:
+    """Population standard deviation of the scores of the wordings, over the last axis."""
+    table = np.asarray(scores, dtype=np.float64)
+    deviations = table - mean_over_wordings(table)[..., None]
+    return np.asarray(np.sqrt(mean_over_wordings(deviations**2)))
+
+
+def spread(scores: ArrayLike) -> Floats:
+    """Best minus worst wording, over the last axis.
+
+    Source: Sclar et al. 2023, FormatSpread, arXiv 2310.11324.
+    """
+    return np.asarray(best_wording(scores) - worst_wording(scores))
+
+
+def combined_performance_score(scores: ArrayLike) -> Floats:
+    """CPS = MaxP (1 - (MaxP - AvgP)), over the last axis.
+
+    Source: Mizrahi et al. 2024, arXiv 2401.00595, section 4.
+    """
+    best = best_wording(scores)
+    return np.asarray(best * (1 - (best - mean_over_wordings(scores))))
+
+
+def _extreme(scores: ArrayLike, pick: Callable[..., Any], neutral: float) -> Floats:
+    table = np.asarray(scores, dtype=np.float64)
+    found = pick(np.where(np.isnan(table), neutral, table), axis=-1, initial=neutral)
+    return np.asarray(np.where(np.isinf(found), np.nan, found))
+
+
+def spread_null(scores: ArrayLike, permutations: int, seed: int) -> Floats:
+    """Spreads when wordings do not matter: within each group its scores are dealt out to its wordings anew.
+
+    Args:
+        scores: `(groups, wordings)`.
+
+    Returns:
+        Array `(permutations,)`. The p-value of a spread is (1 + how many are at least as large) / (1 + permutations).
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    known = ~np.isnan(table)
+    columns = known.sum(axis=0)
+    filled = np.where(known, table, 0.0)
+    low, high = (
+        np.where(known, table, np.inf).min(1, initial=np.inf),
+        np.where(known, table, -np.inf).max(1, initial=-np.inf),
+    )
+    moving = high > low
+    fixed = filled[~moving].sum(axis=0)
+    generator = np.random.default_rng([seed, *table.shape])
+    size = max(1, PERMUTED_AT_ONCE // max(1, int(moving.sum()) * table.shape[1]))
+    sums = [
+        _dealt_out(table[moving], min(size, permutations - start), generator) + fixed
+        for start in range(0, permutations, size)
+    ]
+    return spread(ratio(np.concatenate(sums), columns))
+
+
+def _dealt_out(table: Floats, permutations: int, generator: np.random.Generator) -> Floats:
+    """Column sums `(permutations, wordings)` after shuffling the known scores of each row among its wordings."""
+    sums = np.zeros((permutations, table.shape[1]))
+    known = ~np.isnan(table)
+    patterns, members = np.unique(known, axis=0, return_inverse=True)
+    for number, pattern in enumerate(patterns):
+        rows = table[np.ravel(members) == number][:, pattern]
+        sums[:, pattern] += generator.permuted(np.broadcast_to(rows, (permutations, *rows.shape)), axis=2).sum(axis=1)
+    return sums
+
+
+def spread_p_value(observed: float, null: Floats) -> float:
+    """One-sided p of a spread against its permutation null, with the +1 correction (Phipson & Smyth 2010)."""
+    if np.isnan(observed):
+        return float("nan")
+    return float((1 + (null >= observed - 1e-12).sum()) / (1 + len(null)))
+
+
+def worst_prompt_scores(scores: ArrayLike) -> Floats:
+    """Per group, the score under its worst wording, `(groups,)`; the worst-prompt score is their mean.
+
+    Source: Cao et al. 2024, arXiv 2406.10248.
+    """
+    return _extreme(scores, np.min, np.inf)
+
+
+def score_differences(scores: ArrayLike) -> Floats:
+    """Per group, the mean absolute difference of its scores over pairs of wordings, `(groups,)`; PSS is their mean.
+
+    For scores of 0 and 1, of which c out of N are 1, it is 2 c (N - c) / (N (N - 1)). NaN for a group of one.
+
+    Source: Zhuo et al. 2024, ProSA, arXiv 2410.12405.
+    """
+    table = np.sort(np.asarray(scores, dtype=np.float64), axis=1)
+    count = (~np.isnan(table)).sum(axis=1)
+    factors = 2 * np.arange(table.shape[1]) + 1 - count[:, None]
+    total = np.where(np.isnan(table), 0.0, table * factors).sum(axis=1)
+    return ratio(total, count * (count - 1) / 2)
+
+
+class Agreement(NamedTuple):
+    """Pairs of prompts of one group with equal answers, out of all pairs."""
+
+    equal: int
+    pairs: int
+
+
+def answer_agreement(codes: ArrayLike, failed: ArrayLike | None = None) -> Agreement:
+    """Pairs of equal answers in one group; agreement over groups is the sum of `equal` over the sum of `pairs`.
+
+    Args:
+        codes: `(N,)`, equal numbers for equal answers.
+        failed: `(N,)`, true where the answer is none that is allowed: two failures do not agree. None: no failures.
+
+    Source: Elazar et al. 2021; SCORE in lm-evaluation-harness.
+    """
+    answers = np.asarray(codes)
+    sound = answers if failed is None else answers[~np.asarray(failed, dtype=bool)]
+    counts = np.unique(sound, return_counts=True)[1]
+    pairs = len(answers) * (len(answers) - 1) // 2
+    return Agreement(int((counts * (counts - 1) // 2).sum()), pairs)
+
+
+def answer_entropy(codes: ArrayLike, labels: int) -> float:
+    """Entropy of the answers of one group divided by log(labels): 0 for one answer, 1 for all labels equally often.
+
+    Answers that are no label count as further answers, so a group full of them can exceed 1. NaN for fewer than two labels.
+
+    Source: Errica et al. 2024, arXiv 2406.12334.
+    """
+    if labels < 2:
+        return float("nan")
+    counts = np.unique(np.asarray(codes), return_counts=True)[1]
+    shares = counts / counts.sum()
+    return float(-(shares * np.log(shares)).sum() / np.log(labels)) + 0.0
+
+
+def performance_drop_rate(reworded: ArrayLike, canonical: ArrayLike) -> Floats:
+    """PDR = 1 - score(reworded) / score(canonical), NaN where the canonical score is 0.
+
+    Source: PromptBench, arXiv 2306.04528.
+    """
+    return np.asarray(1 - ratio(reworded, canonical))
+
+
+class Degeneracy(NamedTuple):
+    """Answers over groups of different intent: how many there are, the share of the commonest, and whether it is too large."""
+
+    distinct_answers: int
+    top_answer_share: float
+    distinct_targets: int
+    top_target_share: float
+    degenerate: bool
+
+
+def degeneracy(answers: Sequence[object], targets: Sequence[object], dominant: float = DOMINANT_SHARE) -> Degeneracy:
+    """Whether steadiness is that of a model which answers the same whatever it is asked.
+
+    Args:
+        answers: the answer to each prompt, over all groups.
+        targets: the right answer to each prompt.
+        dominant: the model is degenerate if one answer makes up at least this share of the answers, and no target does.
+    """
+    distinct_answers, top_answer = _commonest(answers)
+    distinct_targets, top_target = _commonest(targets)
+    return Degeneracy(distinct_answers, top_answer, distinct_targets, top_target, top_answer >= dominant > top_target)
+
+
+def _commonest(values: Sequence[object]) -> tuple[int, float]:
+    counts: dict[object, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return len(counts), max(counts.values(), default=0) / len(values) if values else float("nan")

@@ -1,0 +1,32 @@
+"""The typed settings of what is measured: section `evaluate`, and what measuring reads of section `sensitivity`."""
+
+from pydantic import ConfigDict, Field
+
+from steady.parameters import Section
+
+MINIMUM_DRAWS = 100
+
+
+class EvaluateParams(Section):
+    """Section `evaluate`: prompts per batch, and the bootstrap draws and the confidence of every interval."""
+
+    batch_size: int = Field(ge=1)
+    bootstrap_draws: int = Field(ge=MINIMUM_DRAWS)
+    confidence: float = Field(gt=0, lt=1)
+
+
+class Confidence(Section):
+    """What the sensitivity stage reads of section `evaluate`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    batch_size: int = Field(ge=1)
+    confidence: float = Field(gt=0, lt=1)
+
+
+class SensitivityDraws(Section):
+    """What the sensitivity stage reads of section `sensitivity`: the bootstrap draws of its intervals."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    bootstrap_draws: int = Field(ge=MINIMUM_DRAWS)

@@ -1,0 +1,170 @@
+"""Paired tests, corrections and the smallest effects that they can see. Groups are the unit, never single prompts."""
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from steady.metrics.resampling import CHUNK, Bootstrap, Estimate, Floats, Statistic, estimate, ratio, weighted_mean
+
+EXACT_GROUPS = 16  # 2 ** 15 sign patterns; beyond that, Monte Carlo
+TOLERANCE = 1e-9
+POWER = 0.8
+
+
+def mcnemar(won: int, lost: int) -> float:
+    """Two-sided exact p of McNemar's test: `won` of `won + lost` discordant pairs under a fair coin.
+
+    Source: McNemar 1947; the p-value is min(1, 2 P(X <= min(won, lost))), X ~ Binomial(won + lost, 1/2).
+    """
+    discordant = won + lost
+    term, total = 1, 0
+    for number in range(min(won, lost) + 1):
+        total += term
+        term = term * (discordant - number) // (number + 1)
+    return float(min(1.0, 2 * total / 2**discordant))
+
+
+def sign_flip(differences: ArrayLike, permutations: int, seed: int) -> Floats:
+    """Two-sided p of a mean paired difference of zero, by flipping the sign of each group's difference.
+
+    Exact over all sign patterns where at most 16 groups differ (groups with difference 0 or NaN change nothing), otherwise
+    Monte Carlo with the +1 correction, (1 + as extreme) / (1 + permutations) (Phipson & Smyth 2010).
+
+    Args:
+        differences: `(groups,)` or `(groups, measures)`, one per group.
+
+    Returns:
+        p for each measure, `(measures,)` (one element for one measure); 1 where no group differs.
+    """
+    table = np.nan_to_num(np.asarray(differences, dtype=np.float64))
+    table = table[:, None] if table.ndim == 1 else table
+    moving = (table != 0).sum(axis=0)
+    result = np.ones(table.shape[1])
+    for column in np.flatnonzero((moving > 0) & (moving <= EXACT_GROUPS)):
+        values = table[table[:, column] != 0, column]
+        result[column] = _as_extreme(_sign_patterns(len(values)) @ values, values.sum()).mean()
+    sampled = moving > EXACT_GROUPS
+    if sampled.any():
+        result[sampled] = _sampled(table[:, sampled], permutations, seed)
+    return result
+
+
+def _as_extreme(sums: Floats, observed: Floats) -> Floats:
+    return np.asarray(np.abs(sums) >= np.abs(observed) * (1 - TOLERANCE), dtype=np.float64)
+
+
+def _sign_patterns(groups: int) -> Floats:
+    """Half of all patterns, `(2 ** (groups - 1), groups)`: the first sign is fixed, for the test is two-sided."""
+    numbers = np.arange(2 ** (groups - 1))
+    signs = 1.0 - 2.0 * ((numbers[:, None] >> np.arange(groups)) & 1)
+    return np.asarray(signs)
+
+
+def random_signs(groups: int, permutations: int, seed: int) -> Floats:
+    """Signs of -1 and 1, `(permutations, groups)`; equal arguments give equal signs."""
+    generator = np.random.default_rng([seed, groups, permutations])
+    return np.asarray(generator.integers(0, 2, (permutations, groups), dtype=np.int8) * 2.0 - 1.0)
+
+
+def _sampled(table: Floats, permutations: int, seed: int) -> Floats:
+    """Monte Carlo p for each column; signs are drawn in slices of groups so that many groups fit in memory."""
+    sums = np.zeros((permutations, table.shape[1]))
+    size = max(1, CHUNK // permutations)
+    for number, start in enumerate(range(0, len(table), size)):
+        part = table[start : start + size]
+        sums += random_signs(len(part), permutations, seed + number) @ part
+    extreme = _as_extreme(sums, table.sum(axis=0)).sum(axis=0)
+    return np.asarray((1 + extreme) / (1 + permutations))
+
+
+def swap_test(base: ArrayLike, tuned: ArrayLike, statistic: object, permutations: int, seed: int) -> float:
+    """Two-sided p of a difference of any statistic of wording scores, by swapping the two arms within groups.
+
+    Args:
+        base: scores `(groups, wordings)`, NaN where there is no prompt; `tuned` likewise, with the same gaps.
+        statistic: maps scores of wordings `(…, wordings)` to `(…,)`; the worst wording, say.
+    """
+    assert callable(statistic)
+    one, other = np.asarray(base, dtype=np.float64), np.asarray(tuned, dtype=np.float64)
+    known = (~np.isnan(one)).sum(axis=0)
+    middle, half = np.nansum((one + other) / 2, axis=0), np.nan_to_num((other - one) / 2)
+    shifts = random_signs(len(one), permutations, seed) @ half
+    drawn = statistic(ratio(middle + shifts, known)) - statistic(ratio(middle - shifts, known))
+    shift = half.sum(axis=0)
+    observed = statistic(ratio(middle + shift, known)) - statistic(ratio(middle - shift, known))
+    if np.isnan(observed):
+        return float("nan")
+    return float((1 + _as_extreme(drawn, observed).sum()) / (1 + permutations))
+
+
+def mean_interval(values: ArrayLike, bootstrap: Bootstrap) -> Estimate:
+    """Mean of one value per group with its bootstrap interval; groups of NaN are left out."""
+    table = np.asarray(values, dtype=np.float64)
+    return _one(lambda weights: {"mean": weighted_mean(weights, table)}, len(table), bootstrap)
+
+
+def difference_interval(base: ArrayLike, tuned: ArrayLike, bootstrap: Bootstrap) -> Estimate:
+    """Mean of tuned - base over groups, both measured on the same groups, with its bootstrap interval."""
+    return mean_interval(np.asarray(tuned, dtype=np.float64) - np.asarray(base), bootstrap)
+
+
+def reduction_interval(base: ArrayLike, tuned: ArrayLike, bootstrap: Bootstrap) -> Estimate:
+    """Relative reduction 1 - mean(tuned) / mean(base) over the same groups; NaN where the base is 0."""
+    one, other = np.asarray(base, dtype=np.float64), np.asarray(tuned, dtype=np.float64)
+
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        return {"reduction": 1 - ratio(weighted_mean(weights, other), weighted_mean(weights, one))}
+
+    return _one(statistic, len(one), bootstrap)
+
+
+def _one(statistic: Statistic, groups: int, bootstrap: Bootstrap) -> Estimate:
+    (result,) = estimate(statistic, groups, bootstrap).values()
+    assert isinstance(result, dict)
+    return Estimate(value=result["value"], interval=result["interval"])
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values of a family of tests (Holm 1979): step down, made monotone, at most 1."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for rank, place in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = largest
+    return adjusted
+
+
+def detectable_mean(differences: ArrayLike, alpha: float, power: float = POWER) -> float:
+    """The smallest mean difference that a two-sided test over these groups sees with the given power.
+
+    (z(1 - alpha/2) + z(power)) sd / sqrt(groups), the normal approximation, with the standard deviation that was observed.
+    NaN with fewer than two groups, or where no two groups differ.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+    if deviation == 0:
+        return math.nan
+    normal = NormalDist()
+    return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * deviation / math.sqrt(len(values))
+
+
+def detectable_difference(rows: int, discordant: int, alpha: float, power: float = POWER) -> float:
+    """The smallest difference of two paired shares that McNemar's test sees with the given power.
+
+    With the observed discordant share s it solves d sqrt(rows) = z(1 - alpha/2) sqrt(s) + z(power) sqrt(s - d^2)
+    (Connor 1987); never less than what the exact test needs at all, k / rows with k discordant rows all of one kind and
+    2 (1/2)^k <= alpha. NaN without rows.
+    """
+    if rows == 0:
+        return math.nan
+    normal = NormalDist()
+    share = discordant / rows
+    bound, reach = normal.inv_cdf(1 - alpha / 2) * math.sqrt(share), normal.inv_cdf(power)
+    inside = bound**2 * rows - (rows + reach**2) * (bound**2 - reach**2 * share)
+    effect = (bound * math.sqrt(rows) + math.sqrt(max(0.0, inside))) / (rows + reach**2)
+    return min(1.0, max(effect, math.ceil(math.log2(2 / alpha)) / rows))
