@@ -1,0 +1,88 @@
+"""Recipes set the same keys, so choosing one leaves nothing of the one before; the default is the committed params.yaml."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from dvc.utils.hydra import compose_and_dump
+from ruamel.yaml import YAML
+
+from checks.pipeline import leaf_paths, stage_view
+from steady.parameters import SECTIONS, read_params
+
+ROOT = Path(__file__).resolve().parent.parent
+RECIPES = sorted(path.stem for path in (ROOT / "recipe").glob("*.yaml"))
+DEFAULT = "tickets-minilm"
+OF_THE_RUN = {"seed", "runtime"}  # what a user sets for a run, whatever the recipe
+
+
+def read(path: Path):
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    shutil.copytree(ROOT / "recipe", tmp_path / "recipe")
+    return tmp_path
+
+
+def compose(project: Path, *overrides: str):
+    """What `dvc exp run -S …` writes into params.yaml."""
+    compose_and_dump(str(project / "params.yaml"), str(project), None, "params", str(project), list(overrides))
+    return read(project / "params.yaml")
+
+
+def test_the_committed_parameters_are_the_default_recipe_composed(project):
+    before = read(project / "params.yaml")
+    assert compose(project, f"+recipe={DEFAULT}") == before
+
+
+@pytest.mark.parametrize("first", RECIPES)
+@pytest.mark.parametrize("second", RECIPES)
+def test_a_recipe_over_another_gives_the_same_as_alone(project, first, second):
+    alone = compose(project, f"+recipe={second}")
+    compose(project, f"+recipe={first}")
+    assert compose(project, f"+recipe={second}") == alone
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_sets_every_key_but_those_of_the_run(name):
+    recipe, params = read(ROOT / f"recipe/{name}.yaml"), read(ROOT / "params.yaml")
+    everything = {leaf for leaf in leaf_paths(params) if leaf.partition(".")[0] not in OF_THE_RUN}
+    assert set(leaf_paths(recipe)) == everything
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_stage_accepts_a_recipe(project, name):
+    compose(project, f"+recipe={name}")
+    for path in (ROOT / "stages").glob("[a-z]*.py"):
+        view = stage_view(ROOT, path.stem)
+        if view is not None:
+            read_params(project / "params.yaml", view)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_has_no_dot_in_its_name_and_names_files_that_are_here(name):
+    recipe = read(ROOT / f"recipe/{name}.yaml")
+    assert "." not in name
+    for path in [source["path"] for source in recipe["data"]["sources"]] + [recipe["format"]["wordings"]]:
+        assert path is None or (ROOT / path).is_file(), path
+
+
+def test_no_section_is_called_recipe():
+    assert "recipe" not in SECTIONS
+
+
+def test_an_override_wins_over_a_recipe_and_a_hand_edit_outside_it_stays(project):
+    text = (project / "params.yaml").read_text(encoding="utf-8")
+    (project / "params.yaml").write_text(text.replace("seed: 0\n", "seed: 7\n", 1), encoding="utf-8")
+    values = compose(project, "+recipe=smoke", "lora.r=8")
+    assert (values["seed"], values["lora"]["r"], values["train"]["num_train_epochs"]) == (7, 8, 3)
+
+
+def test_the_committed_parameters_are_in_the_form_that_dvc_writes(project):
+    """So `dvc exp run -S` changes the line of the key that was set and no other."""
+    before = (project / "params.yaml").read_text(encoding="utf-8")
+    compose(project)
+    assert (project / "params.yaml").read_text(encoding="utf-8") == before
