@@ -77,14 +77,15 @@ def seen_wordings(wordings: Sequence[Wording], draw: SensitivityDraw) -> list[Wo
 
 
 def unseen_wordings(wordings: Sequence[Wording], draw: SensitivityDraw) -> list[Wording]:
-    """L1 and L2, for groups of the test split: held-out wordings of each family, in equal parts from its levels.
+    """L1 and L2, for groups of the test split: held-out wordings of each family, in equal parts from its levels (`shares`).
 
     Paraphrases that the examples bring themselves count as held out there, as no training saw those of a test group.
     """
     chosen: list[Wording] = []
     for family in draw.families:
         levels = held_out_levels(wordings, family)
-        for (level, pool), share in zip(levels.items(), shares(draw.wordings_per_family, len(levels)), strict=True):
+        parts = shares(draw.wordings_per_family, [len(pool) for pool in levels.values()])
+        for (level, pool), share in zip(levels.items(), parts, strict=True):
             chosen += balanced_choice(pool, share, f"{draw.seed}:unseen:{family}:{level}")
     return chosen
 
@@ -101,9 +102,13 @@ def held_out_levels(wordings: Sequence[Wording], family: str) -> dict[Level, lis
     return {level: members for level, members in found.items() if members}
 
 
-def shares(total: int, parts: int) -> list[int]:
-    """`total` in `parts` equal shares, the first ones larger by one where they cannot be equal."""
-    return [total // parts + (index < total % parts) for index in range(parts)]
+def shares(total: int, sizes: Sequence[int]) -> list[int]:
+    """`total` in equal parts from pools of these sizes; what a small pool cannot give, the others do, the first ones first."""
+    parts = [0] * len(sizes)
+    while sum(parts) < min(total, sum(sizes)):
+        open_pools = [index for index, size in enumerate(sizes) if parts[index] < size]
+        parts[min(open_pools, key=lambda index: parts[index])] += 1
+    return parts
 
 
 def balanced_choice(wordings: Sequence[Wording], count: int, seed: str) -> list[Wording]:

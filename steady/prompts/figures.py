@@ -11,7 +11,6 @@ from steady.prompts.render import render
 from steady.records import Prompt
 
 TRAIN_PROMPTS_COUNTED = 20_000
-Named = Iterator[tuple[str, str, str]]
 
 
 def format_figures(result: Formatted, encode: Encode) -> dict[str, Any]:
@@ -67,7 +66,7 @@ def _token_figures(result: Formatted, encode: Encode) -> dict[str, dict[str, dic
 
 
 def _train(result: Formatted) -> Iterator[tuple[str, str]]:
-    """Prompts of the schedule; with `step` not sharing a factor with the length of a row's list, all places are visited."""
+    """Family and prompt of the schedule's entries, evenly thinned where there are too many."""
     params, wordings = result.params.format, {wording.id: wording for wording in result.wordings}
     total = len(result.splits["train"]) * params.wordings_per_example
     step = max(1, -(-total // TRAIN_PROMPTS_COUNTED))

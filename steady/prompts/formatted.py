@@ -12,7 +12,6 @@ from steady.prompts.draw import (
     held_out_levels,
     seen_wordings,
     sensitivity_prompts,
-    shares,
     unseen_wordings,
     validation_prompts,
 )
@@ -152,19 +151,15 @@ def _wording_faults(result: Formatted) -> Iterator[str]:
 
 
 def _draw_faults(result: Formatted, family: str, trained: int) -> Iterator[str]:
-    draw, levels = result.params.sensitivity, held_out_levels(result.wordings, family)
-    asked, why = draw.wordings_per_family, _because(result, family)
-    fix = "Lower sensitivity.wordings_per_family, or add wordings."
-    if not levels:
+    asked, why = result.params.sensitivity.wordings_per_family, _because(result, family)
+    held_out = sum(map(len, held_out_levels(result.wordings, family).values()))
+    fix = f"{why}. Lower sensitivity.wordings_per_family, or add wordings."
+    if not held_out:
         yield f"sensitivity.families: {family!r} has no held-out wordings here{why}. Leave it out."
-    for (level, pool), share in zip(levels.items(), shares(asked, len(levels)) if levels else [], strict=True):
-        if len(pool) < share:
-            yield (
-                f"sensitivity.wordings_per_family is {asked}, so {share} {family} wordings are to be {level}; "
-                f"there are {len(pool)}{why}. {fix}"
-            )
-    if draw.train_groups and 0 < trained < asked:
-        yield f"sensitivity.wordings_per_family is {asked}; {trained} {family} wordings are trained on{why}. {fix}"
+    elif held_out < asked:
+        yield f"sensitivity.wordings_per_family is {asked}; {held_out} {family} wordings are held out{fix}"
+    if result.params.sensitivity.train_groups and 0 < trained < asked:
+        yield f"sensitivity.wordings_per_family is {asked}; {trained} {family} wordings are trained on{fix}"
 
 
 def _because(result: Formatted, family: str) -> str:

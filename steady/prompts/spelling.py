@@ -9,10 +9,14 @@ from steady.prompts.parts import PROTECTED_PATTERN, Part
 WORDS = re.compile(rf"(?:{PROTECTED_PATTERN}) | (?<!\w)(?P<word>[^\W\d_]{{3,}})(?!\w)", re.VERBOSE | re.DOTALL)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 KEYBOARD = (
-    "q:wa w:qes e:wrd r:etf t:ryg y:tuh u:yij i:uok o:ipl p:ol a:qsz s:adwx d:sfex f:dgrc g:fhtv h:gjyb j:hknu k:jlmi "
-    "l:kop z:asx x:zcsd c:xvdf v:cfbg b:vngh n:bmhj m:njk"
-)
-NEIGHBOURS: dict[str, str] = dict(key.split(":") for key in KEYBOARD.split(" "))
+    ("qwertyuiop", 0.0),
+    ("asdfghjkl", 0.25),
+    ("zxcvbnm", 0.75),
+)  # QWERTY rows and how far each is shifted, in keys
+KEYS = {letter: complex(shift + x, y) for y, (row, shift) in enumerate(KEYBOARD) for x, letter in enumerate(row)}
+NEIGHBOURS = {
+    key: "".join(other for other, there in KEYS.items() if 0 < abs(there - here) < 1.3) for key, here in KEYS.items()
+}
 
 
 def insert(word: str, rng: random.Random) -> str:

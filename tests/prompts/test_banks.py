@@ -1,0 +1,45 @@
+"""The banks that come with the project: what is held out there is new to a model trained on the rest."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from steady.prompts.bank import read_bank
+from steady.prompts.grammar import HELD_OUT
+from steady.prompts.render import render
+from steady.prompts.settings import FormatParams
+from steady.prompts.wordings import available_wordings
+from steady.records import Example
+
+BANKS = sorted((Path(__file__).parents[2] / "data/raw/wordings").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", BANKS, ids=lambda path: path.stem)
+def test_a_bank_has_enough_templates_on_both_sides(path: Path) -> None:
+    bank = read_bank(path)
+    trained = [template for template in bank.templates.values() if template.trained]
+    held_out = [template for template in bank.templates.values() if not template.trained]
+    assert bank.task == path.stem
+    assert len(trained) >= 9 and len(held_out) >= 8
+
+
+@pytest.mark.parametrize("path", BANKS, ids=lambda path: path.stem)
+def test_no_trained_prompt_has_a_held_out_separator_or_number(
+    path: Path, format_params: Callable[..., FormatParams]
+) -> None:
+    bank = read_bank(path)
+    shown = Example(id="1", group_id="1", input="ITEM")
+    signs = {text.strip() for component in ("separator", "space") for text in HELD_OUT[component].values()}
+    unseen = re.compile("|".join(rf"(?:(?<=\s)|(?<=\w)){re.escape(sign)}(?=\s)" for sign in signs))
+    numbers = re.compile(r"\[\w+\]\s*\w+ *[,;\n]|<\w+>|[ⅠⅡⅢ]")
+    for wording in available_wordings(bank, format_params(formats=100)):
+        if wording.trained:
+            prompt = render(shown, wording, bank)
+            assert not unseen.search(prompt), (wording.id, prompt)
+            assert not numbers.search(prompt), (wording.id, prompt)
+
+
+def test_there_are_banks() -> None:
+    assert {path.stem for path in BANKS} >= {"tickets", "news"}
