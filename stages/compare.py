@@ -1,6 +1,5 @@
 """Compare the arms on identical prompts, judge the claims, and write the headline."""
 
-import logging
 import time
 from pathlib import Path
 
@@ -8,19 +7,22 @@ import click
 
 from steady.errors import reported
 
-FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command(help=__doc__)
 @click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings of the run.")
 @click.option("--claims", type=FILE, default=Path("claims.yaml"), show_default=True, help="The primary claims.")
 @click.option(
-    "--metrics", type=FILE, default=Path("metrics"), show_default=True, help="Folder with a folder for each arm."
+    "--metrics", type=FOLDER, default=Path("metrics"), show_default=True, help="Folder with a folder for each arm."
 )
 @click.option(
-    "--reports", type=FILE, default=Path("reports"), show_default=True, help="Predictions, a folder for each arm."
+    "--reports", type=FOLDER, default=Path("reports"), show_default=True, help="Predictions, a folder for each arm."
 )
-@click.option("--prompts", type=FILE, default=Path("data/formatted"), show_default=True, help="The formatted prompts.")
+@click.option(
+    "--prompts", type=FOLDER, default=Path("data/formatted"), show_default=True, help="The formatted prompts."
+)
 @click.option("--out", type=FILE, default=Path("metrics/comparison.json"), show_default=True)
 @click.option("--headline", type=FILE, default=Path("metrics/headline.json"), show_default=True)
 def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path, out: Path, headline: Path) -> None:  # noqa: D103
@@ -35,7 +37,6 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         from steady.metrics.resampling import Bootstrap
         from steady.parameters import read_params
 
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
         started = time.perf_counter()
         settings = read_params(params, CompareStage)
         own = settings.compare
@@ -46,9 +47,9 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         write_metrics(out, compared)
         write_metrics(headline, headline_numbers(compared, arms))
         for claim in compared["claims"]:
-            logging.info("%s: %s", claim["verdict"], claim["statement"])
+            click.echo(f"{claim['verdict']}: {claim['statement']}")
         seconds = time.perf_counter() - started
-        logging.info("compare: read %s, wrote %s and %s in %.1f s", ", ".join(settings.arms), out, headline, seconds)
+        click.echo(f"compare: read {', '.join(settings.arms)}, wrote {out} and {headline} in {seconds:.1f} s")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from steady.metrics.cells import ALL, HELD_OUT, LEVELS, Cell, CellValues
 from steady.metrics.noise import noise_floors
 from steady.metrics.quality import quality_statistic
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, ratio
-from steady.metrics.statistics import detectable_difference, detectable_mean, mcnemar, sign_flip, swap_test
+from steady.metrics.statistics import detectable_difference, detectable_mean, mcnemar, sign_flip, swap_tests
 
 QUALITY = {"accuracy": "higher", "macro_f1": "higher", "weighted_f1": "higher", "log_loss": "lower"}
 SWAPPED = {
@@ -161,12 +161,5 @@ def _sign_flips(base: CellValues, tuned: CellValues, testing: Testing) -> dict[s
 
 
 def _swaps(base: CellValues, tuned: CellValues, testing: Testing) -> dict[str, dict[str, float]]:
-    if not base.groups:
-        return {}
-    return {
-        name: {
-            "p": swap_test(base.scores, tuned.scores, statistic, testing.permutations, testing.bootstrap.seed),
-            "smallest_detectable": float("nan"),
-        }
-        for name, statistic in SWAPPED.items()
-    }
+    p_values = swap_tests(base.scores, tuned.scores, SWAPPED, testing.permutations, testing.bootstrap.seed)
+    return {name: {"p": p_value, "smallest_detectable": float("nan")} for name, p_value in p_values.items()}

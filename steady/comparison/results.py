@@ -9,6 +9,7 @@ from steady.errors import SteadyError
 from steady.metrics.answers import Answers, read_answers
 from steady.metrics.cells import Cell, CellValues, cell_values, find_cells
 from steady.metrics.files import read_metrics
+from steady.metrics.resampling import one_blas_thread
 from steady.records import Prediction, Prompt, Wording, read_records
 
 
@@ -39,6 +40,7 @@ def read_formatted(folder: Path) -> Formatted:
     return Formatted(read_records(folder / "evaluation.jsonl", Prompt), sensitivity, find_cells(sensitivity, wordings))
 
 
+@one_blas_thread()
 def read_arms(names: Sequence[str], metrics: Path, reports: Path, formatted: Formatted) -> list[ArmResults]:
     """Read every arm, in the given order.
 

@@ -10,6 +10,7 @@ from steady.comparison.results import ArmResults
 from steady.comparison.verdicts import judge_claims
 from steady.metrics.arm_quality import SCALARS
 from steady.metrics.cells import Cell
+from steady.metrics.resampling import one_blas_thread
 
 BESIDE = ("accuracy", "macro_f1", "weighted_f1")
 
@@ -21,6 +22,7 @@ def steps(arms: Sequence[ArmResults]) -> Iterator[tuple[ArmResults, ArmResults]]
         yield arms[0], arms[-1]
 
 
+@one_blas_thread()
 def comparison(
     arms: Sequence[ArmResults], cells: Sequence[Cell], claims: Sequence[Claim], testing: Testing
 ) -> dict[str, Any]:

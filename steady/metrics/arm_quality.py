@@ -7,7 +7,7 @@ from steady.metrics.answers import Answers, read_answers
 from steady.metrics.posix import fit_temperature
 from steady.metrics.quality import confusion_matrix, quality_statistic
 from steady.metrics.references import Reference
-from steady.metrics.resampling import Bootstrap, estimate
+from steady.metrics.resampling import Bootstrap, estimate, one_blas_thread
 from steady.records import Prediction, Prompt, Split
 
 SPLITS: tuple[Split, ...] = ("test", "validation")
@@ -16,6 +16,7 @@ PER_CLASS = ("precision", "recall", "f1")
 NO_LABEL_COLUMN = "(no label)"
 
 
+@one_blas_thread()
 def evaluate_metrics(
     prompts: Sequence[Prompt],
     predictions: Sequence[Prediction],

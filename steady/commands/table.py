@@ -1,0 +1,28 @@
+"""The arms' detail as tables."""
+
+from pathlib import Path
+
+import click
+
+from steady.errors import reported
+
+
+@click.command()
+@click.option("--metrics", type=click.Path(path_type=Path, file_okay=False), default=Path("metrics"), show_default=True)
+@click.option("--md", is_flag=True, help="Print Markdown, for a README.")
+def main(metrics: Path, md: bool) -> None:
+    """Print the arms side by side: quality, sensitivity per level and family, differences with p, verdicts."""
+    with reported():
+        from steady.comparison import tables
+        from steady.metrics.files import read_metrics
+
+        compared = read_metrics(metrics / "comparison.json")
+        quality = {name: read_metrics(metrics / name / "evaluate.json") for name in compared["arms"]}
+        sensitivity = {name: read_metrics(metrics / name / "sensitivity.json") for name in compared["arms"]}
+        found = [
+            tables.claims_table(compared),
+            tables.quality_table(quality),
+            tables.sensitivity_table(sensitivity),
+            tables.steps_table(compared),
+        ]
+        click.echo("\n\n".join(map(tables.as_markdown if md else tables.as_text, found)))
