@@ -48,10 +48,11 @@ def imported_files(root: Path, module: str) -> set[Path]:
         found.add(path)
         waiting += list(imported_names(ast.parse((root / path).read_text(encoding="utf-8"))))
         waiting += [name.rpartition(".")[0]] if "." in name else []
-    return {path for path in found if not _is_empty(root / path)}
+    return {path for path in found if not is_empty(root / path)}
 
 
-def _is_empty(path: Path) -> bool:
+def is_empty(path: Path) -> bool:
+    """Whether a file is the `__init__.py` of a package and holds no code."""
     if path.name != "__init__.py":
         return False
     body = ast.parse(path.read_text(encoding="utf-8")).body

@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 from checks.findings import Finding
-from checks.imports import imported_files, imported_names
+from checks.imports import imported_files, imported_names, is_empty
 
 SOURCE = "dvc.yaml"
 UNTRACKED = ("runtime",)  # sections that cannot change results
 CODE = ("steady", "stages")
+BY_NAME = ("steady/sources",)  # packages whose modules are imported by a name that stands in params.yaml
 POISON = "poisoned: this key is not declared"
 
 
@@ -61,8 +62,12 @@ def check_command(stage: Stage) -> Iterator[Finding]:
     words = shlex.split(stage.command)
     if words[:3] != ["python", "-m", f"stages.{stage.script}"]:
         yield Finding(SOURCE, 0, "command", f"{stage.name}: expected `python -m stages.{stage.script} …`")
-    paths = [word for word in words[3:] if "/" in word or word.endswith((".json", ".jsonl", ".yaml"))]
     known = [*stage.deps, *stage.outs, "params.yaml"]
+    paths = [
+        word
+        for word in words[3:]
+        if "/" in word or word.endswith((".json", ".jsonl", ".yaml")) or any(covers(word, place) for place in known)
+    ]
     for path in paths:
         if not any(covers(place, path) or covers(path, place) for place in known):
             yield Finding(SOURCE, 0, "undeclared-path", f"{stage.name}: {path} is neither in deps nor in outs")
@@ -90,8 +95,16 @@ def check_code(root: Path, stage: Stage) -> Iterator[Finding]:
         if not any(covers(dep, path) for dep in stage.deps):
             yield Finding(SOURCE, 0, "undeclared-code", f"{stage.name} imports {path}, which its deps do not cover")
     for dep in stage.deps:
-        if dep.split("/")[0] in CODE and not any(covers(dep, path) for path in imported):
-            yield Finding(SOURCE, 0, "idle-code", f"{stage.name} depends on {dep} and imports nothing of it")
+        if dep.split("/", maxsplit=1)[0] in CODE and dep not in BY_NAME:
+            for path in sorted(_modules(root, dep) - set(imported)):
+                yield Finding(SOURCE, 0, "idle-code", f"{stage.name} depends on {dep} and never imports {path}")
+
+
+def _modules(root: Path, dep: str) -> set[str]:
+    """The modules with code at a file or below a folder, relative to the repository."""
+    place = root / dep
+    paths = place.rglob("*.py") if place.is_dir() else [place]
+    return {path.relative_to(root).as_posix() for path in paths if not is_empty(path)}
 
 
 def stage_view(root: Path, script: str) -> Any:
@@ -109,8 +122,8 @@ def check_params(root: Path, stage: Stage) -> Iterator[Finding]:
     """Findings for keys that a stage reads and does not declare, or declares and does not read.
 
     Every undeclared leaf of `params.yaml` is replaced by a text that no key allows, and the stage's view must stay the
-    same; then every declared one in turn, and the view must change or refuse it. The other arms are left alone: a view
-    checks all of them and uses its own.
+    same; then every declared one in turn, and the view must change or refuse it. The arms and the sections that they name
+    are left alone: a view checks all of them and uses those of its arm, and `dvc.yaml` takes the names from there.
     """
     values = YAML(typ="safe", pure=True).load((root / "params.yaml").read_text(encoding="utf-8"))
     view = stage_view(root, stage.script)
@@ -119,13 +132,17 @@ def check_params(root: Path, stage: Stage) -> Iterator[Finding]:
             yield Finding(SOURCE, 0, "params", f"{stage.name} declares parameters and reads none")
         return
     as_it_is = _read(values, view)
-    exempt = [*stage.params, *UNTRACKED, "arms"]
+    exempt = [*stage.params, *UNTRACKED, "arms", *_named_by_arms(values)]
     poisoned = poison(values, [leaf for leaf in leaf_paths(values) if not any(_under(leaf, key) for key in exempt)])
     if (read := _read(poisoned, view)) != as_it_is:
         yield Finding(SOURCE, 0, "undeclared-params", f"{stage.name} reads keys that it does not declare: {read}")
     for key in stage.params:
         if _read(poison(values, [key]), view) == as_it_is:
             yield Finding(SOURCE, 0, "idle-params", f"{stage.name} declares {key} and does not read it")
+
+
+def _named_by_arms(values: Any) -> set[str]:
+    return {arm[key] for arm in values["arms"].values() for key in ("settings", "schedule")}
 
 
 def leaf_paths(values: Any, prefix: str = "") -> list[str]:

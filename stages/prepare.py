@@ -30,7 +30,7 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
         started = time.perf_counter()
         settings = read_params(params, PrepareParams)
         outputs = Outputs({"train": train, "validation": validation, "test": test}, rejected, metrics)
-        counts = prepare(settings.data, settings.seed, outputs)
+        counts = prepare(settings.data, settings.data.seed, outputs)
         sizes = ", ".join(f"{name} {split['rows']}" for name, split in counts.splits.items())
         click.echo(
             f"{counts.read} rows read from {len(settings.data.sources)} source(s): {counts.accepted} accepted ({sizes}), "

@@ -1,1 +1,1 @@
-"""The commands of `python -m steady`: one thin file each, whose name is the command's and which defines `command`."""
+"""The commands of `python -m steady`: one thin file each, whose name is the command's and which defines `main`."""

@@ -17,7 +17,7 @@ ENVIRONMENT = "metrics/environment.json"
 @click.option(
     "--record", is_flag=True, help=f"Write this environment to {ENVIRONMENT}: do so before committing results."
 )
-def command(root: Path, strict: bool, record: bool) -> None:
+def main(root: Path, strict: bool, record: bool) -> None:
     """Compare the outputs that dvc.lock records with those of the last commit: identical, or every difference."""
     with reported():
         from steady.lockfile import read_lock

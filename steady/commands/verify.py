@@ -9,7 +9,7 @@ from steady.errors import SteadyError, reported
 
 @click.command()
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
-def command(root: Path) -> None:
+def main(root: Path) -> None:
     """Re-hash every file that dvc.lock names, here and in the cache, and point at the damaged ones."""
     with reported():
         from steady.lockfile import cache_damage, damage, read_lock

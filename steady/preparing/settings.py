@@ -12,7 +12,10 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class DataParams(Section):
-    """What is read, what is allowed and how it is split; sizes are counts (integers) or shares of the rows (fractions)."""
+    """What is read, what is allowed and how it is split; sizes are counts (integers) or shares of the rows (fractions).
+
+    `seed` draws the split; it is not the seed of training, so that training seeds share their rows.
+    """
 
     sources: Annotated[tuple[SourceParams, ...], Field(min_length=1)]
     labels: tuple[str, ...] | None = None
@@ -21,6 +24,7 @@ class DataParams(Section):
     test_rows: Rows | Share
     max_rejected: Rows | Share = 0
     near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.8
+    seed: int = 0
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
@@ -32,5 +36,4 @@ class DataParams(Section):
 class PrepareParams(StageParams):
     """What the stage prepare reads of `params.yaml`."""
 
-    seed: int
     data: DataParams

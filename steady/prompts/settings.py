@@ -47,6 +47,14 @@ class FormatParams(Section):
         return values
 
 
+class PromptLength(Section):
+    """What training reads of section `format`, so that another key of it reruns no training unless it changes a file."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    max_length: int = Field(ge=8)
+
+
 class SensitivityDraw(Section):
     """What the format stage reads of section `sensitivity`: which groups are reworded how; other keys are not its own.
 

@@ -25,7 +25,7 @@ def ticket(number: int) -> dict[str, str]:
 
 def run(folder: Path, data: dict[str, Any], seed: int = 0) -> Result:
     params = folder / "params.yaml"
-    params.write_text(json.dumps({"seed": seed, "data": data}))
+    params.write_text(json.dumps({"data": data | {"seed": seed}}))
     splits = [f"--{name}={folder / name}.jsonl" for name in ("train", "validation", "test", "rejected")]
     return CliRunner().invoke(main, [f"--params={params}", *splits, f"--metrics={folder / 'data.json'}"])
 

@@ -1,0 +1,44 @@
+"""Rotate the family of rewordings that training never sees."""
+
+from pathlib import Path
+
+import click
+
+from steady.errors import reported
+
+FOLDER = Path(".seeds")
+MEASURES = ("mean_accuracy", "worst_wording_accuracy", "agreement", "posix")
+
+
+@click.command()
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("metrics/leave-one-out.json"))
+def main(root: Path, out: Path) -> None:
+    """Train once for each family of sensitivity.families without it, and write how steady the arms are on it.
+
+    What has run before comes from DVC's cache. Each family has a copy of the repository under .seeds/.
+    """
+    with reported():
+        from steady.metrics.files import read_metrics, write_metrics
+        from steady.parameters import read_params
+        from steady.prompts.settings import FormatStage
+        from steady.workspaces import make_workspace, reproduce
+
+        families = list(read_params(root / "params.yaml", FormatStage).sensitivity.families)
+        found = {}
+        for family in families:
+            place = root / FOLDER / f"without-{family}"
+            click.echo(f"without {family}")
+            make_workspace(root, place, {"format.trained_families": [name for name in families if name != family]})
+            reproduce(place)
+            compared = read_metrics(place / "metrics" / "comparison.json")
+            steps = {name: step["levels"]["L2"][family] for name, step in compared["steps"].items()}
+            found[family] = {
+                name: {measure: cell["measures"][measure] for measure in MEASURES} for name, cell in steps.items()
+            }
+        write_metrics(root / out, {"held_out_family": found})
+        for family, steps in found.items():
+            for name, measures in steps.items():
+                entry = measures["agreement"]
+                click.echo(f"{family} {name}: agreement {entry['from']:.3f} -> {entry['to']:.3f}, p {entry['p']:.3g}")
+        click.echo(f"wrote {root / out}")

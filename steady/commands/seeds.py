@@ -1,0 +1,57 @@
+"""The current parameters over several training seeds."""
+
+from pathlib import Path
+
+import click
+
+from steady.errors import SteadyError, reported
+
+FOLDER = Path(".seeds")
+
+
+@click.command()
+@click.argument("seeds", nargs=-1, type=int, required=True)
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("metrics/seeds.json"))
+def main(seeds: tuple[int, ...], root: Path, out: Path) -> None:
+    """Run the pipeline once for each of SEEDS (the data and the prompts stay), and write means, spread and intervals.
+
+    What has run before comes from DVC's cache. Each seed has a copy of the repository under .seeds/.
+    """
+    with reported():
+        if len(set(seeds)) != len(seeds):
+            raise SteadyError(f"seeds: {' '.join(map(str, seeds))} names one twice.")
+        from steady.workspaces import make_workspace, reproduce
+
+        for seed in seeds:
+            click.echo(f"seed {seed}")
+            make_workspace(root, root / FOLDER / f"seed-{seed}", {"seed": seed})
+            reproduce(root / FOLDER / f"seed-{seed}")
+        _collect(root, seeds, root / out)
+
+
+def _collect(root: Path, seeds: tuple[int, ...], out: Path) -> None:
+    """Read what the seeds left behind, summarise and tell."""
+    from steady.comparison.results import read_arms, read_formatted
+    from steady.comparison.settings import CompareStage
+    from steady.metrics.files import write_metrics
+    from steady.metrics.resampling import Bootstrap
+    from steady.parameters import read_params
+    from steady.seeds import over_seeds
+
+    settings = read_params(root / "params.yaml", CompareStage)
+    folders = {seed: root / FOLDER / f"seed-{seed}" for seed in seeds}
+    formatted = read_formatted(folders[seeds[0]] / "data" / "formatted")
+    runs = {
+        seed: {arm.name: arm for arm in read_arms(list(settings.arms), place / "metrics", place / "reports", formatted)}
+        for seed, place in folders.items()
+    }
+    compare = settings.compare
+    found = over_seeds(runs, Bootstrap(compare.bootstrap_draws, 1 - compare.alpha, settings.seed))
+    write_metrics(out, found)
+    for name, endpoints in (found["arms"] | found["steps"]).items():
+        for endpoint in ("accuracy", "mean_accuracy", "agreement"):
+            entry = endpoints[endpoint]
+            low, high = entry["interval"]
+            click.echo(f"{name} {endpoint}: {entry['value']:.3f} [{low:.3f}, {high:.3f}], std {entry['std']:.3f}")
+    click.echo(f"wrote {out}")

@@ -1,0 +1,117 @@
+"""Results over several training seeds: means, spread, and intervals that resample seeds and groups together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from steady.comparison.results import ArmResults
+from steady.metrics.arm_sensitivity import cell_statistic
+from steady.metrics.cells import ALL, HELD_OUT
+from steady.metrics.quality import quality_statistic
+from steady.metrics.resampling import Bootstrap, Floats, group_weights, percentile_interval
+
+Statistic = Callable[[Floats], Mapping[str, Floats]]
+Arms = Mapping[str, ArmResults]
+
+ENDPOINTS = {
+    "accuracy": ("test", "accuracy"),
+    "macro_f1": ("test", "macro_f1"),
+    "mean_accuracy": (HELD_OUT, "mean_accuracy"),
+    "worst_wording_accuracy": (HELD_OUT, "worst_wording_accuracy"),
+    "agreement": ("L2", "agreement"),
+    "posix": ("L2", "posix"),
+    "posix_scaled": ("L2", "posix_scaled"),
+}
+"""The keys of `metrics/headline.json` and of `headline` in `sensitivity.json`: what is measured where."""
+
+
+def over_seeds(runs: Mapping[int, Arms], bootstrap: Bootstrap) -> dict[str, Any]:
+    """Everything of `metrics/seeds.json`.
+
+    Args:
+        runs: for each training seed the arms by name, all on the same prompts.
+
+    Returns:
+        `seeds`; `arms` (arm -> endpoint -> value, interval, standard deviation over seeds, values of the seeds); `steps`
+        (`A_to_B` -> endpoint -> the same of the differences B - A).
+    """
+    names = list(next(iter(runs.values())))
+    steps = [*pairwise(names), *([(names[0], names[-1])] if len(names) > 2 else [])]
+    return {
+        "seeds": list(runs),
+        "settings": bootstrap._asdict() | {"resampled": "seeds and groups"},
+        "arms": {name: _endpoints([(None, arms[name]) for arms in runs.values()], bootstrap) for name in names},
+        "steps": {
+            f"{base}_to_{tuned}": _endpoints([(arms[base], arms[tuned]) for arms in runs.values()], bootstrap)
+            for base, tuned in steps
+        },
+    }
+
+
+def _endpoints(pairs: Sequence[tuple[ArmResults | None, ArmResults]], bootstrap: Bootstrap) -> dict[str, Any]:
+    """The endpoints of an arm, or of the difference of two, over seeds."""
+    found: dict[str, Any] = {}
+    for place in dict.fromkeys(place for place, _ in ENDPOINTS.values()):
+        statistics = [_difference(base, arm, place) for base, arm in pairs]
+        estimates = resampled(statistics, _groups(pairs[0][1], place), bootstrap)
+        found |= {name: estimates[measure] for name, (where, measure) in ENDPOINTS.items() if where == place}
+    return {name: found[name] for name in ENDPOINTS}
+
+
+def _difference(base: ArmResults | None, arm: ArmResults, place: str) -> Statistic:
+    after = _statistic(arm, place)
+    if base is None:
+        return after
+    before = _statistic(base, place)
+
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        one, other = before(weights), after(weights)
+        return {name: other[name] - one[name] for name in one}
+
+    return statistic
+
+
+def _statistic(arm: ArmResults, place: str) -> Statistic:
+    if place == "test":
+        return quality_statistic(arm.test.answered())
+    return cell_statistic(arm.cells[place, ALL])
+
+
+def _groups(arm: ArmResults, place: str) -> int:
+    return arm.test.answered().group_count if place == "test" else len(arm.cells[place, ALL].groups)
+
+
+def resampled(statistics: Sequence[Statistic], groups: int, bootstrap: Bootstrap) -> dict[str, dict[str, Any]]:
+    """The mean over seeds of each measure, with an interval from drawing seeds and groups with replacement.
+
+    Args:
+        statistics: one per seed, each mapping group weights `(draws, groups)` to measures `(draws,)`; all seeds see the same
+            draws of groups, for they were scored on the same ones.
+
+    Returns:
+        For each measure `value`, `interval`, `std` (over seeds, n - 1; NaN for one seed) and `values` of the seeds.
+    """
+    once = [statistic(np.ones((1, groups))) for statistic in statistics]
+    seeds = len(statistics)
+    generator = np.random.default_rng([bootstrap.seed, seeds, groups])
+    drawn: dict[str, list[Floats]] = {name: [] for name in once[0]}
+    for weights in group_weights(groups, bootstrap.draws, bootstrap.seed):
+        counts = generator.multinomial(seeds, [1 / seeds] * seeds, size=len(weights)) / seeds
+        found = [statistic(weights) for statistic in statistics]
+        for name, chunks in drawn.items():
+            chunks.append(np.sum([counts[:, n] * each[name] for n, each in enumerate(found)], axis=0))
+    return {
+        name: _summary([float(each[name][0]) for each in once], np.concatenate(chunks), bootstrap.confidence)
+        for name, chunks in drawn.items()
+    }
+
+
+def _summary(values: list[float], drawn: Floats, confidence: float) -> dict[str, Any]:
+    return {
+        "value": float(np.mean(values)),
+        "interval": [float(bound) for bound in percentile_interval(drawn, confidence)],
+        "std": float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"),
+        "values": values,
+    }

@@ -1,0 +1,92 @@
+"""Copies of the repository in which the pipeline runs under other parameters, over the one cache of the repository.
+
+DVC takes a stage from the cache where it has run with the same parameters, code and data before, so a copy costs only what
+is new, and running it again costs nothing.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from steady.errors import SteadyError
+
+CONFIG = """[core]
+    no_scm = true
+    analytics = false
+    check_update = false
+[cache]
+    dir = {cache}
+"""
+
+
+def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any]) -> None:
+    """Copy every file that Git tracks or would track into `folder`, from scratch, and change its `params.yaml`.
+
+    Args:
+        root: the repository.
+        changes: dotted keys of `params.yaml` with their values, `{"lora.r": 8}`.
+
+    Raises:
+        SteadyError: a key is not in `params.yaml`, or `root` is no Git repository.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in _files(root):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(root / name, target)
+    (folder / ".dvc").mkdir(exist_ok=True)
+    cache = (root / ".dvc" / "cache").resolve()
+    (folder / ".dvc" / "config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
+    change_params(folder / "params.yaml", changes)
+
+
+def _files(root: Path) -> list[str]:
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    done = subprocess.run(command, cwd=root, capture_output=True, check=False)
+    if done.returncode:
+        raise SteadyError(f"{root.resolve()}: not a clone of a Git repository: {done.stderr.decode().strip()}")
+    return [name for name in done.stdout.decode().split("\0") if name and (root / name).is_file()]
+
+
+def change_params(path: Path, changes: Mapping[str, Any]) -> None:
+    """Set dotted keys of a `params.yaml`, keeping the rest.
+
+    Raises:
+        SteadyError: a key is not there.
+    """
+    yaml = YAML()
+    yaml.width = 4096
+    values = yaml.load(path.read_text(encoding="utf-8"))
+    for key, value in changes.items():
+        place = values
+        *parents, last = key.split(".")
+        for parent in parents:
+            place = place.get(parent, {})
+        if last not in place:
+            raise SteadyError(f"{path}: no key `{key}` to change.")
+        place[last] = value
+    with path.open("w", encoding="utf-8") as handle:
+        yaml.dump(values, handle)
+
+
+def reproduce(folder: Path) -> None:
+    """Run `dvc repro` in a workspace; its output goes to this terminal.
+
+    Raises:
+        SteadyError: a stage failed.
+    """
+    places = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    environment = os.environ | {"PATH": os.pathsep.join(places)}
+    environment.pop("DVC_ROOT", None)
+    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=folder, env=environment, check=False)
+    if done.returncode:
+        raise SteadyError(
+            f"{folder}: `dvc repro` failed; the reason stands above. The folder is left for you to look at."
+        )
