@@ -33,9 +33,9 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
         counts = prepare(settings.data, settings.data.seed, outputs)
         sizes = ", ".join(f"{name} {split['rows']}" for name, split in counts.splits.items())
         click.echo(
-            f"{counts.read} rows read from {len(settings.data.sources)} source(s): {counts.accepted} accepted ({sizes}), "
-            f"{counts.rejected_rows} rejected, {counts.duplicates} duplicates, {sum(counts.left_out.values())} left out; "
-            f"{time.perf_counter() - started:.1f} s."
+            f"{counts.total('read')} rows read from {len(settings.data.sources)} source(s): {counts.total('accepted')} accepted "
+            f"({sizes}), {counts.total('rejected')} rejected, {counts.total('duplicates')} duplicates, "
+            f"{counts.total('left_out')} left out; {time.perf_counter() - started:.1f} s."
         )
 
 

@@ -77,23 +77,27 @@ def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.u
 
 
 def near_pairs(
-    hashes: NDArray[np.uint64], names: Sequence[int], tokens: Callable[[int], set[str]], threshold: float, sets: "Sets"
+    hashes: NDArray[np.uint64],
+    names: NDArray[np.int64],
+    tokens: Callable[[int], set[str]],
+    threshold: float,
+    sets: "Sets",
 ) -> Iterator[tuple[int, int]]:
     """Pairs of documents whose exact similarity reaches the threshold, and that `sets` does not hold together yet.
 
     Each pair found is joined in `sets`, so the pairs connect all near-duplicates that MinHash proposes without listing every pair.
 
     Args:
-        hashes: (documents, bands), of `band_hashes`.
+        hashes: (bands, documents), of `band_hashes`.
         names: (documents,) ascending; `tokens` and `sets` know a document by its name.
     """
     checked: set[tuple[int, int]] = set()
-    for band in range(hashes.shape[1]):
-        column = np.ascontiguousarray(hashes[:, band])
+    for band in hashes:
+        column = np.array(band)
         for members in equal_runs(column):
             if column[members[0]] == 0:
                 continue
-            for pair in _candidates([names[member] for member in members.tolist()], sets):
+            for pair in _candidates(names[members].tolist(), sets):
                 if pair not in checked:
                     checked.add(pair)
                     if similarity(tokens(pair[0]), tokens(pair[1])) >= threshold:
@@ -143,9 +147,9 @@ class Sets:
         other.parents = self.parents[:]
         return other
 
-    def names(self) -> NDArray[np.int64]:
+    def names(self) -> NDArray[np.int32]:
         """(size,) the smallest member of each item's set."""
-        parents = np.array(self.parents, dtype=np.int64)
+        parents = np.array(self.parents, dtype=np.int32)
         while not np.array_equal(parents, parents[parents]):
             parents = parents[parents]
         return parents

@@ -14,7 +14,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class DataParams(Section):
     """What is read, what is allowed and how it is split; sizes are counts (integers) or shares of the rows (fractions).
 
-    `seed` draws the split; it is not the seed of training, so that training seeds share their rows.
+    Attributes:
+        labels: the classes of a label task; null: those that occur, sorted.
+        train_rows, validation_rows, test_rows: of the rows whose source has no `split`. Where sources are given for train and
+            test alone, validation rows are taken from the train rows.
+        max_rejected: so many rows, or such a share of those read, may be rejected; more stop the stage.
+        max_groups, max_rows: at most so many, sampled; null: all.
+        near_duplicate_threshold: texts whose words and pairs of neighbouring words have this Jaccard similarity stay in one
+            split; null: not looked for.
+        seed: draws samples and splits; it is not the seed of training, so that training seeds share their rows.
     """
 
     sources: Annotated[tuple[SourceParams, ...], Field(min_length=1)]
@@ -23,6 +31,8 @@ class DataParams(Section):
     validation_rows: Rows | Share
     test_rows: Rows | Share
     max_rejected: Rows | Share = 0
+    max_groups: Annotated[int, Field(gt=0)] | None = None
+    max_rows: Annotated[int, Field(gt=0)] | None = None
     near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.8
     seed: int = 0
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from steady.preparing.joining import Joined, Rows
 from steady.preparing.settings import DataParams
+from steady.preparing.splitting import LEAK, Splitting
 from steady.preparing.table import Table
-from steady.records import Rejected
 from steady.splits import SPLITS, UNUSED
 
 QUANTILES = {"minimum": 0.0, "median": 0.5, "p95": 0.95, "maximum": 1.0}
@@ -18,52 +18,82 @@ QUANTILES = {"minimum": 0.0, "median": 0.5, "p95": 0.95, "maximum": 1.0}
 
 @dataclass
 class Counts:
-    """Rows of each fate. Every row read is accepted, rejected, a duplicate or left out."""
+    """Rows of each fate, in all and by source. Every row read is accepted, rejected, a duplicate or left out."""
 
-    read: int = 0
-    rejected_rows: int = 0
-    duplicates: int = 0
-    near: int = 0
-    rejected: list[Rejected] = field(default_factory=list)
+    sources: list[Counter[str]]
     left_out: Counter[str] = field(default_factory=Counter)
+    findings: dict[str, int] = field(default_factory=dict)
+    near: int = 0
+    leaks: dict[str, Any] = field(default_factory=dict)
     splits: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    @property
-    def accepted(self) -> int:
-        """Rows written to a split."""
-        return sum(split["rows"] for split in self.splits.values())
+    def total(self, fate: str) -> int:
+        """Rows of a fate (read, accepted, rejected, duplicates, left_out) over all sources."""
+        return sum(source[fate] for source in self.sources)
+
+    def leave_out(self, rows: NDArray[Any], code: str) -> None:
+        """Count rows, given by their source, as left out under a code."""
+        if len(rows):
+            self.left_out[code] += len(rows)
+            self.count("left_out", rows)
+
+    def count(self, fate: str, rows: NDArray[Any]) -> None:
+        """Count rows, given by their source, under a fate."""
+        for place, number in enumerate(np.bincount(rows, minlength=len(self.sources)).tolist()):
+            self.sources[place][fate] += number
+
+    def balance(self) -> None:
+        """Check that the fates add up for each source."""
+        for place, source in enumerate(self.sources):
+            fates = sum(source[fate] for fate in ("accepted", "rejected", "duplicates", "left_out"))
+            assert fates == source["read"], f"source {place}: {source['read']} rows read, {fates} accounted for"
 
 
-def count_splits(counts: Counts, table: Table, joined: Joined, kept: Rows, split: NDArray[np.int8]) -> None:
-    """Fill in what each split holds, and check that every row read is accounted for."""
-    unused = int((split == UNUSED).sum())
-    if unused:
-        counts.left_out["not_asked_for"] += unused
+def count_splits(counts: Counts, table: Table, joined: Joined, kept: Rows, splitting: Splitting) -> None:
+    """Fill in what each split holds and what leaked."""
+    source = table.column("source")
+    counts.leave_out(source[kept[splitting.places == UNUSED]], "not_asked_for")
+    counts.leave_out(source[kept[splitting.places == LEAK]], "leak")
+    counts.leaks = {
+        "found": splitting.leaks,
+        "removed": int((splitting.places == LEAK).sum()),
+        "left": splitting.left,
+    }
     for place, name in enumerate(SPLITS):
-        rows = kept[split == place]
-        counts.splits[name] = {
-            "rows": len(rows),
-            "groups": len(np.unique(joined.families[rows])),
-            "labels": label_counts(table, rows),
-            "characters_of_prompts": quantiles(table.column("prompt_length")[rows]),
-            "characters_of_outputs": quantiles(table.column("output_length")[rows]),
-        }
-    total = counts.accepted + counts.rejected_rows + counts.duplicates + sum(counts.left_out.values())
-    assert total == counts.read, f"{counts.read} rows read, {total} accounted for"
+        rows = kept[splitting.places == place]
+        counts.count("accepted", source[rows])
+        counts.splits[name] = describe(table, joined, rows)
+
+
+def describe(table: Table, joined: Joined, rows: Rows) -> dict[str, Any]:
+    """What the rows of a split are."""
+    return {
+        "rows": len(rows),
+        "groups": len(np.unique(joined.families[rows])),
+        "labels": label_counts(table, rows),
+        "languages": language_counts(table, rows),
+        "characters_of_prompts": quantiles(table.column("prompt_length")[rows]),
+        "characters_of_outputs": quantiles(table.column("output_length")[rows]),
+    }
 
 
 def label_counts(table: Table, rows: Rows) -> dict[str, int]:
-    """Rows of each label, in the order of the labels; a row of several labels counts for each."""
+    """Rows of each label, sorted; a row of several labels counts for each."""
     counts: Counter[str] = Counter()
-    numbers = np.bincount(table.column("stratum")[rows].astype(np.int64), minlength=len(table.strata))
-    for stratum, number in zip(table.strata, numbers.tolist(), strict=True):
-        if number and not stratum.startswith("\x1e"):
-            for label in stratum.split("\x1f"):
-                counts[label] += number
+    for stratum, number in enumerate(np.bincount(table.column("stratum")[rows].astype(np.int64)).tolist()):
+        for label in table.labels(stratum) if number else ():
+            counts[label] += number
     return dict(sorted(counts.items()))
 
 
-def quantiles(values: NDArray[np.uint64]) -> dict[str, int] | None:
+def language_counts(table: Table, rows: Rows) -> dict[str, int] | None:
+    """Rows of each language, sorted; None where no row names one."""
+    numbers = np.bincount(table.column("language")[rows].astype(np.int64), minlength=len(table.languages)).tolist()
+    counts = {name or "unknown": number for name, number in zip(table.languages, numbers, strict=True) if number}
+    return None if set(counts) <= {"unknown"} else dict(sorted(counts.items()))
+
+
+def quantiles(values: NDArray[Any]) -> dict[str, int] | None:
     """Values that occur: smallest, median (the lower one), 95th percentile and largest."""
     if not len(values):
         return None
@@ -73,20 +103,23 @@ def quantiles(values: NDArray[np.uint64]) -> dict[str, int] | None:
 
 def summarize(counts: Counts, params: DataParams) -> dict[str, Any]:
     """The content of `metrics/data.json`."""
-    labels = sorted({label for split in counts.splits.values() for label in split["labels"]})
+    fates = ("read", "accepted", "rejected", "duplicates", "left_out")
+    found = {label for split in counts.splits.values() for label in split["labels"]}
+    languages: Counter[str] = Counter()
+    for split in counts.splits.values():
+        languages.update(split["languages"] or {"unknown": split["rows"]} if split["rows"] else {})
     return {
-        "rows": {
-            "read": counts.read,
-            "accepted": counts.accepted,
-            "rejected": counts.rejected_rows,
-            "duplicates": counts.duplicates,
-            "left_out": sum(counts.left_out.values()),
-        },
-        "labels": list(params.labels or labels),
+        "rows": {fate: counts.total(fate) for fate in fates},
+        "groups": sum(split["groups"] for split in counts.splits.values()),
+        "labels": list(params.labels or sorted(found)),
+        "languages": dict(sorted(languages.items())) if set(languages) > {"unknown"} else None,
         "splits": counts.splits,
-        "languages": None,
-        "rejected": dict(sorted(Counter(item.code for item in counts.rejected).items())),
+        "sources": [
+            {"path": source.path, "format": source.format} | {fate: counted[fate] for fate in fates}
+            for source, counted in zip(params.sources, counts.sources, strict=True)
+        ],
+        "rejected": counts.findings,
         "left_out": dict(sorted(counts.left_out.items())),
-        "duplicates": {"exact": counts.duplicates, "near": counts.near},
-        "leaks": {"found": 0, "removed": 0, "left": 0},
+        "duplicates": {"exact": counts.total("duplicates"), "near": counts.near},
+        "leaks": counts.leaks,
     }

@@ -1,9 +1,8 @@
-"""All drafts: their text on disk, and a few numbers of each in memory (under 60 bytes a draft)."""
+"""All drafts: their text on disk, and a few numbers of each in memory (under 70 bytes a draft)."""
 
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import msgspec
 import numpy as np
@@ -11,25 +10,33 @@ from numpy.typing import NDArray
 
 from steady.duplicates import normal_form, text_hash
 from steady.sources.rows import Draft
+from steady.sources.settings import SourceParams
+from steady.splits import SPLITS
 
 NONE = 0
+_UNLABELLED = "\x1e"
+_WRITE_BLOCK = 1 << 20
 
 
 class Table:
     """Drafts in the order of `add`; a context manager, whose file is deleted at its end.
 
     Columns, one number a draft: `content` hashes what is written, `prompt` and `answer` their normal forms, `group` the given
-    group (0: none); `stratum` is a class (an index into `strata`), `source` an index into the sources; lengths in characters.
+    group (0: none); `stratum` indexes `strata` (the labels, or the source where there are none), `language` indexes `languages`,
+    `source` the sources; `split` is the place of a given split in `SPLITS` plus 1 (0: none); lengths are in characters.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: BinaryIO = path.open("w+b")
+        self._file: BinaryIO = path.open("w+b", buffering=_WRITE_BLOCK)
+        self._end = 0
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Draft).decode
         self.offset, self.content, self.prompt, self.answer, self.group = (array("Q") for _ in range(5))
-        self.line, self.source, self.stratum, self.prompt_length, self.output_length = (array("I") for _ in range(5))
+        self.stratum, self.prompt_length, self.output_length = (array("I") for _ in range(3))
+        self.source, self.language, self.split = array("H"), array("H"), array("B")
         self.strata: dict[str, int] = {}
+        self.languages: dict[str | None, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -41,35 +48,46 @@ class Table:
     def __len__(self) -> int:
         return len(self.offset)
 
-    def add(self, draft: Draft, source: int, name: str) -> None:
-        """Append a draft; `source` and `name` are those of its source."""
-        self.offset.append(self._file.tell())
-        self._file.write(self._encode(draft))
+    def add(self, draft: Draft, place: int, source: SourceParams) -> None:
+        """Append a draft of `source`, the one at `place`."""
+        packed = self._encode(draft)
+        self._file.write(packed)
+        self.offset.append(self._end)
+        self._end += len(packed)
         prompt, target = prompt_text(draft), target_text(draft)
         self.content.append(text_hash(f"{prompt}\x1f{target}"))
         self.prompt.append(text_hash(normal_form(prompt)))
         self.answer.append(text_hash(normal_form(target)))
-        self.group.append(NONE if draft.group is None else text_hash(f"{source}\x1f{draft.group}"))
-        self.line.append(draft.line)
-        self.source.append(source)
-        stratum = "\x1f".join(sorted(draft.labels)) or f"\x1e{name}"
+        self.group.append(NONE if draft.group is None else text_hash(f"{name_space(source)}\x1f{draft.group}"))
+        stratum = "\x1f".join(sorted(draft.labels)) or f"{_UNLABELLED}{source.path}"
         self.stratum.append(self.strata.setdefault(stratum, len(self.strata)))
+        self.language.append(self.languages.setdefault(draft.language, len(self.languages)))
+        self.source.append(place)
+        self.split.append(0 if draft.split is None else SPLITS.index(draft.split) + 1)
         self.prompt_length.append(len(prompt))
         self.output_length.append(len(draft.output))
 
     def draft(self, row: int) -> Draft:
         """Read one draft back."""
-        end = self.offset[row + 1] if row + 1 < len(self.offset) else -1
-        self._file.seek(self.offset[row])
-        return self._decode(self._file.read(end - self.offset[row] if end >= 0 else -1))
+        start = self.offset[row]
+        end = self.offset[row + 1] if row + 1 < len(self.offset) else self._end
+        self._file.seek(start)
+        return self._decode(self._file.read(end - start))
 
-    def drafts(self) -> Iterator[Draft]:
-        """Read all drafts back, in order."""
-        return (self.draft(row) for row in range(len(self)))
+    def column(self, name: str) -> NDArray[Any]:
+        """A view of a column; drafts can no longer be added while one is held."""
+        values: array[int] = getattr(self, name)
+        return np.frombuffer(values, dtype=np.dtype(values.typecode)) if values else np.empty(0, dtype=values.typecode)
 
-    def column(self, name: str) -> NDArray[np.uint64]:
-        """A column as an array of 64-bit integers."""
-        return np.array(getattr(self, name), dtype=np.uint64)
+    def labels(self, stratum: int) -> list[str]:
+        """The labels of a stratum, none where it is a source."""
+        name = list(self.strata)[stratum]
+        return [] if name.startswith(_UNLABELLED) else name.split("\x1f")
+
+
+def name_space(source: SourceParams) -> str:
+    """What the groups of a source are told apart by: given splits of one data set share their groups."""
+    return source.name or ("" if source.split else source.path)
 
 
 def prompt_text(draft: Draft) -> str:

@@ -1,86 +1,116 @@
-"""The precise reading of JSON: slower, and it says what is wrong and where."""
+"""The precise reading of JSON: slower than a quick decoder, and it says what is wrong and where."""
 
 import json
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from steady.sources.rows import Finding, json_type, show
 
 MAX_INTEGER_DIGITS = 18
+MAX_DEPTH_REASON = "the value is nested too deeply to be read; a few levels are expected."
 
 
-class _RefusedError(Exception):
-    """A value that JSON readers disagree about."""
+class RefusedError(Exception):
+    """A value that is no JSON, or that JSON readers disagree about.
 
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.finding = Finding(code, reason)
+    `lines` counts the line breaks between the start of the value and the fault; `at_end` says that the text may only be too short.
+    """
+
+    def __init__(self, finding: Finding, lines: int = 0, *, at_end: bool = False) -> None:
+        super().__init__(finding.reason)
+        self.finding = finding
+        self.lines = lines
+        self.at_end = at_end
 
 
-def decode_strictly(raw: bytes, *, last: bool = False) -> dict[str, Any] | list[Finding]:
-    """The object on one line of JSON, or the list of its `Finding`s; `last` says that no line break follows."""
+def decode_strictly(raw: bytes, *, last: bool = False) -> dict[str, Any] | str | list[Finding]:
+    """The object (or string) on one line of JSON, or the list of its `Finding`s; `last` says that no line break follows."""
+    text = raw.decode("utf-8", "surrogateescape")
+    if faults := bad_bytes(text):
+        return faults
+    start = len(text) - len(text.lstrip())
     try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        return [_bad_utf8(raw, error)]
-    value, findings = parse(text, last=last)
-    if not findings and not isinstance(value, dict):
+        value, end, findings = parse_next(text, start)
+    except RefusedError as error:
+        finding = error.finding
+        return [finding if last or finding.code != "truncated" or "\n" in text[:-1] else _unfinished(finding)]
+    if text[end:].strip():
+        near = show(text[end : end + 20])
+        return [
+            *findings,
+            Finding("not_json", f"more text behind the object at column {end + 1}, near {near}; one object a line."),
+        ]
+    if not findings and not isinstance(value, dict | str):
         return [Finding("not_object", f"the line is {show(value)} ({json_type(value)}); it must be an object: {{…}}.")]
     return findings or value
 
 
-def parse(text: str, *, last: bool = False) -> tuple[Any, list[Finding]]:
-    """The JSON value of a text and what is wrong with it."""
-    duplicates: list[Finding] = []
+def parse_next(text: str, start: int) -> tuple[Any, int, list[Finding]]:
+    """The JSON value that begins at `start`, where it ends, and what is odd about it.
 
-    def checked(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(pairs)
-        if len(value) < len(pairs):
-            duplicates.extend(_repeated(pairs))
-        return value
-
+    Raises:
+        RefusedError: there is no such value.
+    """
+    _noted.clear()
     try:
-        value = json.loads(
-            text, object_pairs_hook=checked, parse_constant=_constant, parse_int=_integer, parse_float=_float
-        )
-    except _RefusedError as fault:
-        return None, [*duplicates, fault.finding]
-    except RecursionError:
-        return None, [Finding("too_deep", "the value is nested too deeply to be read; a few levels are expected.")]
+        value, end = _decoder.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        return None, [*duplicates, _not_json(text, error, last)]
-    if "\\u" in text:
-        duplicates.extend(_odd_text(value))
-    return value, duplicates
+        raise _not_json(text, start, error) from error
+    except RecursionError as error:
+        raise RefusedError(Finding("too_deep", MAX_DEPTH_REASON)) from error
+    odd = _odd_text(value) if text.find("\\u", start, end) >= 0 else []
+    return value, end, [*_noted, *odd]
 
 
-def _repeated(pairs: list[tuple[str, Any]]) -> list[Finding]:
-    seen: set[str] = set()
-    findings = []
-    for name, value in pairs:
-        if name in seen:
-            findings.append(Finding("duplicate_key", f"`{name}` is given twice (again as {show(value)}); keep one."))
-        seen.add(name)
-    return findings
+def bad_bytes(text: str) -> list[Finding]:
+    """A finding where the text, decoded with `surrogateescape`, holds a byte that is no UTF-8; its place is that of the first."""
+    if text.isascii():
+        return []
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        byte = ord(text[error.start]) - 0xDC00
+        column = len(text[: error.start].rpartition("\n")[2].encode()) + 1
+        reason = f"byte 0x{byte:02x} at column {column} is no UTF-8. Save the file as UTF-8, or set `encoding`."
+        return [Finding("bad_utf8", reason)]
+    return []
 
 
-def _constant(text: str) -> NoReturn:
-    raise _RefusedError("not_finite", f"{text} is no JSON number; write a finite number or null.")
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        seen: set[str] = set()
+        for name, item in pairs:
+            if name in seen:
+                reason = f"`{name}` is given twice (again as {show(item)}); keep one."
+                _noted.append(Finding("duplicate_key", reason))
+            seen.add(name)
+    return value
+
+
+def _constant(text: str) -> None:
+    _noted.append(Finding("not_finite", f"{text} is no JSON number; write a finite number or null."))
 
 
 def _integer(text: str) -> int:
     if len(text.lstrip("-")) > MAX_INTEGER_DIGITS:
-        raise _RefusedError(
-            "huge_number", f"a number of {len(text)} digits; at most {MAX_INTEGER_DIGITS}, or make it a string."
-        )
+        reason = f"a number of {len(text)} digits; at most {MAX_INTEGER_DIGITS}, or make it a string."
+        _noted.append(Finding("huge_number", reason))
+        return 0
     return int(text)
 
 
 def _float(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise _RefusedError("not_finite", f"{text[:40]} is too large for a number; write a finite number or a string.")
+        reason = f"{text[:40]} is too large for a number; write a finite number or a string."
+        _noted.append(Finding("not_finite", reason))
     return value
+
+
+# One decoder for all values, since making one costs more than most values; its hooks note here what is odd.
+_noted: list[Finding] = []
+_decoder = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant, parse_int=_integer, parse_float=_float)
 
 
 def _odd_text(value: Any) -> list[Finding]:
@@ -107,23 +137,30 @@ def _texts(value: Any) -> Iterator[str]:
             stack += item
 
 
-def _bad_utf8(raw: bytes, error: UnicodeDecodeError) -> Finding:
-    shown = raw[max(0, error.start - 10) : error.start + 10]
-    return Finding(
-        "bad_utf8",
-        f"byte 0x{raw[error.start]:02x} at column {error.start + 1} is no UTF-8 (near {shown!r}). Save the file as UTF-8, "
-        "or name its encoding.",
+def _not_json(text: str, start: int, error: json.JSONDecodeError) -> RefusedError:
+    """What a syntax error means; a text that ends before its value does is `truncated`, at the line where the value begins."""
+    lines = text.count("\n", start, error.pos)
+    column = error.pos - (text.rfind("\n", 0, error.pos) + 1) + 1
+    if "\0" in text[error.pos : error.pos + 1]:
+        reason = f"a NUL byte at column {column}: the file is damaged, binary or UTF-16."
+        return RefusedError(Finding("nul_byte", reason), lines)
+    if _cut_off(error.msg, text[error.pos : error.pos + 12].strip()):
+        reason = f"the value is not finished ({error.msg}, column {column}); is the file cut off?"
+        return RefusedError(Finding("truncated", reason), at_end=True)
+    reason = (
+        f"{error.msg} at column {column}, near {show(text[error.pos : error.pos + 20])}; it must be one JSON object."
     )
+    return RefusedError(Finding("not_json", reason), lines)
 
 
-def _not_json(text: str, error: json.JSONDecodeError, last: bool) -> Finding:
-    if "\0" in text:
-        return Finding(
-            "nul_byte", f"a NUL byte at column {text.index(chr(0)) + 1}: the file is binary, damaged or UTF-16."
-        )
-    if (last and error.pos >= len(text.rstrip()) - 1) or error.msg.startswith("Unterminated"):
-        return Finding(
-            "truncated", f"the line ends within a value ({error.msg}, column {error.colno}); is the file cut off?"
-        )
-    near = text[error.pos : error.pos + 20]
-    return Finding("not_json", f"{error.msg} at column {error.colno}, near {show(near)}; it must be one JSON object.")
+def _cut_off(message: str, rest: str) -> bool:
+    """Whether a syntax error may only mean that the text ends too early; `rest` is what follows its place."""
+    if message.startswith("Unterminated") or not rest:
+        return True
+    if message.startswith("Invalid \\"):
+        return len(rest) < 7
+    return message == "Expecting value" and any(word.startswith(rest) for word in ("true", "false", "null", "NaN", "-"))
+
+
+def _unfinished(finding: Finding) -> Finding:
+    return Finding("not_json", finding.reason.replace("is the file cut off?", "a line must hold one whole object."))

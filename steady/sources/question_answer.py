@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 
-from steady.sources.rows import Draft, Row, checked_label
+from steady.sources.context import Context, classified, labels_of
+from steady.sources.rows import Draft, Row
 
 SAMPLE = {"question": "Which planet is the largest?", "answer": "Jupiter"}
 
 
-def drafts(row: Row, labels: tuple[str, ...] | None) -> Iterator[Draft]:
+def drafts(row: Row, context: Context) -> Iterator[Draft]:
     """One draft whose input is the question."""
     question = row.text("question")
-    answer = checked_label(row, row.text("answer"), labels)
-    yield Draft(input=question, output=answer, references=[answer], labels=[answer] if labels else [])
+    if context.labels is not None:
+        yield classified(question, labels_of(row, "answer", context))
+    else:
+        answer = row.text("answer")
+        yield Draft(input=question, output=answer, references=[answer])

@@ -1,61 +1,37 @@
-"""Stream a source: every raw record becomes drafts, or findings with file and line."""
+"""Stream a source: every raw record becomes drafts, or findings with file and line, or is left out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
-from typing import Any
 
-from steady.errors import SteadyError
-from steady.sources.json_lines import json_lines
-from steady.sources.rows import Draft, Finding, Item, Row, rejection
+from steady.sources.context import Context, Convert, Items
+from steady.sources.converting import convert_record
+from steady.sources.files import File, empty, find_files, missing, records, unreadable
+from steady.sources.opening import UnreadableError
+from steady.sources.rows import Item, Unreadable
 from steady.sources.settings import SourceParams
-
-Convert = Callable[[Row, tuple[str, ...] | None], Iterator[Draft]]
-
-
-def converter(name: str) -> Convert:
-    """The function that turns a raw record of a format into drafts."""
-    convert: Convert = import_module(f"steady.sources.{name.replace('-', '_')}").drafts
-    return convert
 
 
 def read_source(source: SourceParams, labels: tuple[str, ...] | None) -> Iterator[Item]:
-    """Yield what a source holds, in its order.
-
-    Raises:
-        SteadyError: the file is missing or empty.
-    """
-    path = Path(source.path)
-    if not path.is_file():
-        raise SteadyError(
-            f"{path}: no such file (named in `data.sources`). Run `dvc pull`, or set `path` to a file that is tracked by Git or DVC."
-        )
-    convert = converter(source.format)
-    empty = True
-    with path.open("rb") as handle:
-        for line, value, raw in json_lines(handle):
-            empty = False
-            yield from _items(source.path, line, value, raw, convert, labels)
-    if empty:
-        raise SteadyError(f"{path}: the file is empty. Put at least one row of the format `{source.format}` into it.")
-
-
-def _items(
-    name: str,
-    line: int,
-    value: dict[str, Any] | list[Finding],
-    raw: bytes,
-    convert: Convert,
-    labels: tuple[str, ...] | None,
-) -> Iterator[Item]:
-    if isinstance(value, list):
-        yield [rejection(name, line, finding, raw) for finding in value]
+    """Yield what a source holds, file by file in the order of their names; a source without anything is `Unreadable`."""
+    files = find_files(source)
+    if not files:
+        yield Unreadable(missing(source))
         return
-    row = Row(value, line)
-    drafts = list(convert(row, labels))
-    if row.findings:
-        yield [rejection(name, line, finding, raw) for finding in row.findings]
-        return
-    for draft in drafts:
-        draft.line = line
-        yield draft
+    context = Context(source, labels)
+    module = import_module(f"steady.sources.{source.format.replace('-', '_')}")
+    something = False
+    items = module.items(files, context) if hasattr(module, "items") else _each(files, context, module.drafts)
+    for item in items:
+        something = True
+        yield item
+    if not something:
+        yield Unreadable(empty(source))
+
+
+def _each(files: list[File], context: Context, convert: Convert) -> Items:
+    for file in files:
+        try:
+            for record in records(file, context.source):
+                yield from convert_record(file, record, context, convert)
+        except UnreadableError as error:
+            yield unreadable(file, error)

@@ -1,6 +1,5 @@
 """What a data source yields: drafts of examples, rejected rows and rows left out on purpose; and how a row is checked."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -25,6 +24,7 @@ class Draft(msgspec.Struct, kw_only=True, omit_defaults=True):
     language: str | None = None
     split: Split | None = None
     group: str | None = None
+    source: str = ""
     line: int = 0
     meta: dict[str, Any] = {}
 
@@ -43,8 +43,14 @@ class Finding(NamedTuple):
     reason: str
 
 
-# A record becomes a draft, or all that is wrong with it, or is left out.
-Item = Draft | list[Rejected] | LeftOut
+class Unreadable(NamedTuple):
+    """A file, or the rest of one, that cannot be read: no setting lets it pass."""
+
+    rejected: Rejected
+
+
+# A record becomes drafts, or all that is wrong with it, or is left out.
+Item = Draft | list[Rejected] | LeftOut | Unreadable
 
 
 class Row:
@@ -83,16 +89,6 @@ class Row:
             self.note("missing_field", f"there is no `{name}`; the row has {listed(self.values)}.")
         else:
             self.note("wrong_type", f"`{name}` is {show(value)} ({json_type(value)}); it must be text.")
-
-
-def checked_label(row: Row, label: str, allowed: Iterable[str] | None) -> str:
-    """The label, noting `unknown_label` unless it is allowed; any label is when `allowed` is None."""
-    if allowed is None or not label or label in allowed:
-        return label
-    close = difflib.get_close_matches(label, list(allowed), n=1, cutoff=0.5)
-    hint = f" Did you mean `{close[0]}`?" if close else ""
-    row.note("unknown_label", f"label {show(label)} is not in `data.labels`: {', '.join(allowed)}.{hint}")
-    return label
 
 
 def rejection(source: str, line: int, finding: Finding, raw: bytes | str) -> Rejected:

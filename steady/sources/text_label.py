@@ -1,14 +1,15 @@
-"""`{"text": …, "label": …}`: a text and the class it belongs to."""
+"""`{"text": …, "label": …}`: a text and its class, or `"labels": […]`: its classes."""
 
 from collections.abc import Iterator
 
-from steady.sources.rows import Draft, Row, checked_label
+from steady.sources.context import Context, classified, labels_of
+from steady.sources.rows import Draft, Row
 
 SAMPLE = {"text": "Why was I charged twice?", "label": "billing"}
 
 
-def drafts(row: Row, labels: tuple[str, ...] | None) -> Iterator[Draft]:
+def drafts(row: Row, context: Context) -> Iterator[Draft]:
     """One draft whose input is the text and whose output is the label."""
     text = row.text("text")
-    label = checked_label(row, row.text("label"), labels)
-    yield Draft(input=text, output=label, references=[label], labels=[label])
+    name = "labels" if "labels" in row.values and "label" not in row.values else "label"
+    yield classified(text, labels_of(row, name, context))

@@ -104,8 +104,8 @@ def test_a_copy_that_differs_in_case_and_spaces_is_dropped_and_one_with_another_
     raw = write_lines(tmp_path / "raw.jsonl", [*rows, copy, {"text": rows[5]["text"], "label": LABELS[0]}])
     result = run(tmp_path, settings(raw))
     assert result.exit_code == 1
-    assert f"{raw}:6: conflicting_labels: 'shipping'" in result.output
-    assert f"{raw}:14: conflicting_labels: 'billing'" in result.output
+    assert f"{raw}:6: conflicting_labels: output 'shipping'" in result.output
+    assert f"{raw}:14: conflicting_labels: output 'billing'" in result.output
     assert run(tmp_path, settings(raw, max_rejected=2)).exit_code == 0
     assert json.loads((tmp_path / "data.json").read_text())["rows"]["duplicates"] == 1
 
@@ -185,7 +185,7 @@ def test_all_findings_are_listed_not_only_the_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ("", "the file is empty"),
+        ("", "raw.jsonl:1: empty_file: there is nothing in it"),
         (
             '{"text": "a", "label": "billing"}\n{"text": "b", "label": "billing"}\n',
             "all 2 rows have the label 'billing'",
@@ -201,7 +201,9 @@ def test_an_empty_and_a_single_class_file_are_refused(tmp_path: Path, content: s
 
 def test_a_missing_file_and_too_few_rows_are_refused(tmp_path: Path) -> None:
     result = run(tmp_path, settings(tmp_path / "none.jsonl"))
-    assert result.exit_code == 1 and "none.jsonl: no such file (named in `data.sources`)" in result.output
+    assert (
+        result.exit_code == 1 and "none.jsonl:1: missing_file: no such file (named in `data.sources`)" in result.output
+    )
     raw = write_lines(tmp_path / "raw.jsonl", [ticket(number) for number in range(6)])
     result = run(tmp_path, settings(raw))
     assert result.exit_code == 1 and "need 10 rows, at least one of them for train, and there are 6" in result.output

@@ -1,0 +1,100 @@
+"""The split of every row: given splits are kept, leaks between them taken out, and the other rows split by their clusters."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steady.preparing.joining import Joined, Rows
+from steady.preparing.settings import DataParams
+from steady.preparing.table import NONE, Table
+from steady.splits import UNUSED, assign, split_sizes
+
+LEAK = -2
+TRAIN, VALIDATION, TEST = range(3)
+
+
+class Splitting(NamedTuple):
+    """`places`: (kept rows,) indices into `SPLITS`, `UNUSED` or `LEAK`; `leaks`: rows taken out, by what they shared; `left`:
+    clusters that are still in two splits.
+    """
+
+    places: NDArray[np.int8]
+    leaks: dict[str, int]
+    left: int
+
+
+def split_rows(params: DataParams, table: Table, joined: Joined, kept: Rows, seed: int) -> Splitting:
+    """Split the kept rows.
+
+    A row that shares a cluster with rows of a later given split (test is the last) would leak: it is taken out, since the
+    later split is the one that results are quoted for. A row without a given split follows the given one of its cluster.
+
+    Raises:
+        SteadyError: there are fewer rows than are asked for.
+    """
+    given = table.column("split")[kept].astype(np.int8) - 1
+    _, cluster = np.unique(joined.clusters[kept], return_inverse=True)
+    latest = np.full(cluster.max() + 1, UNUSED, dtype=np.int8)
+    np.maximum.at(latest, cluster, given)
+    places: NDArray[np.int8] = latest[cluster]
+    leaking = (given != UNUSED) & (given < places)
+    leaks = _kinds(table, joined, kept, given, leaking)
+    places[leaking] = LEAK
+    _split_the_rest(params, table, kept, cluster, places, seed)
+    return Splitting(places, leaks, straddling(cluster, places))
+
+
+def straddling(cluster: Rows, places: NDArray[np.int8]) -> int:
+    """How many clusters have rows in two splits."""
+    used = places >= 0
+    pairs = np.unique(np.stack([cluster[used], places[used].astype(np.int64)]), axis=1)
+    return int(pairs.shape[1] - len(np.unique(pairs[0])))
+
+
+def _kinds(
+    table: Table, joined: Joined, kept: Rows, given: NDArray[np.int8], leaking: NDArray[np.bool_]
+) -> dict[str, int]:
+    """How many leaking rows have their text, else their group, else a near-duplicate in a later split."""
+    counts = {"same_text": 0, "same_group": 0, "near_duplicate": 0}
+    prompt, group = table.column("prompt")[kept], table.column("group")[kept]
+    for place in np.unique(given[leaking]).tolist():
+        rows = leaking & (given == place)
+        later = given > place
+        same_text = np.isin(prompt[rows], prompt[later])
+        same_group = np.isin(group[rows], group[later & (group != NONE)]) & ~same_text
+        counts["same_text"] += int(same_text.sum())
+        counts["same_group"] += int(same_group.sum())
+        counts["near_duplicate"] += int((~same_text & ~same_group).sum())
+    return counts
+
+
+def _split_the_rest(
+    params: DataParams, table: Table, kept: Rows, cluster: Rows, places: NDArray[np.int8], seed: int
+) -> None:
+    """Assign the rows without a given split; where all have one and none is validation, that is taken from train."""
+    sizes: tuple[int | float, ...] = (params.train_rows, params.validation_rows, params.test_rows)
+    splits = {source.split for source in params.sources}
+    free = places == UNUSED
+    if None not in splits:
+        if "validation" in splits or not params.validation_rows or "train" not in splits:
+            return
+        free = places == TRAIN
+        taken = split_sizes((1, params.validation_rows, 0), int(free.sum()))[VALIDATION]
+        sizes = (int(free.sum()) - taken, taken, 0)
+    rows = kept[free]
+    if len(rows):
+        wanted = split_sizes(sizes, len(rows))
+        names, group = np.unique(cluster[free], return_inverse=True)
+        exact = any(isinstance(size, int) for size in sizes) and None in splits
+        strata = _strata(table, rows, group, len(names))
+        places[free] = assign(group, table.column("content")[rows], strata, wanted, seed=seed, exact=exact)
+
+
+def _strata(table: Table, rows: Rows, group: Rows, groups: int) -> Rows:
+    """The stratum of each group: that of its row with the smallest content hash; numbered by name, as rows may be reordered."""
+    order = np.lexsort((table.column("content")[rows], group))
+    firsts = order[np.searchsorted(group[order], np.arange(groups))]
+    by_name = np.argsort(np.argsort(list(table.strata))) if table.strata else np.empty(0, dtype=np.int64)
+    _, strata = np.unique(by_name[table.column("stratum")[rows[firsts]]], return_inverse=True)
+    return strata

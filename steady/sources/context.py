@@ -1,0 +1,66 @@
+"""What a format knows beside the row: the settings of its source and the labels that are allowed."""
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from steady.sources.columns import class_name
+from steady.sources.rows import Draft, Item, Row, json_type, show
+from steady.sources.settings import SourceParams
+
+
+class Context(NamedTuple):
+    """The settings of the source, and `data.labels` (None: any label)."""
+
+    source: SourceParams
+    labels: tuple[str, ...] | None = None
+
+
+Convert = Callable[[Row, Context], Iterator[Draft]]
+Items = Iterator[Item]
+
+
+def labels_of(row: Row, name: str, context: Context) -> list[str]:
+    """The labels in a field: one, or several as a list or parted by `label_separator`; in the order of `data.labels`."""
+    value = row.values.get(name)
+    separator = context.source.label_separator
+    if isinstance(value, str) and separator is not None:
+        value = [part.strip() for part in value.split(separator) if part.strip()]
+    if not isinstance(value, list):
+        label = _label(row, name, value, context)
+        return [label] if label else []
+    labels = {_label(row, name, item, context) for item in value} - {""}
+    if not value:
+        row.note("no_label", f"`{name}` names no label; give one or more.")
+    order = {label: place for place, label in enumerate(context.labels or ())}
+    return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
+
+
+def classified(text: str, labels: list[str]) -> Draft:
+    """The draft of a label task: the output is the label, several parted by commas."""
+    output = ", ".join(labels)
+    return Draft(input=text, output=output, references=[output], labels=labels)
+
+
+def _label(row: Row, name: str, value: Any, context: Context) -> str:
+    value, fault = class_name(value, context.source)
+    if fault:
+        row.note("unknown_label", fault)
+    elif value is None or not isinstance(value, str | int | float) or (isinstance(value, str) and not value.strip()):
+        row.text(name)
+    elif not isinstance(value, str):
+        row.note(
+            "wrong_type",
+            f"`{name}` is {show(value)} ({json_type(value)}); it must be text, or set `classes` to name numbers.",
+        )
+    elif context.labels is not None and value not in context.labels:
+        row.note("unknown_label", _unknown(value, context.labels))
+    else:
+        return value
+    return ""
+
+
+def _unknown(label: str, allowed: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(label, allowed, n=1, cutoff=0.5)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    return f"label {show(label)} is not in `data.labels`: {', '.join(allowed)}.{hint}"
