@@ -10,6 +10,7 @@ from steady.metrics.resampling import Floats
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 MAX_ITERATIONS = 2000
+NGRAMS = (1, 2)
 
 
 class Reference(NamedTuple):
@@ -63,17 +64,18 @@ def tfidf(
     seed: int,
     strengths: Sequence[float] = STRENGTHS,
 ) -> Reference:
-    """Word 1-2-gram TF-IDF and logistic regression; with one training label it is the majority."""
+    """Word 1-2-gram TF-IDF and logistic regression; with one training label, or without words, it is the majority."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
 
-    if len(set(train.labels)) < 2:
+    words = TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True).build_analyzer()
+    if len(set(train.labels)) < 2 or not any(words(text) for text in train.texts):
         return majority(train.labels, len(texts), labels)
     best, best_accuracy, best_strength = None, -1.0, 0.0
     for strength in sorted(strengths):
         model = make_pipeline(
-            TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True),
+            TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True),
             LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, random_state=seed),
         ).fit(list(train.texts), list(train.labels))
         right = [a == b for a, b in zip(model.predict(list(validation.texts)), validation.labels, strict=True)]

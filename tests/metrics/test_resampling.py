@@ -1,0 +1,119 @@
+"""The bootstrap over groups."""
+
+import numpy as np
+import pytest
+
+from steady.metrics.resampling import (
+    CHUNK,
+    Bootstrap,
+    estimate,
+    group_weights,
+    one_blas_thread,
+    percentile_interval,
+    ratio,
+    weighted_mean,
+)
+
+HOW = Bootstrap(draws=2000, confidence=0.95, seed=0)
+
+
+def mean_of(values):
+    return lambda weights: {"mean": weighted_mean(weights, np.asarray(values, dtype=float))}
+
+
+def test_every_draw_takes_as_many_groups_as_there_are():
+    (weights,) = group_weights(7, 50, seed=0)
+    assert weights.shape == (50, 7)
+    assert set(weights.sum(axis=1).tolist()) == {7.0}
+    assert weights.mean() == 1.0
+
+
+def test_weights_have_the_variance_of_a_multinomial():
+    (weights,) = group_weights(10, 20_000, seed=1)
+    assert weights.var(axis=0) == pytest.approx(np.full(10, 0.9), rel=0.05)
+
+
+def test_equal_seeds_give_equal_weights_and_others_do_not():
+    first, again, other = (next(group_weights(5, 20, seed)) for seed in (3, 3, 4))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_many_groups_come_in_chunks_of_bounded_size():
+    chunks = list(group_weights(CHUNK // 10, 25, seed=0))
+    assert [len(chunk) for chunk in chunks] == [10, 10, 5]
+
+
+def test_the_value_is_the_statistic_and_the_interval_covers_it():
+    values = np.random.default_rng(0).normal(3, 1, size=200)
+    found = estimate(mean_of(values), 200, HOW)["mean"]
+    assert found["value"] == pytest.approx(values.mean())
+    low, high = found["interval"]
+    half = 1.96 * values.std() / np.sqrt(200)
+    assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.03)
+
+
+def test_a_wider_confidence_gives_a_wider_interval():
+    values = np.random.default_rng(0).random(50)
+    narrow, wide = (estimate(mean_of(values), 50, HOW._replace(confidence=level))["mean"] for level in (0.5, 0.99))
+    assert wide["interval"][0] < narrow["interval"][0] < narrow["interval"][1] < wide["interval"][1]
+
+
+def test_intervals_cover_the_truth_about_as_often_as_they_say():
+    generator = np.random.default_rng(1)
+    hits = 0
+    for trial in range(200):
+        found = estimate(mean_of(generator.normal(size=60)), 60, Bootstrap(400, 0.95, trial))["mean"]["interval"]
+        hits += found[0] <= 0 <= found[1]
+    assert 0.89 <= hits / 200 <= 0.99
+
+
+def test_agrees_with_scipy():
+    from scipy.stats import bootstrap
+
+    values = np.random.default_rng(2).exponential(size=80)
+    theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=0).confidence_interval
+    ours = estimate(mean_of(values), 80, Bootstrap(4000, 0.95, 0))["mean"]["interval"]
+    assert ours == pytest.approx([theirs.low, theirs.high], abs=0.03)
+
+
+def test_without_groups_the_value_is_nan_and_the_interval_null():
+    found = estimate(mean_of([]), 0, HOW)["mean"]
+    assert np.isnan(found["value"])
+    assert found["interval"] is None
+
+
+def test_a_statistic_of_several_numbers_gives_several_estimates():
+    table = np.array([[1.0, 2.0], [3.0, 4.0]])
+    found = estimate(lambda weights: {"columns": weighted_mean(weights, table)}, 2, HOW)["columns"]
+    assert [entry["value"] for entry in found] == [2.0, 3.0]
+    assert found[0]["interval"] == [1.0, 3.0]
+
+
+def test_draws_that_are_undefined_are_left_out_while_they_are_few():
+    drawn = np.arange(100.0)
+    drawn[:4] = np.nan
+    assert percentile_interval(drawn, 0.9) == pytest.approx(np.quantile(np.arange(4.0, 100), [0.05, 0.95]))
+    drawn[:6] = np.nan
+    assert np.isnan(percentile_interval(drawn, 0.9)).all()
+
+
+def test_groups_without_a_value_have_no_weight():
+    weights = np.array([[1.0, 1.0, 1.0], [0.0, 3.0, 0.0]])
+    assert weighted_mean(weights, np.array([1.0, np.nan, 5.0])) == pytest.approx([3.0, np.nan], nan_ok=True)
+
+
+def test_a_quotient_by_zero_is_nan():
+    assert ratio([1, 2], [0, 4]) == pytest.approx([np.nan, 0.5], nan_ok=True)
+
+
+def test_one_blas_thread_is_given_back():
+    from threadpoolctl import threadpool_info
+
+    def threads():
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = threads()
+    with one_blas_thread():
+        assert set(threads()) <= {1}
+    assert threads() == before
