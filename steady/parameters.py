@@ -36,6 +36,13 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+class Runtime(Section):
+    """Section `runtime`: what cannot change results, so no stage tracks it. `device` is `auto` or a torch device."""
+
+    device: str
+    progress: bool
+
+
 class StageParams(BaseModel):
     """Base of a stage's view of `params.yaml`: sections of other stages are left alone."""
 

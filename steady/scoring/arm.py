@@ -25,7 +25,6 @@ class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     labels: list[str]
     max_length: int
     seed: int
-    bank_sha256: str
     training: dict[str, Any]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from steady.training.schedule import ScheduledPrompts
+from steady.training.dataset import ScheduledRows
 
 CURVES = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_accuracy")
 
@@ -13,7 +13,7 @@ CURVES = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_accuracy")
 class EpochWordings(TrainerCallback):
     """Tells the dataset which epoch it is in before its rows are drawn, also after a resume in the middle of one."""
 
-    def __init__(self, dataset: ScheduledPrompts) -> None:
+    def __init__(self, dataset: ScheduledRows) -> None:
         self.dataset = dataset
 
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:

@@ -10,25 +10,19 @@ from pydantic import Field
 
 from steady.errors import SteadyError
 from steady.models import ModelParams, load_base, load_tokenizer, locate, pick_device, prepare_torch
-from steady.parameters import Section, StageParams
-from steady.prompts.settings import FormatParams
-from steady.records import Example, Prompt, ScheduleRow, write_bytes
+from steady.parameters import Runtime, StageParams
+from steady.prompts.schedule import TrainingPrompts
+from steady.prompts.settings import LabelNames, PromptLength
+from steady.records import CANONICAL, Example, Prompt, write_bytes
 from steady.scoring.arm import ArmManifest, write_manifest
 from steady.scoring.classify import in_batches, mean_pooled
 from steady.training.arms import Arm, LoraParams, ProbeParams, TrainParams
 from steady.training.card import CardFacts, render_card
+from steady.training.dataset import ScheduledRows
 from steady.training.probe import fit_probe, save_probe
-from steady.training.schedule import Render, ScheduledPrompts
 from steady.training.supervised import encoded_prompts, parameter_counts, save_adapter, train, wrap_with_lora
 
 BATCH = 64
-
-
-class Runtime(Section):
-    """Section `runtime`: what cannot change results, so no stage tracks it."""
-
-    device: str = "auto"
-    progress: bool = True
 
 
 class FinetuneParams(StageParams):
@@ -36,7 +30,8 @@ class FinetuneParams(StageParams):
 
     seed: int
     model: ModelParams
-    format: FormatParams
+    data: LabelNames
+    format: PromptLength
     arms: dict[str, Arm] = Field(min_length=1)
     probe: ProbeParams
     lora: LoraParams
@@ -48,12 +43,9 @@ class FinetuneParams(StageParams):
 class Material:
     """What an arm learns from; `validation` chooses the epoch, or the strength of a probe."""
 
-    examples: Sequence[Example]
-    schedule: Sequence[ScheduleRow]
+    prompts: TrainingPrompts
     validation: Sequence[Prompt]
-    render: Render
     labels: tuple[str, ...]
-    bank_sha256: str
 
 
 def finetune(name: str, params: FinetuneParams, material: Material, folder: Path, curves: Path) -> ArmManifest:
@@ -83,7 +75,6 @@ def finetune(name: str, params: FinetuneParams, material: Material, folder: Path
         labels=list(material.labels),
         max_length=params.format.max_length,
         seed=params.seed,
-        bank_sha256=material.bank_sha256,
         training=training,
     )
     write_manifest(folder, manifest)
@@ -95,15 +86,12 @@ def _probe(params: FinetuneParams, material: Material, folder: Path) -> dict[str
     tokenizer = load_tokenizer(params.model)
     encoder = load_base(params.model, material.labels, headless=True).to(pick_device(params.runtime.device))
     features = mean_pooled(encoder, tokenizer, params.format.max_length)
-    rows = ScheduledPrompts(
-        material.examples, material.schedule, material.render, tokenizer, material.labels, params.format.max_length
-    )
-    texts = [rows.text(index, 0) for index in range(len(rows))]
-    canonical = [prompt for prompt in material.validation if prompt.wording == "canonical"]
+    texts = [material.prompts.prompt(index, 0) for index in range(len(material.prompts))]
+    canonical = validation_prompts(material.validation, "canonical")
     progress = params.runtime.progress
     weight, bias, strength = fit_probe(
         in_batches(features, texts, BATCH, progress),
-        [example.output for example, _ in rows.rows],
+        [example.output for example in material.prompts.examples],
         in_batches(features, [prompt.prompt for prompt in canonical], BATCH, progress),
         [prompt.completion for prompt in canonical],
         material.labels,
@@ -130,10 +118,10 @@ def _supervised(
     if arm.method == "lora":
         model = wrap_with_lora(model, params.lora, base)
     max_length = params.format.max_length
-    rows = ScheduledPrompts(
-        material.examples, material.schedule, material.render, tokenizer, material.labels, max_length
+    rows = ScheduledRows(material.prompts, tokenizer, material.labels, max_length)
+    validation = encoded_prompts(
+        validation_prompts(material.validation, arm.wordings), tokenizer, material.labels, max_length
     )
-    validation = encoded_prompts(material.validation, tokenizer, material.labels, max_length)
     counts = parameter_counts(model)
     training = counts | train(
         model,
@@ -154,8 +142,8 @@ def _supervised(
         base=base,
         labels=material.labels,
         max_length=max_length,
-        sources=tuple(sorted({example.source for example in material.examples})),
-        train_rows=len(material.examples),
+        sources=tuple(sorted({example.source for example in material.prompts.examples})),
+        train_rows=len(material.prompts.examples),
         validation_rows=len({prompt.example_id for prompt in material.validation}),
         settings=(params.lora.model_dump() if arm.method == "lora" else {}) | params.train.model_dump(),
         training=training,
@@ -164,3 +152,13 @@ def _supervised(
     )
     write_bytes(folder / "README.md", render_card(facts).encode())
     return training
+
+
+def validation_prompts(prompts: Sequence[Prompt], wordings: str) -> list[Prompt]:
+    """The validation prompts an arm may see: an arm trained on the canonical wording is not chosen by other wordings."""
+    return [prompt for prompt in prompts if wordings == "variants" or prompt.wording == CANONICAL]
+
+
+def label_list(declared: Sequence[str] | None, examples: Sequence[Example]) -> tuple[str, ...]:
+    """The classes of the head: `data.labels`, or where that is null the sorted labels of the training examples."""
+    return tuple(declared) if declared else tuple(sorted({example.output for example in examples}))

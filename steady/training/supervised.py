@@ -14,7 +14,7 @@ from steady.models import Base
 from steady.records import Prompt, write_json
 from steady.training.arms import LoraParams, TrainParams
 from steady.training.callbacks import EpochWordings, LiveCurves
-from steady.training.schedule import ScheduledPrompts
+from steady.training.dataset import ScheduledRows
 
 
 def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
@@ -68,7 +68,7 @@ def encoded_prompts(
 def train(
     model: Any,
     tokenizer: Any,
-    dataset: ScheduledPrompts,
+    dataset: ScheduledRows,
     validation: list[dict[str, Any]],
     params: TrainParams,
     *,
@@ -104,7 +104,7 @@ def train(
     return _summary(trainer.state, params)
 
 
-def _steps_per_epoch(dataset: ScheduledPrompts, params: TrainParams) -> int:
+def _steps_per_epoch(dataset: ScheduledRows, params: TrainParams) -> int:
     return math.ceil(len(dataset) / params.per_device_train_batch_size / params.gradient_accumulation_steps)
 
 

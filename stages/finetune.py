@@ -1,0 +1,49 @@
+"""Train one arm: nothing, a probe, LoRA or every weight."""
+
+import logging
+import time
+from pathlib import Path
+
+import click
+
+from steady.errors import reported
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(help=__doc__)
+@click.option("--arm", required=True, help="A key of `arms` in the parameters.")
+@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings of the run.")
+@click.option("--train", type=FILE, required=True, help="Examples of the train split.")
+@click.option("--schedule", type=FILE, required=True, help="Which wording each example is shown under, epoch by epoch.")
+@click.option("--phrasebook", type=FILE, required=True, help="The wordings that the schedule names.")
+@click.option("--validation", type=FILE, required=True, help="Prompts that choose the best epoch.")
+@click.option("--out", type=FOLDER, required=True, help="Folder of the arm: weights, tokenizer, manifest, card.")
+@click.option("--curves", type=FOLDER, required=True, help="Folder of the DVCLive curves.")
+def main(  # noqa: D103
+    arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, validation: Path, out: Path, curves: Path
+) -> None:
+    with reported():
+        from steady.parameters import read_params
+        from steady.prompts.schedule import TrainingPrompts
+        from steady.records import Prompt, read_records
+        from steady.training.finetune import FinetuneParams, Material, finetune, label_list
+
+        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+        started = time.perf_counter()
+        view = read_params(params, FinetuneParams)
+        prompts = TrainingPrompts.read(train, schedule, phrasebook)
+        material = Material(
+            prompts=prompts,
+            validation=read_records(validation, Prompt),
+            labels=label_list(view.data.labels, prompts.examples),
+        )
+        click.echo(f"finetune {arm}: {len(prompts)} examples from {train}, wordings from {schedule}")
+        manifest = finetune(arm, view, material, out, curves)
+        share = manifest.training.get("trainable_percent", 0)
+        click.echo(f"finetune {arm}: wrote {out}, {share:g} % trainable, in {time.perf_counter() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Score one arm on the reworded prompts: how far do its answers move when only the wording moves?"""
+
+import time
+from pathlib import Path
+
+import click
+
+from steady.errors import reported
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(help=__doc__)
+@click.option("--arm", required=True, help="Name of the arm, for the messages.")
+@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings of the run.")
+@click.option("--model", type=FOLDER, required=True, help="Folder of the arm.")
+@click.option(
+    "--evaluated", type=FILE, required=True, help="Metrics of the evaluate stage; the temperature is in them."
+)
+@click.option("--prompts", type=FILE, required=True, help="Groups of reworded prompts.")
+@click.option("--wordings", type=FILE, required=True, help="What each wording is.")
+@click.option("--predictions", type=FILE, required=True, help="Predictions to write, in the order of the prompts.")
+@click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
+def main(  # noqa: D103
+    arm: str,
+    params: Path,
+    model: Path,
+    evaluated: Path,
+    prompts: Path,
+    wordings: Path,
+    predictions: Path,
+    metrics: Path,
+) -> None:
+    with reported():
+        from steady.evaluation import SensitivityStage, score_arm
+        from steady.metrics.arm_sensitivity import sensitivity_metrics
+        from steady.metrics.files import read_metrics, write_metrics
+        from steady.parameters import read_params
+        from steady.records import Prompt, Wording, read_records, write_records
+
+        started = time.perf_counter()
+        view = read_params(params, SensitivityStage)
+        asked = read_records(prompts, Prompt)
+        answers, manifest = score_arm(model, asked, view.model, view.evaluate.batch_size, view.runtime)
+        write_records(predictions, answers)
+        found = sensitivity_metrics(
+            asked,
+            answers,
+            read_records(wordings, Wording),
+            manifest.labels,
+            temperature=read_metrics(evaluated)["temperature"],
+            draws=view.sensitivity.bootstrap_draws,
+            confidence=view.evaluate.confidence,
+            seed=view.seed,
+        )
+        write_metrics(metrics, found)
+        click.echo(f"sensitivity {arm}: {len(asked)} prompts, wrote {metrics} in {time.perf_counter() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
