@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pathspec import GitIgnoreSpec
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -50,12 +51,15 @@ def file_md5(path: Path) -> str:
         return hashlib.file_digest(handle, "md5").hexdigest()
 
 
-def folder_listing(folder: Path) -> dict[str, str]:
-    """Relative path -> MD5 of every file below a folder, without Python's caches, which `.dvcignore` leaves out."""
+def folder_listing(root: Path, folder: Path) -> dict[str, str]:
+    """Relative path -> MD5 of every file below `folder` that the `.dvcignore` of `root` does not leave out."""
+    ignored = root / ".dvcignore"
+    lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.is_file() else []
+    left_out = GitIgnoreSpec.from_lines(lines)
     return {
         path.relative_to(folder).as_posix(): file_md5(path)
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not left_out.match_file(path.relative_to(root).as_posix())
     }
 
 
@@ -87,7 +91,7 @@ def damage(root: Path, entry: Entry) -> Iterator[str]:
     elif not entry.md5.endswith(DIRECTORY):
         if (got := file_md5(path)) != entry.md5:
             yield f"{entry.path}: MD5 is {got}, recorded {entry.md5}"
-    elif listing_md5(listing := folder_listing(path)) != entry.md5:
+    elif listing_md5(listing := folder_listing(root, path)) != entry.md5:
         yield from _folder_damage(root, entry, listing)
 
 

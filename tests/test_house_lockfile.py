@@ -30,7 +30,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "model/card").write_bytes(b"card")
     (tmp_path / "metrics/headline.json").write_text('{"tuned": {"accuracy": 0.9}}')
     (tmp_path / "params.yaml").write_text("seed: 0\n")
-    listing = lockfile.folder_listing(tmp_path / "model")
+    listing = lockfile.folder_listing(tmp_path, tmp_path / "model")
     entries = json.dumps([{"md5": listing[name], "relpath": name} for name in ("card", "weights")], sort_keys=True)
     folder = lockfile.listing_md5(listing)
     for md5, content in ((folder, entries.encode()), (listing["weights"], b"0123"), (listing["card"], b"card")):
@@ -64,13 +64,15 @@ stages:
 
 
 def test_a_folder_has_the_hash_that_dvc_gives_it(tmp_path):
-    (tmp_path / "b").mkdir()
-    (tmp_path / "b/x.txt").write_text("x\n")
-    (tmp_path / "a.txt").write_text("a\n")
-    (tmp_path / "b/__pycache__").mkdir()
-    (tmp_path / "b/__pycache__/x.pyc").write_bytes(b"not counted")
+    folder = tmp_path / "f"
+    (folder / "b/__pycache__").mkdir(parents=True)
+    (folder / "b/x.txt").write_text("x\n")
+    (folder / "a.txt").write_text("a\n")
+    (folder / "b/__pycache__/x.pyc").write_bytes(b"not counted")
+    (tmp_path / ".dvcignore").write_text("__pycache__\nf/README.md\n")
+    (folder / "README.md").write_text("not counted either")
     # Taken from `dvc add` of the same folder with DVC 3.67.1.
-    assert lockfile.listing_md5(lockfile.folder_listing(tmp_path)) == "db29416401b3cb1705848590e41c9603.dir"
+    assert lockfile.listing_md5(lockfile.folder_listing(tmp_path, folder)) == "db29416401b3cb1705848590e41c9603.dir"
 
 
 def test_an_undamaged_project_verifies(project):

@@ -32,7 +32,11 @@ def main(root: Path, strict: bool, record: bool) -> None:
         if not lock.is_file():
             raise SteadyError(f"{lock}: no such file. Run `dvc repro` first.")
         after = read_lock(lock.read_text(encoding="utf-8"), str(lock))
-        before = read_lock(committed(root, "dvc.lock") or "", "HEAD:dvc.lock")
+        recorded = committed(root, "dvc.lock")
+        if recorded is None:
+            click.echo("no results are committed yet, so there is nothing to compare with")
+            return
+        before = read_lock(recorded, "HEAD:dvc.lock")
         outputs = [entry.path for entry in after if entry.written]
         changed = changed_outputs(before, after)
         if not changed:
