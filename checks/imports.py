@@ -1,7 +1,7 @@
 """Which files of ours a module imports, transitively, read from the source: imports inside functions count too."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 PACKAGES = ("steady", "stages", "checks", "benchmarks")
@@ -57,3 +57,18 @@ def is_empty(path: Path) -> bool:
         return False
     body = ast.parse(path.read_text(encoding="utf-8")).body
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
+
+
+def code_dependencies(root: Path, module: str, whole: Collection[str] = ()) -> list[str]:
+    """What a stage lists as its code in `dvc.yaml`: a package where all of it is imported, else its single files.
+
+    Args:
+        whole: packages that are listed as such though their modules are imported by names that stand elsewhere.
+    """
+    files = imported_files(root, module)
+    found = set()
+    for path in files:
+        modules = {other.relative_to(root) for other in (root / path.parent).rglob("*.py") if not is_empty(other)}
+        name = path.parent.as_posix()
+        found.add(name if name not in PACKAGES and (modules <= files or name in whole) else path.as_posix())
+    return sorted(found)

@@ -1,4 +1,7 @@
-"""Prove that `dvc.yaml` tells the whole truth: paths, code and parameters of every stage."""
+"""Prove that `dvc.yaml` tells the whole truth: paths, code and parameters of every stage.
+
+`python -m checks.pipeline` prints the code that each stage has to list.
+"""
 
 import ast
 import copy
@@ -12,7 +15,7 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 from checks.findings import Finding
-from checks.imports import imported_files, imported_names, is_empty
+from checks.imports import code_dependencies, imported_files, imported_names, is_empty
 
 SOURCE = "dvc.yaml"
 UNTRACKED = ("runtime",)  # sections that cannot change results
@@ -188,3 +191,9 @@ def check_pipeline(root: Path) -> Iterator[Finding]:
         yield from check_options(stage)
         yield from check_code(root, stage)
         yield from check_params(root, stage)
+
+
+if __name__ == "__main__":
+    for script in sorted(Path("stages").glob("[a-z]*.py")):
+        print(f"{script.stem}:")
+        print("\n".join(f"  - {dep}" for dep in code_dependencies(Path(), f"stages.{script.stem}", BY_NAME)))
