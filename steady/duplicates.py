@@ -4,15 +4,17 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import pairwise
+from math import ceil, log
 from unicodedata import normalize
 
 import numpy as np
 from numpy.typing import NDArray
 
-PERMUTATIONS = 128
+MAX_PERMUTATIONS = 128
 RECALL = 0.999
 SHORT_WORDS = 8
 BATCH = 2000
+REMEMBERED = 100_000
 _SIGNATURE_SEED = 20
 
 
@@ -46,17 +48,18 @@ def similarity(left: set[str], right: set[str]) -> float:
     return shared / (len(left) + len(right) - shared) if shared else 0.0
 
 
-def bands(threshold: float, permutations: int = PERMUTATIONS) -> tuple[int, int]:
+def bands(threshold: float) -> tuple[int, int]:
     """(bands, rows a band): the most selective ones that find a pair at the threshold with probability 0.999 or more.
 
     A pair of similarity s shares a band with probability 1 - (1 - s^rows)^bands (Leskovec, Rajaraman and Ullman,
     Mining of Massive Datasets, section 3.4).
     """
-    for rows in range(permutations, 1, -1):
-        count = permutations // rows
-        if 1 - (1 - threshold**rows) ** count >= RECALL:
+    for rows in range(MAX_PERMUTATIONS, 1, -1):
+        miss = 1 - threshold**rows
+        count = 1 if miss == 0 else ceil(log(1 - RECALL) / log(miss))
+        if count * rows <= MAX_PERMUTATIONS:
             return count, rows
-    return permutations, 1
+    return MAX_PERMUTATIONS, 1
 
 
 def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.uint64]:
@@ -77,7 +80,7 @@ def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.u
 
 
 def near_pairs(
-    hashes: NDArray[np.uint64],
+    columns: Iterable[NDArray[np.uint64]],
     names: NDArray[np.int64],
     tokens: Callable[[int], set[str]],
     threshold: float,
@@ -88,12 +91,13 @@ def near_pairs(
     Each pair found is joined in `sets`, so the pairs connect all near-duplicates that MinHash proposes without listing every pair.
 
     Args:
-        hashes: (bands, documents), of `band_hashes`.
+        columns: the columns of `band_hashes`, (documents,) each.
         names: (documents,) ascending; `tokens` and `sets` know a document by its name.
     """
     checked: set[tuple[int, int]] = set()
-    for band in hashes:
-        column = np.array(band)
+    for column in columns:
+        # A pair in several bands is checked once, as far as a set of constant size remembers.
+        checked = checked if len(checked) < REMEMBERED else set()
         for members in equal_runs(column):
             if column[members[0]] == 0:
                 continue

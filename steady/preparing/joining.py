@@ -1,5 +1,6 @@
 """Which rows contradict each other, which are copies, and which must stay in one split."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -78,21 +79,26 @@ def _join_all(sets: Sets, members: Rows) -> None:
 
 
 def _join_near(table: Table, rows: Rows, threshold: float, clusters: Sets, scratch: Path) -> int:
-    """Join near-duplicates among the rows; returns the number of pairs that this joined. The bands lie on disk, column by column."""
-    if not len(rows):
-        return 0
+    """Join near-duplicates among the rows; returns the number of pairs that this joined. The bands lie on disk."""
 
+    # A pair is checked soon after others of its bucket, so the last few thousand token sets are kept.
+    @lru_cache(maxsize=BATCH)
     def tokens(row: int) -> set[str]:
         draft = table.draft(row)
         if draft.messages is not None:
             return item_tokens("", normal_form("\n".join(message.content for message in draft.messages[:-1])))
         return item_tokens(normal_form(draft.instruction), normal_form(draft.input))
 
+    width = 8 * len(rows)
+    count = bands(threshold)[0]
     try:
-        hashes = np.memmap(scratch, dtype=np.uint64, mode="w+", shape=(bands(threshold)[0], len(rows)))
-        for start in range(0, len(rows), BATCH):
-            batch = rows[start : start + BATCH].tolist()
-            hashes[:, start : start + len(batch)] = band_hashes([tokens(row) for row in batch], threshold).T
-        return sum(1 for _ in near_pairs(hashes, rows, tokens, threshold, clusters))
+        with scratch.open("wb") as file:
+            for start in range(0, len(rows), BATCH):
+                hashes = band_hashes([tokens(row) for row in rows[start : start + BATCH].tolist()], threshold)
+                for band in range(count):
+                    file.seek(band * width + 8 * start)
+                    file.write(hashes[:, band].tobytes())
+        columns = (np.fromfile(scratch, dtype=np.uint64, count=len(rows), offset=band * width) for band in range(count))
+        return sum(1 for _ in near_pairs(columns, rows, tokens, threshold, clusters))
     finally:
         scratch.unlink(missing_ok=True)

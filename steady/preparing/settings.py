@@ -25,7 +25,7 @@ class DataParams(Section):
         seed: draws samples and splits; it is not the seed of training, so that training seeds share their rows.
     """
 
-    sources: Annotated[tuple[SourceParams, ...], Field(min_length=1)]
+    sources: tuple[SourceParams, ...]
     labels: tuple[str, ...] | None = None
     train_rows: Rows | Share
     validation_rows: Rows | Share
@@ -35,6 +35,12 @@ class DataParams(Section):
     max_rows: Annotated[int, Field(gt=0)] | None = None
     near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.8
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _sources_are_there(self) -> Self:
+        if not self.sources:
+            raise ValueError("`sources` is empty; name at least one file: - {path: data/raw/rows.jsonl, format: text-label}")
+        return self
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:

@@ -1,5 +1,6 @@
 """All drafts: their text on disk, and a few numbers of each in memory (under 70 bytes a draft)."""
 
+import os
 from array import array
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -29,7 +30,7 @@ class Table:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file: BinaryIO = path.open("w+b", buffering=_WRITE_BLOCK)
-        self._end = 0
+        self._end = self._written = 0
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(Draft).decode
         self.offset, self.content, self.prompt, self.answer, self.group = (array("Q") for _ in range(5))
@@ -71,8 +72,10 @@ class Table:
         """Read one draft back."""
         start = self.offset[row]
         end = self.offset[row + 1] if row + 1 < len(self.offset) else self._end
-        self._file.seek(start)
-        return self._decode(self._file.read(end - start))
+        if self._written < end:
+            self._file.flush()
+            self._written = self._end
+        return self._decode(os.pread(self._file.fileno(), end - start, start))
 
     def column(self, name: str) -> NDArray[Any]:
         """A view of a column; drafts can no longer be added while one is held."""

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from importlib import import_module
+from types import ModuleType
+from typing import get_args
 
 from steady.sources.context import Context, Convert, Items
 from steady.sources.converting import convert_record
 from steady.sources.files import File, empty, find_files, missing, records, unreadable
 from steady.sources.opening import UnreadableError
 from steady.sources.rows import Item, Unreadable
-from steady.sources.settings import SourceParams
+from steady.sources.settings import Format, SourceParams
 
 
 def read_source(source: SourceParams, labels: tuple[str, ...] | None) -> Iterator[Item]:
@@ -18,7 +20,7 @@ def read_source(source: SourceParams, labels: tuple[str, ...] | None) -> Iterato
         yield Unreadable(missing(source))
         return
     context = Context(source, labels)
-    module = import_module(f"steady.sources.{source.format.replace('-', '_')}")
+    module = format_module(source.format)
     something = False
     items = module.items(files, context) if hasattr(module, "items") else _each(files, context, module.drafts)
     for item in items:
@@ -35,3 +37,13 @@ def _each(files: list[File], context: Context, convert: Convert) -> Items:
                 yield from convert_record(file, record, context, convert)
         except UnreadableError as error:
             yield unreadable(file, error)
+
+
+def format_module(name: str) -> ModuleType:
+    """The module of a format: it has `SAMPLE`, and `drafts` of a row or `items` of all files."""
+    return import_module(f"steady.sources.{name.replace('-', '_')}")
+
+
+def format_modules() -> dict[str, ModuleType]:
+    """The modules of all formats, by name."""
+    return {name: format_module(name) for name in get_args(Format)}

@@ -1,0 +1,135 @@
+"""`python -m steady check-data`: what prepare would make of a file, without writing anything."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from steady.errors import SteadyError, reported
+
+if TYPE_CHECKING:
+    from steady.preparing.checking import Checked
+    from steady.preparing.settings import DataParams
+    from steady.records import Example
+
+
+@click.command()
+@click.argument("path", required=False)
+@click.option("--format", "format_name", help="Format of PATH; `python -m steady sources` lists them.")
+@click.option(
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A setting of the source, in YAML: columns='{text: body}'.",
+)
+@click.option("--labels", help="Allowed labels, parted by commas; without them, any.")
+@click.option(
+    "--params",
+    type=click.Path(path_type=Path),
+    default="params.yaml",
+    show_default=True,
+    help="Read where no PATH is given.",
+)
+@click.option("--samples", default=3, show_default=True, help="Examples to show.")
+@click.option("--findings", default=20, show_default=True, help="Findings to list.")
+def main(
+    path: str | None,
+    format_name: str | None,
+    options: tuple[str, ...],
+    labels: str | None,
+    params: Path,
+    samples: int,
+    findings: int,
+) -> None:
+    """Check PATH, or without one the sources of params.yaml: a table of what is in it, findings, and a sample.
+
+    Exits with 1 where a row would be rejected.
+    """
+    with reported():
+        import tempfile
+
+        from steady.preparing.checking import check
+
+        settings = _settings(path, format_name, options, labels, params)
+        with tempfile.TemporaryDirectory() as folder:
+            checked = check(settings, Path(folder), samples)
+        for line in _table(checked):
+            click.echo(line)
+        for line in checked.lines[:findings]:
+            click.secho(line, fg="red")
+        if (more := sum(checked.codes.values()) - findings) > 0:
+            click.secho(f"… and {more} more findings; list them with --findings.", fg="red")
+        for example in checked.samples:
+            _show(example)
+        if checked.codes:
+            raise SteadyError(
+                f"{sum(checked.codes.values())} findings. Correct the rows, or name codes in `leave_out`."
+            )
+
+
+def _settings(
+    path: str | None, format_name: str | None, options: tuple[str, ...], labels: str | None, params: Path
+) -> "DataParams":
+    """The sources to check, as the section `data` would have them."""
+    from pydantic import ValidationError
+
+    from steady.parameters import read_params
+    from steady.preparing.settings import DataParams, PrepareParams
+
+    if path is None:
+        return read_params(params, PrepareParams).data
+    if format_name is None:
+        raise SteadyError("--format is missing. `python -m steady sources` lists the formats with an example row each.")
+    source = {"path": path, "format": format_name} | dict(_option(option) for option in options)
+    values = {"sources": [source], "train_rows": 1.0, "validation_rows": 0, "test_rows": 0}
+    try:
+        return DataParams.model_validate(values | {"labels": labels.split(",") if labels else None})
+    except ValidationError as error:
+        faults = [
+            f"{'.'.join(map(str, item['loc'][2:]))}: {item['msg']}, got {item['input']!r}." for item in error.errors()
+        ]
+        raise SteadyError("\n".join(faults)) from error
+
+
+def _option(text: str) -> tuple[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    key, found, value = text.partition("=")
+    if not found:
+        raise SteadyError(f"--option {text!r}: expected KEY=VALUE, such as leave_out=[empty_output].")
+    try:
+        return key, YAML(typ="safe", pure=True).load(value)
+    except YAMLError as error:
+        raise SteadyError(f"--option {text!r}: the value is no YAML: {error}") from error
+
+
+def _table(checked: "Checked") -> list[str]:
+    """Lines of two columns."""
+    description = checked.description
+    rows: list[tuple[str, Any]] = [(f"rows {fate.replace('_', ' ')}", number) for fate, number in checked.fates.items()]
+    rows += [(f"  left out: {code}", number) for code, number in checked.left_out.items()]
+    rows += [(f"  findings: {code}", number) for code, number in checked.codes.items()]
+    rows += [("groups", description["groups"]), ("near-duplicate pairs", checked.near)]
+    rows += [(f"label {name}", number) for name, number in description["labels"].items()]
+    rows += [(f"language {name}", number) for name, number in (description["languages"] or {}).items()]
+    for name in ("characters_of_prompts", "characters_of_outputs"):
+        spread = description[name]
+        shown = ", ".join(f"{key} {value}" for key, value in spread.items()) if spread else "none"
+        rows.append((name.replace("_", " "), shown))
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {value}" for name, value in rows]
+
+
+def _show(example: "Example") -> None:
+    """Print an example: the fields in colour, each cut at 500 characters."""
+    click.secho(f"\n{example.source}:{example.line}  {example.id}  group {example.group_id}", fg="blue")
+    turns = [(message.role, message.content) for message in (example.messages or [])[:-1]]
+    fields = [("instruction", example.instruction), ("input", example.input), *turns, ("output", example.output)]
+    fields += [("rejected", example.rejected or "")]
+    for name, text in fields:
+        if text:
+            click.secho(f"{name}: ", fg="green" if name == "output" else "yellow", nl=False)
+            click.echo(text if len(text) <= 500 else f"{text[:500]}…")
