@@ -25,6 +25,7 @@ ENDPOINTS = {
     "posix_scaled": ("L2", "posix_scaled"),
 }
 """The keys of `metrics/headline.json` and of `headline` in `sensitivity.json`: what is measured where."""
+REFERENCES = ("accuracy", "macro_f1")
 
 
 def over_seeds(runs: Mapping[int, Arms], bootstrap: Bootstrap) -> dict[str, Any]:
@@ -34,14 +35,22 @@ def over_seeds(runs: Mapping[int, Arms], bootstrap: Bootstrap) -> dict[str, Any]
         runs: for each training seed the arms by name, all on the same prompts.
 
     Returns:
-        `seeds`; `arms` (arm -> endpoint -> value, interval, standard deviation over seeds, values of the seeds); `steps`
-        (`A_to_B` -> endpoint -> the same of the differences B - A).
+        `seeds`; `rows` of the test split; `trainable_percent` of the last arm; `references` of the first seed; `arms` (arm
+        -> endpoint -> value, interval, standard deviation over seeds, values of the seeds); `steps` (`A_to_B` -> endpoint ->
+        the same of the differences B - A).
     """
-    names = list(next(iter(runs.values())))
+    first = next(iter(runs.values()))
+    names = list(first)
     steps = [*pairwise(names), *([(names[0], names[-1])] if len(names) > 2 else [])]
     return {
         "seeds": list(runs),
         "settings": bootstrap._asdict() | {"resampled": "seeds and groups"},
+        "rows": len(first[names[0]].test.prompts),
+        "trainable_percent": first[names[-1]].evaluate.get("trainable_percent"),
+        "references": {
+            name: {key: found[key] for key in REFERENCES}
+            for name, found in first[names[0]].evaluate.get("references", {}).items()
+        },
         "arms": {name: _endpoints([(None, arms[name]) for arms in runs.values()], bootstrap) for name in names},
         "steps": {
             f"{base}_to_{tuned}": _endpoints([(arms[base], arms[tuned]) for arms in runs.values()], bootstrap)
@@ -115,3 +124,17 @@ def _summary(values: list[float], drawn: Floats, confidence: float) -> dict[str,
         "std": float(np.std(values, ddof=1)) if len(values) > 1 else float("nan"),
         "values": values,
     }
+
+
+def verdicts(compared: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What became of each claim, seed by seed; `compared` has the `comparison.json` of each seed.
+
+    Returns:
+        For each claim its text, its endpoint and arms, and `verdicts`, `p_holm` in the order of the seeds.
+    """
+    told = [found["claims"] for found in compared.values()]
+    return [
+        {key: same[0][key] for key in ("id", "statement", "endpoint", "arm", "against")}
+        | {"verdicts": [claim["verdict"] for claim in same], "p_holm": [claim.get("p_holm") for claim in same]}
+        for same in zip(*told, strict=True)
+    ]

@@ -34,10 +34,10 @@ def _collect(root: Path, seeds: tuple[int, ...], out: Path) -> None:
     """Read what the seeds left behind, summarise and tell."""
     from steady.comparison.results import read_arms, read_formatted
     from steady.comparison.settings import CompareStage
-    from steady.metrics.files import write_metrics
+    from steady.metrics.files import read_metrics, write_metrics
     from steady.metrics.resampling import Bootstrap
     from steady.parameters import read_params
-    from steady.seeds import over_seeds
+    from steady.seeds import over_seeds, verdicts
 
     settings = read_params(root / "params.yaml", CompareStage)
     folders = {seed: root / FOLDER / f"seed-{seed}" for seed in seeds}
@@ -48,7 +48,8 @@ def _collect(root: Path, seeds: tuple[int, ...], out: Path) -> None:
     }
     compare = settings.compare
     found = over_seeds(runs, Bootstrap(compare.bootstrap_draws, 1 - compare.alpha, settings.seed))
-    write_metrics(out, found)
+    compared = {seed: read_metrics(place / "metrics" / "comparison.json") for seed, place in folders.items()}
+    write_metrics(out, found | {"claims": verdicts(compared)})
     for name, endpoints in (found["arms"] | found["steps"]).items():
         for endpoint in ("accuracy", "mean_accuracy", "agreement"):
             entry = endpoints[endpoint]

@@ -1,0 +1,26 @@
+"""Render the README's figures."""
+
+from pathlib import Path
+
+import click
+
+from steady.errors import SteadyError, reported
+
+
+@click.command()
+@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 where a figure is not the one of metrics/.")
+def main(root: Path, check: bool) -> None:
+    """Render the figures of README.md from metrics/."""
+    with reported():
+        from steady.readme import render, replace_blocks
+        from steady.records import write_bytes
+
+        path = root / "README.md"
+        before = path.read_text(encoding="utf-8")
+        after = replace_blocks(before, render(root / "metrics"))
+        if check and after != before:
+            raise SteadyError(f"{path}: figures are not those of metrics/. Render them: `make readme`.")
+        if not check:
+            write_bytes(path, after.encode())
+            click.echo(f"rendered {path}")

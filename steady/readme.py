@@ -1,0 +1,168 @@
+"""The figures of the README, rendered from `metrics/`: text between `<!-- figures: NAME -->` and `<!-- end of figures -->`."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from steady.errors import SteadyError
+
+Metrics = Mapping[str, Any]
+BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
+COLUMNS = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "mean_accuracy": "accuracy, held-out wordings",
+    "worst_wording_accuracy": "worst wording",
+    "agreement": "agreement",
+    "posix": "POSIX",
+    "posix_scaled": "POSIX, scaled",
+}
+ENDPOINT_OF_CLAIM = {"accuracy": "accuracy", "held_out_accuracy": "mean_accuracy", "l2_agreement": "agreement"}
+REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}
+
+
+def render(metrics: Path) -> dict[str, str]:
+    """Every block of figures by name.
+
+    Args:
+        metrics: the folder; it needs `seeds.json`, `leave-one-out.json` and `environment.json`.
+
+    Raises:
+        SteadyError: one of the files is missing; the message says which command makes it.
+    """
+    seeds = _read(metrics / "seeds.json", "make seeds")
+    held_out = _read(metrics / "leave-one-out.json", "make leave-one-out")
+    environment = _read(metrics / "environment.json", "python -m steady reproduced --record")
+    return {
+        "found": _found(seeds),
+        "arms": _arms(seeds),
+        "steps": _steps(seeds),
+        "claims": _claims(seeds),
+        "leave-one-out": _leave_one_out(held_out),
+        "environment": _environment(environment),
+    }
+
+
+def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
+    """The text with every block of figures rendered anew.
+
+    Raises:
+        SteadyError: the text names a block that there is not.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        name = match[2]
+        if name not in blocks:
+            raise SteadyError(f"README.md: no figures called {name!r}. There are: {', '.join(blocks)}.")
+        return f"{match[1]}{blocks[name]}\n{match[4]}"
+
+    return BLOCK.sub(fill, text)
+
+
+def without_blocks(text: str) -> str:
+    """The text without its blocks of figures."""
+    return BLOCK.sub("", text)
+
+
+def _read(path: Path, maker: str) -> Metrics:
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file, and the README's figures come from it. Make it: `{maker}`.")
+    values: Metrics = json.loads(path.read_text(encoding="utf-8"))
+    return values
+
+
+def estimated(entry: Metrics) -> str:
+    """A value with its interval: `0.931 [0.905, 0.955]`."""
+    interval = entry.get("interval")
+    return f"{entry['value']:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _percent(entry: Metrics) -> str:
+    low, high = entry["interval"]
+    return f"{100 * entry['value']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"
+
+
+def _found(seeds: Metrics) -> str:
+    arms = seeds["arms"]
+    names = list(arms)
+    first, last, middle = arms[names[0]], arms[names[-1]], names[1:-1]
+    tfidf = seeds["references"].get("tfidf")
+    beside = f", and TF-IDF with logistic regression {_percent(tfidf['accuracy'])}" if tfidf else ""
+    control = "".join(f"; LoRA on one wording in {_percent(arms[name]['agreement'])}" for name in middle)
+    return (
+        f"**Better:** over {len(seeds['seeds'])} training seeds, LoRA trained on many wordings "
+        f"({seeds['trainable_percent']:.2f} % of the parameters) labels {_percent(last['accuracy'])} of {seeds['rows']} "
+        f"unseen tickets correctly; a linear probe on the same frozen encoder labels {_percent(first['accuracy'])}{beside}.\n\n"
+        f"**Steadier:** when only the wording moves, in ways that no arm was trained on, it repeats its answer in "
+        f"{_percent(last['agreement'])} of pairs{control}; the probe in {_percent(first['agreement'])}."
+    )
+
+
+def _arms(seeds: Metrics) -> str:
+    rows = [[name, *(_with_spread(found[key]) for key in COLUMNS)] for name, found in seeds["arms"].items()]
+    for name, found in seeds["references"].items():
+        shown = [estimated(found[key]) if key in found else "–" for key in COLUMNS]
+        rows.append([REFERENCE_NAMES.get(name, name), *shown])
+    return markdown_table(["", *COLUMNS.values()], rows)
+
+
+def _with_spread(entry: Metrics) -> str:
+    spread = entry.get("std")
+    return estimated(entry) + (f" ± {spread:.3f}" if spread is not None else "")
+
+
+def _steps(seeds: Metrics) -> str:
+    rows = [
+        [name.replace("_to_", " → "), *(_signed(found[key]) for key in COLUMNS)]
+        for name, found in seeds["steps"].items()
+    ]
+    return markdown_table(["step", *COLUMNS.values()], rows)
+
+
+def _signed(entry: Metrics) -> str:
+    low, high = entry["interval"]
+    return f"{entry['value']:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def _claims(seeds: Metrics) -> str:
+    rows = []
+    for claim in seeds["claims"]:
+        told = Counter(claim["verdicts"])
+        verdict = ", ".join(f"{name} ({count} of {len(claim['verdicts'])} seeds)" for name, count in told.most_common())
+        step = seeds["steps"].get(f"{claim['against']}_to_{claim['arm']}", {})
+        entry = step.get(ENDPOINT_OF_CLAIM.get(claim["endpoint"], ""))
+        rows.append([claim["statement"], _signed(entry) if entry else "–", verdict])
+    return markdown_table(["claim", "difference", "verdict"], rows)
+
+
+def _leave_one_out(held_out: Metrics) -> str:
+    rows = [
+        [
+            family,
+            name.replace("_to_", " → "),
+            f"{entry['from']:.3f}",
+            f"{entry['to']:.3f}",
+            _signed(entry["difference"]),
+        ]
+        for family, steps in held_out["held_out_family"].items()
+        for name, measures in steps.items()
+        for entry in [measures["agreement"]]
+    ]
+    return markdown_table(["family never trained on", "step", "agreement before", "after", "difference"], rows)
+
+
+def _environment(environment: Metrics) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
+    return (
+        f"Python {environment['python']} on {environment['system']}, {environment['processor']} "
+        f"({', '.join(environment['instructions'])}); {packages}."
+    )
