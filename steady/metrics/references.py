@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steady.metrics.resampling import Floats
+from steady.metrics.resampling import Floats, one_blas_thread
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 MAX_ITERATIONS = 2000
@@ -28,6 +28,7 @@ class LabelledTexts(NamedTuple):
     labels: Sequence[str]
 
 
+@one_blas_thread()
 def text_references(
     train: LabelledTexts,
     validation: LabelledTexts,
@@ -67,25 +68,22 @@ def tfidf(
     """Word 1-2-gram TF-IDF and logistic regression; with one training label, or without words, it is the majority."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
 
-    words = TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True).build_analyzer()
+    vectors = TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True)
+    words = vectors.build_analyzer()
     if len(set(train.labels)) < 2 or not any(words(text) for text in train.texts):
         return majority(train.labels, len(texts), labels)
+    seen, chosen_on = vectors.fit_transform(list(train.texts)), vectors.transform(list(validation.texts))
     best, best_accuracy, best_strength = None, -1.0, 0.0
     for strength in sorted(strengths):
-        model = make_pipeline(
-            TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True),
-            LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, random_state=seed),
-        ).fit(list(train.texts), list(train.labels))
-        right = [a == b for a, b in zip(model.predict(list(validation.texts)), validation.labels, strict=True)]
-        accuracy = sum(right) / max(1, len(right))
+        model = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, random_state=seed).fit(seen, list(train.labels))
+        accuracy = float(np.mean(model.predict(chosen_on) == np.asarray(validation.labels)))
         if accuracy > best_accuracy:
             best, best_accuracy, best_strength = model, accuracy, strength
     assert best is not None
     logprobs = np.full((len(texts), len(labels)), np.log(np.finfo(np.float64).eps))
     if len(texts):
         columns = [list(labels).index(label) for label in best.classes_]
-        logprobs[:, columns] = best.predict_log_proba(list(texts))
+        logprobs[:, columns] = best.predict_log_proba(vectors.transform(list(texts)))
     answers = [labels[place] for place in logprobs.argmax(axis=1)]
     return Reference(answers, logprobs, {"C": best_strength, "validation_accuracy": best_accuracy})
