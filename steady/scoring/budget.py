@@ -1,0 +1,64 @@
+"""What a run will cost, said before it starts: prompts, responses, tokens, memory, and minutes after a short calibration."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+CALIBRATION_PROMPTS = 4
+
+
+class Budget(NamedTuple):
+    """The size of a run; token passes lie between `fewest` (the responses of a group are equal) and `most` (all differ)."""
+
+    groups: int
+    prompts: int
+    unique_prompts: int
+    prompt_tokens: int
+    fewest_passes: int
+    most_passes: int
+
+
+def plan_budget(lengths: Sequence[Sequence[int]], max_new_tokens: int, max_pairs: int | None = None) -> Budget:
+    """The budget of groups of unique prompts, of which `lengths` are the tokens; `max_pairs` as in `sample_pairs`.
+
+    A response of T tokens costs T - 1 passes when it is generated, and T - 1 under each prompt: its first token comes from the
+    prefill.
+    """
+    prompts = sum(map(len, lengths))
+    tokens = sum(map(sum, lengths))
+    step = max_new_tokens - 1
+    cells = [_cells(len(group), max_pairs) for group in lengths]
+    return Budget(
+        groups=len(lengths),
+        prompts=prompts,
+        unique_prompts=prompts,
+        prompt_tokens=tokens,
+        fewest_passes=tokens + 2 * prompts * step,
+        most_passes=tokens + (prompts + sum(cells)) * step,
+    )
+
+
+def _cells(prompts: int, max_pairs: int | None) -> int:
+    """Entries of a matrix to score when all responses differ: the diagonal and the pairs."""
+    pairs = prompts * (prompts - 1)
+    return prompts + (pairs if max_pairs is None else min(pairs, max_pairs))
+
+
+def budget_lines(budget: Budget, max_new_tokens: int, memory: str) -> list[str]:
+    """The budget in words."""
+    return [
+        f"{budget.groups} groups, {budget.prompts} prompts ({budget.unique_prompts} different ones, "
+        f"{budget.prompt_tokens} tokens), at most {budget.unique_prompts} unique responses of at most {max_new_tokens} tokens",
+        f"{budget.fewest_passes:,} token passes if the responses of a group are equal, {budget.most_passes:,} if all differ",
+        f"memory beside the model: {memory}",
+    ]
+
+
+def minutes(budget: Budget, passes: int, seconds: float) -> tuple[float, float]:
+    """Expected minutes at best and at worst, from `passes` that took `seconds`."""
+    rate = seconds / max(1, passes) / 60
+    return budget.fewest_passes * rate, budget.most_passes * rate
+
+
+def calibration_groups(groups: Sequence[Sequence[str]]) -> list[str]:
+    """A few prompts to time: the first ones of the group in the middle, which is of middling length."""
+    return list(groups[len(groups) // 2][:CALIBRATION_PROMPTS]) if groups else []

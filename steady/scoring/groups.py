@@ -1,0 +1,134 @@
+"""Groups of prompts with one intent, what is sampled of them, and the order in which they are scored. No model is needed here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steady.metrics.cells import GroupScores
+from steady.metrics.posix import Sensitivity, group_fault, log_ratios, prompt_sensitivity
+from steady.records import Prediction
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+WINDOW = 64
+"""Groups that are sorted by length together; a window at a time, results come in nearly in file order."""
+
+
+@dataclass(frozen=True)
+class PromptGroup:
+    """Prompts of one intent: their ids and texts."""
+
+    id: str
+    prompt_ids: tuple[str, ...]
+    prompts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScoredGroup:
+    """What a model did on a group.
+
+    `matrix` is `(N, N)`, log P(response of column | prompt of row) in nats, NaN where it was not asked for; `lengths` `(N,)`
+    counts the tokens of each response, end token included, and is 1 for the label of a classifier; `predictions` are the
+    responses, with the diagonal as `logprob`; `sampled` marks the pairs of a sample, None where all pairs were scored.
+    """
+
+    id: str
+    matrix: Floats
+    lengths: Floats
+    predictions: tuple[Prediction, ...]
+    sampled: Mask | None = None
+
+    @property
+    def responses(self) -> list[tuple[int, ...] | str]:
+        """What is compared for equality: token ids, or the label of a classifier."""
+        return [tuple(item.token_ids) or item.text for item in self.predictions]
+
+    @property
+    def scores(self) -> GroupScores:
+        """The same as `steady.metrics` takes it."""
+        ids = tuple(item.prompt_id for item in self.predictions)
+        return GroupScores(ids, self.matrix, self.lengths, self.responses)
+
+    @property
+    def fault(self) -> str | None:
+        """Why the group has no POSIX (see `steady.metrics.posix.group_fault`), or None."""
+        if self.sampled is None or len(self.predictions) < 2:
+            return group_fault(self.matrix, self.lengths)
+        known = self.sampled | np.diag(self.sampled.any(axis=0))
+        return group_fault(np.where(known, self.matrix, 0.0), self.lengths)
+
+
+def sensitivity(group: ScoredGroup) -> Sensitivity:
+    """Psi of a group and its parts: exact, or the unbiased estimate from a sample of its pairs.
+
+    Raises:
+        ValueError: the group has a `fault`.
+    """
+    if group.sampled is None:
+        return prompt_sensitivity(group.matrix, group.lengths, group.responses)
+    if group.fault:
+        raise ValueError(f"group {group.id} cannot be scored: {group.fault}")
+    equal = np.asarray([[one == other for other in group.responses] for one in group.responses])
+    ratios = log_ratios(group.matrix, group.lengths)
+    pairs = int(group.sampled.sum())
+    same, different = (float(ratios[group.sampled & part].sum()) / pairs for part in (equal, ~equal))
+    return Sensitivity(same + different, same, different)
+
+
+def sample_pairs(prompts: int, max_pairs: int | None, seed: int, group_id: str) -> Mask | None:
+    """A uniform sample, without replacement, of the ordered pairs of different prompts of a group; None for all of them.
+
+    Args:
+        max_pairs: the largest number of pairs, at least 1.
+        group_id: makes the draw of a group independent of the other groups.
+    """
+    rows, columns = np.nonzero(~np.eye(prompts, dtype=bool))
+    if max_pairs is None or len(rows) <= max_pairs:
+        return None
+    generator = np.random.default_rng([seed, *group_id.encode()])
+    chosen = generator.choice(len(rows), size=max_pairs, replace=False)
+    sampled = np.zeros((prompts, prompts), dtype=bool)
+    sampled[rows[chosen], columns[chosen]] = True
+    return sampled
+
+
+def bundles(
+    sizes: Sequence[tuple[int, int]], positions: int, max_new_tokens: int, order: Sequence[int] | None = None
+) -> list[list[int]]:
+    """Places of the groups that are scored together: of like length, and within the budget where more than one.
+
+    Args:
+        sizes: prompts of each group and the tokens of its longest prompt.
+        positions: cached positions that may be held at once.
+        order: places in the order in which they are scored; None is file order.
+    """
+    places = list(range(len(sizes))) if order is None else list(order)
+    made: list[list[int]] = []
+    for start in range(0, len(places), WINDOW):
+        window = sorted(places[start : start + WINDOW], key=lambda place: (sizes[place][1], place))
+        rows = 0
+        for number, place in enumerate(window):
+            prompts, longest = sizes[place]
+            rows = rows + prompts if number else prompts
+            if number == 0 or rows * (longest + max_new_tokens) > positions:
+                made.append([])
+                rows = prompts
+            made[-1].append(place)
+    return made
+
+
+def half_width(values: Sequence[float], confidence: float = 0.95) -> float:
+    """Half the width of the t interval of a mean over groups; infinite for fewer than two."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return float("inf")
+    return float(t.ppf((1 + confidence) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+
+
+def is_precise(values: Sequence[float], precision: float, fewest: int = 20) -> bool:
+    """Whether the mean of at least `fewest` groups is known to `precision` of itself, at 95 % confidence."""
+    return len(values) >= fewest and half_width(values) <= precision * abs(float(np.mean(values)))

@@ -1,0 +1,273 @@
+"""M[i][j] = log P(y_j | x_i) of groups of prompts: greedy responses, and how probable each prompt makes each of them.
+
+Every prompt is read once; its keys and values serve the generation of its own response and the scoring of all unique
+responses of its group. Equal prompts are read once, equal responses are scored once, and the diagonal takes the same path as
+every other entry.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+
+from steady.scoring.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
+from steady.scoring.passes import Prompted, padded, read_prompts
+
+KEPT_SHARE = 0.75
+"""Share of the token budget for the prompts' keys and values; the rest is for batches of responses."""
+
+Cell = tuple[int, Tokens]
+"""A row (a prompt of a bundle) and a response."""
+
+
+class Response(NamedTuple):
+    """Token ids of a greedy response, the end token included if one was emitted, and its log-probability in nats."""
+
+    tokens: Tokens
+    logprob: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of keys and values per position (all layers, and one layer) and of the logits of one scored token."""
+
+    position: int
+    layer: int
+    logits: int
+
+    def response_cost(self, prompt_tokens: int, response_tokens: int) -> float:
+        """Cached positions that take as many bytes as scoring one response does."""
+        branched = (prompt_tokens + response_tokens) * self.layer
+        return (branched + response_tokens * self.logits) / self.position
+
+
+@dataclass
+class Passes:
+    """Tokens that went through the model, by purpose, and the largest bundle and batch that were held."""
+
+    prefill: int = 0
+    decode: int = 0
+    score: int = 0
+
+    @property
+    def total(self) -> int:
+        """All token passes."""
+        return self.prefill + self.decode + self.score
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model with the limits it is scored under.
+
+    `batch_tokens` is the budget: cached positions held at once, what scoring takes beside them converted into positions.
+    `memory` is None for a model without a cache that can be branched: it is scored one whole sequence at a time.
+    """
+
+    language: LanguageModel
+    max_new_tokens: int
+    batch_tokens: int
+    memory: Memory | None
+    passes: Passes = field(default_factory=Passes)
+
+    @property
+    def kept_positions(self) -> int:
+        """Cached positions of prompts held at once."""
+        return int(self.batch_tokens * KEPT_SHARE)
+
+
+@torch.inference_mode()
+def make_scorer(language: LanguageModel, max_new_tokens: int, batch_tokens: int) -> Scorer:
+    """A scorer whose cache has been tried: a model that cannot branch one, or whose numbers differ, does without.
+
+    The trial compares two responses behind a padded and an unpadded prompt with the one-sequence reference.
+    """
+    scorer = Scorer(language, max_new_tokens, batch_tokens, memory=None)
+    try:
+        memory = _tried(language)
+    except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        return scorer
+    return Scorer(language, max_new_tokens, batch_tokens, memory) if memory else scorer
+
+
+TRIAL_TOLERANCE = 1e-3
+
+
+def _tried(language: LanguageModel) -> Memory | None:
+    """The memory that a position takes, or None where cached numbers are not those of the reference."""
+    size = language.model.get_input_embeddings().weight.shape[0]
+    prompts: list[Tokens] = [tuple(n * 7 % size for n in range(3, 7)), tuple(n * 11 % size for n in range(2, 13))]
+    prompted = read_prompts(language, prompts, 2, batch_tokens=100)
+    layers = prompted.layer_bytes()
+    memory = Memory(sum(layers), max(layers), 2 * 4 * prompted.first.shape[-1])
+    cells = [(row, tuple(n * 5 % size for n in range(1, stop))) for row in (0, 1) for stop in (4, 6)]
+    scored = _batch_scores(prompted, cells)
+    if not language.reference_dtype:
+        return memory
+    expected = [sequence_logprob(language, prompts[row], response) for row, response in cells]
+    close = all(abs(a - b) <= TRIAL_TOLERANCE * max(1.0, abs(b)) for a, b in zip(scored, expected, strict=True))
+    broken = not all(abs(value) < float("inf") for value in expected)  # NaN weights: nothing to compare, reported later
+    return memory if close or broken else None
+
+
+@torch.inference_mode()
+def greedy_responses(scorer: Scorer, prompts: Sequence[Tokens]) -> list[Response]:
+    """Greedy responses in the order of `prompts`; equal prompts are read once."""
+    responses: dict[Tokens, Response] = {}
+    for chunk in chunks_of(scorer, set(prompts)):
+        if scorer.memory is None:
+            responses |= {prompt: _reference_response(scorer, prompt) for prompt in chunk}
+        else:
+            responses |= dict(zip(chunk, _decode(scorer, _read(scorer, chunk)), strict=True))
+    return [responses[prompt] for prompt in prompts]
+
+
+def chunks_of(scorer: Scorer, prompts: set[Tokens]) -> list[list[Tokens]]:
+    """Prompts sorted by length and cut where their padded keys and values would pass the budget."""
+    chunks: list[list[Tokens]] = []
+    for prompt in sorted(prompts, key=lambda tokens: (len(tokens), tokens)):
+        needed = len(prompt) + scorer.max_new_tokens
+        if not chunks or needed * (len(chunks[-1]) + 1) > scorer.kept_positions:
+            chunks.append([])
+        chunks[-1].append(prompt)
+    return chunks
+
+
+def _read(scorer: Scorer, prompts: Sequence[Tokens]) -> Prompted:
+    scorer.passes.prefill += sum(map(len, prompts))
+    return read_prompts(scorer.language, prompts, scorer.max_new_tokens, scorer.batch_tokens // 4)
+
+
+def _decode(scorer: Scorer, prompted: Prompted) -> list[Response]:
+    """Greedy responses of all prompts at once, until each has ended or reached the limit."""
+    ends = torch.tensor(sorted(scorer.language.end_ids), dtype=torch.long, device=scorer.language.device)
+    tokens = prompted.first.argmax(dim=-1)
+    steps, logprobs = [tokens], [token_logprobs(prompted.first, tokens)]
+    ended = torch.isin(tokens, ends)
+    while len(steps) < scorer.max_new_tokens and not bool(ended.all()):
+        scorer.passes.decode += len(tokens)
+        logits = prompted.decode(len(steps) - 1, tokens)
+        tokens = logits.argmax(dim=-1)
+        steps.append(tokens)
+        logprobs.append(token_logprobs(logits, tokens))
+        ended |= torch.isin(tokens, ends)
+    rows = zip(torch.stack(steps, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
+    return [_ended(row, values, scorer.language.end_ids) for row, values in rows]
+
+
+def _ended(tokens: list[int], logprobs: list[float], end_ids: frozenset[int]) -> Response:
+    """A response up to and including its first end token."""
+    stop = next((place + 1 for place, token in enumerate(tokens) if token in end_ids), len(tokens))
+    return Response(tuple(tokens[:stop]), sum(logprobs[:stop]))
+
+
+def _reference_response(scorer: Scorer, prompt: Tokens) -> Response:
+    """A greedy response by whole passes over a growing sequence, for models without a cache that can be branched."""
+    tokens: list[int] = []
+    logprobs: list[float] = []
+    while len(tokens) < scorer.max_new_tokens and not scorer.language.end_ids.intersection(tokens[-1:]):
+        logits = sequence_logits(scorer.language, prompt, tuple(tokens))[-1]
+        scorer.passes.decode += len(prompt) + len(tokens)
+        tokens.append(int(logits.argmax()))
+        logprobs.append(float(token_logprobs(logits, logits.argmax())))
+    return Response(tuple(tokens), sum(logprobs))
+
+
+def _batch_scores(prompted: Prompted, cells: Sequence[Cell]) -> list[float]:
+    """Log P of each response: its first token from the prefill, the others from one pass behind the prompt."""
+    rows, responses = [row for row, _ in cells], [response for _, response in cells]
+    width = max(map(len, responses))
+    targets, mask = padded(responses, width, prompted.first.device, left=False)
+    chosen = torch.tensor(rows, device=targets.device)
+    totals = token_logprobs(prompted.first[chosen], targets[:, 0])
+    if width > 1:
+        logits = prompted.respond(rows, targets[:, :-1], mask[:, 1:])
+        totals = totals + torch.where(mask[:, 1:], token_logprobs(logits, targets[:, 1:]), 0.0).sum(dim=1)
+    scores: list[float] = totals.tolist()
+    return scores
+
+
+def _score(scorer: Scorer, prompted: Prompted, prompts: Sequence[Tokens], cells: Sequence[Cell]) -> dict[Cell, float]:
+    """Log-probabilities of cells, in batches of like length within the budget."""
+    ordered = sorted(cells, key=lambda cell: (len(cell[1]), cell))
+    found: dict[Cell, float] = {}
+    for batch in _batches(scorer, [len(prompt) for prompt in prompts], ordered):
+        found |= zip(batch, _batch_scores(prompted, batch), strict=True)
+    scorer.passes.score += sum(len(response) - 1 for _, response in cells)
+    return found
+
+
+def _batches(scorer: Scorer, lengths: Sequence[int], cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    """Cells, sorted by the length of their response, cut where scoring them takes its share of the budget."""
+    assert scorer.memory is not None
+    limit = scorer.batch_tokens * (1 - KEPT_SHARE)
+    batch: list[Cell] = []
+    longest = 0
+    for row, response in cells:
+        longest = max(longest, lengths[row])
+        if batch and (len(batch) + 1) * scorer.memory.response_cost(longest, len(response)) > limit:
+            yield batch
+            batch, longest = [], lengths[row]
+        batch.append((row, response))
+    if batch:
+        yield batch
+
+
+@torch.inference_mode()
+def score_prompts(
+    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]]
+) -> tuple[dict[Tokens, Response], dict[tuple[Tokens, Tokens], float]]:
+    """Greedy responses of prompts, and the log-probabilities of responses under prompts.
+
+    Prompts that fit the budget together are read once; others are read again, chunk by chunk, when all responses are known.
+
+    Args:
+        wanted: for every prompt, the prompts whose responses are scored under it.
+
+    Returns:
+        The response of each prompt, and log P(response | prompt) in nats by (prompt, response).
+    """
+    if scorer.memory is None:
+        return _reference_scores(scorer, wanted)
+    chunks = chunks_of(scorer, set(wanted))
+    responses: dict[Tokens, Response] = {}
+    prompted = None
+    for chunk in chunks:
+        del prompted  # before the next chunk is read
+        prompted = _read(scorer, chunk)
+        responses |= zip(chunk, _decode(scorer, prompted), strict=True)
+    scores: dict[tuple[Tokens, Tokens], float] = {}
+    for chunk in reversed(chunks):
+        prompted = prompted or _read(scorer, chunk)
+        scores |= _chunk_scores(scorer, prompted, chunk, wanted, responses)
+        prompted = None
+    return responses, scores
+
+
+def _chunk_scores(
+    scorer: Scorer,
+    prompted: Prompted,
+    chunk: Sequence[Tokens],
+    wanted: Mapping[Tokens, frozenset[Tokens]],
+    responses: Mapping[Tokens, Response],
+) -> dict[tuple[Tokens, Tokens], float]:
+    cells = [
+        (row, response)
+        for row, prompt in enumerate(chunk)
+        for response in sorted({responses[other].tokens for other in wanted[prompt]})
+    ]
+    scored = _score(scorer, prompted, chunk, cells)
+    return {(chunk[row], response): value for (row, response), value in scored.items()}
+
+
+def _reference_scores(
+    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]]
+) -> tuple[dict[Tokens, Response], dict[tuple[Tokens, Tokens], float]]:
+    """What `score_prompts` returns, one whole sequence at a time."""
+    responses = {prompt: _reference_response(scorer, prompt) for prompt in wanted}
+    scores: dict[tuple[Tokens, Tokens], float] = {}
+    for prompt, others in wanted.items():
+        for response in sorted({responses[other].tokens for other in others}):
+            scorer.passes.score += len(prompt) + len(response)
+            scores[prompt, response] = sequence_logprob(scorer.language, prompt, response)
+    return responses, scores

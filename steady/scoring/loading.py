@@ -1,0 +1,188 @@
+"""Load any model that a user names, to measure it: a causal or sequence-to-sequence model, a classifier, or an arm of a pipeline."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from steady.errors import SteadyError
+from steady.models import COMMIT_LENGTH, ModelParams, attach_adapter, is_hub_id, load_tokenizer, locate, pick_device
+from steady.scoring.classify import model_logits
+from steady.scoring.classifying import LabelScorer
+
+if TYPE_CHECKING:
+    from steady.scoring.language import LanguageModel
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model by name: a Hub id, a folder or `package:NAME`, its revision, the adapter on it, and where and how it runs."""
+
+    id: str
+    revision: str | None = None
+    adapter: Path | None = None
+    dtype: Dtype = "auto"
+    device: str = "auto"
+    batch_size: int = 32
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A loaded model: one of `language` and `labels`; `count` gives the tokens of prompts, `context` how many it takes."""
+
+    language: "LanguageModel | None"
+    labels: LabelScorer | None
+    context: int | None
+    count: Callable[[list[str]], list[int]]
+    dtype: str
+    revision: str | None
+
+
+def full_revision(model_id: str, revision: str | None) -> str | None:
+    """The full commit of a Hub model, so that a run can be repeated; None for a folder or a package.
+
+    Raises:
+        SteadyError: the Hub does not know the model or the revision, or cannot be reached.
+    """
+    if not is_hub_id(model_id) or len(revision or "") == COMMIT_LENGTH:
+        return revision
+    from huggingface_hub import HfApi
+
+    with _load_errors(model_id, revision):
+        return str(HfApi().model_info(model_id, revision=revision).sha)
+
+
+def load_measured(named: Named) -> Measured:
+    """Load a model with its tokenizer and adapter.
+
+    Raises:
+        SteadyError: it cannot be found, has no head to measure, or the adapter does not fit.
+    """
+    from steady.scoring.arm import MANIFEST
+
+    revision = full_revision(named.id, named.revision)
+    if named.adapter is not None and (named.adapter / MANIFEST).is_file():
+        arm = _load_arm(named, revision)
+        if arm is not None:
+            return arm
+    return _load_model(named, revision)
+
+
+def _params(named: Named, revision: str | None, task: str) -> ModelParams:
+    return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task})
+
+
+def _load_arm(named: Named, revision: str | None) -> Measured | None:
+    """A classifying arm of a pipeline; None where the arm is no classifier."""
+    from steady.scoring.arm import load_scorer, read_manifest
+
+    assert named.adapter is not None
+    manifest = read_manifest(named.adapter)
+    if not manifest.labels:
+        return None
+    params = _params(named, revision, "SEQ_CLS")
+    tokenizer = load_tokenizer(params)
+    scorer = LabelScorer(load_scorer(named.adapter, params, named.device), tuple(manifest.labels), named.batch_size)
+    return Measured(None, scorer, manifest.max_length, _counter(tokenizer), "float32", revision)
+
+
+def _load_model(named: Named, revision: str | None) -> Measured:
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
+
+    base = locate(_params(named, revision, "CAUSAL_LM"))
+    with _load_errors(named.id, revision):
+        config = AutoConfig.from_pretrained(base.source, revision=revision, trust_remote_code=False)
+    heads = " ".join(config.architectures or [])
+    if "ForSequenceClassification" in heads:
+        model = _weights(AutoModelForSequenceClassification, named, base.source, revision)
+        return _measured_classifier(named, model, base.public_id, revision)
+    if config.is_encoder_decoder:
+        model = _weights(AutoModelForSeq2SeqLM, named, base.source, revision)
+    elif "LMHead" in heads or "ForCausalLM" in heads:
+        model = _weights(AutoModelForCausalLM, named, base.source, revision)
+    else:
+        raise SteadyError(
+            f"--model {named.id}: its config names {heads or 'no architecture'}, which neither generates nor classifies. "
+            "Give a causal, sequence-to-sequence or sequence-classification model, or an --adapter that adds a head."
+        )
+    return _measured_language(named, model, base.public_id, revision)
+
+
+def _weights(kind: Any, named: Named, source: str, revision: str | None) -> Any:
+    import torch
+
+    device = pick_device(named.device)
+    dtype: Any = torch.float32 if named.dtype == "auto" and device.type == "cpu" else named.dtype
+    settings = {"revision": revision, "dtype": dtype, "trust_remote_code": False, "use_safetensors": True}
+    with _load_errors(named.id, revision):
+        return kind.from_pretrained(source, **settings).to(device).eval()
+
+
+def _measured_classifier(named: Named, model: Any, public_id: str, revision: str | None) -> Measured:
+    if named.adapter is not None:
+        model = attach_adapter(model, named.adapter, public_id)
+    tokenizer = load_tokenizer(_params(named, revision, "SEQ_CLS"))
+    names = tuple(model.config.id2label[place] for place in range(model.config.num_labels))
+    limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 10**9)
+    batch_size = named.batch_size if tokenizer.pad_token else 1  # without a padding token, one prompt at a time
+    scorer = LabelScorer(model_logits(model, tokenizer, limit), names, batch_size)
+    return Measured(None, scorer, limit, _counter(tokenizer), str(model.dtype).removeprefix("torch."), revision)
+
+
+def _measured_language(named: Named, model: Any, public_id: str, revision: str | None) -> Measured:
+    from steady.scoring.language import language_model
+
+    if named.adapter is not None:
+        model = attach_adapter(model, named.adapter, public_id)
+    tokenizer = load_tokenizer(_params(named, revision, "CAUSAL_LM"))
+    language = language_model(model, tokenizer)
+    dtype = str(model.dtype).removeprefix("torch.")
+    return Measured(language, None, language.context, _counter(tokenizer), dtype, revision)
+
+
+def _counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:
+    def count(texts: list[str]) -> list[int]:
+        return [len(ids) for ids in tokenizer(texts, truncation=False, padding=False)["input_ids"]]
+
+    return count
+
+
+@contextmanager
+def _load_errors(model_id: str, revision: str | None) -> Iterator[None]:
+    """Turn what the libraries raise for a model that is not there into one clear message."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, HfHubHTTPError) as error:
+        raise SteadyError(
+            f"--model {model_id} (revision {revision}): cannot be loaded: {error}\n"
+            "Give a folder, a Hub id, or `package:NAME`; a gated model needs `hf auth login`."
+        ) from error
+
+
+def fingerprint(folder: Path) -> str:
+    """A digest of the files of a model or an adapter: names and contents, of weights over 64 MB only size and head."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(folder.glob("*")):
+        if path.suffix in {".json", ".safetensors", ".model", ".txt"}:
+            digest.update(f"{path.name}:{path.stat().st_size}\n".encode())
+            with path.open("rb") as handle:
+                digest.update(handle.read(64 << 20))
+    return digest.hexdigest()
+
+
+def quiet(threads: int | None) -> None:
+    """Keep the model library from talking, and set the threads of the CPU."""
+    import torch
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    if threads is not None:
+        torch.set_num_threads(threads)

@@ -1,0 +1,133 @@
+"""Matrices on disk: one safetensors file for many groups, with a digest of each, so that a damaged file is named.
+
+A finished run has `matrices.safetensors` beside `predictions.jsonl`. While it runs, each bundle of groups is one part file that
+holds its predictions too; parts that are whole are not scored again.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from steady.errors import SteadyError
+from steady.metrics.cells import GroupScores
+from steady.records import Prediction, write_bytes
+from steady.scoring.groups import ScoredGroup
+
+FORMAT = "steady-matrices-1"
+
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A group of a file: its prompts in the order of the rows, whether its pairs were sampled, and its digest."""
+
+    id: str
+    prompt_ids: list[str]
+    sampled: bool
+    digest: str
+
+
+def write_matrices(path: Path, groups: Sequence[ScoredGroup], *, key: str = "", with_predictions: bool = False) -> None:
+    """Write the matrices of groups atomically.
+
+    Args:
+        key: says which run the file belongs to; `read_matrices` compares it.
+        with_predictions: keep the predictions in the file too; otherwise they are written elsewhere and only hashed.
+    """
+    from safetensors.numpy import save
+
+    tensors: dict[str, NDArray[Any]] = {}
+    for number, group in enumerate(groups):
+        tensors[f"{number:06d}.matrix"] = np.ascontiguousarray(group.matrix)
+        tensors[f"{number:06d}.lengths"] = np.ascontiguousarray(group.lengths)
+        if group.sampled is not None:
+            tensors[f"{number:06d}.sampled"] = np.ascontiguousarray(group.sampled)
+    entries = [
+        Entry(group.id, [item.prompt_id for item in group.predictions], group.sampled is not None, _digest(group))
+        for group in groups
+    ]
+    metadata = {"format": FORMAT, "key": key, "groups": msgspec.json.encode(entries).decode()}
+    if with_predictions:
+        metadata["predictions"] = msgspec.json.encode([group.predictions for group in groups]).decode()
+    write_bytes(path, save(tensors, metadata))
+
+
+def read_matrices(
+    path: Path, predictions: Mapping[str, Prediction] | None = None, key: str | None = None
+) -> list[ScoredGroup]:
+    """Read the matrices of groups and put their predictions beside them.
+
+    Args:
+        predictions: by prompt id; None where the file holds them itself.
+        key: what the file must have been written with; None takes any.
+
+    Raises:
+        SteadyError: the file is missing, damaged, of another run, or does not belong to these predictions; it is named.
+    """
+    metadata, tensors = _read_safetensors(path)
+    if key is not None and metadata.get("key") != key:
+        raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
+    try:
+        entries = msgspec.json.decode(metadata["groups"], type=list[Entry])
+        kept = _predictions(metadata, entries, predictions)
+        groups = [_group(tensors, number, entry, kept[number]) for number, entry in enumerate(entries)]
+    except (KeyError, msgspec.DecodeError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    for entry, group in zip(entries, groups, strict=True):
+        if _digest(group) != entry.digest:
+            raise _damaged(path, f"group {entry.id}: the digest of its matrix and responses is another one")
+    return groups
+
+
+def read_group_scores(path: Path, predictions: Sequence[Prediction]) -> dict[str, GroupScores]:
+    """The saved matrices by group id, as `steady.metrics.arm_sensitivity.sensitivity_metrics` takes them."""
+    groups = read_matrices(path, {item.prompt_id: item for item in predictions})
+    return {group.id: group.scores for group in groups}
+
+
+def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise SteadyError(
+            f"{path}: no such file. Score the prompts first (`python -m steady sensitivity`, or `dvc repro`)."
+        )
+    try:
+        with safe_open(str(path), framework="numpy") as handle:
+            return dict(handle.metadata() or {}), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _predictions(
+    metadata: Mapping[str, str], entries: Sequence[Entry], given: Mapping[str, Prediction] | None
+) -> list[list[Prediction]]:
+    if given is None:
+        return msgspec.json.decode(metadata["predictions"], type=list[list[Prediction]])
+    return [[given[prompt_id] for prompt_id in entry.prompt_ids] for entry in entries]
+
+
+def _group(
+    tensors: Mapping[str, NDArray[Any]], number: int, entry: Entry, predictions: Sequence[Prediction]
+) -> ScoredGroup:
+    sampled = tensors[f"{number:06d}.sampled"] if entry.sampled else None
+    matrix, lengths = (tensors[f"{number:06d}.{part}"] for part in ("matrix", "lengths"))
+    return ScoredGroup(entry.id, matrix, lengths, tuple(predictions), sampled)
+
+
+def _digest(group: ScoredGroup) -> str:
+    """Of the matrix and of what the model answered; whether an answer counts as correct may change without it."""
+    answers = [[item.prompt_id, item.text, item.token_ids, item.label_logprobs] for item in group.predictions]
+    digest = hashlib.blake2b(msgspec.json.encode([group.id, answers]), digest_size=16)
+    for part in (group.matrix, group.lengths, group.sampled):
+        digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def _damaged(path: Path, reason: str) -> SteadyError:
+    return SteadyError(
+        f"{path}: damaged ({reason}). Delete it and run the same command again: only what it held is scored."
+    )
