@@ -39,13 +39,18 @@ PACKAGES = {
 
 
 class ModelParams(Section):
-    """Section `model` of `params.yaml`; `id` is a Hub id, a folder or `package:NAME`."""
+    """Section `model` of `params.yaml`.
+
+    `id` is a Hub id, a folder or `package:NAME`. `pooling: mean` puts a linear head on mean-pooled features, as sentence
+    encoders want it; null takes the model's own classification head.
+    """
 
     id: str
     revision: str | None = None
     task: Literal["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM"]
-    dtype: Literal["float32"] = "float32"
-    num_threads: int | None = None
+    pooling: Literal["mean"] | None
+    dtype: Literal["float32"]
+    num_threads: int | None
 
     @model_validator(mode="after")
     def _hub_ids_are_pinned(self) -> "ModelParams":
@@ -170,6 +175,18 @@ def load_base(params: ModelParams, labels: tuple[str, ...], *, headless: bool = 
     model.name_or_path = base.public_id
     model.config._name_or_path = base.public_id
     return model.eval()
+
+
+def load_classifier(params: ModelParams, labels: tuple[str, ...]) -> Any:
+    """The base with an untrained head for `labels`, seeded by the caller; see `ModelParams.pooling`."""
+    import torch
+
+    if params.pooling is None:
+        return load_base(params, labels)
+    from steady.pooled import PooledClassifier
+
+    encoder = load_base(params, labels, headless=True)
+    return PooledClassifier(encoder, torch.nn.Linear(encoder.config.hidden_size, len(labels))).eval()
 
 
 class _download_errors:  # noqa: N801 - reads as a statement: `with _download_errors(base):`

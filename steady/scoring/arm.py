@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from steady.errors import SteadyError
-from steady.models import ModelParams, attach_adapter, load_base, load_tokenizer, locate, pick_device
+from steady.models import ModelParams, attach_adapter, load_classifier, load_tokenizer, locate, pick_device
+from steady.pooled import load_head
 from steady.records import write_bytes
-from steady.scoring.classify import Logits, mean_pooled, model_logits
+from steady.scoring.classify import Logits, model_logits
 from steady.training.arms import Method
-from steady.training.probe import load_probe
 
 MANIFEST = "steady.json"
 
@@ -57,25 +57,28 @@ def load_scorer(folder: Path, params: ModelParams, device: str) -> Logits:
     Raises:
         SteadyError: the arm is missing, damaged, or made from another base.
     """
-    import torch
-
     manifest = read_manifest(folder)
     base = locate(params)
     if manifest.base != base.public_id:
         raise SteadyError(
             f"{folder}: the arm was made from {manifest.base!r}, but model.id is {base.public_id!r}. Run `dvc repro`."
         )
+    model = _load_model(folder, manifest, params)
+    return model_logits(model.to(pick_device(device)).eval(), load_tokenizer(params), manifest.max_length)
+
+
+def _load_model(folder: Path, manifest: ArmManifest, params: ModelParams) -> Any:
+    import torch
+
     labels = tuple(manifest.labels)
-    tokenizer = load_tokenizer(params)
-    where = pick_device(device)
-    if manifest.method == "probe":
-        encoder = load_base(params, labels, headless=True).to(where)
-        return load_probe(folder, mean_pooled(encoder, tokenizer, manifest.max_length), labels, base.public_id)
     torch.manual_seed(manifest.seed)
-    if manifest.method == "full":
-        model = load_base(params.model_copy(update={"id": str(folder), "revision": None}), labels)
-    else:
-        model = load_base(params, labels)
+    source = params.model_copy(update={"id": str(folder), "revision": None}) if manifest.method == "full" else params
+    model = load_classifier(source, labels)
+    public_id = locate(params).public_id
+    if params.pooling is None:
+        return attach_adapter(model, folder, public_id) if manifest.method == "lora" else model
     if manifest.method == "lora":
-        model = attach_adapter(model, folder, base.public_id)
-    return model_logits(model.to(where), tokenizer, manifest.max_length)
+        model.encoder = attach_adapter(model.encoder, folder, public_id)
+    if manifest.method != "none":
+        model.head = load_head(folder, *model.head.weight.shape)
+    return model

@@ -44,19 +44,19 @@ def model_logits(model: Any, tokenizer: Any, max_length: int) -> Logits:
     return score
 
 
-def mean_pooled(model: Any, tokenizer: Any, max_length: int) -> Logits:
-    """L2-normalised mean-pooled features `(batch, hidden)` of an encoder, as sentence-transformers computes them."""
+def mean_pooled(encoder: Any, tokenizer: Any, max_length: int) -> Logits:
+    """L2-normalised mean-pooled features `(batch, hidden)` of an encoder."""
     import torch
+
+    from steady.pooled import pool
 
     def features(prompts: list[str]) -> NDArray[np.float32]:
         batch = tokenizer(prompts, padding=True, truncation=True, max_length=max_length, return_tensors="pt").to(
-            model.device
+            encoder.device
         )
         with torch.inference_mode():
-            hidden = model(**batch).last_hidden_state
-        mask = batch["attention_mask"].unsqueeze(-1)
-        pooled = (hidden * mask).sum(1) / mask.sum(1)
-        array: NDArray[np.float32] = torch.nn.functional.normalize(pooled, dim=-1).float().cpu().numpy()
+            pooled = pool(encoder(**batch).last_hidden_state, batch["attention_mask"])
+        array: NDArray[np.float32] = pooled.float().cpu().numpy()
         return array
 
     return features

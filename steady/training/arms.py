@@ -35,7 +35,7 @@ class LoraParams(Section):
     lora_alpha: int = Field(ge=1)
     lora_dropout: float = Field(ge=0, lt=1)
     target_modules: str | list[str]
-    modules_to_save: list[str]
+    modules_to_save: list[str] | None
     use_rslora: bool
     use_dora: bool
 

@@ -15,6 +15,7 @@ class CardFacts:
 
     arm: str
     method: str
+    pooled: bool
     wordings: str
     base: Base
     labels: tuple[str, ...]
@@ -113,27 +114,55 @@ which `dvc repro` rebuilds.
 
 
 def _quick_start(facts: CardFacts) -> str:
-    """Plain transformers and peft; the folder that holds this card is the working directory or the Hub id."""
-    names = dict(enumerate(facts.labels))
-    base = facts.base
-    pinned = f", revision={base.revision!r}" if base.revision else ""
-    load = f"""base = AutoModelForSequenceClassification.from_pretrained(
-    {base.public_id!r}{pinned}, num_labels={len(names)}, id2label={names}
-)
-model = PeftModel.from_pretrained(base, folder).eval()
-"""
-    imports = "from peft import PeftModel\n"
-    if facts.method == "full":
-        load, imports = "model = AutoModelForSequenceClassification.from_pretrained(folder).eval()\n", ""
-    return f"""import torch
-{imports}from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    """Plain transformers and peft; `folder` is where this card lies: a folder or the Hub id it was pushed to."""
+    auto = "AutoModel" if facts.pooled else "AutoModelForSequenceClassification"
+    adapted = facts.method == "lora"
+    imports = ["import torch", *["from peft import PeftModel"] * adapted]
+    imports += ["from safetensors.torch import load_file"] * facts.pooled
+    imports += [f"from transformers import {auto}, AutoTokenizer"]
+    body = POOLED_SCORE if facts.pooled else HEAD_SCORE
+    return "\n".join(imports) + body.format(
+        labels=list(facts.labels),
+        model=_load(facts, auto) if adapted else f"{auto}.from_pretrained(folder)",
+        prompt=facts.example,
+        max_length=facts.max_length,
+    )
 
-folder = "."  # this folder, or the Hub id it was pushed to
+
+def _load(facts: CardFacts, auto: str) -> str:
+    pinned = f", revision={facts.base.revision!r}" if facts.base.revision else ""
+    head = "" if facts.pooled else ", num_labels=len(labels), id2label=dict(enumerate(labels))"
+    return f"PeftModel.from_pretrained({auto}.from_pretrained({facts.base.public_id!r}{pinned}{head}), folder)"
+
+
+POOLED_SCORE = """
+
+folder = "."  # this folder
+labels = {labels}
 tokenizer = AutoTokenizer.from_pretrained(folder)
-{load}
-prompt = {facts.example!r}
-inputs = tokenizer(prompt, truncation=True, max_length={facts.max_length}, return_tensors="pt")
+encoder = {model}.eval()
+head = load_file(f"{{folder}}/head.safetensors")
+
+prompt = {prompt!r}
+inputs = tokenizer(prompt, truncation=True, max_length={max_length}, return_tensors="pt")
+with torch.inference_mode():
+    hidden = encoder(**inputs).last_hidden_state
+    mask = inputs["attention_mask"].unsqueeze(-1)
+    pooled = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
+    logits = pooled @ head["weight"].T + head["bias"]
+print(labels[int(logits.argmax())], logits.tolist())
+"""
+
+HEAD_SCORE = """
+
+folder = "."  # this folder
+labels = {labels}
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = {model}.eval()
+
+prompt = {prompt!r}
+inputs = tokenizer(prompt, truncation=True, max_length={max_length}, return_tensors="pt")
 with torch.inference_mode():
     logits = model(**inputs).logits
-print(model.config.id2label[int(logits.argmax())], logits.softmax(-1).tolist())
+print(labels[int(logits.argmax())], logits.tolist())
 """

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import Field
 
 from steady.errors import SteadyError
-from steady.models import ModelParams, load_base, load_tokenizer, locate, pick_device, prepare_torch
+from steady.models import ModelParams, load_classifier, load_tokenizer, locate, pick_device, prepare_torch
 from steady.parameters import Runtime, StageParams
+from steady.pooled import PooledClassifier, linear_head, save_head
 from steady.prompts.schedule import TrainingPrompts
 from steady.prompts.settings import LabelNames, PromptLength
 from steady.records import CANONICAL, Example, Prompt, write_bytes
@@ -19,8 +20,8 @@ from steady.scoring.classify import in_batches, mean_pooled
 from steady.training.arms import Arm, LoraParams, ProbeParams, TrainParams
 from steady.training.card import CardFacts, render_card
 from steady.training.dataset import ScheduledRows
-from steady.training.probe import fit_probe, save_probe
-from steady.training.supervised import encoded_prompts, parameter_counts, save_adapter, train, wrap_with_lora
+from steady.training.probe import fit_probe
+from steady.training.supervised import encoded_prompts, save_trained, train, wrap_with_lora
 
 BATCH = 64
 
@@ -61,12 +62,7 @@ def finetune(name: str, params: FinetuneParams, material: Material, folder: Path
     for path in (folder, curves):
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
-    if arm.method == "none":
-        training: dict[str, Any] = {}
-    elif arm.method == "probe":
-        training = _probe(params, material, folder)
-    else:
-        training = _supervised(name, arm, params, material, folder, curves)
+    training = _train(name, arm, params, material, folder, curves) if arm.method != "none" else {}
     base = locate(params.model)
     manifest = ArmManifest(
         method=arm.method,
@@ -81,67 +77,92 @@ def finetune(name: str, params: FinetuneParams, material: Material, folder: Path
     return manifest
 
 
-def _probe(params: FinetuneParams, material: Material, folder: Path) -> dict[str, Any]:
-    """Fit the probe on the wording that the schedule gives the first epoch."""
+def _train(
+    name: str, arm: Arm, params: FinetuneParams, material: Material, folder: Path, curves: Path
+) -> dict[str, Any]:
+    """Fit the head on frozen features, then, for LoRA and full fine-tuning, go on from it with the encoder.
+
+    Starting from the probe's head (Kumar et al. 2022, arXiv 2202.10054) spares the pretrained features the gradients of a
+    random head, and makes the baseline the exact starting point of the other arms.
+    """
     tokenizer = load_tokenizer(params.model)
-    encoder = load_base(params.model, material.labels, headless=True).to(pick_device(params.runtime.device))
-    features = mean_pooled(encoder, tokenizer, params.format.max_length)
+    model = load_classifier(params.model, material.labels).to(pick_device(params.runtime.device))
+    fitted = _fit_head(model, tokenizer, arm, params, material) if isinstance(model, PooledClassifier) else {}
+    if arm.method == "probe":
+        if not isinstance(model, PooledClassifier):
+            raise SteadyError(
+                f"arms.{name}: method `probe` needs `model.pooling: mean`, got null. Choose `none` or `lora`."
+            )
+        save_head(model.head, folder)
+        head = sum(parameter.numel() for parameter in model.head.parameters())
+        return fitted | _counts(head, sum(parameter.numel() for parameter in model.parameters()))
+    if arm.method == "lora":
+        model = wrap_with_lora(model, params.lora, locate(params.model))
+    training = fitted | _supervised(model, tokenizer, arm, params, material, curves)
+    save_trained(model, tokenizer, folder)
+    write_bytes(folder / "README.md", render_card(_facts(name, arm, params, material, training)).encode())
+    return training
+
+
+def _fit_head(
+    model: PooledClassifier, tokenizer: Any, arm: Arm, params: FinetuneParams, material: Material
+) -> dict[str, Any]:
+    """Put a probe, fitted on the wordings that the schedule gives the first epoch, in place of the model's head."""
+    features = mean_pooled(model.encoder, tokenizer, params.format.max_length)
     texts = [material.prompts.prompt(index, 0) for index in range(len(material.prompts))]
-    canonical = validation_prompts(material.validation, "canonical")
+    validation = validation_prompts(material.validation, arm.wordings)
     progress = params.runtime.progress
     weight, bias, strength = fit_probe(
         in_batches(features, texts, BATCH, progress),
         [example.output for example in material.prompts.examples],
-        in_batches(features, [prompt.prompt for prompt in canonical], BATCH, progress),
-        [prompt.completion for prompt in canonical],
+        in_batches(features, [prompt.prompt for prompt in validation], BATCH, progress),
+        [prompt.completion for prompt in validation],
         material.labels,
         params.probe.C,
     )
-    save_probe(folder, weight, bias, material.labels, strength, locate(params.model).public_id)
-    total = sum(parameter.numel() for parameter in encoder.parameters())
-    trainable = weight.size + bias.size
-    return {
-        "C": strength,
-        "trainable_parameters": trainable,
-        "parameters": total + trainable,
-        "trainable_percent": round(100 * trainable / (total + trainable), 4),
-    }
+    model.head = linear_head(weight, bias).to(model.device)
+    return {"probe_C": strength}
 
 
 def _supervised(
-    name: str, arm: Arm, params: FinetuneParams, material: Material, folder: Path, curves: Path
+    model: Any, tokenizer: Any, arm: Arm, params: FinetuneParams, material: Material, curves: Path
 ) -> dict[str, Any]:
-    """LoRA or full fine-tuning; the adapter (or the model), its tokenizer and its card go into `folder`."""
-    base = locate(params.model)
-    tokenizer = load_tokenizer(params.model)
-    model = load_base(params.model, material.labels).to(pick_device(params.runtime.device))
-    if arm.method == "lora":
-        model = wrap_with_lora(model, params.lora, base)
     max_length = params.format.max_length
     rows = ScheduledRows(material.prompts, tokenizer, material.labels, max_length)
-    validation = encoded_prompts(
-        validation_prompts(material.validation, arm.wordings), tokenizer, material.labels, max_length
-    )
-    counts = parameter_counts(model)
-    training = counts | train(
+    validation = validation_prompts(material.validation, arm.wordings)
+    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
+    found = train(
         model,
         tokenizer,
         rows,
-        validation,
+        encoded_prompts(validation, tokenizer, material.labels, max_length),
         params.train,
         seed=params.seed,
         curves=curves,
         progress=params.runtime.progress,
     )
-    training["train_tokens_per_epoch"] = sum(len(rows[index]["input_ids"]) for index in range(len(rows)))
-    save_adapter(model, tokenizer, folder)
-    facts = CardFacts(
+    tokens = sum(len(rows[index]["input_ids"]) for index in range(len(rows)))
+    total = sum(parameter.numel() for parameter in model.parameters())
+    return {**_counts(trainable, total), **found, "train_tokens_last_epoch": tokens}
+
+
+def _counts(trainable: int, total: int) -> dict[str, Any]:
+    return {
+        "trainable_parameters": trainable,
+        "parameters": total,
+        "trainable_percent": round(100 * trainable / total, 4),
+    }
+
+
+def _facts(name: str, arm: Arm, params: FinetuneParams, material: Material, training: dict[str, Any]) -> CardFacts:
+    return CardFacts(
         arm=name,
         method=arm.method,
+        pooled=params.model.pooling == "mean",
         wordings=arm.wordings,
-        base=base,
+        base=locate(params.model),
         labels=material.labels,
-        max_length=max_length,
+        max_length=params.format.max_length,
         sources=tuple(sorted({example.source for example in material.prompts.examples})),
         train_rows=len(material.prompts.examples),
         validation_rows=len({prompt.example_id for prompt in material.validation}),
@@ -150,8 +171,6 @@ def _supervised(
         example=material.validation[0].prompt,
         seed=params.seed,
     )
-    write_bytes(folder / "README.md", render_card(facts).encode())
-    return training
 
 
 def validation_prompts(prompts: Sequence[Prompt], wordings: str) -> list[Prompt]:

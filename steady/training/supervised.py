@@ -11,6 +11,7 @@ import numpy as np
 
 from steady.errors import SteadyError
 from steady.models import Base
+from steady.pooled import PooledClassifier, save_head
 from steady.records import Prompt, write_json
 from steady.training.arms import LoraParams, TrainParams
 from steady.training.callbacks import EpochWordings, LiveCurves
@@ -18,7 +19,7 @@ from steady.training.dataset import ScheduledRows
 
 
 def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
-    """Add trainable LoRA matrices to a SEQ_CLS model; its head is trained and saved with them.
+    """Add trainable LoRA matrices: to the encoder of a pooled classifier, or to a model whose own head is trained with them.
 
     Raises:
         SteadyError: the target modules match nothing; the message lists the linear layers there are.
@@ -26,14 +27,18 @@ def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
     import torch
     from peft import LoraConfig, TaskType, get_peft_model
 
+    pooled = isinstance(model, PooledClassifier)
     config = LoraConfig(
-        task_type=TaskType.SEQ_CLS,
+        task_type=TaskType.FEATURE_EXTRACTION if pooled else TaskType.SEQ_CLS,
         base_model_name_or_path=base.public_id,
         revision=base.revision,
         **params.model_dump(),
     )
     try:
-        return get_peft_model(model, config)
+        if not pooled:
+            return get_peft_model(model, config)
+        model.encoder = get_peft_model(model.encoder, config)
+        return model
     except ValueError as error:
         linear = sorted(
             {name.split(".")[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
@@ -41,17 +46,6 @@ def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
         raise SteadyError(
             f"lora: {error}\nLinear layers of this model: {', '.join(linear)}; or `all-linear`."
         ) from error
-
-
-def parameter_counts(model: Any) -> dict[str, float]:
-    """Trainable and total parameters, and the trainable share in percent."""
-    total = sum(parameter.numel() for parameter in model.parameters())
-    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    return {
-        "trainable_parameters": trainable,
-        "parameters": total,
-        "trainable_percent": round(100 * trainable / total, 4),
-    }
 
 
 def encoded_prompts(
@@ -158,12 +152,16 @@ def _summary(state: Any, params: TrainParams) -> dict[str, Any]:
     }
 
 
-def save_adapter(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Save what plain PEFT loads: config, weights, tokenizer. Lists are sorted, for PEFT writes sets in hash order."""
-    model.save_pretrained(str(folder), safe_serialization=True)
+def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Save what plain transformers and PEFT load: weights, config, tokenizer, and the head of a pooled classifier."""
+    trained = model.encoder if isinstance(model, PooledClassifier) else model
+    trained.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
+    if isinstance(model, PooledClassifier):
+        save_head(model.head, folder)
     path = folder / "adapter_config.json"
-    if path.is_file():
+    if path.is_file():  # PEFT writes sets in hash order; sorted lists give the same bytes in every process
         config = json.loads(path.read_text(encoding="utf-8"))
-        ordered = {key: sorted(value) if isinstance(value, list) else value for key, value in sorted(config.items())}
-        write_json(path, ordered)
+        write_json(
+            path, {key: sorted(value) if isinstance(value, list) else value for key, value in sorted(config.items())}
+        )
