@@ -1,11 +1,11 @@
 """Self-Instruct's `data_per_template`: a file a prompt template, `{"prompt": …, "completion": …}`, where row i of each file of a
 data set is the same item, so that they are a group.
 
-The data set is the longest beginning, up to an underscore, that the file's name shares with another file; the files of a
-data set whose number of rows is not that of most of them cannot be aligned, and their rows are groups of their own.
+Files are aligned where their names begin with the same word, they have the same number of rows, and equal rows share more
+words than neighbouring ones; the rows of a file that is aligned with no other are groups of their own.
 """
 
-from collections import Counter, defaultdict
+from itertools import islice
 
 from steady.sources import prompt_completion
 from steady.sources.context import Context, Items
@@ -15,54 +15,63 @@ from steady.sources.opening import UnreadableError
 from steady.sources.rows import Draft
 
 SAMPLE = prompt_completion.SAMPLE
+COMPARED = 50
+MARGIN = 0.2
+Words = list[set[str]]
 
 
 def items(files: list[File], context: Context) -> Items:
     """One draft a row; empty files hold none."""
-    sizes = {file.name: _rows(file, context) for file in files}
-    data_sets = group_files([file.path.name.split(".")[0] for file in files])
-    common = {name: _most_common([sizes[files[place].name] for place in places]) for name, places in data_sets.items()}
-    for name, places in data_sets.items():
-        for file in (files[place] for place in places):
-            aligned = len(places) > 1 and sizes[file.name] == common[name]
-            try:
-                for number, record in enumerate(records(file, context.source)):
-                    for item in convert_record(file, record, context, prompt_completion.drafts):
-                        if isinstance(item, Draft) and aligned:
-                            item.group = f"{name}-{number}"
-                        yield item
-            except UnreadableError as error:
-                yield unreadable(file, error)
+    names = group_names(files, context)
+    for file in files:
+        try:
+            for number, record in enumerate(records(file, context.source)):
+                for item in convert_record(file, record, context, prompt_completion.drafts):
+                    if isinstance(item, Draft) and file.name in names:
+                        item.group = f"{names[file.name]}-{number}"
+                    yield item
+        except UnreadableError as error:
+            yield unreadable(file, error)
 
 
-def group_files(stems: list[str]) -> dict[str, list[int]]:
-    """The files (by place) of each data set, to go by the first words of their names.
-
-    The first word, or the first two where all names with that first word share them, and so on.
-    """
-    by_word: dict[str, list[int]] = defaultdict(list)
-    for place, stem in enumerate(stems):
-        by_word[stem.split("_")[0]].append(place)
-    named = {}
-    for places in by_word.values():
-        words = [stems[place].split("_") for place in places]
-        shared = 1
-        while len(places) > 1 and all(
-            len(other) > shared + 1 and other[: shared + 1] == words[0][: shared + 1] for other in words
-        ):
-            shared += 1
-        named["_".join(words[0][:shared] if len(places) > 1 else words[0])] = places
-    return named
+def group_names(files: list[File], context: Context) -> dict[str, str]:
+    """File name to the stem of the first file that it is aligned with; files that stand alone are left out."""
+    sets: list[tuple[str, int, Words, list[str]]] = []
+    for file in files:
+        stem = file.path.name.split(".")[0]
+        rows, words = _measure(file, context)
+        for first, size, known, members in sets:
+            if size == rows and first.split("_")[0] == stem.split("_")[0] and aligned(known, words):
+                members.append(file.name)
+                break
+        else:
+            sets.append((stem, rows, words, [file.name]))
+    return {name: first for first, _, _, members in sets if len(members) > 1 for name in members}
 
 
-def _rows(file: File, context: Context) -> int:
+def aligned(left: Words, right: Words) -> bool:
+    """Whether rows of equal place share more words than a row shares with the next one of the other file."""
+    if len(left) < 2 or len(left) != len(right):
+        return False
+    same = sum(map(_overlap, left, right)) / len(left)
+    shifted = sum(map(_overlap, left, [*right[1:], right[0]])) / len(left)
+    return same - shifted > MARGIN
+
+
+def _overlap(left: set[str], right: set[str]) -> float:
+    return len(left & right) / max(1, min(len(left), len(right)))
+
+
+def _measure(file: File, context: Context) -> tuple[int, Words]:
+    """(number of rows, words of the first rows)."""
     try:
-        return sum(1 for _ in records(file, context.source))
+        values = (value for _, value, _ in records(file, context.source))
+        words = [_words(value) for value in islice(values, COMPARED)]
+        return len(words) + sum(1 for _ in values), words
     except UnreadableError:
-        return -1
+        return 0, []
 
 
-def _most_common(sizes: list[int]) -> int:
-    """The number of rows that most files have; of equal ones the larger."""
-    counts = Counter(size for size in sizes if size > 0)
-    return max(counts, key=lambda size: (counts[size], size), default=0)
+def _words(value: object) -> set[str]:
+    texts = value.values() if isinstance(value, dict) else ()
+    return {word for text in texts if isinstance(text, str) for word in text.lower().split()}
