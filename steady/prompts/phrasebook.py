@@ -3,6 +3,7 @@
 Training reads the phrasebook of its schedule and never the bank, so that a change of a held-out wording reruns no training.
 """
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import msgspec
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank, with_templates
-from steady.prompts.render import render
+from steady.prompts.render import applies, render
 from steady.records import Example, Wording, write_bytes
+
+PROBE = Example(id="probe", group_id="probe", instruction="Sort this message.", input="Where is order 4711, please?")
 
 
 class Phrasebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -40,6 +43,18 @@ def phrasebook(wordings: Sequence[Wording], bank: Bank | None) -> Phrasebook:
         named = {wording.id.removeprefix("paraphrase/") for wording in wordings if wording.family == "paraphrase"}
         bank = with_templates(bank, {bank.canonical, *named})
     return Phrasebook(bank=bank, wordings={wording.id: wording for wording in wordings})
+
+
+def fingerprint(book: Phrasebook) -> str:
+    """SHA-256 of the wordings, the templates and what the code makes of them, on one fixed example.
+
+    Another template, another rule of rendering or another set of wordings gives another fingerprint.
+    """
+    digest = hashlib.sha256(msgspec.json.encode(book))
+    for wording in book.wordings.values():
+        if applies(PROBE, wording, book.bank):
+            digest.update(b"\x00" + render(PROBE, wording, book.bank).encode())
+    return digest.hexdigest()
 
 
 def write_phrasebook(path: Path, book: Phrasebook) -> None:

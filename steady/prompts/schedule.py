@@ -93,6 +93,11 @@ class TrainingPrompts:
         """The number of examples."""
         return len(self.examples)
 
+    @property
+    def book(self) -> Phrasebook:
+        """The phrasebook that the prompts are worded with."""
+        return self._book
+
     def prompt(self, index: int, epoch: int) -> str:
         """The prompt of example `index` in an epoch, which counts from 0."""
         wordings = self._wordings[index]

@@ -14,10 +14,14 @@ from steady.scoring.classify import Logits, model_logits
 from steady.training.arms import Method
 
 MANIFEST = "steady.json"
+PHRASEBOOK = "phrasebook.json"
 
 
 class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How an arm was made: enough to score with it, and to refuse to score with it under other settings."""
+    """How an arm was made: enough to score with it, and to refuse to score with it under other settings.
+
+    `prompts_sha256` is the fingerprint of the phrasebook that it was trained on, which lies beside the manifest.
+    """
 
     method: Method
     base: str
@@ -26,6 +30,7 @@ class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     max_length: int
     seed: int
     training: dict[str, Any]
+    prompts_sha256: str = ""
 
 
 def write_manifest(folder: Path, manifest: ArmManifest) -> None:

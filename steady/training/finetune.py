@@ -12,10 +12,11 @@ from steady.errors import SteadyError
 from steady.models import ModelParams, load_classifier, load_tokenizer, locate, pick_device, prepare_torch
 from steady.parameters import Runtime, StageParams
 from steady.pooled import PooledClassifier, linear_head, save_head
+from steady.prompts.phrasebook import fingerprint, write_phrasebook
 from steady.prompts.schedule import TrainingPrompts
 from steady.prompts.settings import LabelNames, PromptLength
 from steady.records import CANONICAL, Example, Prompt, write_bytes
-from steady.scoring.arm import ArmManifest, write_manifest
+from steady.scoring.arm import PHRASEBOOK, ArmManifest, write_manifest
 from steady.scoring.classify import in_batches, mean_pooled
 from steady.training.arms import Arm, LoraParams, ProbeParams, TrainParams
 from steady.training.card import CardFacts, render_card
@@ -72,7 +73,9 @@ def finetune(name: str, params: FinetuneParams, material: Material, folder: Path
         max_length=params.format.max_length,
         seed=params.seed,
         training=training,
+        prompts_sha256=fingerprint(material.prompts.book),
     )
+    write_phrasebook(folder / PHRASEBOOK, material.prompts.book)
     write_manifest(folder, manifest)
     return manifest
 
