@@ -1,0 +1,113 @@
+"""The README is true: its figures are those of `metrics/`, its files, commands, targets and parameters exist."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from checks.pipeline import leaf_paths, read_stages
+from steady import readme
+from steady.__main__ import main
+from steady.errors import SteadyError
+
+ROOT = Path(__file__).resolve().parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+FIGURES = ("seeds.json", "leave-one-out.json", "environment.json")
+PRESENT = all((ROOT / "metrics" / name).is_file() for name in FIGURES)
+NO_FIGURES = {"3.11": "the oldest Python"}  # numbers that are no figures of ours
+PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+
+
+def shell_lines() -> list[str]:
+    """The commands in the README's code blocks, without the tree and without comments."""
+    blocks = re.findall(r"```\n(.*?)```", TEXT, re.DOTALL)
+    lines = [line.split("   #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if re.match(r"(make|dvc|git|python|source)\b", line)]
+
+
+def prose() -> str:
+    """The README without its rendered figures, code and links."""
+    text = re.sub(r"```.*?```", "", readme.without_blocks(TEXT), flags=re.DOTALL)
+    text = re.sub(r"`[^`]*`", "", text)
+    return re.sub(r"\(https?://[^)]*\)|<!--.*?-->", "", text)
+
+
+@pytest.mark.skipif(not PRESENT, reason="metrics/seeds.json and its like are not committed yet")
+def test_every_figure_is_the_one_of_the_metrics():
+    assert readme.replace_blocks(TEXT, readme.render(ROOT / "metrics")) == TEXT, "run `make readme`"
+
+
+def test_there_is_no_other_figure():
+    names = r"all-MiniLM-L\d-v\d|Apache-\d\.\d|CC0|L[012]\b"
+    numbers = re.findall(r"(?<![\w.])[-+]?\d[\d.,]*\s?%?", re.sub(names, "", prose()))
+    assert [number for number in numbers if number.strip(" .,") not in NO_FIGURES] == []
+
+
+def test_an_edited_figure_is_found():
+    block = "<!-- figures: x -->\n{}<!-- end of figures -->"
+    assert readme.replace_blocks(block.format("0.9\n"), {"x": "0.8"}) == block.format("0.8\n")
+    with pytest.raises(SteadyError, match="no figures called 'x'"):
+        readme.replace_blocks(block.format(""), {"y": ""})
+
+
+def test_the_tree_is_true_and_complete():
+    tree = next(block for block in re.findall(r"```\n(.*?)```", TEXT, re.DOTALL) if block.startswith("params.yaml"))
+    named, parent = set(), ""
+    for line in tree.splitlines():
+        name = line.split()[0]
+        path = name if not line.startswith(" ") else parent + name
+        parent = name if not line.startswith(" ") else parent
+        assert (ROOT / path).exists(), path
+        named.add(path.rstrip("/"))
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    folders = {
+        name.partition("/")[0] for name in tracked if "/" in name and not name.startswith((".", "data", "models"))
+    }
+    assert folders <= named
+    library = {name.split("/")[1] for name in tracked if name.startswith("steady/") and name.count("/") > 1}
+    assert {f"steady/{name}" for name in library} <= named
+
+
+def test_the_make_targets_exist():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
+    assert {line.split()[1] for line in shell_lines() if line.startswith("make ")} <= targets
+    assert set(re.findall(r"`make ([a-z-]+)`", TEXT)) <= targets
+    phony = next(line for line in makefile.splitlines() if line.startswith(".PHONY:")).split()[1:]
+    assert set(phony) == targets
+
+
+def test_the_commands_of_the_program_exist():
+    known = set(main.list_commands(None))
+    assert set(re.findall(r"python -m steady ([a-z-]+)", TEXT)) <= known
+
+
+def test_the_parameters_and_recipes_exist():
+    leaves = {*leaf_paths(PARAMS), *PARAMS}
+    assigned = re.findall(r"-S '?([a-z_]+(?:\.[a-z_A-Z]+)+)=", TEXT)
+    assert assigned and set(assigned) <= leaves
+    sections = "|".join(PARAMS)
+    assert set(re.findall(rf"`((?:{sections})\.[a-z_A-Z.]+)`", TEXT)) <= leaves | {"model.id"}
+    recipes = {path.stem for path in (ROOT / "recipe").glob("*.yaml")}
+    named = {name for group in re.findall(r"\+recipe=([a-z,-]+)", TEXT) for name in group.split(",")}
+    table = set(re.findall(r"^\| `([a-z-]+)` \| (?:the default|news|fifty)", TEXT, re.MULTILINE))
+    assert named <= recipes
+    assert table == recipes
+
+
+def test_the_links_to_files_work():
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_table_of_stages_is_that_of_the_pipeline():
+    rows = re.findall(r"^\| `([a-z]+)(?:@ARM)?` \| ([^|]*) \| `([^`]+)` \| `([^`]+)` \|$", TEXT, re.MULTILINE)
+    declared: dict[str, set[str]] = {}
+    for stage in read_stages(ROOT):
+        declared.setdefault(stage.script, set()).update(key.split(".", maxsplit=1)[0] for key in stage.params)
+    assert {name for name, *_ in rows} == set(declared)
+    for name, sections, script, module in rows:
+        assert set(re.findall(r"`([a-z]+)`", sections)) == declared[name], name
+        assert (ROOT / script).is_file() and (ROOT / module).is_file()
