@@ -18,7 +18,7 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
     if isinstance(value, list):
         yield refused(file, line, value, raw, source)
         return
-    row = Row(mapped(_object(value), source) if source.columns else _object(value), line)
+    row = Row(mapped(as_object(value), source) if source.columns else as_object(value), line)
     drafts = list(convert(row, context))
     if row.findings:
         yield refused(file, line, row.findings, raw or repr(dict(row.values)), source)
@@ -29,7 +29,8 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
         yield placed(draft, file, line, source)
 
 
-def _object(value: dict[str, Any] | str) -> dict[str, Any]:
+def as_object(value: dict[str, Any] | str) -> dict[str, Any]:
+    """A record as an object: a text stands for the object that has it as `text`."""
     return {"text": value} if isinstance(value, str) else value
 
 

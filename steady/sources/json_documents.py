@@ -38,7 +38,7 @@ def _members(window: Window, opening: str, records: str, head: dict[str, Any]) -
     try:
         _expect(opening, "{", f"an object with `{records}`")
         window.step()
-        while (character := window.next_character()) != "}":
+        while not window.lost and (character := window.next_character()) != "}":
             if character == ",":
                 window.step()
                 continue
@@ -52,7 +52,7 @@ def _members(window: Window, opening: str, records: str, head: dict[str, Any]) -
                 yield from _elements(window, opening, f"the rows of `{records}`")
             else:
                 head[name] = _sound(window)
-        window.step()
+        window.position += not window.lost
     except RefusedError as error:
         yield window.line + error.lines, [error.finding], window.text[window.position :][:200]
         window.advance(len(window.text))
@@ -81,15 +81,17 @@ def _elements(window: Window, opening: str, expected: str) -> Iterator[Record]:
     while (character := window.next_character()) != closing:
         if character == ",":
             window.step()
+        elif window.lost:
+            return
         elif not character:
             yield window.line, [Finding("truncated", "the file ends before the array does; is it cut off?")], ""
             return
         else:
-            yield _element(window, first)
+            yield _element(window, first, closing)
     window.step()
 
 
-def _element(window: Window, first: str) -> Record:
+def _element(window: Window, first: str, closing: str) -> Record:
     try:
         if first == '"':
             window.value()
@@ -99,7 +101,7 @@ def _element(window: Window, first: str) -> Record:
         read = window.value()
     except RefusedError as error:
         record = window.line + error.lines, [error.finding], window.text[window.position :][:2000]
-        window.resume(first)
+        window.resume(first, closing)
         return record
     findings = bad_bytes(read.raw) or read.findings
     if not findings and not isinstance(read.value, dict | str):

@@ -25,8 +25,7 @@ def json_lines(handle: IO[bytes]) -> Iterator[tuple[int, Any, bytes]]:
         number += 1
         if len(raw) > MAX_LINE_BYTES:
             yield number, [too_long(_skip_line(handle, raw))], raw[:MAX_LINE_BYTES]
-        elif raw.strip():
-            line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
+        elif (line := raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip():
             yield number, decode(line, last=not raw.endswith(b"\n")), raw
 
 

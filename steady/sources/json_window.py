@@ -23,7 +23,10 @@ class Value(NamedTuple):
 
 
 class Window:
-    """A part of the text: from `position` on it is still to be read, and `line` (from 1) is the line of `position`."""
+    """A part of the text: from `position` on it is still to be read, and `line` (from 1) is the line of `position`.
+
+    `lost` says that the end was reached in search of an element behind a damaged one.
+    """
 
     def __init__(self, handle: IO[bytes]) -> None:
         # Bytes that are no UTF-8 become lone surrogates here, so that they are found in the element they damage.
@@ -33,6 +36,7 @@ class Window:
         self.position = 0
         self.line = 1
         self.ended = False
+        self.lost = False
         self.grow()
         self.position = int(self.text.startswith("\ufeff"))
 
@@ -91,14 +95,23 @@ class Window:
         before = self.text[start + 1 : self.position]
         return before if start >= 0 and not before.strip() else None
 
-    def resume(self, opening: str) -> None:
-        """Move to the next element that begins with `opening`, as far indented as the one at the position, or to the end."""
+    def resume(self, opening: str, closing: str) -> None:
+        """Move to the next element that begins with `opening`, as far indented as the one at the position, or to what closes them.
+
+        Where neither is found the window is `lost`, at the end.
+        """
         indent = self.indent()
-        pattern = re.compile((r"\}\s*,\s*" if indent is None else rf"\n{indent}") + f"(?={re.escape(opening)})")
+        if indent is None:
+            pattern = re.compile(rf"\}}\s*,\s*(?={re.escape(opening)})")
+        else:
+            pattern = re.compile(
+                rf"\n{indent}(?={re.escape(opening)})|\n[ \t]{{0,{len(indent)}}}(?={re.escape(closing)})"
+            )
         self.step()
         while not (match := pattern.search(self.text, self.position)):
             self.advance(max(self.position, len(self.text) - _KEPT))
             if not self.grow():
                 self.advance(len(self.text))
+                self.lost = True
                 return
         self.advance(match.end())

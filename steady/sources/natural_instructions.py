@@ -9,7 +9,7 @@ from typing import Any
 
 from steady.duplicates import text_hash
 from steady.sources.context import Context, Items
-from steady.sources.converting import placed, refused
+from steady.sources.converting import as_object, placed, refused
 from steady.sources.files import File, Record, records, unreadable
 from steady.sources.opening import UnreadableError
 from steady.sources.rows import Draft, Finding, LeftOut, Row, json_type, rejection, show
@@ -35,7 +35,11 @@ LANGUAGES = {
 def items(files: list[File], context: Context) -> Items:
     """One draft an instance, of the tasks and languages that the source asks for."""
     source = context.source.model_copy(update={"records": context.source.records or "Instances"})
-    wanted = _tasks(source.tasks)
+    try:
+        wanted = _tasks(source.tasks)
+    except UnreadableError as error:
+        yield unreadable(File(Path(str(source.tasks)), str(source.tasks)), error)
+        return
     for file in files:
         if wanted is not None and _task(file) not in wanted:
             yield LeftOut(1, "task")
@@ -62,7 +66,7 @@ def _of_task(file: File, head: Mapping[str, Any], instances: list[Record], sourc
         elif unwanted:
             yield LeftOut(line, "language" if languages != {""} else "language_unknown")
         else:
-            row = Row(value, line)
+            row = Row(as_object(value), line)
             draft = _draft(row, definitions, {"task": _task(file)})
             draft.language = language
             yield refused(file, line, row.findings, raw, source) if row.findings else placed(draft, file, line, source)
@@ -78,7 +82,7 @@ def _tasks(path: str | None) -> set[str] | None:
     if path is None:
         return None
     if not Path(path).is_file():
-        raise UnreadableError("missing_file", f"{path}: no such file (named in `tasks`).")
+        raise UnreadableError("missing_file", "no such file (named in `tasks`); it holds one task name a line.")
     return set(Path(path).read_text(encoding="utf-8").split())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from steady.duplicates import text_hash
 from steady.sources.columns import mapped
 from steady.sources.context import Context, Items
-from steady.sources.converting import placed, refused
+from steady.sources.converting import as_object, placed, refused
 from steady.sources.files import File, records, unreadable
 from steady.sources.oasst import Post, threads
 from steady.sources.oasst_trees import nested_posts
@@ -45,7 +45,7 @@ def _of_file(file: File, context: Context) -> Items:
         if isinstance(value, list):
             yield refused(file, line, value, raw, context.source)
             continue
-        row = Row(mapped(value if isinstance(value, dict) else {}, context.source), line)
+        row = Row(mapped(as_object(value), context.source), line)
         if (name := row.values.get("message_tree_id")) != tree:
             yield from _finished(file, posts, context)
             finished.add(text_hash(str(tree)))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from steady.sources.context import Context, Items
-from steady.sources.converting import placed, refused
+from steady.sources.converting import as_object, placed, refused
 from steady.sources.files import File, Record, records, unreadable
 from steady.sources.oasst import Post, read_post, threads
 from steady.sources.opening import UnreadableError
@@ -40,7 +40,7 @@ def _of_record(file: File, record: Record, context: Context) -> Items:
     if isinstance(value, list):
         yield refused(file, line, value, raw, context.source)
         return
-    row = Row(value if isinstance(value, dict) else {}, line)
+    row = Row(as_object(value), line)
     root = row.values.get("prompt")
     if not isinstance(root, Mapping):
         row.note(

@@ -74,7 +74,7 @@ def _decompressed(raw: IO[bytes], suffix: str) -> IO[bytes]:
 
 
 def _refuse_utf16(start: bytes) -> None:
-    if start[:2] in _MARKS or (len(start) == 4 and start[1::2] == b"\0\0"):
+    if start[:2] in _MARKS or (len(start) == 4 and b"\0\0" in (start[::2], start[1::2])):
         raise UnreadableError(
             "utf16", f"the file begins with {start!r}: it is UTF-16. Set `encoding: utf-16`, or save it as UTF-8."
         )

@@ -11,7 +11,7 @@ RAW_LIMIT = 2000
 VALUE_LIMIT = 60
 
 
-class Draft(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """An example before it has an id: the fields are those of `Example`; `group` is the group that the data give, if any."""
 
     instruction: str = ""

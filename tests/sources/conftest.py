@@ -83,7 +83,9 @@ def real() -> Callable[[str], Path]:
     def find(name: str) -> Path:
         path = Path(os.environ.get("STEADY_REAL_DATA", "absent")) / name
         if not path.exists():
-            pytest.skip(f"the real data are absent: set STEADY_REAL_DATA to the folder that holds {name.split('/', maxsplit=1)[0]}")
+            pytest.skip(
+                f"the real data are absent: set STEADY_REAL_DATA to the folder that holds {name.split('/', maxsplit=1)[0]}"
+            )
         return path
 
     return find
