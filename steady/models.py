@@ -212,7 +212,6 @@ def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
     Raises:
         SteadyError: there is no adapter, it was made for another base, or its tensors are not finite or not the model's.
     """
-    import torch
     from peft import PeftConfig, PeftModel
 
     if not (folder / "adapter_config.json").is_file():
@@ -228,7 +227,26 @@ def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
     except (RuntimeError, ValueError, OSError) as error:
         raise SteadyError(f"{folder}: the adapter does not fit the base: {error}") from error
-    for name, tensor in adapted.named_parameters():
-        if "lora_" in name and not bool(torch.isfinite(tensor).all()):
-            raise SteadyError(f"{folder}: the tensor {name} is not finite. Retrain the adapter.")
+    _check_tensors(adapted, folder)
     return adapted.eval()
+
+
+def _check_tensors(adapted: Any, folder: Path) -> None:
+    """PEFT loads a file that lacks tensors, or holds NaN, with at most a warning; the base would be scored in its name."""
+    import torch
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    saved = load_file(folder / "adapter_model.safetensors")
+    wanted = set(get_peft_model_state_dict(adapted))
+    if lacking := sorted(wanted - set(saved)):
+        raise SteadyError(
+            f"{folder}: the adapter lacks {len(lacking)} of {len(wanted)} tensors, such as {lacking[0]}. Retrain it."
+        )
+    if strange := sorted(set(saved) - wanted):
+        raise SteadyError(
+            f"{folder}: the adapter holds {len(strange)} tensors that the model has not, such as {strange[0]}. Retrain it."
+        )
+    for name, tensor in saved.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise SteadyError(f"{folder}: the tensor {name} is not finite. Retrain the adapter.")

@@ -48,6 +48,15 @@ def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
         ) from error
 
 
+def set_base_dropout(model: Any, probability: float | None) -> None:
+    """Set every dropout of the base, LoRA's own left alone; None changes nothing."""
+    import torch
+
+    for name, module in model.named_modules():
+        if probability is not None and isinstance(module, torch.nn.Dropout) and "lora_dropout" not in name:
+            module.p = probability
+
+
 def encoded_prompts(
     prompts: Sequence[Prompt], tokenizer: Any, labels: tuple[str, ...], max_length: int
 ) -> list[dict[str, Any]]:
@@ -80,6 +89,7 @@ def train(
     """
     from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
 
+    set_base_dropout(model, params.base_dropout)
     with tempfile.TemporaryDirectory(prefix="steady-training-") as folder:
         trainer = Trainer(
             model=model,
@@ -105,7 +115,7 @@ def _steps_per_epoch(dataset: ScheduledRows, params: TrainParams) -> int:
 def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, steps_per_epoch: int) -> Any:
     from transformers import TrainingArguments
 
-    own = params.model_dump(exclude={"early_stopping_patience"})
+    own = params.model_dump(exclude={"early_stopping_patience", "base_dropout"})
     return TrainingArguments(
         output_dir=folder,
         eval_strategy="epoch",
@@ -155,7 +165,9 @@ def _summary(state: Any, params: TrainParams) -> dict[str, Any]:
 def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
     """Save what plain transformers and PEFT load: weights, config, tokenizer, and the head of a pooled classifier."""
     trained = model.encoder if isinstance(model, PooledClassifier) else model
-    trained.save_pretrained(str(folder))
+    # PEFT would ask the Hub whether the vocabulary grew; ours does not, and the default works offline
+    asking = {"save_embedding_layers": False} if hasattr(trained, "peft_config") else {}
+    trained.save_pretrained(str(folder), **asking)
     tokenizer.save_pretrained(str(folder))
     if isinstance(model, PooledClassifier):
         save_head(model.head, folder)
