@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 import torch
@@ -20,7 +21,7 @@ from pretrain.optimization import Optimizers, Schedule
 from pretrain.params import TrainParams
 
 logger = logging.getLogger(__name__)
-PACE_STEPS = 100  # steps over which the pace is averaged that the deadline goes by
+PACE_STEPS = 100  # steps whose median is the pace that the deadline goes by
 Loss = Callable[[PreTrainedModel, dict[str, torch.Tensor], Any], tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -108,9 +109,9 @@ class Trainer:
             began = time.monotonic()
             self.window.append(self.step())
             recent.append(time.monotonic() - began)
-            self.heed_deadline(sum(recent) / len(recent))
+            self.heed_deadline(median(recent))
             if self.progress.step % self.runtime.logging_steps == 0:
-                self.log(sum(recent) / len(recent))
+                self.log(median(recent))
             if self.progress.step % self.runtime.save_steps == 0:
                 self.save()
             if self.progress.step == stop_after:
