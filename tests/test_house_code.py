@@ -133,4 +133,4 @@ def test_stages_without_a_model_import_no_model_library(stage):
         for path in files
         for name in imports.imported_names(code.ast.parse((ROOT / path).read_text(encoding="utf-8")))
     }
-    assert names & {"torch", "transformers", "peft", "trl", "accelerate", "datasets"} == set()
+    assert names & {"torch", "transformers", "peft", "trl", "accelerate"} == set()

@@ -1,0 +1,196 @@
+"""The pipeline end to end, in clones, on the smoke recipe: minutes, so it is marked slow."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from steady.lockfile import Entry, read_lock
+from steady.workspaces import change_params
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(folder: Path, *command: str, fails: bool = False, **environment: str) -> str:
+    """The output of a command in a clone; the Python of this test comes first on the path."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in IDENTITY.items()}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": path, "HF_HUB_OFFLINE": "1", "COLUMNS": "160"} | git | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert (done.returncode != 0) is fails, f"{' '.join(command)}\n{output[-3000:]}"
+    return output
+
+
+IDENTITY = {"NAME": "steady", "EMAIL": "steady@example.invalid"}
+
+
+def outputs(folder: Path) -> dict[str, str]:
+    entries: list[Entry] = read_lock((folder / "dvc.lock").read_text(encoding="utf-8"), "dvc.lock")
+    return {entry.path: entry.md5 for entry in entries if entry.written}
+
+
+def stale(folder: Path) -> set[str]:
+    """The stages that `dvc status` calls changed."""
+    return set(json.loads(run(folder, "dvc", "status", "--json")))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone of the last commit in which the smoke recipe has run as an experiment, and is committed."""
+    folder = tmp_path_factory.mktemp("clone") / "steady"
+    run(tmp_path_factory.getbasetemp(), "git", "clone", "-q", str(ROOT), str(folder))
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    run(folder, "git", "commit", "-qam", "without results", "--allow-empty")
+    run(folder, "dvc", "exp", "run", "-S", "+recipe=smoke")
+    run(folder, "git", "add", "-A")
+    run(folder, "git", "commit", "-qm", "smoke")
+    return folder
+
+
+@pytest.fixture
+def copy(project: Path, tmp_path: Path) -> Path:
+    """A copy of the project to change, with its cache."""
+    return Path(shutil.copytree(project, tmp_path / "steady", symlinks=True))
+
+
+def test_a_finished_run_is_up_to_date_and_leaves_nothing_for_git(project):
+    assert "up to date" in run(project, "dvc", "status")
+    assert "up to date" in run(project, "dvc", "repro")
+    assert run(project, "git", "status", "--short") == ""
+    assert "identical to the committed results" in run(
+        project, sys.executable, "-m", "steady", "reproduced", "--strict"
+    )
+
+
+def test_the_headline_has_at_most_twelve_numbers_and_shows_in_dvc(project):
+    headline = json.loads((project / "metrics/headline.json").read_text())
+    numbers = [leaf for part in headline.values() for leaf in (part.values() if isinstance(part, dict) else [part])]
+    assert 1 <= len(numbers) <= 12
+    assert "tuned.accuracy" in run(project, "dvc", "metrics", "show")
+    run(project, "dvc", "metrics", "diff")
+    shown = json.loads(run(project, "dvc", "exp", "show", "--json"))
+    assert shown
+
+
+def test_plots_draw_curves_and_confusion_matrices(project, tmp_path):
+    run(project, "dvc", "plots", "show", "-o", str(tmp_path / "plots"))
+    page = (tmp_path / "plots/index.html").read_text()
+    titles = [
+        name for plot in YAML(typ="safe", pure=True).load((project / "dvc.yaml").read_text())["plots"] for name in plot
+    ]
+    assert len(titles) <= 6
+    assert all(title in page for title in titles)
+
+
+def test_a_clone_pulls_data_and_adapters_and_scores_without_training(project, tmp_path):
+    remote, clone = tmp_path / "remote", tmp_path / "elsewhere" / "steady"
+    run(project, "dvc", "remote", "add", "-f", "-d", "shared", str(remote))
+    run(project, "dvc", "push")
+    run(tmp_path, "git", "clone", "-q", str(project), str(clone))
+    run(clone, "dvc", "remote", "add", "-d", "shared", str(remote))
+    run(clone, "dvc", "pull")
+    assert "up to date" in run(clone, "dvc", "status")
+    assert "are what dvc.lock records" in run(clone, sys.executable, "-m", "steady", "verify")
+    pulled = (clone / "reports/tuned/predictions.jsonl").read_bytes()
+    run(clone, "dvc", "repro", "--force", "--single-item", "evaluate@tuned")
+    assert (clone / "reports/tuned/predictions.jsonl").read_bytes() == pulled
+    assert outputs(clone) == outputs(project)
+
+
+def test_another_folder_and_another_hash_seed_give_the_same_bytes(project, tmp_path):
+    clone = tmp_path / "another folder"
+    run(tmp_path, "git", "clone", "-q", str(project), str(clone))
+    run(clone, "dvc", "repro", "--force", PYTHONHASHSEED="7")
+    assert outputs(clone) == outputs(project)
+
+
+def test_another_rank_makes_only_the_lora_arms_stale(copy):
+    change_params(copy / "params.yaml", {"lora.r": 8})
+    assert stale(copy) == {"finetune@control", "finetune@tuned"}
+
+
+def test_another_alpha_of_the_probe_makes_only_the_baseline_stale(copy):
+    change_params(copy / "params.yaml", {"probe.C": [1.0]})
+    assert stale(copy) == {"finetune@baseline"}
+
+
+@pytest.mark.parametrize(
+    "key, value", [("sensitivity.test_groups", 6), ("sensitivity.seed", 1), ("sensitivity.bootstrap_draws", 300)]
+)
+def test_no_key_of_sensitivity_reruns_training(copy, key, value):
+    change_params(copy / "params.yaml", {key: value})
+    run(copy, "dvc", "repro", "format")
+    assert not {name for name in stale(copy) if name.startswith(("finetune", "evaluate"))}
+
+
+def test_a_held_out_wording_reruns_no_training(copy):
+    bank = copy / "data/raw/wordings/tickets.yaml"
+    text = bank.read_text(encoding="utf-8")
+    held_out = re.search(r"split: held_out\n    template: \|-\n      (\w+)", text)
+    assert held_out
+    bank.write_text(text[: held_out.start(1)] + "Now " + text[held_out.start(1) :], encoding="utf-8")
+    run(copy, "dvc", "repro", "format")
+    changed = stale(copy)
+    assert changed and not {name for name in changed if name.startswith(("finetune", "evaluate"))}
+
+
+def test_runtime_makes_nothing_stale(copy):
+    change_params(copy / "params.yaml", {"runtime.progress": False})
+    assert stale(copy) == set()
+
+
+def test_seeds_share_the_cache_the_data_and_the_prompts(copy):
+    out = run(copy, sys.executable, "-m", "steady", "seeds", "0", "1")
+    _, first, second = re.split(r"^seed \d$", out, flags=re.MULTILINE)
+    assert "Running stage" not in first
+    assert "Running stage 'finetune@tuned'" in second
+    assert not re.search(r"Running stage '(prepare|format)'", second)
+    seeds = json.loads((copy / "metrics/seeds.json").read_text())
+    headline = json.loads((copy / "metrics/headline.json").read_text())
+    assert seeds["seeds"] == [0, 1]
+    assert seeds["arms"]["tuned"]["accuracy"]["values"][0] == headline["tuned"]["accuracy"]
+
+
+@pytest.mark.parametrize(
+    "command, message",
+    [
+        (("dvc", "exp", "run", "-S", "+recipe=nope"), "recipe/nope"),
+        (("dvc", "exp", "run", "-S", "lora.rank=8"), "rank"),
+        (("dvc", "repro", "nothing"), "nothing"),
+    ],
+)
+def test_what_does_not_exist_is_named(copy, command, message):
+    output = run(copy, *command, fails=True)
+    assert message in output and "Traceback" not in output
+
+
+def test_a_row_that_is_no_json_stops_the_pipeline_at_its_line(copy):
+    path = copy / "data/raw/tickets.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines[:4], '{"text": "half', *lines[5:]]) + "\n", encoding="utf-8")
+    output = run(copy, "dvc", "repro", fails=True)
+    assert "data/raw/tickets.jsonl:5" in output and "Traceback" not in output
+
+
+def test_a_damaged_output_is_pointed_at(copy):
+    path = copy / "models/tuned/adapter_model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.unlink()
+    path.write_bytes(content)
+    output = run(copy, sys.executable, "-m", "steady", "verify", fails=True)
+    assert "models/tuned/adapter_model.safetensors" in output and "metrics/headline.json" not in output
