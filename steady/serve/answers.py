@@ -1,0 +1,64 @@
+"""What the arms say to a text under each wording, and how far they say the same."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from steady.records import Prediction, Prompt
+from steady.scoring.classify import Logits
+from steady.scoring.predictions import classify
+from steady.serve.arms import ReadyArm
+from steady.serve.phrasing import Phrasing
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """One arm's answer to one prompt; `label_logprobs` are those of the offline predictions, bit for bit."""
+
+    wording: str
+    label: str
+    probability: float
+    label_logprobs: list[float]
+
+
+def score_prompts(score: Logits, prompts: Sequence[str], labels: Sequence[str], batch_size: int) -> list[Prediction]:
+    """Predictions by the very function that the evaluate and sensitivity stages call."""
+    asked = [Prompt(id="", group_id="", example_id="", wording="", prompt=prompt, completion="") for prompt in prompts]
+    return classify(score, asked, labels, batch_size)
+
+
+def answer(wording: str, prediction: Prediction) -> Answer:
+    """What to show of a prediction; the probability is rounded to 6 digits as its logarithm is."""
+    import math
+
+    return Answer(
+        wording=wording,
+        label=prediction.text,
+        probability=round(math.exp(prediction.logprob or 0.0), 6),
+        label_logprobs=prediction.label_logprobs,
+    )
+
+
+def ask(
+    arms: Sequence[ReadyArm], phrasing: Phrasing, texts: Sequence[str], wordings: Sequence[str], batch_size: int
+) -> list[dict[str, list[Answer]]]:
+    """For each text: arm -> its answers in the order of `wordings`."""
+    prompts = [phrasing.prompt(text, wording) for text in texts for wording in wordings]
+    names = list(wordings) * len(texts)
+    columns = {}
+    for arm in arms:
+        predictions = score_prompts(arm.score, prompts, arm.labels, batch_size)
+        columns[arm.name] = [answer(name, found) for name, found in zip(names, predictions, strict=True)]
+    width = len(wordings)
+    return [
+        {name: column[row * width : (row + 1) * width] for name, column in columns.items()} for row in range(len(texts))
+    ]
+
+
+def agreement(answers: Sequence[Answer]) -> float | None:
+    """Equal pairs of answers among all pairs (Elazar et al. 2021), None for fewer than two answers."""
+    count = len(answers)
+    if count < 2:
+        return None
+    equal = sum(votes * (votes - 1) for votes in Counter(item.label for item in answers).values())
+    return round(equal / (count * (count - 1)), 6)

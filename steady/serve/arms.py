@@ -1,0 +1,132 @@
+"""The arms as they answer: loaded once, each refused where its training prompts are not the prompts of today."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ConfigDict
+
+from steady.errors import SteadyError
+from steady.models import ModelParams, prepare_torch
+from steady.parameters import Runtime, Section, StageParams
+from steady.prompts.bank import Bank, label_bank, read_bank
+from steady.prompts.phrasebook import Phrasebook, fingerprint, phrasebook, read_phrasebook
+from steady.prompts.settings import LabelNames
+from steady.scoring.arm import PHRASEBOOK, ArmManifest, load_scorer, read_manifest
+from steady.scoring.classify import Logits
+from steady.training.arms import Arm
+
+
+class BankFile(Section):
+    """What answering reads of section `format`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    wordings: Path | None
+
+
+class AskParams(StageParams):
+    """The view of `params.yaml` of whoever asks the arms."""
+
+    model: ModelParams
+    data: LabelNames
+    format: BankFile
+    arms: dict[str, Arm]
+    runtime: Runtime
+
+
+@dataclass(frozen=True)
+class RecordedArm:
+    """What lies in an arm's folder beside the weights: how it was made, and the wordings it was trained on."""
+
+    name: str
+    folder: Path
+    manifest: ArmManifest
+    book: Phrasebook
+
+
+@dataclass(frozen=True)
+class ReadyArm:
+    """An arm that answers: `score` maps prompts to logits `(prompts, labels)`, the columns named by `labels`."""
+
+    name: str
+    labels: tuple[str, ...]
+    max_length: int
+    score: Logits
+
+
+def current_bank(params: AskParams) -> Bank | None:
+    """The bank of wordings as it is in the repository today; errors as `read_bank` has them."""
+    return read_bank(params.format.wordings) if params.format.wordings else label_bank(params.data.labels)
+
+
+def read_arms(models: Path, names: Sequence[str], bank: Bank | None) -> list[RecordedArm]:
+    """Read the manifests and phrasebooks of some arms, in the given order.
+
+    Raises:
+        SteadyError: an arm is missing, its phrasebook is not the one it was trained with, or `bank` would word its
+            training prompts otherwise; the message names the templates that changed.
+    """
+    return [_read_arm(name, models / name, bank) for name in names]
+
+
+def _read_arm(name: str, folder: Path, bank: Bank | None) -> RecordedArm:
+    manifest = read_manifest(folder)
+    book = read_phrasebook(folder / PHRASEBOOK)
+    if fingerprint(book) != manifest.prompts_sha256:
+        raise SteadyError(
+            f"{folder / PHRASEBOOK}: the prompts it gives are not those that arm {name!r} was trained on (fingerprint "
+            f"{fingerprint(book)[:12]}, recorded {manifest.prompts_sha256[:12] or 'none'}): the file or the code that "
+            "renders prompts has changed. Run `dvc checkout` to get the file back, or `dvc repro` to train again."
+        )
+    today = phrasebook(list(book.wordings.values()), bank)
+    if fingerprint(today) != manifest.prompts_sha256:
+        raise SteadyError(
+            f"{folder}: arm {name!r} was trained on other prompts than the bank of wordings has today: "
+            f"{_what_changed(book.bank, today.bank)}. Put the wordings back, or run `dvc repro` to train again."
+        )
+    return RecordedArm(name, folder, manifest, book)
+
+
+def _what_changed(trained: Bank | None, today: Bank | None) -> str:
+    if trained is None or today is None:
+        return "one of them has no bank"
+    old, new = trained.templates, today.templates
+    templates = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    fields = [
+        key
+        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name")
+        if getattr(trained, key) != getattr(today, key)
+    ]
+    return ", ".join([*(f"template {name!r}" for name in templates), *(f"`{key}`" for key in fields)]) + " changed"
+
+
+def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyArm]:
+    """Load the weights.
+
+    Raises:
+        SteadyError: an arm is damaged, was made from another base, or two arms have other labels.
+    """
+    ready = []
+    for arm in recorded:
+        prepare_torch(params.model, arm.manifest.seed)
+        score = load_scorer(arm.folder, params.model, params.runtime.device)
+        ready.append(ReadyArm(arm.name, tuple(arm.manifest.labels), arm.manifest.max_length, score))
+    for other in ready:
+        if other.labels != ready[0].labels:
+            raise SteadyError(
+                f"arm {other.name!r} has the labels {', '.join(other.labels)}, {ready[0].name!r} has "
+                f"{', '.join(ready[0].labels)}: they answer different questions. Run `dvc repro`."
+            )
+    return ready
+
+
+def chosen_arms(asked: Sequence[str], params: AskParams) -> list[str]:
+    """The names of the arms to ask: those asked for, or every arm of `params.yaml`.
+
+    Raises:
+        SteadyError: there is no such arm.
+    """
+    if strangers := [name for name in asked if name not in params.arms]:
+        raise SteadyError(f"no arm {strangers[0]!r}. There are: {', '.join(params.arms)}.")
+    return list(dict.fromkeys(asked)) or list(params.arms)

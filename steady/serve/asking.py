@@ -1,0 +1,167 @@
+"""The `predict` command: texts in, every arm's answers out, side by side."""
+
+import json
+import queue
+import sys
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from steady.errors import SteadyError
+from steady.parameters import read_params
+from steady.serve.answers import Answer, agreement, ask
+from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arms
+from steady.serve.phrasing import Phrasing, make_phrasing
+from steady.serve.rows import Row, check_out, read_rows, write_rows
+
+BATCH = 64
+SHOWN = 60
+Answers = dict[str, list[Answer]]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Arms that are loaded, the wordings there are, and those that were asked for."""
+
+    arms: list[ReadyArm]
+    phrasing: Phrasing
+    wordings: list[str]
+
+    def ask(self, texts: Sequence[str]) -> list[Answers]:
+        """For each text: arm -> an answer for each wording."""
+        return ask(self.arms, self.phrasing, texts, self.wordings, BATCH)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command was called with: texts, a file, or neither (standard input)."""
+
+    texts: Sequence[str]
+    source: Path | None
+    column: str | None
+    out: Path | None
+    as_json: bool
+
+
+def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wordings: Sequence[str]) -> Asker:
+    """Check the settings, the arms and their prompts, and only then load the weights."""
+    view = read_params(params, AskParams)
+    bank = current_bank(view)
+    recorded = read_arms(models, chosen_arms(arms, view), bank)
+    phrasing = make_phrasing(recorded, bank, listed)
+    chosen = phrasing.chosen(wordings)
+    return Asker(load_arms(recorded, view), phrasing, chosen)
+
+
+def predict(asker: Asker, request: Request) -> Iterator[str]:
+    """The lines to print; texts of standard input are answered as they come, many at a time when many have come."""
+    if request.source is not None:
+        yield from _file(asker, request)
+        return
+    if request.out is not None:
+        raise SteadyError("--out goes with --in FILE; texts and standard input are answered on standard output.")
+    chunks = [list(request.texts)] if request.texts else as_they_come(sys.stdin, BATCH)
+    for number, texts in enumerate(chunks):
+        if blank := [text for text in texts if not text.strip()]:
+            raise SteadyError(f"an empty text: {blank[0]!r}. Give a text, or lines on standard input.")
+        if not request.as_json and number == 0 and len(asker.wordings) == 1:
+            yield header(asker)
+        for text, answers in zip(texts, asker.ask(texts), strict=True):
+            yield from [as_json(text, answers)] if request.as_json else table(text, answers)
+
+
+def as_they_come(lines: Iterable[str], most: int) -> Iterator[list[str]]:
+    """Lines in lists of what has arrived, at most `most`; blank ones are left out. Reading goes on while a list is used."""
+    arrived: queue.Queue[str | None] = queue.Queue(maxsize=4 * most)
+    faults: list[UnicodeDecodeError] = []
+
+    def read() -> None:
+        try:
+            for line in lines:
+                if line.strip():
+                    arrived.put(line.rstrip("\r\n"))
+        except UnicodeDecodeError as error:
+            faults.append(error)
+        arrived.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    ended = False
+    while not ended:
+        chunk = [arrived.get()]
+        while chunk[-1] is not None and len(chunk) < most and not arrived.empty():
+            chunk.append(arrived.get())
+        ended = chunk[-1] is None
+        if texts := [line for line in chunk if line is not None]:
+            yield texts
+    if faults:
+        raise SteadyError(f"standard input is not UTF-8: {faults[0]}.")
+
+
+def header(asker: Asker) -> str:
+    """The names of the columns of `table` under one wording."""
+    return "  ".join([*(f"{arm.name:<{_width(asker.arms)}}" for arm in asker.arms), "text"])
+
+
+def _width(arms: Sequence[ReadyArm]) -> int:
+    return max([len(label) for label in arms[0].labels] + [len(arm.name) - 5 for arm in arms]) + 5
+
+
+def table(text: str, answers: Answers) -> Iterator[str]:
+    """One line for one wording; a line for each wording, and the agreement of each arm, for several."""
+    columns = list(answers.values())
+    width = max(len(item.label) for column in columns for item in column)
+    width = max([width, *(len(name) - 5 for name in answers)])
+    shown = " ".join(text.split())
+    shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
+    several = len(columns[0]) > 1
+    if several:
+        yield "  ".join([*(f"{name:<{width + 5}}" for name in answers), f"wording of: {shown}"])
+    for row in zip(*columns, strict=True):
+        cells = [f"{item.label:<{width}} {item.probability:.2f}" for item in row]
+        yield "  ".join([*cells, row[0].wording if several else shown])
+    if several:
+        cells = [
+            f"{'agreement':<{width}} {agreement(column) or 0:.2f}"[: width + 5].ljust(width + 5) for column in columns
+        ]
+        yield "  ".join([*cells, f"of {len(columns[0])} wordings"])
+
+
+def as_json(text: str, answers: Answers) -> str:
+    """One JSON line: the text, and for each arm its answers and their agreement."""
+    found = {
+        name: {"answers": [_plain(item) for item in column], "agreement": agreement(column)}
+        for name, column in answers.items()
+    }
+    return json.dumps({"text": text, "arms": found}, ensure_ascii=False)
+
+
+def _plain(item: Answer) -> Row:
+    return {name: getattr(item, name) for name in ("wording", "label", "probability", "label_logprobs")}
+
+
+def _file(asker: Asker, request: Request) -> Iterator[str]:
+    assert request.source is not None
+    if request.out is not None:
+        check_out(request.out)
+    rows, texts = read_rows(request.source, request.column)
+    answered = [answers for start in range(0, len(texts), BATCH) for answers in asker.ask(texts[start : start + BATCH])]
+    if request.out is None:
+        for text, answers in zip(texts, answered, strict=True):
+            yield from [as_json(text, answers)] if request.as_json else table(text, answers)
+        return
+    write_rows(
+        request.out, [line for row, found in zip(rows, answered, strict=True) for line in with_answers(row, found)]
+    )
+    yield f"{len(rows)} rows of {request.source} under {len(asker.wordings)} wording(s), written to {request.out}"
+
+
+def with_answers(row: Row, answers: Answers) -> Iterator[Row]:
+    """The row once for each wording, with every arm's label and probability, and the agreement where there are several."""
+    for place, first in enumerate(next(iter(answers.values()))):
+        found: Row = {**row, "wording": first.wording}
+        for name, column in answers.items():
+            found |= {f"{name}_label": column[place].label, f"{name}_probability": column[place].probability}
+            if len(column) > 1:
+                found[f"{name}_agreement"] = agreement(column)
+        yield found

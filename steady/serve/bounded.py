@@ -1,0 +1,82 @@
+"""An ASGI layer that reads each body whole before the application sees it: bounded in bytes and in seconds."""
+
+import asyncio
+import json
+from typing import Any
+
+Message = dict[str, Any]
+
+
+def error_body(code: str, message: str) -> dict[str, Any]:
+    """The body of every answer that is no success; short, and never with the input in it."""
+    return {"error": {"code": code, "message": message[:1000]}}
+
+
+class Left(Exception):  # noqa: N818
+    """The client went before its body had come."""
+
+
+class BoundedBody:
+    """Answers 413 to a body over `limit` bytes and 408 to one that takes longer than `seconds`."""
+
+    def __init__(self, app: Any, limit: int, seconds: float) -> None:
+        self.app, self.limit, self.seconds = app, limit, seconds
+
+    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+        """Pass on what is no request, and requests whose body is within bounds."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            body = await asyncio.wait_for(_read(receive, self.limit), self.seconds)
+        except Left:
+            return
+        except TimeoutError:
+            await _refuse(send, 408, "too_slow", f"the body has to arrive within {self.seconds:g} seconds")
+            return
+        if body is None:
+            await _refuse(send, 413, "too_large", f"a body has at most {self.limit} bytes")
+            return
+        await self.app(scope, _replay(body, receive), send)
+
+
+async def _read(receive: Any, limit: int) -> bytes | None:
+    """The body, or None where it is longer than `limit` bytes."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Left
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            return None
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Any) -> Any:
+    """A `receive` that gives the body once, then what the server says: that the client has left."""
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if not sent:
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+        message: Message = await receive()
+        return message
+
+    return again
+
+
+async def _refuse(send: Any, status: int, code: str, message: str) -> None:
+    body = json.dumps(error_body(code, message)).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

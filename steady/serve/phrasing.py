@@ -1,0 +1,67 @@
+"""The wordings that a text of today can be put in: those that some arm was trained on, and those kept for testing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from steady.errors import SteadyError
+from steady.prompts.bank import Bank
+from steady.prompts.render import applies, render
+from steady.records import CANONICAL, Example, Wording, content_id, read_records
+from steady.serve.arms import RecordedArm
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Phrasing:
+    """Wordings by id, the canonical one first, and the bank that has their templates."""
+
+    wordings: Mapping[str, Wording]
+    bank: Bank | None
+
+    def prompt(self, text: str, wording: str, instruction: str = "") -> str:
+        """The prompt of a text: what training, scoring and the stages render, because it is the same function."""
+        return render(example_of(text, instruction), self.wordings[wording], self.bank)
+
+    def chosen(self, asked: Sequence[str]) -> list[str]:
+        """Ids for what was asked for: ids, families, or `all`; the canonical wording where nothing was.
+
+        Raises:
+            SteadyError: there is no such wording or family.
+        """
+        found: dict[str, None] = {}
+        for name in asked or (CANONICAL,):
+            found |= dict.fromkeys(self._named(name))
+        return list(found)
+
+    def _named(self, name: str) -> list[str]:
+        if name in self.wordings:
+            return [name]
+        family = [key for key, wording in self.wordings.items() if name in (ALL, wording.family)]
+        if not family:
+            families = dict.fromkeys(wording.family for wording in self.wordings.values())
+            raise SteadyError(
+                f"no wording {name!r}. Give `all`, a family ({', '.join(families)}) or an id, such as "
+                f"{', '.join(list(self.wordings)[:4])}; data/formatted/wordings.jsonl lists them."
+            )
+        return family
+
+
+def example_of(text: str, instruction: str = "") -> Example:
+    """An example with nothing but the text; rewordings that draw at random draw the same for the same text."""
+    name = content_id("asked", instruction, text)
+    return Example(id=name, group_id=name, instruction=instruction, input=text)
+
+
+def make_phrasing(arms: Iterable[RecordedArm], bank: Bank | None, listed: Path) -> Phrasing:
+    """The wordings of the arms' phrasebooks, and those of `listed` (`data/formatted/wordings.jsonl`) where it is there.
+
+    A wording of `listed` that is not in an arm's book was never trained on, so no check of the training prompts covers it.
+    """
+    probe = example_of("a text")
+    found = {name: wording for arm in arms for name, wording in arm.book.wordings.items()}
+    if listed.is_file():
+        found |= {wording.id: wording for wording in read_records(listed, Wording)}
+    usable = {name: wording for name, wording in found.items() if applies(probe, wording, bank)}
+    return Phrasing({CANONICAL: usable.pop(CANONICAL), **usable}, bank)

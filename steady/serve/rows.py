@@ -1,0 +1,89 @@
+"""Rows of a JSON Lines or CSV file that have a text to ask about, read and written back with the answers."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from steady.errors import SteadyError
+from steady.records import write_bytes
+
+USUAL = ("text", "input", "question", "message", "prompt")
+SUFFIXES = (".jsonl", ".csv")
+Row = dict[str, Any]
+
+
+def read_rows(path: Path, column: str | None) -> tuple[list[Row], list[str]]:
+    """The rows of a file and the text of each.
+
+    Args:
+        column: the field of the text; None takes the first of `USUAL` that the first row has.
+
+    Raises:
+        SteadyError: the file is missing, neither JSONL nor CSV, or a row has no such text; named by file and line.
+    """
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file.")
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SteadyError(f"{path}: not UTF-8: {error}. Save it as UTF-8.") from error
+    numbered = _of_suffix(path, content)
+    if not numbered:
+        raise SteadyError(f"{path}: no rows.")
+    field = column or next((name for name in USUAL if name in numbered[0][1]), None)
+    if field is None:
+        raise SteadyError(f"{path}: no field {', '.join(USUAL)} in {sorted(numbered[0][1])}. Name it with --column.")
+    return [row for _, row in numbered], [_text(path, line, row, field) for line, row in numbered]
+
+
+def _of_suffix(path: Path, content: str) -> list[tuple[int, Row]]:
+    if path.suffix == ".csv":
+        reader = csv.DictReader(io.StringIO(content, newline=""))
+        return [(reader.line_num, row) for row in reader]
+    if path.suffix == ".jsonl":
+        lines = enumerate(content.split("\n"), start=1)
+        return [(number, _object(path, number, line)) for number, line in lines if line.strip()]
+    raise SteadyError(f"{path}: expected a file that ends in {' or '.join(SUFFIXES)}, got {path.suffix!r}.")
+
+
+def _object(path: Path, number: int, line: str) -> Row:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise SteadyError(f"{path}:{number}: not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise SteadyError(f"{path}:{number}: expected an object, got {type(row).__name__}.")
+    return row
+
+
+def _text(path: Path, line: int, row: Row, field: str) -> str:
+    text = row.get(field)
+    if not isinstance(text, str) or not text.strip():
+        raise SteadyError(f"{path}:{line}: field {field!r} is no text or empty, got {text!r:.60}.")
+    return text
+
+
+def check_out(path: Path) -> None:
+    """Refuse an output before any work is done.
+
+    Raises:
+        SteadyError: its suffix is neither `.jsonl` nor `.csv`.
+    """
+    if path.suffix not in SUFFIXES:
+        raise SteadyError(f"{path}: --out ends in {' or '.join(SUFFIXES)}, got {path.suffix!r}.")
+
+
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    """Write rows as JSON Lines or CSV, by the suffix; columns in the order in which they first occur."""
+    if path.suffix == ".jsonl":
+        write_bytes(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    stream = io.StringIO(newline="")
+    writer = csv.DictWriter(stream, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_bytes(path, stream.getvalue().encode())
