@@ -31,11 +31,12 @@ def main(  # noqa: D103
     metrics: Path,
 ) -> None:
     with reported():
-        from steady.evaluation import EvaluateStage, quality_metrics, score_arm
+        from steady.evaluation import EvaluateStage, quality_metrics
         from steady.metrics.arm_quality import confusion_rows
         from steady.metrics.files import write_metrics
         from steady.parameters import read_params
         from steady.records import Prompt, read_records, write_json, write_records
+        from steady.scoring.answers import score_arm
 
         started = time.perf_counter()
         view = read_params(params, EvaluateStage)

@@ -33,10 +33,11 @@ def main(  # noqa: D103
     metrics: Path,
 ) -> None:
     with reported():
-        from steady.evaluation import SensitivityStage, moved_answers, score_arm
         from steady.metrics.files import read_metrics, write_metrics
         from steady.parameters import read_params
         from steady.records import Prompt, Wording, read_records, write_records
+        from steady.scoring.answers import score_arm
+        from steady.steadiness import SensitivityStage, moved_answers
 
         started = time.perf_counter()
         view = read_params(params, SensitivityStage)

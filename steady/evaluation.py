@@ -1,18 +1,16 @@
-"""What the evaluate and sensitivity stages share: an arm's answers to prompts, and their settings."""
+"""Task quality of an arm: the evaluate stage, and the references that need no language model."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from steady.metrics.arm_quality import evaluate_metrics
-from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.references import LabelledTexts, text_references
-from steady.metrics.settings import Confidence, EvaluateParams, SensitivityDraws
-from steady.models import ModelParams, prepare_torch
+from steady.metrics.settings import EvaluateParams
+from steady.models import ModelParams
 from steady.parameters import Runtime, StageParams
-from steady.records import Example, Prediction, Prompt, Wording, read_records
-from steady.scoring.arm import ArmManifest, load_scorer, read_manifest
-from steady.scoring.predictions import classify
+from steady.records import Example, Prediction, Prompt, read_records
+from steady.scoring.arm import ArmManifest
 
 
 class EvaluateStage(StageParams):
@@ -22,30 +20,6 @@ class EvaluateStage(StageParams):
     model: ModelParams
     evaluate: EvaluateParams
     runtime: Runtime
-
-
-class SensitivityStage(StageParams):
-    """The view of `params.yaml` that the sensitivity stage has."""
-
-    seed: int
-    model: ModelParams
-    evaluate: Confidence
-    sensitivity: SensitivityDraws
-    runtime: Runtime
-
-
-def score_arm(
-    folder: Path, prompts: Sequence[Prompt], params: ModelParams, batch_size: int, runtime: Runtime
-) -> tuple[list[Prediction], ArmManifest]:
-    """The arm's answers, in the order of the prompts, and how the arm was made.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base.
-    """
-    manifest = read_manifest(folder)
-    prepare_torch(params, manifest.seed)
-    score = load_scorer(folder, params, runtime.device)
-    return classify(score, prompts, manifest.labels, batch_size, runtime.progress), manifest
 
 
 def quality_metrics(
@@ -67,27 +41,6 @@ def quality_metrics(
         seed=view.seed,
         references=references,
         trainable_percent=manifest.training.get("trainable_percent"),
-    )
-
-
-def moved_answers(
-    prompts: Sequence[Prompt],
-    answers: Sequence[Prediction],
-    wordings: Sequence[Wording],
-    labels: Sequence[str],
-    temperature: float | None,
-    view: SensitivityStage,
-) -> dict[str, Any]:
-    """`sensitivity.json` of an arm, with the draws, confidence and seed of the settings."""
-    return sensitivity_metrics(
-        prompts,
-        answers,
-        wordings,
-        labels,
-        temperature=temperature,
-        draws=view.sensitivity.bootstrap_draws,
-        confidence=view.evaluate.confidence,
-        seed=view.seed,
     )
 
 

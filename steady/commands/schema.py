@@ -13,11 +13,12 @@ def main(out: Path) -> None:
     """Write the JSON schema of params.yaml, which editors use to complete and check keys."""
     with reported():
         from steady.comparison.settings import CompareStage
-        from steady.evaluation import EvaluateStage, SensitivityStage
+        from steady.evaluation import EvaluateStage
         from steady.preparing.settings import PrepareParams
         from steady.prompts.settings import FormatStage
         from steady.records import write_json
         from steady.schema import params_schema
+        from steady.steadiness import SensitivityStage
         from steady.training.finetune import FinetuneParams
 
         views = (PrepareParams, FormatStage, FinetuneParams, EvaluateStage, SensitivityStage, CompareStage)
