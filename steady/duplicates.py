@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from itertools import pairwise
-from math import ceil, log
+from math import ceil, inf, log, log1p
 from unicodedata import normalize
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 MAX_PERMUTATIONS = 128
 RECALL = 0.999
 SHORT_WORDS = 8
+LONG_WORDS = 12
 BATCH = 2000
 REMEMBERED = 100_000
 _SIGNATURE_SEED = 20
@@ -35,8 +36,9 @@ def item_tokens(instruction: str, text: str) -> set[str]:
     That is the input; the instruction where there is none. Many items share an instruction that is longer than their
     input, so a short input counts only beside the same instruction. A text without spaces, such as Chinese, counts by its characters.
     """
-    words = (text or instruction).split()
-    if words and sum(map(len, words)) > 20 * len(words):
+    item = text or instruction
+    words = item.split()
+    if not item.isascii() and sum(map(len, words)) > LONG_WORDS * len(words):
         words = list("".join(words))
     prefix = f"{text_hash(instruction):x} " if text and instruction and len(words) < SHORT_WORDS else ""
     return {prefix + word for word in words} | {f"{prefix}{a} {b}" for a, b in pairwise(words)}
@@ -55,10 +57,10 @@ def bands(threshold: float) -> tuple[int, int]:
     Mining of Massive Datasets, section 3.4).
     """
     for rows in range(MAX_PERMUTATIONS, 1, -1):
-        miss = 1 - threshold**rows
-        count = 1 if miss == 0 else ceil(log(1 - RECALL) / log(miss))
-        if count * rows <= MAX_PERMUTATIONS:
-            return count, rows
+        shared = threshold**rows
+        count = 1 if shared == 1 else log(1 - RECALL) / log1p(-shared) if shared else inf
+        if ceil(min(count, MAX_PERMUTATIONS + 1)) * rows <= MAX_PERMUTATIONS:
+            return ceil(count), rows
     return MAX_PERMUTATIONS, 1
 
 

@@ -39,7 +39,9 @@ class DataParams(Section):
     @model_validator(mode="after")
     def _sources_are_there(self) -> Self:
         if not self.sources:
-            raise ValueError("`sources` is empty; name at least one file: - {path: data/raw/rows.jsonl, format: text-label}")
+            raise ValueError(
+                "`sources` is empty; name at least one file: - {path: data/raw/rows.jsonl, format: text-label}"
+            )
         return self
 
     @model_validator(mode="after")

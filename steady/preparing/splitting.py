@@ -86,7 +86,7 @@ def _split_the_rest(
     if len(rows):
         wanted = split_sizes(sizes, len(rows))
         names, group = np.unique(cluster[free], return_inverse=True)
-        exact = any(isinstance(size, int) for size in sizes) and None in splits
+        exact = any(isinstance(size, int) and size for size in sizes) and None in splits
         strata = _strata(table, rows, group, len(names))
         places[free] = assign(group, table.column("content")[rows], strata, wanted, seed=seed, exact=exact)
 
