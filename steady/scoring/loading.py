@@ -8,13 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from steady.errors import SteadyError
-from steady.models import COMMIT_LENGTH, ModelParams, attach_adapter, is_hub_id, load_tokenizer, locate, pick_device
+from steady.models import (
+    COMMIT_LENGTH,
+    PACKAGE_PREFIX,
+    ModelParams,
+    attach_adapter,
+    is_hub_id,
+    load_tokenizer,
+    locate,
+    pick_device,
+)
 from steady.scoring.classify import model_logits
 from steady.scoring.classifying import LabelScorer
 
 if TYPE_CHECKING:
     from steady.scoring.language import LanguageModel
 
+ARM = "steady.json"
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")
 
@@ -63,29 +73,30 @@ def load_measured(named: Named) -> Measured:
     Raises:
         SteadyError: it cannot be found, has no head to measure, or the adapter does not fit.
     """
-    from steady.scoring.arm import MANIFEST
-
     revision = full_revision(named.id, named.revision)
-    if named.adapter is not None and (named.adapter / MANIFEST).is_file():
+    if named.adapter is not None and (named.adapter / ARM).is_file():
         arm = _load_arm(named, revision)
         if arm is not None:
             return arm
     return _load_model(named, revision)
 
 
-def _params(named: Named, revision: str | None, task: str) -> ModelParams:
-    return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task})
+def _params(named: Named, revision: str | None, task: str, pooling: str | None = None) -> ModelParams:
+    settings = {"pooling": pooling, "dtype": "float32", "num_threads": None}
+    return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task, **settings})
 
 
 def _load_arm(named: Named, revision: str | None) -> Measured | None:
     """A classifying arm of a pipeline; None where the arm is no classifier."""
+    from steady.pooled import HEAD
     from steady.scoring.arm import load_scorer, read_manifest
 
     assert named.adapter is not None
     manifest = read_manifest(named.adapter)
     if not manifest.labels:
         return None
-    params = _params(named, revision, "SEQ_CLS")
+    pooled = (named.adapter / HEAD).is_file() or named.id.startswith(PACKAGE_PREFIX)
+    params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     tokenizer = load_tokenizer(params)
     scorer = LabelScorer(load_scorer(named.adapter, params, named.device), tuple(manifest.labels), named.batch_size)
     return Measured(None, scorer, manifest.max_length, _counter(tokenizer), "float32", revision)

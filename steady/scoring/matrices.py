@@ -30,6 +30,14 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: str
 
 
+class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the header says: the run it belongs to, its groups, and their predictions while the run goes on."""
+
+    key: str
+    groups: list[Entry]
+    predictions: list[list[Prediction]] | None
+
+
 def write_matrices(path: Path, groups: Sequence[ScoredGroup], *, key: str = "", with_predictions: bool = False) -> None:
     """Write the matrices of groups atomically.
 
@@ -49,10 +57,9 @@ def write_matrices(path: Path, groups: Sequence[ScoredGroup], *, key: str = "", 
         Entry(group.id, [item.prompt_id for item in group.predictions], group.sampled is not None, _digest(group))
         for group in groups
     ]
-    metadata = {"format": FORMAT, "key": key, "groups": msgspec.json.encode(entries).decode()}
-    if with_predictions:
-        metadata["predictions"] = msgspec.json.encode([group.predictions for group in groups]).decode()
-    write_bytes(path, save(tensors, metadata))
+    predictions = [list(group.predictions) for group in groups] if with_predictions else None
+    contents = msgspec.json.encode(Contents(key, entries, predictions)).decode()
+    write_bytes(path, save(tensors, {FORMAT: contents}))  # one entry: safetensors writes several in any order
 
 
 def read_matrices(
@@ -67,16 +74,16 @@ def read_matrices(
     Raises:
         SteadyError: the file is missing, damaged, of another run, or does not belong to these predictions; it is named.
     """
-    metadata, tensors = _read_safetensors(path)
-    if key is not None and metadata.get("key") != key:
-        raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
+    text, tensors = _read_safetensors(path)
     try:
-        entries = msgspec.json.decode(metadata["groups"], type=list[Entry])
-        kept = _predictions(metadata, entries, predictions)
-        groups = [_group(tensors, number, entry, kept[number]) for number, entry in enumerate(entries)]
-    except (KeyError, msgspec.DecodeError) as error:
+        contents = msgspec.json.decode(text, type=Contents)
+        if key is not None and contents.key != key:
+            raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
+        kept = _predictions(contents, predictions)
+        groups = [_group(tensors, number, entry, kept[number]) for number, entry in enumerate(contents.groups)]
+    except (KeyError, IndexError, msgspec.DecodeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    for entry, group in zip(entries, groups, strict=True):
+    for entry, group in zip(contents.groups, groups, strict=True):
         if _digest(group) != entry.digest:
             raise _damaged(path, f"group {entry.id}: the digest of its matrix and responses is another one")
     return groups
@@ -88,7 +95,7 @@ def read_group_scores(path: Path, predictions: Sequence[Prediction]) -> dict[str
     return {group.id: group.scores for group in groups}
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -97,17 +104,15 @@ def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, NDArray[Any
         )
     try:
         with safe_open(str(path), framework="numpy") as handle:
-            return dict(handle.metadata() or {}), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+            return (handle.metadata() or {}).get(FORMAT, ""), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
 
 
-def _predictions(
-    metadata: Mapping[str, str], entries: Sequence[Entry], given: Mapping[str, Prediction] | None
-) -> list[list[Prediction]]:
+def _predictions(contents: Contents, given: Mapping[str, Prediction] | None) -> list[list[Prediction]]:
     if given is None:
-        return msgspec.json.decode(metadata["predictions"], type=list[list[Prediction]])
-    return [[given[prompt_id] for prompt_id in entry.prompt_ids] for entry in entries]
+        return contents.predictions or []
+    return [[given[prompt_id] for prompt_id in entry.prompt_ids] for entry in contents.groups]
 
 
 def _group(

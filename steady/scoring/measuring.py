@@ -201,7 +201,8 @@ def _score_all(job: _Job, budget: Budget, folder: Path, key: str, say: Say) -> l
             kept = job.score([job.groups[place] for place in places])
             runs.write_part(folder, number, kept, key)
         found[number] = kept
-        if job.limits.precision is not None and _precise(found, job.limits.precision):
+        left = len(plan) - len(found)
+        if left and job.limits.precision is not None and _precise(found, job.limits.precision):
             say(f"stopped: POSIX is known to {job.limits.precision:.0%} of itself")
             break
     places_done = [place for number in found for place in plan[number]]
