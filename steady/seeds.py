@@ -63,9 +63,10 @@ def _endpoints(pairs: Sequence[tuple[ArmResults | None, ArmResults]], bootstrap:
     """The endpoints of an arm, or of the difference of two, over seeds."""
     found: dict[str, Any] = {}
     for place in dict.fromkeys(place for place, _ in ENDPOINTS.values()):
+        measures = {name: measure for name, (where, measure) in ENDPOINTS.items() if where == place}
         statistics = [_difference(base, arm, place) for base, arm in pairs]
-        estimates = resampled(statistics, _groups(pairs[0][1], place), bootstrap)
-        found |= {name: estimates[measure] for name, (where, measure) in ENDPOINTS.items() if where == place}
+        estimates = resampled(statistics, list(measures.values()), _groups(pairs[0][1], place), bootstrap)
+        found |= {name: estimates[measure] for name, measure in measures.items()}
     return {name: found[name] for name in ENDPOINTS}
 
 
@@ -92,8 +93,10 @@ def _groups(arm: ArmResults, place: str) -> int:
     return arm.test.answered().group_count if place == "test" else len(arm.cells[place, ALL].groups)
 
 
-def resampled(statistics: Sequence[Statistic], groups: int, bootstrap: Bootstrap) -> dict[str, dict[str, Any]]:
-    """The mean over seeds of each measure, with an interval from drawing seeds and groups with replacement.
+def resampled(
+    statistics: Sequence[Statistic], measures: Sequence[str], groups: int, bootstrap: Bootstrap
+) -> dict[str, dict[str, Any]]:
+    """The mean over seeds of some measures, with an interval from drawing seeds and groups with replacement.
 
     Args:
         statistics: one per seed, each mapping group weights `(draws, groups)` to measures `(draws,)`; all seeds see the same
@@ -105,7 +108,7 @@ def resampled(statistics: Sequence[Statistic], groups: int, bootstrap: Bootstrap
     once = [statistic(np.ones((1, groups))) for statistic in statistics]
     seeds = len(statistics)
     generator = np.random.default_rng([bootstrap.seed, seeds, groups])
-    drawn: dict[str, list[Floats]] = {name: [] for name in once[0]}
+    drawn: dict[str, list[Floats]] = {name: [] for name in measures}
     for weights in group_weights(groups, bootstrap.draws, bootstrap.seed):
         counts = generator.multinomial(seeds, [1 / seeds] * seeds, size=len(weights)) / seeds
         found = [statistic(weights) for statistic in statistics]

@@ -21,7 +21,7 @@ def mean_of(values):
 
 
 def test_the_mean_and_the_spread_over_seeds_by_hand():
-    found = seeds.resampled([mean_of([1, 1, 0, 0]), mean_of([1, 1, 1, 0])], 4, BOOTSTRAP)["accuracy"]
+    found = seeds.resampled([mean_of([1, 1, 0, 0]), mean_of([1, 1, 1, 0])], ["accuracy"], 4, BOOTSTRAP)["accuracy"]
     assert found["values"] == [0.5, 0.75]
     assert found["value"] == 0.625
     assert found["std"] == pytest.approx(0.1767766953)
@@ -30,12 +30,12 @@ def test_the_mean_and_the_spread_over_seeds_by_hand():
 
 
 def test_seeds_are_resampled_even_where_groups_do_not_matter():
-    found = seeds.resampled([mean_of([0.2, 0.2]), mean_of([0.6, 0.6])], 2, BOOTSTRAP)["accuracy"]
+    found = seeds.resampled([mean_of([0.2, 0.2]), mean_of([0.6, 0.6])], ["accuracy"], 2, BOOTSTRAP)["accuracy"]
     assert found["interval"] == pytest.approx([0.2, 0.6])
 
 
 def test_groups_are_resampled_even_where_seeds_agree():
-    found = seeds.resampled([mean_of([0, 1] * 20)] * 3, 40, BOOTSTRAP)["accuracy"]
+    found = seeds.resampled([mean_of([0, 1] * 20)] * 3, ["accuracy"], 40, BOOTSTRAP)["accuracy"]
     low, high = found["interval"]
     assert 0.25 < low < 0.45 and 0.55 < high < 0.75
     assert found["std"] == 0
@@ -44,7 +44,7 @@ def test_groups_are_resampled_even_where_seeds_agree():
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=1, max_size=4))
 def test_an_interval_lies_between_the_extremes_of_seeds_and_groups(values):
-    found = seeds.resampled([mean_of(row) for row in values], 3, BOOTSTRAP)["accuracy"]
+    found = seeds.resampled([mean_of(row) for row in values], ["accuracy"], 3, BOOTSTRAP)["accuracy"]
     low, high = found["interval"]
     flat = [item for row in values for item in row]
     assert min(flat) <= low <= high <= max(flat)
