@@ -25,7 +25,7 @@ def export_model(trained: Path, tokenizer: Path, max_length: int, output: Path) 
         max_length: context in tokens.
         output: folder to write.
     """
-    config = AutoConfig.from_pretrained(trained)
+    config = AutoConfig.from_pretrained(trained, trust_remote_code=False)
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     model = kind.from_pretrained(trained, dtype=torch.bfloat16)
     start = PAD_ID if config.is_encoder_decoder else None

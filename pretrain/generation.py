@@ -36,10 +36,10 @@ class LoadedModel:
 
 def load_model(folder: Path) -> LoadedModel:
     """Load a folder as any user would."""
-    config = AutoConfig.from_pretrained(folder)
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     kind = AutoModelForSeq2SeqLM if config.is_encoder_decoder else AutoModelForCausalLM
     model = kind.from_pretrained(folder, dtype=torch.float32).eval()
-    return LoadedModel(model, AutoTokenizer.from_pretrained(folder), config.is_encoder_decoder)
+    return LoadedModel(model, AutoTokenizer.from_pretrained(folder, trust_remote_code=False), config.is_encoder_decoder)
 
 
 def render_prompt(

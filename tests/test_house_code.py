@@ -134,3 +134,11 @@ def test_stages_without_a_model_import_no_model_library(stage):
         for name in imports.imported_names(code.ast.parse((ROOT / path).read_text(encoding="utf-8")))
     }
     assert names & {"torch", "transformers", "peft", "trl", "accelerate"} == set()
+
+
+def test_dvc_is_told_to_send_nothing_and_to_compose_params_yaml():
+    config = (ROOT / ".dvc/config").read_text(encoding="utf-8")
+    lines = [line.strip() for line in config.splitlines()]
+    for line in ("analytics = false", "check_update = false", "autostage = true", "enabled = true"):
+        assert line in lines
+    assert "config_dir = ." in lines and "config_name = params" in lines

@@ -165,6 +165,20 @@ def test_seeds_share_the_cache_the_data_and_the_prompts(copy):
     assert seeds["arms"]["tuned"]["accuracy"]["values"][0] == headline["tuned"]["accuracy"]
 
 
+def test_the_grid_of_the_readme_is_queued(copy):
+    run(copy, "dvc", "exp", "run", "--queue", "-S", "+recipe=tickets-minilm,news-minilm", "-S", "lora.r=4,8")
+    assert run(copy, "dvc", "queue", "status").count("Queued") == 4
+    assert run(copy, "git", "status", "--short") == ""
+
+
+def test_an_arm_without_fine_tuning_is_an_experiment_to_compare_with(copy):
+    out = run(copy, "dvc", "exp", "run", "-S", "arms.tuned.method=none", "-n", "baseline")
+    assert "Running stage 'finetune@tuned'" in out and "Running stage 'finetune@control'" not in out
+    assert "tuned.accuracy" in run(copy, "dvc", "metrics", "diff")
+    shown = run(copy, "dvc", "exp", "show", "--only-changed", "--drop", r".*\.(py|json|jsonl|txt|yaml)$")
+    assert "baseline" in shown and "tuned.accuracy" in shown
+
+
 @pytest.mark.parametrize(
     "command, message",
     [
