@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Logits = Callable[[list[str]], NDArray[np.float32]]
-LENGTH_STEP = 32  # tokens
+LENGTH_STEP = 16  # tokens; 32 padded a fifth of all that was computed
 
 
 def in_batches(score: Logits, prompts: Sequence[str], batch_size: int, progress: bool = False) -> NDArray[np.float32]:
