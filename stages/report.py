@@ -1,0 +1,51 @@
+"""Draw the page: what was found, with its pictures, in one file that opens offline."""
+
+import time
+from pathlib import Path
+
+import click
+
+from steady.errors import reported
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+
+
+@click.command(help=__doc__)
+@click.option(
+    "--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings, shown as they are."
+)
+@click.option("--metrics", type=FOLDER, default=Path("metrics"), show_default=True, help="All metrics.")
+@click.option("--reports", type=FOLDER, default=Path("reports"), show_default=True, help="Predictions and curves.")
+@click.option(
+    "--prompts", type=FOLDER, default=Path("data/formatted"), show_default=True, help="The formatted prompts."
+)
+@click.option("--rejected", type=FILE, default=Path("data/prepared/rejected.jsonl"), show_default=True)
+@click.option("--versions", type=FILE, default=Path("requirements.txt"), show_default=True, help="Pinned versions.")
+@click.option("--provenance", type=FILE, multiple=True, help="JSON that says from which commit, on what, and how long.")
+@click.option("--out", type=FILE, default=Path("reports/index.html"), show_default=True)
+def main(  # noqa: D103
+    params: Path,
+    metrics: Path,
+    reports: Path,
+    prompts: Path,
+    rejected: Path,
+    versions: Path,
+    provenance: tuple[Path, ...],
+    out: Path,
+) -> None:
+    with reported():
+        from steady.records import write_bytes
+        from steady.report.findings import Places, read_findings
+        from steady.report.page import render_page
+
+        started = time.perf_counter()
+        places = Places(params, metrics, reports, prompts, rejected, versions, provenance)
+        page = render_page(read_findings(places)).encode()
+        write_bytes(out, page)
+        seconds = time.perf_counter() - started
+        click.echo(f"report: read {metrics} and {reports}, wrote {out}, {len(page) / 1e6:.2f} MB, in {seconds:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

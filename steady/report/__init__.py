@@ -1,0 +1,1 @@
+"""`reports/index.html`: what was found, on one page that opens anywhere."""

@@ -1,0 +1,159 @@
+"""Single rows: those won and lost from arm to arm, and the texts whose answer changed with the wording, worst first."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from steady.records import CANONICAL, Prediction, Prompt
+from steady.report.differences import marked
+from steady.report.findings import Findings
+from steady.report.markup import Markup, details, joined, table, tag
+
+MOST_GROUPS = 15
+MOST_WORDINGS = 12
+
+
+class Group(NamedTuple):
+    """One text under its wordings; `rows` are places in the sensitivity file, the canonical wording first."""
+
+    group_id: str
+    rows: list[int]
+
+
+def groups_of(prompts: Sequence[Prompt]) -> list[Group]:
+    """The groups of the test split, in the order of the file; a group without a canonical prompt is left out."""
+    rows: dict[str, list[int]] = {}
+    for place, prompt in enumerate(prompts):
+        if prompt.split != "train":
+            rows.setdefault(prompt.group_id, []).append(place)
+    ordered = {
+        name: sorted(places, key=lambda place: prompts[place].wording != CANONICAL) for name, places in rows.items()
+    }
+    return [Group(name, places) for name, places in ordered.items() if prompts[places[0]].wording == CANONICAL]
+
+
+def disagreement(answers: Sequence[str]) -> float:
+    """The share of pairs of answers that differ; 0 for fewer than two."""
+    count = len(answers)
+    equal = sum(votes * (votes - 1) for votes in Counter(answers).values())
+    return 1 - equal / (count * (count - 1)) if count > 1 else 0.0
+
+
+def said(prediction: Prediction) -> str:
+    """The label that was read, or the text itself where it was none."""
+    return prediction.parsed or f"(no label: {prediction.text.strip()[:40]})"
+
+
+def changed_groups(found: Findings) -> Markup:
+    """The groups that moved most, by the disagreement of the last arm and, where that is equal, of the others."""
+    everyone = [arm.reworded for arm in found.arms]
+    ranked = []
+    for place, group in enumerate(groups_of(found.sensitivity)):
+        moved = [disagreement([said(answers[row]) for row in group.rows]) for answers in reversed(everyone)]
+        if any(moved):
+            ranked.append(([-share for share in moved], place, group))
+    ranked.sort(key=lambda entry: entry[:2])
+    last = found.arms[-1].name
+    moved_last = sum(moved[0] < 0 for moved, _, _ in ranked)
+    lead = tag(
+        "p",
+        f"{len(ranked)} of {len(groups_of(found.sensitivity))} test texts changed their answer with the wording in at least "
+        f"one arm, {moved_last} of them in {last}. The {min(MOST_GROUPS, len(ranked))} that moved most in {last} stand "
+        "below. Words that a wording ",
+        tag("ins", "adds"),
+        " or ",
+        tag("del", "leaves out"),
+        " against the canonical one are marked; ⏎ and ⇥ show line breaks and tabs.",
+    )
+    shown = [_group(found, group, number == 0) for number, (_, _, group) in enumerate(ranked[:MOST_GROUPS])]
+    return joined([lead, *shown])
+
+
+def _group(found: Findings, group: Group, is_open: bool) -> Markup:
+    prompts, last = found.sensitivity, found.arms[-1]
+    canonical = prompts[group.rows[0]]
+    answers = [said(last.reworded[row]) for row in group.rows]
+    tally = ", ".join(f"{label} {count}" for label, count in Counter(answers).most_common())
+    summary = tag(
+        "span", f"{disagreement(answers):.0%} of pairs differ in {last.name}: {tally}; target {canonical.completion}"
+    )
+    rows = [
+        [_name(found, row), *_cells(found, row, group.rows[0]), tag("pre", _prompt(found, row, group))]
+        for row in _shown(found, group)
+    ]
+    header = ["wording", *(arm.name for arm in found.arms), "prompt"]
+    hidden = len(group.rows) - len(rows)
+    note = tag("p", f"{hidden} more wordings left this arm's answer as it was.", class_="soft") if hidden else ""
+    return details(summary, table(f"Text {group.group_id}", header, rows, stacked=True), note, open_=is_open)
+
+
+def _shown(found: Findings, group: Group) -> list[int]:
+    """The canonical row, then those whose answer moved in the last arm, then those that moved in another one."""
+    first, *others = group.rows
+
+    def moved(row: int) -> list[bool]:
+        return [said(arm.reworded[row]) == said(arm.reworded[first]) for arm in reversed(found.arms)]
+
+    return [first, *sorted(others, key=lambda row: (moved(row), row))[: MOST_WORDINGS - 1]]
+
+
+def _name(found: Findings, row: int) -> Markup:
+    name = found.sensitivity[row].wording
+    level = found.wordings[name].level if name in found.wordings else ""
+    family, _, rest = name.partition("/")
+    return joined([tag("b", family), tag("small", f" {level}" if rest else ""), tag("small", rest, class_="id")])
+
+
+def _cells(found: Findings, row: int, first: int) -> list[Markup]:
+    cells = []
+    for arm in found.arms:
+        answer = said(arm.reworded[row])
+        moved = answer != said(arm.reworded[first])
+        right = "✓" if arm.reworded[row].correct else "✗"
+        label = tag("b", answer) if moved else answer
+        cells.append(
+            tag("span", label, f" {right}", tag("small", " moved") if moved else "", class_="moved" if moved else None)
+        )
+    return cells
+
+
+def _prompt(found: Findings, row: int, group: Group) -> Markup | str:
+    prompts = found.sensitivity
+    first = prompts[group.rows[0]].prompt
+    return first if row == group.rows[0] else marked(first, prompts[row].prompt)
+
+
+def won_and_lost(found: Findings) -> Markup:
+    """A searchable table of the test rows that one arm labels correctly and another does not."""
+    places = {prompt.id: place for place, prompt in enumerate(found.evaluation)}
+    by_name = {arm.name: arm for arm in found.arms}
+    rows = []
+    for step in found.comparison["steps"].values():
+        before, after = by_name[step["from"]].predictions, by_name[step["to"]].predictions
+        for outcome, ids in (("won", step["quality"]["won_prompts"]), ("lost", step["quality"]["lost_prompts"])):
+            for name in ids:
+                place = places[name]
+                prompt = found.evaluation[place]
+                arrow = f"{step['from']} → {step['to']}"
+                rows.append(
+                    [
+                        outcome,
+                        arrow,
+                        prompt.completion,
+                        said(before[place]),
+                        said(after[place]),
+                        tag("pre", prompt.prompt),
+                    ]
+                )
+    search = tag(
+        "p",
+        tag("label", "Search these rows ", for_="search"),
+        "",
+        Markup(
+            '<input id="search" type="search" autocomplete="off" aria-controls="rows" placeholder="a word, a label, won, lost …">'
+        ),
+        tag("span", f" {len(rows)} rows", id="matches", role="status", aria_live="polite"),
+        class_="search",
+    )
+    header = ["outcome", "step", "target", "before", "after", "prompt"]
+    return joined([search, table("Rows won and lost on the test split", header, rows, stacked=True, name="rows")])

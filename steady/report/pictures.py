@@ -1,0 +1,154 @@
+"""The page's pictures: which numbers go into which chart, and what is said of each mark."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from steady.comparison.tables import estimated
+from steady.metrics.cells import ALL
+from steady.report import charts
+from steady.report.findings import CURVES, ArmFindings, Findings
+from steady.report.markup import Markup, figure, joined, tag
+
+MEASURES = {
+    "agreement": "agreement (higher is steadier)",
+    "mean_accuracy": "mean accuracy over wordings",
+    "posix": "POSIX, nats a token (lower is steadier)",
+}
+LEVEL_TITLES = {
+    "L2": "L2: families never trained on",
+    "L1": "L1: new wordings of trained families",
+    "L0": "L0: texts and wordings of the training",
+}
+QUALITY = {"accuracy": "accuracy", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
+
+
+def legend(arms: Sequence[ArmFindings]) -> Markup:
+    """Which colour and shape is which arm."""
+    return tag("div", Markup(charts.draw(charts.legend([arm.name for arm in arms]))), class_="legend")
+
+
+def _row(place: str, arm: str, found: dict[str, Any]) -> dict[str, Any] | None:
+    value = found["value"]
+    if value is None:
+        return None
+    low, high = found["interval"] or (value, value)
+    words = f"{place}, {arm}: {estimated(found)}"
+    return {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
+
+
+def quality_picture(found: Findings) -> Markup:
+    """Task quality of the arms on the test split."""
+    rows = [
+        row
+        for key, title in QUALITY.items()
+        for arm in found.arms
+        if (row := _row(title, arm.name, arm.evaluate["test"][key]))
+    ]
+    low = min(row["low"] for row in rows)
+    names = [arm.name for arm in found.arms]
+    spec = charts.intervals(rows, names, "test split", (max(0.0, round(low - 0.05, 1)), 1.0))
+    return figure(charts.draw(spec), "Task quality under the canonical wording, with 95 % intervals.")
+
+
+def sensitivity_pictures(found: Findings, measure: str) -> Markup:
+    """A picture for each level: a row for each family, all of them pooled last."""
+    by_level = {level: list(_cells(found.arms, level, measure)) for level in LEVEL_TITLES}
+    rows = [row for level in by_level.values() for row in level]
+    if not rows:
+        return Markup("")
+    top = 1.0 if measure != "posix" else max(row["high"] for row in rows) * 1.02
+    bottom = 0.0 if measure == "posix" else max(0.0, min(row["low"] for row in rows) - 0.02)
+    names = [arm.name for arm in found.arms]
+    pictures = [
+        figure(charts.draw(charts.intervals(level, names, MEASURES[measure], (bottom, top))), LEVEL_TITLES[name])
+        for name, level in by_level.items()
+        if level
+    ]
+    return tag("div", *pictures, class_="charts")
+
+
+def _cells(arms: Sequence[ArmFindings], level: str, measure: str) -> Iterator[dict[str, Any]]:
+    families = [family for family in arms[0].sensitivity["levels"][level] if family != ALL]
+    for family in [*families, *([ALL] if len(families) > 1 else [])]:
+        for arm in arms:
+            cell = arm.sensitivity["levels"][level].get(family)
+            row = _row(family, arm.name, cell["measures"][measure]) if cell and cell["n_groups"] else None
+            if row:
+                yield row
+
+
+def wording_pictures(found: Findings) -> Markup:
+    """For each arm a dot for every wording: its accuracy on the test groups."""
+    tables = {arm.name: list(_wording_rows(arm)) for arm in found.arms}
+    values = [row["value"] for rows in tables.values() for row in rows]
+    if not values:
+        return Markup("")
+    domain = (max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03))
+    pictures = [
+        figure(charts.draw(charts.dots(rows, place, domain)), f"{name}: every dot is one wording.")
+        for place, (name, rows) in enumerate(tables.items())
+    ]
+    return tag("div", *pictures, class_="charts")
+
+
+def _wording_rows(arm: ArmFindings) -> Iterator[dict[str, Any]]:
+    families: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    for name, entry in arm.sensitivity["wordings"].items():
+        if entry["accuracy"]["value"] is not None:
+            families.setdefault(entry["family"], []).append((name, entry))
+    for family, members in families.items():
+        for place, (name, entry) in enumerate(members):
+            lane = (place + 0.5) / len(members)
+            words = f"{name} ({entry['level']}): accuracy {estimated(entry['accuracy'])}"
+            yield {"family": family, "value": entry["accuracy"]["value"], "lane": round(lane, 4), "words": words}
+
+
+def confusion_pictures(found: Findings) -> Markup:
+    """A matrix for each arm; a column without any answer is left out."""
+    return tag("div", *map(_confusion, found.arms), class_="charts")
+
+
+def _confusion(arm: ArmFindings) -> Markup:
+    matrix = arm.evaluate["test"]["confusion"]
+    used = [
+        name
+        for place, name in enumerate(matrix["predicted"])
+        if name in matrix["actual"] or any(row[place] for row in matrix["counts"])
+    ]
+    rows = [
+        {
+            "actual": actual,
+            "predicted": predicted,
+            "count": count,
+            "share": round(count / max(1, sum(counts)), 4),
+            "words": f"{arm.name}: {count} rows of {actual} called {predicted}",
+        }
+        for actual, counts in zip(matrix["actual"], matrix["counts"], strict=True)
+        for predicted, count in zip(matrix["predicted"], counts, strict=True)
+        if predicted in used
+    ]
+    right = estimated(arm.evaluate["test"]["accuracy"])
+    return figure(charts.draw(charts.matrix(rows, matrix["actual"], used)), f"{arm.name}: accuracy {right}")
+
+
+def curve_pictures(found: Findings) -> Markup:
+    """Loss and accuracy over the training; nothing where no arm was trained by steps."""
+    names = [arm.name for arm in found.arms]
+    pictures = []
+    for title in CURVES:
+        rows = [
+            {"step": step, "value": value, "arm": arm.name, "words": f"{arm.name}, step {step}: {title} {value:.4f}"}
+            for arm in found.arms
+            for step, value in arm.curves.get(title, [])
+        ]
+        if rows:
+            pictures.append(figure(charts.draw(charts.curves(rows, names, title)), title[:1].upper() + title[1:]))
+    return tag("div", *pictures, class_="charts") if pictures else Markup("")
+
+
+def all_sensitivity(found: Findings) -> Markup:
+    """The pictures of every measure, each under its heading."""
+    return joined(
+        tag("div", tag("h3", title[:1].upper() + title[1:]), sensitivity_pictures(found, name))
+        for name, title in MEASURES.items()
+    )

@@ -1,0 +1,202 @@
+"""The parts of the page, in the order in which a reader asks."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from steady.comparison import tables
+from steady.report import examples, pictures
+from steady.report.findings import Findings
+from steady.report.markup import Markup, details, joined, section, shown, table, tag
+
+ENDPOINTS = {
+    "accuracy": "accuracy on the test split",
+    "held_out_accuracy": "mean accuracy over held-out wordings",
+    "l2_accuracy": "mean accuracy on L2",
+    "l2_agreement": "agreement on L2",
+    "l2_posix": "POSIX on L2",
+    "l2_posix_scaled": "POSIX on L2, temperature-scaled",
+}
+TERMS = {
+    "arm": "One way to make the model, asked the same prompts as every other. The baseline has no fine-tuning; the control "
+    "was fine-tuned on one wording of each prompt; tuned on many wordings, with the same number of steps.",
+    "wording": "One way to put the same question: other spelling, layout, instruction, or politeness. The canonical wording "
+    "is the plain one.",
+    "agreement": "Of all pairs of wordings of one text, the share that gets the same answer. 1 is perfectly steady.",
+    "POSIX": "How much the log-probability of an answer moves when the wording does, in nats a token (Chatterjee et al. "
+    "2024). 0 is perfectly steady. It also moves with confidence alone, so it never stands by itself.",
+    "L0, L1, L2": "L0: texts and wordings of the training. L1: new texts under new wordings of families that were trained "
+    "on. L2: new texts under families never trained on; a claim of steadiness is a claim about L2.",
+    "interval": "95 %, by drawing whole texts again and again (bootstrap); two arms are compared on the same draws.",
+    "p (Holm)": "How often chance alone would show such a difference, corrected for the number of claims.",
+    "could have seen": "The smallest effect that the test would have found in 4 of 5 repetitions.",
+}
+
+
+def sentence(found: Findings) -> str:
+    """The answer in one sentence."""
+    arms = found.comparison["arms"]
+    first, last = next(iter(arms)), list(arms)[-1]
+    before, after = arms[first], arms[last]
+
+    def move(key: str) -> str:
+        return f"from {tables.number(before[key]['value'])} to {tables.number(after[key]['value'])}"
+
+    claims = found.comparison["claims"]
+    supported = sum(claim["verdict"] == "supported" for claim in claims)
+    return (
+        f"From {first} to {last}, accuracy went {move('accuracy')}, and agreement under rewordings never trained on went "
+        f"{move('agreement')}: {supported} of the {len(claims)} claims made before the test are supported."
+    )
+
+
+def verdicts(found: Findings) -> Markup:
+    """The claims, each with its verdict in words."""
+    return tag("ul", *map(_verdict, found.comparison["claims"]), class_="verdicts")
+
+
+def _verdict(claim: dict[str, Any]) -> Markup:
+    kind = claim["verdict"].replace(" ", "-")
+    parts: list[Markup | str] = [tag("strong", claim["verdict"], class_=f"verdict {kind}"), " ", claim["statement"]]
+    if "difference" in claim:
+        numbers = (
+            f"{ENDPOINTS[claim['endpoint']]}, {claim['against']} {tables.number(claim['from'])} → {claim['arm']} "
+            f"{tables.number(claim['to'])}; difference {tables.estimated(claim['difference'], signed=True)}, p (Holm) "
+            f"{tables.p_value(claim['p_holm'])}; could have seen {tables.number(claim['smallest_detectable'])}; n = {claim['n']}"
+        )
+        parts.append(tag("small", numbers))
+    elif claim.get("reason"):
+        parts.append(tag("small", claim["reason"]))
+    return tag("li", *parts)
+
+
+def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
+    """Name, title and content of every section."""
+    quality = {arm.name: arm.evaluate for arm in found.arms}
+    sensitivity = {arm.name: arm.sensitivity for arm in found.arms}
+    key = pictures.legend(found.arms)
+    yield (
+        "quality",
+        "How good are the arms?",
+        joined([key, pictures.quality_picture(found), shown(tables.quality_table(quality))]),
+    )
+    yield (
+        "steadiness",
+        "Does the answer move when only the wording moves?",
+        joined(
+            [
+                key,
+                pictures.all_sensitivity(found),
+                details("All numbers as a table", shown(tables.sensitivity_table(sensitivity))),
+                tag("h3", "Accuracy under every single wording"),
+                tag("p", "Test texts only. How far the dots of a family spread is how much the wording matters."),
+                pictures.wording_pictures(found),
+            ]
+        ),
+    )
+    yield "steps", "What did each step give?", joined([_degenerate(found), shown(tables.steps_table(found.comparison))])
+    yield "texts", "Texts whose answer changed with the wording", examples.changed_groups(found)
+    yield "rows", "Rows won and lost", examples.won_and_lost(found)
+    yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)
+    if curves := pictures.curve_pictures(found):
+        yield "training", "How did the training go?", joined([key, curves])
+    yield "prompts", "What the model sees", _prompts(found)
+    yield "data", "The data", _data(found)
+    yield "run", "How it was run", _run(found)
+    yield (
+        "terms",
+        "Words used here",
+        tag("dl", *(part for name, said in TERMS.items() for part in (tag("dt", name), tag("dd", said)))),
+    )
+
+
+def _degenerate(found: Findings) -> Markup:
+    stuck = [arm.name for arm in found.arms if arm.sensitivity["degeneracy"]["degenerate"]]
+    if not stuck:
+        return Markup("")
+    return tag("p", f"{', '.join(stuck)} gives one answer to nearly everything: steady, and useless.", class_="warning")
+
+
+def _prompts(found: Findings) -> Markup:
+    from markdown_it import MarkdownIt
+
+    preview = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(found.preview))
+    counted = [
+        [split, family, *(numbers[key] for key in ("prompts", "mean", "p95", "max", "truncated"))]
+        for split, families in found.format["tokens"].items()
+        for family, numbers in families.items()
+    ]
+    header = ["split", "family", "prompts", "mean", "95 %", "longest", "cut"]
+    lengths = table(f"Tokens of the prompts; they are cut at {found.format['max_length']}", header, counted)
+    kinds = ["trained", "held_out_L1", "held_out_L2", "drawn_L0", "drawn_L1_L2", "alike"]
+    wordings = table(
+        "Wordings by family (alike: left out, for the model reads them as it reads another one)",
+        ["family", *(kind.replace("_", " ") for kind in kinds)],
+        [[family, *(counts[kind] for kind in kinds)] for family, counts in found.format["wordings"].items()],
+    )
+    return joined(
+        [
+            wordings,
+            lengths,
+            details("Two examples under some wordings of each family", tag("div", preview, class_="preview")),
+        ]
+    )
+
+
+def _data(found: Findings) -> Markup:
+    rows = found.data["rows"]
+    counts = table("Rows of the sources", list(rows), [list(rows.values())])
+    labels = found.data["labels"] or []
+    header = ["split", "rows", "groups", *labels]
+    splits = table(
+        "Rows by split and label",
+        header,
+        [
+            [name, split["rows"], split["groups"], *((split.get("labels") or {}).get(label, 0) for label in labels)]
+            for name, split in found.data["splits"].items()
+        ],
+    )
+    if not found.rejected:
+        return joined([counts, splits, tag("p", "No row was rejected.")])
+    rejects = [[f"{row.source}:{row.line}", row.code, row.reason, row.raw[:200]] for row in found.rejected[:100]]
+    caption = f"{len(found.rejected)} rejected rows" + (", the first 100" if len(found.rejected) > 100 else "")
+    return joined([counts, splits, table(caption, ["where", "code", "reason", "raw"], rejects)])
+
+
+def _run(found: Findings) -> Markup:
+    recorded = dict(found.provenance)
+    seconds = recorded.pop("seconds", {})
+    packages = recorded.pop("packages", {})
+    facts = [
+        [name, ", ".join(map(str, value)) if isinstance(value, list) else value] for name, value in recorded.items()
+    ]
+    parts = (
+        [table("Commit and machine, as recorded with the committed results", ["what", "is"], facts)] if facts else []
+    )
+    if seconds:
+        total = sum(seconds.values())
+        timed = [[stage, f"{value:.1f}", f"{value / total:.0%}"] for stage, value in seconds.items()]
+        parts.append(table("Seconds by stage", ["stage", "seconds", "share"], [*timed, ["all", f"{total:.1f}", ""]]))
+    versions = [line.split("==") for line in found.versions]
+    different = {name: value for name, value in packages.items() if value}
+    shown_versions = [[name, pinned, different.get(name, "")] for name, pinned in versions]
+    parts.append(details("Parameters (params.yaml)", tag("pre", found.params)))
+    parts.append(details("Versions", table("Direct dependencies", ["package", "pinned", "recorded"], shown_versions)))
+    return joined(parts)
+
+
+def contents(found: list[tuple[str, str, Markup]]) -> Markup:
+    """Links to the sections."""
+    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in found]
+    return tag("nav", tag("ol", *links), aria_label="Contents")
+
+
+def body(found: Findings) -> Markup:
+    """The whole page between its head and its script."""
+    parts = list(sections(found))
+    header = tag(
+        "header",
+        tag("h1", "Steady: is it better, and is it the same however it is asked?"),
+        tag("p", sentence(found), class_="answer"),
+        verdicts(found),
+    )
+    return joined([header, contents(parts), tag("main", *(section(*part) for part in parts))])
