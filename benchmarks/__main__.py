@@ -1,8 +1,9 @@
 """`python -m benchmarks`: every benchmark, as a table."""
 
 from benchmarks import help as help_benchmark
+from benchmarks import sources
 
-BENCHMARKS = (help_benchmark,)
+BENCHMARKS = (help_benchmark, sources)
 
 
 def main() -> None:

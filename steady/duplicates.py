@@ -114,10 +114,13 @@ def near_pairs(
 def equal_runs(values: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
     """The positions, ascending, of each value that occurs more than once."""
     order = np.argsort(values, kind="stable")
-    edges = np.flatnonzero(np.diff(values[order], prepend=~values[order[:1]], append=~values[order[-1:]]))
-    for start, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-        if end - start > 1:
-            yield order[start:end]
+    ordered = values[order]
+    repeats = np.flatnonzero(ordered[1:] == ordered[:-1])
+    del ordered
+    starts = repeats[np.diff(repeats, prepend=-2) != 1]
+    ends = repeats[np.diff(repeats, append=len(order) + 1) != 1] + 2
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        yield order[start:end]
 
 
 def _candidates(members: Sequence[int], sets: "Sets") -> Iterable[tuple[int, int]]:

@@ -13,7 +13,7 @@ from steady.records import Split
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 UNUSED = -1
-Whole = NDArray[np.int64]
+Whole = NDArray[np.int64] | NDArray[np.int32]
 Keys = NDArray[np.uint64]
 
 
@@ -63,7 +63,7 @@ def assign(
     Raises:
         SteadyError: whole groups cannot make the sizes, and there are no spare rows.
     """
-    counts = np.bincount(group)
+    counts = np.bincount(group).astype(np.int32)
     ranks = _ranks(group, keys, len(counts), seed)
     places = np.full(len(counts), UNUSED, dtype=np.int8)
     order = np.lexsort((ranks, -counts, strata))
@@ -73,9 +73,11 @@ def assign(
     for groups, wanted in zip(groups_of_stratum, stratified_quotas(rows_of_stratum, sizes), strict=True):
         _fill(order[start : start + groups], counts, list(wanted), places)
         start += groups
+    del order
     missing = [size - int(counts[places == i].sum()) for i, size in enumerate(sizes)]
-    spare = np.lexsort((ranks, -counts))
-    cuts = _complete(spare[places[spare] == UNUSED], counts, missing, places, exact=exact)
+    spare = np.flatnonzero(places == UNUSED)
+    spare = spare[np.lexsort((ranks[spare], -counts[spare]))]
+    cuts = _complete(spare, counts, missing, places, exact=exact)
     split: NDArray[np.int8] = places[group]
     for name, (place, rows) in cuts.items():
         members = np.flatnonzero(group == name)

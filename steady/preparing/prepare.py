@@ -109,9 +109,9 @@ def _selected(params: DataParams, table: Table, joined: Joined, rejected: Rows, 
     kept = np.flatnonzero(usable)
     chosen, left_out = select(params, table, joined, kept, seed)
     _check_classes(params, table, chosen)
-    source = table.column("source")
-    counts.count("left_out", source[np.setdiff1d(kept, chosen)])
-    counts.left_out.update(left_out)
+    if left_out:
+        counts.count("left_out", table.column("source")[np.setdiff1d(kept, chosen)])
+        counts.left_out.update(left_out)
     return chosen
 
 
@@ -121,7 +121,7 @@ def _check_classes(params: DataParams, table: Table, rows: Rows) -> None:
         raise SteadyError(
             f"{paths}: no row is left without rejected and left-out rows. See the counts of `check-data`."
         )
-    strata = np.unique(table.column("stratum")[rows]).tolist()
+    strata = np.flatnonzero(np.bincount(table.column("stratum")[rows])).tolist()
     labels = table.labels(strata[0])
     if len(strata) == 1 and labels:
         raise SteadyError(

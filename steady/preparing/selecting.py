@@ -14,10 +14,13 @@ from steady.splits import seeded
 def select(params: DataParams, table: Table, joined: Joined, kept: Rows, seed: int) -> tuple[Rows, Counter[str]]:
     """(the rows that stay, ascending; how many rows each limit left out)."""
     left_out: Counter[str] = Counter()
+    limits = (params.max_groups, params.max_rows, *(item.max_rows or item.weight for item in params.sources))
+    if not any(limits):
+        return kept, left_out
     ranks = family_ranks(table, joined, kept, seed)
     source = table.column("source")
-    limits = {place: item.max_rows for place, item in enumerate(params.sources) if item.max_rows is not None}
-    capped = _limited(kept, ranks, source, limits)
+    caps = {place: item.max_rows for place, item in enumerate(params.sources) if item.max_rows is not None}
+    capped = _limited(kept, ranks, source, caps)
     left_out["max_rows_of_source"] = len(kept) - len(capped)
     weighed = _limited(capped, ranks, source, _weighted(params, source[capped]))
     left_out["weight"] = len(capped) - len(weighed)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from steady.preparing.joining import Joined, Rows
 from steady.preparing.settings import DataParams
 from steady.preparing.table import NONE, Table
-from steady.splits import UNUSED, assign, split_sizes
+from steady.splits import SPLITS, UNUSED, assign, split_sizes
 
 LEAK = -2
 TRAIN, VALIDATION, TEST = range(3)
@@ -34,7 +34,7 @@ def split_rows(params: DataParams, table: Table, joined: Joined, kept: Rows, see
         SteadyError: there are fewer rows than are asked for.
     """
     given = table.column("split")[kept].astype(np.int8) - 1
-    _, cluster = np.unique(joined.clusters[kept], return_inverse=True)
+    cluster = dense(joined.clusters[kept])
     latest = np.full(cluster.max() + 1, UNUSED, dtype=np.int8)
     np.maximum.at(latest, cluster, given)
     places: NDArray[np.int8] = latest[cluster]
@@ -45,11 +45,24 @@ def split_rows(params: DataParams, table: Table, joined: Joined, kept: Rows, see
     return Splitting(places, leaks, straddling(cluster, places))
 
 
-def straddling(cluster: Rows, places: NDArray[np.int8]) -> int:
+def dense(names: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The same sets numbered 0, 1, … in the order of their names, which are not negative."""
+    present = np.zeros(int(names.max()) + 1 if len(names) else 0, dtype=np.int32)
+    present[names] = 1
+    numbers: NDArray[np.int32] = np.cumsum(present, dtype=np.int32)[names] - np.int32(1)
+    return numbers
+
+
+def straddling(cluster: NDArray[np.int32], places: NDArray[np.int8]) -> int:
     """How many clusters have rows in two splits."""
     used = places >= 0
-    pairs = np.unique(np.stack([cluster[used], places[used].astype(np.int64)]), axis=1)
-    return int(pairs.shape[1] - len(np.unique(pairs[0])))
+    if not used.any():
+        return 0
+    first = np.full(int(cluster.max()) + 1, len(SPLITS), dtype=np.int8)
+    last = np.full(len(first), UNUSED, dtype=np.int8)
+    np.minimum.at(first, cluster[used], places[used])
+    np.maximum.at(last, cluster[used], places[used])
+    return int((first < last).sum())
 
 
 def _kinds(
@@ -70,7 +83,7 @@ def _kinds(
 
 
 def _split_the_rest(
-    params: DataParams, table: Table, kept: Rows, cluster: Rows, places: NDArray[np.int8], seed: int
+    params: DataParams, table: Table, kept: Rows, cluster: NDArray[np.int32], places: NDArray[np.int8], seed: int
 ) -> None:
     """Assign the rows without a given split; where all have one and none is validation, that is taken from train."""
     sizes: tuple[int | float, ...] = (params.train_rows, params.validation_rows, params.test_rows)
@@ -85,16 +98,16 @@ def _split_the_rest(
     rows = kept[free]
     if len(rows):
         wanted = split_sizes(sizes, len(rows))
-        names, group = np.unique(cluster[free], return_inverse=True)
+        group = dense(cluster[free])
         exact = any(isinstance(size, int) and size for size in sizes) and None in splits
-        strata = _strata(table, rows, group, len(names))
+        strata = _strata(table, rows, group)
         places[free] = assign(group, table.column("content")[rows], strata, wanted, seed=seed, exact=exact)
 
 
-def _strata(table: Table, rows: Rows, group: Rows, groups: int) -> Rows:
+def _strata(table: Table, rows: Rows, group: NDArray[np.int32]) -> NDArray[np.int32]:
     """The stratum of each group: that of its row with the smallest content hash; numbered by name, as rows may be reordered."""
     order = np.lexsort((table.column("content")[rows], group))
-    firsts = order[np.searchsorted(group[order], np.arange(groups))]
-    by_name = np.argsort(np.argsort(list(table.strata))) if table.strata else np.empty(0, dtype=np.int64)
-    _, strata = np.unique(by_name[table.column("stratum")[rows[firsts]]], return_inverse=True)
-    return strata
+    firsts = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
+    del order
+    by_name = np.argsort(np.argsort(list(table.strata))).astype(np.int32)
+    return dense(by_name[table.column("stratum")[rows[firsts]]])

@@ -21,6 +21,8 @@ def joined_names(table: Table, joined: Joined) -> dict[int, str]:
     """The name of each family that was joined from several groups: the smallest of the names that its rows give."""
     names: dict[int, str] = {}
     group = table.column("group")
+    if not group.any():
+        return names
     order = np.lexsort((group, joined.families))
     families = joined.families[order]
     changes = (families[1:] == families[:-1]) & (group[order][1:] != group[order][:-1])

@@ -60,8 +60,10 @@ def _of_task(file: File, head: Mapping[str, Any], instances: list[Record], sourc
         instances = [instance for instance in instances if isinstance(instance[1], list)]
     language, languages = _languages(head)
     unwanted = source.languages is not None and not languages <= set(source.languages)
-    for line, value, raw in instances:
-        if isinstance(value, list):
+    for place, (line, value, raw) in enumerate(instances):
+        if source.instances is not None and place >= source.instances:
+            yield LeftOut(line, "instances")
+        elif isinstance(value, list):
             yield refused(file, line, value, raw, source)
         elif unwanted:
             yield LeftOut(line, "language" if languages != {""} else "language_unknown")

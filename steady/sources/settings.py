@@ -48,6 +48,7 @@ class SourceParams(Section):
         prompt_prefix: `text`: what the prompt begins with and is left out, such as "Instruct: ".
         languages: keep rows of these languages (codes such as en).
         tasks: natural-instructions: a file that names the tasks to keep, one a line.
+        instances: natural-instructions: only the first so many of each task (100: the official evaluation slice).
         threads: oasst: each root question and its answer, or whole conversations.
         answers: oasst: follow the best-ranked answer, or all.
         config, revision, hub_split: `hub:`: as `datasets.load_dataset` takes them.
@@ -74,6 +75,7 @@ class SourceParams(Section):
     prompt_prefix: str | None = None
     languages: tuple[str, ...] | None = None
     tasks: str | None = None
+    instances: Annotated[int, Field(gt=0)] | None = None
     threads: Literal["pairs", "conversations"] = "pairs"
     answers: Literal["best", "all"] = "best"
     config: str | None = None

@@ -69,6 +69,18 @@ def test_the_whole_stem_names_the_task_since_its_number_is_not_unique(tmp_path: 
     assert [draft.output for draft in found.drafts] == ["task861_prost"] and found.left_out == {"task": 1}
 
 
+def test_the_first_instances_of_each_task_are_the_evaluation_slice(read) -> None:
+    found = read_task(read, task(*(instance(f"{n}", "x", number=n) for n in range(5))), instances=2)
+    assert [draft.input for draft in found.drafts] == ["0", "1"] and found.left_out == {"instances": 3}
+
+
+def test_several_licences_and_no_reasoning_type_are_fine(read) -> None:
+    content = task(
+        instance("a", "b"), **{"Reasoning": [], "Instance License": ["CC BY-SA", "GFDL", "MSR-LA", "Apache"]}
+    )
+    assert len(read_task(read, content).drafts) == 1
+
+
 def test_a_missing_file_of_tasks_is_named(read) -> None:
     (fault,) = read_task(read, task(instance("a", "b")), tasks="nowhere.txt").unreadable
     assert (fault.code, fault.source) == ("missing_file", "nowhere.txt")

@@ -44,3 +44,9 @@ def test_real_templates(read_file, real) -> None:
     first = [draft for draft in news if draft.group == "ag_news_classify-0"]
     assert all("Short-sellers, Wall Street's dwindling" in draft.instruction for draft in first)
     assert {draft.output for draft in first} >= {"Business", "Business executive"}
+    sizes = Counter(draft.source.rsplit("/", 1)[1] for draft in found.drafts)
+    alone = {draft.source.rsplit("/", 1)[1] for draft in found.drafts if draft.group is None}
+    assert {name for name, size in sizes.items() if size in (91, 142)} <= alone, (
+        "files of another length are not aligned"
+    )
+    assert len(sizes) < 103 - 11, "11 files are empty, and of some every completion is"
