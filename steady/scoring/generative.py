@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from steady.records import Prediction
-from steady.scoring.groups import Floats, Mask, PromptGroup, ScoredGroup, sample_pairs
+from steady.errors import SteadyError
+from steady.records import Prediction, Prompt
+from steady.scoring.groups import Floats, Mask, PromptGroup, ScoredGroup, bundles, prompt_groups, sample_pairs
 from steady.scoring.language import Tokens, decode, encode
 from steady.scoring.likelihood import Response, Scorer, greedy_responses, score_prompts
 
@@ -37,6 +38,42 @@ def score_groups(
         _scored(scorer, group, prompts, sampled, responses, scores)
         for group, prompts, sampled in zip(groups, encoded, samples, strict=True)
     ]
+
+
+def score_records(
+    scorer: Scorer, prompts: Sequence[Prompt], progress: bool = False
+) -> tuple[list[Prediction], list[ScoredGroup]]:
+    """Score the sensitivity prompts of an arm: predictions in the order of `prompts`, and the matrix of every group.
+
+    `correct` is left null: the caller knows how answers of its task are read. A group of one has a matrix of one entry, and
+    `fault` one_prompt.
+
+    Raises:
+        SteadyError: a prompt and its response do not fit the model.
+    """
+    from tqdm import tqdm
+
+    groups = prompt_groups(prompts)
+    lengths = [max(len(tokens) for tokens in encode(scorer.language, group.prompts)) for group in groups]
+    _check_fit(scorer, groups, lengths)
+    sizes = [(len(group.prompts), length) for group, length in zip(groups, lengths, strict=True)]
+    scored: dict[int, ScoredGroup] = {}
+    plan = bundles(sizes, scorer.kept_positions, scorer.max_new_tokens)
+    for places in tqdm(plan, desc="scoring", unit="bundle", disable=not progress):
+        scored |= zip(places, score_groups(scorer, [groups[place] for place in places]), strict=True)
+    found = {item.prompt_id: item for group in scored.values() for item in group.predictions}
+    return [found[prompt.id] for prompt in prompts], [scored[place] for place in range(len(groups))]
+
+
+def _check_fit(scorer: Scorer, groups: Sequence[PromptGroup], lengths: Sequence[int]) -> None:
+    context = scorer.language.context
+    room = 0 if scorer.language.encodes else scorer.max_new_tokens
+    long = [group.id for group, length in zip(groups, lengths, strict=True) if context and length + room > context]
+    if long:
+        raise SteadyError(
+            f"{len(long)} groups have a prompt that is too long for the model's {context} positions with {room} for the response, "
+            f"such as {long[0]}. Shorten it, or lower `max_new_tokens`."
+        )
 
 
 def _others(prompts: Sequence[Tokens], row: int, sampled: Mask | None) -> list[Tokens]:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from steady.metrics.cells import GroupScores
 from steady.metrics.posix import Sensitivity, group_fault, log_ratios, prompt_sensitivity
-from steady.records import Prediction
+from steady.records import Prediction, Prompt
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -24,6 +24,17 @@ class PromptGroup:
     id: str
     prompt_ids: tuple[str, ...]
     prompts: tuple[str, ...]
+
+
+def prompt_groups(prompts: Sequence[Prompt]) -> list[PromptGroup]:
+    """Groups of prompts in order of first appearance."""
+    members: dict[str, list[Prompt]] = {}
+    for prompt in prompts:
+        members.setdefault(prompt.group_id, []).append(prompt)
+    return [
+        PromptGroup(group_id, tuple(item.id for item in found), tuple(item.prompt for item in found))
+        for group_id, found in members.items()
+    ]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from steady.errors import SteadyError
 from steady.records import Prompt, Rejected, content_id
-from steady.scoring.groups import PromptGroup
+from steady.scoring.groups import PromptGroup, prompt_groups
 from steady.sources.json_lines import json_lines
 
 SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "output": "Lima"}'
@@ -27,13 +27,7 @@ class PromptFile:
 
     def groups(self) -> list[PromptGroup]:
         """Groups in order of first appearance."""
-        members: dict[str, list[Prompt]] = {}
-        for prompt in self.prompts:
-            members.setdefault(prompt.group_id, []).append(prompt)
-        return [
-            PromptGroup(group_id, tuple(item.id for item in found), tuple(item.prompt for item in found))
-            for group_id, found in members.items()
-        ]
+        return prompt_groups(self.prompts)
 
     def skipped(self, prompt_id: str, code: str, reason: str) -> Rejected:
         """A prompt that is not scored, with its line."""
