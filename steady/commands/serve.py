@@ -42,9 +42,10 @@ def main(
     """Serve the arms over HTTP: a playground at /, POST /predict, /health, /metrics, the documentation at /docs."""
     with reported():
         from steady.serve.app import Limits, make_app
-        from steady.serve.asking import open_asker
+        from steady.serve.asking import open_asker, spare_quantisation
         from steady.serve.server import run
 
+        spare_quantisation()
         asker = open_asker(params, models, listed, arms, ("all",))
         limits = Limits(capacity=capacity, batch_size=batch_size, timeout_seconds=timeout)
         run(make_app(asker.arms, asker.phrasing, limits), host, port)

@@ -44,6 +44,14 @@ class Request:
     as_json: bool
 
 
+def spare_quantisation() -> None:
+    """Make Python answer that there is no bitsandbytes: its import is a third of the start, and float32 needs none of it.
+
+    For a process that only asks; it cannot load a quantised model afterwards.
+    """
+    sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
+
+
 def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wordings: Sequence[str]) -> Asker:
     """Check the settings, the arms and their prompts, and only then load the weights."""
     view = read_params(params, AskParams)
