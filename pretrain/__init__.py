@@ -1,1 +1,1 @@
-"""Pre-training of the two small base models, ``nano`` (causal) and ``nano-t5`` (encoder-decoder)."""
+"""Pre-training of two small base models, ``nano`` (causal) and ``nano-t5`` (encoder-decoder)."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pretrain.corpus import Task
-from pretrain.params import CardParams, ModelParams
+from pretrain.layouts import HEADINGS, LABEL_LISTS, SEPARATORS
+from pretrain.params import ModelParams
 
 CURVE_POINTS = 12
 
@@ -21,8 +22,8 @@ class Facts:
         name: of the model.
         parameters: of the model.
         params: of its architecture and training.
-        card: what no file of the run knows.
         curve: record of the training stage.
+        environment: what it was computed on.
         evaluation: record of the evaluation stage.
         tasks: of the training corpus.
         train_rows: rows of the training part.
@@ -32,8 +33,8 @@ class Facts:
     name: str
     parameters: int
     params: ModelParams
-    card: CardParams
     curve: dict[str, Any]
+    environment: dict[str, Any]
     evaluation: dict[str, Any]
     tasks: dict[str, Task]
     train_rows: int
@@ -88,8 +89,8 @@ def introduction(facts: Facts) -> str:
     return f"""# {facts.name}
 
 A {kind} of {facts.parameters / 1e6:.1f} million parameters, trained from nothing on permissively
-licensed English instruction data by the pipeline in `pretrain/`. It is there so that tests, examples
-and benchmarks of prompt sensitivity run on a real generative model without a network or a GPU.
+licensed English instruction data by the pipeline in `pretrain/`. It is meant for tests, examples
+and benchmarks of prompt sensitivity without a network or a GPU.
 
 Hidden size {size.hidden_size}, {size.num_hidden_layers} layers{
         f" and {size.num_decoder_layers} in the decoder" if facts.is_t5 else ""
@@ -102,6 +103,7 @@ then come the 100 sentinels `<extra_id_0>` to `<extra_id_99>`; there is no begin
 def quick_start(facts: Facts) -> str:
     """A snippet that runs as it stands."""
     kind = "AutoModelForSeq2SeqLM" if facts.is_t5 else "AutoModelForCausalLM"
+    mixture = facts.params.train.mixture
     cut = "output[0]" if facts.is_t5 else 'output[0, inputs["input_ids"].shape[1]:]'
     return f"""## Quick start
 
@@ -120,10 +122,10 @@ output = model.generate(inputs["input_ids"], attention_mask=inputs["attention_ma
 print(tokenizer.decode({cut}, skip_special_tokens=True).strip())
 ```
 
-The prompt above is the layout it saw most (30 % of the rows): `Definition:`, `Labels:`, `Input:`,
-`Output:`, blank lines between. The rest of its training drew the headings from 17 sets, the separator
-from 6, the definition whole or shortened, before or after the input, labels listed or not in 7 ways,
-with 0 to 3 solved examples. {
+The prompt above is the layout it saw most ({mixture.canonical_share:.0%} of the groups of rows, with or without the
+labels). The rest of its training drew the headings from {len(HEADINGS)} sets, the separator from
+{len(set(SEPARATORS))}, the definition whole or shortened, before or after the input, the labels listed in
+{len(LABEL_LISTS)} ways or not at all, with 0 to 3 solved examples. {
         "Its tokenizer ends each input with `</s>`, as it was trained."
         if facts.is_t5
         else "The answer follows the last heading after one space, or the last line break at once."
@@ -131,14 +133,20 @@ with 0 to 3 solved examples. {
 
 
 def abilities(facts: Facts) -> str:
-    """What it can and cannot do."""
-    return """## What it can and cannot do
+    """What it can and cannot do, as far as the figures show it."""
+    figures = facts.evaluation["classification"]
+    better = figures["above_majority"]["low"] > 0
+    picks = "better than" if better else "not shown to be better than"
+    swapped = figures.get("swapped_definition_any_task")
+    heeds = swapped is not None and swapped["lost"]["low"] > 0
+    reads = "lowers that" if heeds else "is not shown to lower that"
+    return f"""## What it can and cannot do
 
-It picks labels for short English texts better than always giving the most frequent one, on tasks
-like those it was trained on, and what it answers depends on the definition. It does not reason, knows no
-facts to speak of, writes loosely connected English, and follows an instruction of a new kind hardly
-or not at all. It may repeat offensive text: part of its data is there to detect such text. Use it to test,
-to teach and to measure; not to decide anything about people."""
+Its labels for short English texts, on tasks like those it was trained on, are {picks} always giving the
+most frequent one; giving it another task's definition {reads}. It does not reason, knows no facts to speak of,
+writes loosely connected English, and should not be expected to follow an instruction of a new kind: see the
+unseen tasks. It may repeat offensive text: part of its data is there to detect such text. Use it to test, to teach
+and to measure; not to decide anything about people."""
 
 
 def classification_table(figures: dict[str, Any]) -> str:
@@ -233,14 +241,19 @@ def training(facts: Facts) -> str:
         chosen.append(points[-1])
     rows = [(p["step"], f"{p['tokens'] / 1e6:.1f} M", f"{p['loss']:.3f}") for p in chosen]
     span = f" {train.span_corruption_share:.0%} of the rows were span corruption instead." if facts.is_t5 else ""
+    ran = facts.environment
+    on = (
+        f"Computed on: {ran['device']}, {ran['processes']} process(es) of {ran['threads']} thread(s), "
+        f"torch {ran['torch']}, transformers {ran['transformers']}."
+    )
     return f"""## Training
 
 {curve["step"]} steps of {train.micro_batch_tokens * train.gradient_accumulation_steps} packed tokens,
 {curve["tokens"] / 1e6:.1f} million in all (padding included), from random weights in bfloat16 with float32 masters.
-{facts.card.hardware}
+{on}
 Muon (learning rate {train.muon_learning_rate}) on the matrices of the layers, AdamW ({train.learning_rate}) on the
 rest; {train.warmup_steps} steps of warm-up, constant, linear fall to zero over the last
-{train.decay_steps} steps from step {curve["decay_start"]}. {facts.card.sweep}
+{train.decay_steps} steps from step {curve["decay_start"]}. The rates are those of the sweep in `pretrain/README.md`.
 In the loss a label's token counts {train.loss.label:g}, another answer's {train.loss.answer:g}, a
 drawn input token {train.loss.input:g}, definitions and headings nothing.{span}
 
@@ -273,22 +286,3 @@ Greedy, unedited, to held-out rows drawn at random among short ones; the definit
 each is the task's.
 
 {chr(10).join(lines)}"""
-
-
-def render_data_page(tasks: dict[str, Task], train_rows: int) -> str:
-    """The list of tasks behind the models, with their licences."""
-    by_license: defaultdict[str, list[Task]] = defaultdict(list)
-    for task in tasks.values():
-        by_license[task.license].append(task)
-    parts = [
-        "# Data of the base models",
-        f"{len(tasks)} tasks, {train_rows:,} training rows. Source: Super-NaturalInstructions (Wang et al. "
-        "2022, `github.com/allenai/natural-instructions`), whose task files name the contributors, the "
-        "source and the licence of each; the licence below is the task file's `Instance License`. "
-        "No row is in this repository.",
-    ]
-    for name in sorted(by_license, key=lambda key: (-len(by_license[key]), key)):
-        listed = sorted(by_license[name], key=lambda task: task.name)
-        rows = [(f"`{task.name}`", task.category) for task in listed]
-        parts.append(f"## {name} ({len(listed)})\n\n{table(('task', 'category'), rows)}")
-    return "\n\n".join(parts) + "\n"

@@ -46,7 +46,7 @@ def load_checkpoint(folder: Path) -> dict[str, Any] | None:
     for path in sorted(folder.glob("step-*"), reverse=True):
         fault = find_fault(path)
         if fault is None:
-            state: dict[str, Any] = torch.load(path / STATE, weights_only=True)
+            state: dict[str, Any] = torch.load(path / STATE, map_location="cpu", weights_only=True)
             return state
         logger.warning("%s is not used: %s", path, fault)
     return None

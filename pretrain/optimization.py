@@ -31,7 +31,8 @@ class Schedule:
 class Optimizers:
     """Muon on the hidden matrices and AdamW on embeddings, norms and biases, stepped as one.
 
-    Muon needs about half the tokens of AdamW here; see the sweep in the model card.
+    Muon is reported to need about half the tokens of AdamW (Liu et al. 2025, "Muon is scalable"); that was not
+    measured here.
     """
 
     def __init__(

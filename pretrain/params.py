@@ -113,19 +113,11 @@ class ArchitectureParams(Section):
     rope_theta: float
 
 
-class CardParams(Section):
-    """Sentences for the card that no file of the run knows."""
-
-    hardware: str
-    sweep: str
-
-
 class ModelParams(Section):
-    """One model: its architecture, its training, and what its card says of the run."""
+    """One model: its architecture and its training."""
 
     architecture: ArchitectureParams
     train: TrainParams
-    card: CardParams
 
 
 class EvaluateParams(Section):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import platform
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
 
 import torch
+import transformers
 from torch import distributed
 from transformers import PreTrainedModel
 
@@ -131,7 +133,7 @@ class Trainer:
             batch = self.feed.next_batch(first + turn, skip=not mine)
             tokens += self.params.micro_batch_tokens
             if mine:
-                loss, weight = self.loss(self.model, weights, batch)
+                loss, weight = self.loss(self.model, weights, to_device(batch, self.runtime.device))
                 loss.backward()  # type: ignore[no-untyped-call]
                 total += torch.stack([loss.detach(), weight])
         norm = self.share_gradients(total)
@@ -165,7 +167,7 @@ class Trainer:
         if deadline is None or progress.step >= progress.decay_start:
             return
         left = deadline - time.time()
-        begins = torch.tensor([float(left <= self.params.decay_steps * seconds)])
+        begins = torch.tensor([float(left <= self.params.decay_steps * seconds)], device=self.runtime.device)
         if self.world > 1:
             distributed.broadcast(begins, 0)
         if begins.item():
@@ -210,7 +212,27 @@ class Trainer:
         logger.info("resumed at step %d of %d", self.progress.step, self.last_step)
 
 
+def to_device(batch: Any, device: torch.device) -> Any:
+    """The batch, a dataclass of tensors, on the device."""
+    moved = {field.name: getattr(batch, field.name).to(device) for field in fields(batch)}
+    return replace(batch, **moved)
+
+
 def write_curve(path: Path, trainer: Trainer) -> None:
     """Write the curve and the plan of a finished run as JSON."""
     record = {**vars(trainer.progress), "steps": trainer.last_step, "curve": trainer.curve}
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
+def write_environment(path: Path, trainer: Trainer) -> None:
+    """Write what the run was computed on: device, processes, threads of each, library versions."""
+    device = trainer.runtime.device
+    on_gpu = device.type == "cuda"
+    record = {
+        "device": torch.cuda.get_device_name(device) if on_gpu else f"{platform.machine()} processor",
+        "processes": trainer.world,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

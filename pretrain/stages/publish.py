@@ -5,15 +5,25 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import click
 from transformers import AutoConfig, AutoModel
 
 from pretrain.architectures import count_parameters
-from pretrain.card import Facts, render_card, render_data_page
+from pretrain.card import Facts, render_card
 from pretrain.corpus import read_tasks
+from pretrain.data_page import render_data_page
 from pretrain.export import SUMS, write_sums
 from pretrain.params import read_params
+
+RECORDS = ("curve.json", "environment.json")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of a file."""
+    record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return record
 
 
 @click.command()
@@ -21,7 +31,7 @@ from pretrain.params import read_params
 @click.option("--params", "params_path", type=Path, default=Path("pretrain/params.yaml"))
 @click.option("--prepared", type=Path, default=Path("pretrain/data/prepared"))
 @click.option("--exported", type=Path, required=True)
-@click.option("--curve", type=Path, required=True)
+@click.option("--trained", type=Path, required=True)
 @click.option("--evaluation", type=Path, required=True)
 @click.option("--output", type=Path, required=True, help="Folder of all published models.")
 @click.option("--sums", type=Path, required=True, help="Copy of the sums, for the pipeline.")
@@ -30,7 +40,7 @@ def main(
     params_path: Path,
     prepared: Path,
     exported: Path,
-    curve: Path,
+    trained: Path,
     evaluation: Path,
     output: Path,
     sums: Path,
@@ -40,7 +50,8 @@ def main(
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(exported, folder)
     shutil.copyfile(evaluation, folder / "evaluation.json")
-    shutil.copyfile(curve, folder / "curve.json")
+    for record in RECORDS:
+        shutil.copyfile(trained / record, folder / record)
     write_sums(folder)
     with (prepared / "train.jsonl").open(encoding="utf-8") as lines:
         train_rows = sum(1 for _ in lines)
@@ -48,11 +59,13 @@ def main(
     tasks = read_tasks(prepared / "tasks.json")
     facts = Facts(
         name=name,
-        parameters=count_parameters(AutoModel.from_config(AutoConfig.from_pretrained(exported))),
+        parameters=count_parameters(
+            AutoModel.from_config(AutoConfig.from_pretrained(exported, trust_remote_code=False))
+        ),
         params=params,
-        card=params.card,
-        curve=json.loads(curve.read_text(encoding="utf-8")),
-        evaluation=json.loads(evaluation.read_text(encoding="utf-8")),
+        curve=read_json(trained / "curve.json"),
+        environment=read_json(trained / "environment.json"),
+        evaluation=read_json(evaluation),
         tasks=tasks,
         train_rows=train_rows,
         sums=(folder / SUMS).read_text(encoding="utf-8"),

@@ -16,15 +16,20 @@ from pretrain.architectures import build_model, count_parameters
 from pretrain.corpus import read_rows, read_tasks
 from pretrain.objectives import build_objective
 from pretrain.params import read_params
-from pretrain.training import Runtime, Trainer, write_curve
+from pretrain.training import Runtime, Trainer, write_curve, write_environment
 
 logger = logging.getLogger(__name__)
 
 
-def join_processes() -> None:
-    """Join the other processes when a launcher such as torchrun started this one."""
+def join_processes() -> torch.device:
+    """Join the other processes when a launcher such as torchrun started this one; returns the device."""
+    device = torch.device("cpu")
+    if torch.cuda.is_available():
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return device
 
 
 @click.command()
@@ -49,7 +54,7 @@ def main(
     stop_after: int | None,
 ) -> None:
     """Train model NAME of the params file, resuming from its newest sound checkpoint."""
-    join_processes()
+    device = join_processes()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     params = read_params(params_path).models[name]
     tokenizer = Tokenizer.from_file(str(data / "tokenizer.json"))
@@ -58,7 +63,6 @@ def main(
     rows, tasks = read_rows(data / "prepared/train.jsonl"), read_tasks(data / "prepared/tasks.json")
     feed, loss = build_objective(params, rows, tasks, tokenizer)
     deadline = None if minutes is None else time.time() + 60 * minutes
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     runtime = Runtime(save_steps, logging_steps, deadline, device)
     trainer = Trainer(model, feed, loss, params.train, runtime, checkpoints / name)
     trainer.train(stop_after)
@@ -66,6 +70,7 @@ def main(
         output.mkdir(parents=True, exist_ok=True)
         model.save_pretrained(output)
         write_curve(output / "curve.json", trainer)
+        write_environment(output / "environment.json", trainer)
 
 
 if __name__ == "__main__":

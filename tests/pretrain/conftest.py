@@ -136,10 +136,10 @@ def prepared(params_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def real_corpus() -> Path:
-    """Folder of the real corpus, beside the folder that STEADY_REAL_DATA names."""
+def real_data() -> Path:
+    """The data folder that STEADY_REAL_DATA names; the corpus lies beside it."""
     named = os.environ.get("STEADY_REAL_DATA")
-    folder = Path(named or ROOT.parent / "shared" / "data").parent / "corpus"
-    if not (folder / "natural_instructions_tasks.json").is_file():
-        pytest.skip("the real corpus is not here; STEADY_REAL_DATA names a data folder with corpus/ beside it")
+    folder = Path(named or ROOT.parent / "shared" / "data")
+    if not (folder.parent / "corpus" / "natural_instructions_tasks.json").is_file():
+        pytest.skip("the real corpus is not here; STEADY_REAL_DATA names a data folder with ../corpus beside it")
     return folder

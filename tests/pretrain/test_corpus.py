@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -115,27 +116,35 @@ def test_labels_are_found_where_answers_are_few_and_frequent(prepared: Path) -> 
     assert not tasks["task003_rewrite"].is_classification
 
 
-def test_the_real_corpus_passes_the_filter(real_corpus: Path) -> None:
-    facts, rows = read_corpus_file(
-        real_corpus / "natural_instructions_permissive.jsonl.gz", real_corpus / "natural_instructions_tasks.json"
+@pytest.fixture(scope="module")
+def real_rows(real_data: Path) -> tuple[dict[str, dict[str, str]], list[Row]]:
+    folder = real_data.parent / "corpus"
+    return read_corpus_file(
+        folder / "natural_instructions_permissive.jsonl.gz", folder / "natural_instructions_tasks.json"
     )
+
+
+def test_the_real_corpus_passes_the_filter(real_rows: tuple[dict[str, dict[str, str]], list[Row]]) -> None:
+    facts, rows = real_rows
     assert (len(facts), len(rows)) == (317, 295_340)
 
 
-def test_tasks_of_a_checkout_give_the_rows_of_the_corpus_file(real_corpus: Path, tmp_path: Path) -> None:
-    folder = real_corpus.parent / "data" / "super_ni"
+def test_tasks_of_a_checkout_give_the_rows_of_the_corpus_file(
+    real_data: Path, real_rows: tuple[dict[str, dict[str, str]], list[Row]]
+) -> None:
+    """Tasks below the bound of rows give the same rows in the same order, the others a superset."""
+    folder = real_data / "super_ni"
     if not (folder / "tasks").is_dir():
-        pytest.skip("no task files beside the real corpus")
+        pytest.skip("no task files in the real data")
     limits = CheckoutLimits(max_file_bytes=4 << 20, max_characters=1500, max_task_rows=10**9, seed=0)
     facts, rows = read_checkout(folder, limits)
-    known_facts, known = read_corpus_file(
-        real_corpus / "natural_instructions_permissive.jsonl.gz", real_corpus / "natural_instructions_tasks.json"
-    )
+    known_facts, known = real_rows
     shared = set(facts) & set(known_facts)
-    assert shared
+    assert shared == set(facts)
     assert all(facts[name] == known_facts[name] for name in shared)
     given = set(rows)
     assert not [row for row in known if row.task in shared and row not in given]
-    whole = {name for name in shared if sum(row.task == name for row in rows) <= 1500}
+    sizes = Counter(row.task for row in rows)
+    whole = {name for name in shared if sizes[name] <= 1500}
     assert len(whole) > 10
     assert [row for row in rows if row.task in whole] == [row for row in known if row.task in whole]

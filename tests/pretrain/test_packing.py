@@ -17,6 +17,7 @@ from pretrain.params import ModelParams, read_params
 from pretrain.rendering import Tokens
 from pretrain.sampling import RowOrder
 from pretrain.seq2seq import PackedPairs, build_seq2seq_feed, collate_pairs, seq2seq_loss
+from pretrain.training import to_device
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +111,11 @@ def test_batches_are_full_and_hold_only_training_rows(feed: PackedFeed, prepared
     inputs = {row.input for row in read_rows(prepared / "prepared/train.jsonl")}
     assert sum(value in text for value in inputs) > 0.5 * len(inputs)
     assert not [row for row in held_out if row.input in text]
+
+
+def test_every_tensor_of_a_batch_moves_to_the_device(feed: PackedFeed) -> None:
+    moved = to_device(feed.next_batch(0), torch.device("meta"))
+    assert {tensor.device.type for tensor in vars(moved).values()} == {"meta"}
 
 
 def test_a_feed_put_back_gives_the_same_batches(feed: PackedFeed) -> None:

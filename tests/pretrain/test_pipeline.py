@@ -62,6 +62,7 @@ def test_a_deadline_ends_the_run_with_a_whole_decay(params_path: Path, prepared:
     assert (record["decay_start"], record["step"]) == (1, 21)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(
     params_path: Path, prepared: Path, trained: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -96,7 +97,7 @@ def test_a_trained_model_is_exported_measured_and_published(
                   "--output", str(exported)]),
         (evaluate, [*common, "--data", str(prepared), "--model", str(exported), "--output", str(measured)]),
         (publish, [name, *common, "--prepared", str(prepared / "prepared"), "--exported", str(exported),
-                   "--curve", str(trained[name] / "curve.json"), "--evaluation", str(measured),
+                   "--trained", str(trained[name]), "--evaluation", str(measured),
                    "--output", str(tmp_path / "base"), "--sums", str(tmp_path / "sums")]),
     )  # fmt: skip
     for stage, arguments in steps:
@@ -110,13 +111,18 @@ def test_a_trained_model_is_exported_measured_and_published(
     assert [task["task"] for task in figures["unseen_tasks"]] == ["task009_hen"]
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "More Information Needed" not in card and str(tmp_path) not in card
+    assert f"torch {torch.__version__}" in card and (folder / "SHA256SUMS").read_text(encoding="utf-8") in card
     check_folder(folder)
     kind = AutoModelForSeq2SeqLM if name == "nano-t5" else AutoModelForCausalLM
-    model, tokenizer = kind.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    model, tokenizer = kind.from_pretrained(folder), AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     assert model.dtype == torch.bfloat16
     ids = tokenizer("The red fox", return_tensors="pt")["input_ids"]
     assert (ids[0, -1] == tokenizer.eos_token_id) == (name == "nano-t5")
     assert model.generate(ids, max_new_tokens=3).shape[0] == 1
+    assert (tokenizer.pad_token_id, tokenizer.eos_token_id) == (0, 1)
+    assert tokenizer.convert_tokens_to_ids("<extra_id_99>") == 101
+    noise = tokenizer("naïve 日本 1,024\t\n", add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode(noise) == "naïve 日本 1,024\t\n"
 
 
 def check_folder(folder: Path) -> None:
@@ -126,30 +132,3 @@ def check_folder(folder: Path) -> None:
     for file, digest in named.items():
         assert sha256_of(folder / file) == digest, file
     assert set(named) == {path.name for path in folder.iterdir()} - {"SHA256SUMS", "README.md"}
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_the_shipped_model_is_the_one_its_sums_and_its_card_name(name: str) -> None:
-    folder = ROOT / "models/base" / name
-    check_folder(folder)
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    assert (folder / "SHA256SUMS").read_text(encoding="utf-8") in card
-    assert sum(path.stat().st_size for path in folder.glob("*.safetensors")) <= 20e6
-    assert all(path.stat().st_size <= 15e6 for path in folder.glob("*.safetensors"))
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_the_shipped_model_loads_with_plain_transformers_and_answers(name: str) -> None:
-    folder = ROOT / "models/base" / name
-    kind = AutoModelForSeq2SeqLM if name == "nano-t5" else AutoModelForCausalLM
-    model, tokenizer = kind.from_pretrained(folder, dtype="float32"), AutoTokenizer.from_pretrained(folder)
-    assert model.num_parameters() <= 10_000_000
-    assert (tokenizer.pad_token_id, tokenizer.eos_token_id, len(tokenizer)) == (0, 1, 8192)
-    assert tokenizer.convert_tokens_to_ids("<extra_id_99>") == 101
-    text = "Definition: Is it a fruit? Answer yes or no.\n\nLabels: no, yes\n\nInput: apple\n\nOutput:"
-    ids = tokenizer(text, return_tensors="pt")["input_ids"]
-    output = model.generate(ids, max_new_tokens=8)[0]
-    answer = output if name == "nano-t5" else output[ids.shape[1] :]
-    assert tokenizer.decode(answer, skip_special_tokens=True).strip() in {"yes", "no"}
-    noise = tokenizer.decode(tokenizer("naïve 日本 1,024\t\n", add_special_tokens=False)["input_ids"])
-    assert noise == "naïve 日本 1,024\t\n"
