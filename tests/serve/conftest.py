@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,10 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from arms_fixture import Trained, make_trained
 
 from steady.prompts.bank import read_bank
 from steady.prompts.wordings import available_wordings
@@ -121,3 +125,20 @@ def start() -> Iterator[Callable[..., Any]]:
             return stack.enter_context(serving(an_app(gate, **limits), gate))
 
         yield started
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Two arms of a tiny encoder, with all that lies around them after a run."""
+    return make_trained(tmp_path_factory.mktemp("trained"))
+
+
+@pytest.fixture
+def serve_arms() -> Callable[[Any], Any]:
+    """Serve what `open_asker` opened."""
+
+    def serve(asker: Any) -> Any:
+        gate = Gate()
+        return serving(make_app(asker.arms, asker.phrasing, Limits(capacity=64)), gate)
+
+    return serve
