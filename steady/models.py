@@ -120,6 +120,7 @@ def prepare_torch(params: ModelParams, seed: int) -> None:
     if params.num_threads is not None:
         torch.set_num_threads(params.num_threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # it writes NaN into every new tensor first
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     standard_logging.getLogger("bitsandbytes").setLevel(

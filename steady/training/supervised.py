@@ -126,6 +126,7 @@ def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, step
         greater_is_better=False,
         logging_steps=max(1, steps_per_epoch // 4),
         per_device_eval_batch_size=64,
+        train_sampling_strategy="group_by_length",
         seed=seed,
         data_seed=seed,
         report_to="none",
