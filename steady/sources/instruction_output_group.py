@@ -10,5 +10,8 @@ SAMPLE = {"instruction": "Name the capital of Peru.", "output": "Lima", "group_i
 
 def drafts(row: Row, context: Context) -> Iterator[Draft]:
     """One draft in the group that the row names."""
-    instruction, output, group = row.text("instruction"), row.text("output"), row.text("group_id")
+    instruction, output = row.text("instruction"), row.text("output")
+    group = row.values.get("group_id")
+    # Groups are often numbered.
+    group = str(group) if type(group) is int else row.text("group_id")
     yield Draft(instruction=instruction, input=row.optional("input"), output=output, references=[output], group=group)

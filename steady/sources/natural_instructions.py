@@ -99,13 +99,15 @@ def _definitions(head: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:
 
 def _languages(head: Mapping[str, Any]) -> tuple[str | None, set[str]]:
     """(the language of the output where there is one, all languages of input, output and instruction), as codes where known."""
-    found = {name: head.get(f"{name}_language") or [] for name in ("Input", "Output", "Instruction")}
-    codes = {
-        name: {LANGUAGES.get(item, item) for item in ([value] if isinstance(value, str) else value)}
-        for name, value in found.items()
-    }
+    codes = {name: _codes(head.get(f"{name}_language")) for name in ("Input", "Output", "Instruction")}
     output = codes["Output"]
     return (next(iter(output)) if len(output) == 1 else None), set.union(*codes.values()) or {""}
+
+
+def _codes(value: Any) -> set[str]:
+    """The codes of a language or a list of them; what is no text is no language."""
+    names = value if isinstance(value, list) else [value]
+    return {LANGUAGES.get(name, name) for name in names if isinstance(name, str)}
 
 
 def _draft(row: Row, definitions: list[str], meta: dict[str, Any]) -> Draft:

@@ -68,4 +68,10 @@ def nested_posts(root: Mapping[str, Any], row: Row, parent: str | None = None) -
         inner.findings = row.findings
         post = read_post(inner, parent)
         yield post
-        stack += [(reply, post.identity) for reply in reversed(message.get("replies") or [])]
+        replies = message.get("replies") or []
+        if not isinstance(replies, list):
+            row.note(
+                "wrong_type", f"`replies` is {show(replies)} ({json_type(replies)}); it must be a list of messages."
+            )
+            continue
+        stack += [(reply, post.identity) for reply in reversed(replies)]
