@@ -83,7 +83,7 @@ def test_faults_in_a_tree_are_all_listed(read) -> None:
     rows = [tree(post("a2", "p1", role="robot"), post("a3", "p1", text="")), {"prompt": "text"}, tree("x")]  # type: ignore[arg-type]
     found = read("oasst-trees", rows)
     assert found.findings == [(1, "unknown_role"), (1, "empty_text"), (2, "missing_field"), (3, "wrong_type")]
-    assert read("oasst-trees", [tree(replies=5)]).findings == [(1, "wrong_type")]
+    assert read("oasst-trees", [{"prompt": post("p1", replies=5)}]).findings == [(1, "wrong_type")]
 
 
 def test_flat_tables_have_null_for_what_is_absent_and_orphans(read) -> None:
