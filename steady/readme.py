@@ -21,6 +21,7 @@ COLUMNS = {
     "posix_scaled": "POSIX, scaled",
 }
 ENDPOINT_OF_CLAIM = {"accuracy": "accuracy", "held_out_accuracy": "mean_accuracy", "l2_agreement": "agreement"}
+NOT_ROTATED = "*Not among the committed results.*"
 REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}
 
 
@@ -28,20 +29,20 @@ def render(metrics: Path) -> dict[str, str]:
     """Every block of figures by name.
 
     Args:
-        metrics: the folder; it needs `seeds.json`, `leave-one-out.json` and `environment.json`.
+        metrics: the folder; it needs `seeds.json` and `environment.json`, and says so where `leave-one-out.json` is not there.
 
     Raises:
         SteadyError: one of the files is missing; the message says which command makes it.
     """
     seeds = _read(metrics / "seeds.json", "make seeds")
-    held_out = _read(metrics / "leave-one-out.json", "make leave-one-out")
+    rotated = metrics / "leave-one-out.json"
     environment = _read(metrics / "environment.json", "python -m steady reproduced --record")
     return {
         "found": _found(seeds),
         "arms": _arms(seeds),
         "steps": _steps(seeds),
         "claims": _claims(seeds),
-        "leave-one-out": _leave_one_out(held_out),
+        "leave-one-out": _leave_one_out(_read(rotated, "")) if rotated.is_file() else NOT_ROTATED,
         "environment": _environment(environment),
     }
 
@@ -99,10 +100,10 @@ def _found(seeds: Metrics) -> str:
     beside = f", and TF-IDF with logistic regression {_percent(tfidf['accuracy'])}" if tfidf else ""
     control = "".join(f"; LoRA on one wording in {_percent(arms[name]['agreement'])}" for name in middle)
     return (
-        f"**Better:** over {len(seeds['seeds'])} training seeds, LoRA trained on many wordings "
+        f"**Better?** Over {len(seeds['seeds'])} training seeds, LoRA trained on many wordings "
         f"({seeds['trainable_percent']:.2f} % of the parameters) labels {_percent(last['accuracy'])} of {seeds['rows']} "
         f"unseen tickets correctly; a linear probe on the same frozen encoder labels {_percent(first['accuracy'])}{beside}.\n\n"
-        f"**Steadier:** when only the wording moves, in ways that no arm was trained on, it repeats its answer in "
+        f"**Steadier?** When only the wording moves, in ways that no arm was trained on, it repeats its answer in "
         f"{_percent(last['agreement'])} of pairs{control}; the probe in {_percent(first['agreement'])}."
     )
 

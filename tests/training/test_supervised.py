@@ -94,7 +94,7 @@ def test_training_learns_tells_epochs_and_reloads_to_the_same_logits(
     tiny_encoder: ModelParams, lora: LoraParams, schedule: TrainParams, tmp_path: Path
 ) -> None:
     model, summary, rows = trained(tiny_encoder, lora, schedule, tmp_path)
-    assert summary["best"]["validation_loss"] < 0.5 < summary["first_loss"]
+    assert summary["best"]["validation_loss"] < 0.6 < summary["first_loss"]
     assert sorted(set(rows.epochs)) == [0, 1, 2]
     assert (tmp_path / "curves/plots/metrics/train/loss.tsv").is_file()
     manifest = ArmManifest(
