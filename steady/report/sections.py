@@ -95,7 +95,7 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     )
     yield "steps", "What did each step give?", joined([_degenerate(found), shown(tables.steps_table(found.comparison))])
     yield "texts", "Texts whose answer changed with the wording", examples.changed_groups(found)
-    yield "rows", "Rows won and lost", examples.won_and_lost(found)
+    yield "won-and-lost", "Rows won and lost", examples.won_and_lost(found)
     yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)
     if curves := pictures.curve_pictures(found):
         yield "training", "How did the training go?", joined([key, curves])
