@@ -170,7 +170,12 @@ def _load_errors(model_id: str, revision: str | None) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, ValueError, KeyError, HfHubHTTPError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        *HfHubHTTPError.__bases__,
+    ) as error:  # its first base is any fault of the connection
         raise SteadyError(
             f"--model {model_id} (revision {revision}): cannot be loaded: {error}\n"
             "Give a folder, a Hub id, or `package:NAME`; a gated model needs `hf auth login`."
@@ -189,10 +194,13 @@ def fingerprint(folder: Path) -> str:
 
 
 def quiet(threads: int | None) -> None:
-    """Keep the model library from talking, and set the threads of the CPU."""
+    """Keep the model libraries from talking, and set the threads of the CPU."""
+    import warnings
+
     import torch
     from transformers.utils import logging
 
+    warnings.filterwarnings("ignore", module=r"peft\.|transformers\.")
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     if threads is not None:

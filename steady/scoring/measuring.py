@@ -233,6 +233,7 @@ def summarise(folder: Path, draws: int, confidence: float, seed: int) -> dict[st
         "adapter": run.settings.adapter,
         "dtype": run.settings.dtype,
         "max_new_tokens": run.settings.max_new_tokens,
+        "labels": run.settings.labels,
         "skipped_prompts": skipped,
         **found,
     }

@@ -79,13 +79,20 @@ def remarks(measures: Mapping[str, Any]) -> list[str]:
     return notes
 
 
+def answers_text(measures: Mapping[str, Any]) -> str:
+    """What kind of answers were given, and the limit that they depend on."""
+    if measures["labels"]:
+        return f"labels ({', '.join(measures['labels'])})"
+    return f"greedy responses of at most {measures['max_new_tokens']} tokens"
+
+
 def table(measures: Mapping[str, Any]) -> str:
     """The measures for a terminal."""
     rows = shown_rows(measures)
     width = max(len(label) for label, _ in rows)
     lines = [
         f"{measures['model']}{' + ' + measures['adapter'] if measures['adapter'] else ''}: {measures['groups']} groups, "
-        f"{measures['prompts']} prompts, responses of at most {measures['max_new_tokens']} tokens, {measures['dtype']}",
+        f"{measures['prompts']} prompts, {answers_text(measures)}, {measures['dtype']}",
         *(f"  {label:<{width}}  {text}" for label, text in rows),
         *(f"  note: {note}" for note in remarks(measures)),
     ]
@@ -109,8 +116,8 @@ def page(measures: Mapping[str, Any], run: Run) -> str:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body><h1>{title}</h1>'
-        f"<p>{measures['groups']} groups, {measures['prompts']} prompts; greedy responses of at most "
-        f"{measures['max_new_tokens']} tokens (values for other limits do not compare); {escape(measures['dtype'])}. "
+        f"<p>{measures['groups']} groups, {measures['prompts']} prompts; {escape(answers_text(measures))} "
+        f"(values for other limits do not compare); {escape(measures['dtype'])}. "
         "Intervals resample groups.</p>"
         f"{notes}<table>{rows}</table><h2>Groups, from worst to best</h2>"
         "<p>A cell says how much less or more probable the response of the column becomes under the prompt of the row than under "
