@@ -13,7 +13,7 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help environment repro test test-all check seeds leave-one-out table verify schema readme bench clean
+.PHONY: help environment repro test test-all check seeds leave-one-out table verify schema readme serve bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -62,6 +62,9 @@ schema: $(STAMP) ## write params.schema.json, for editors, from the types of the
 
 readme: $(STAMP) ## render the README's figures from metrics/
 	@python -m steady readme
+
+serve: $(STAMP) ## serve the arms over HTTP, with a playground
+	@python -m steady serve
 
 bench: $(STAMP) ## speed and memory (benchmarks/README.md)
 	@python -m benchmarks
