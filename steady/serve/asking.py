@@ -119,7 +119,7 @@ def table(text: str, answers: Answers) -> Iterator[str]:
     """One line for one wording; a line for each wording, and the agreement of each arm, for several."""
     columns = list(answers.values())
     width = max(len(item.label) for column in columns for item in column)
-    width = max([width, *(len(name) - 5 for name in answers)])
+    width = max([width, *(len(name) - 5 for name in answers), *([len("agreement")] if len(columns[0]) > 1 else [])])
     shown = " ".join(text.split())
     shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
     several = len(columns[0]) > 1
@@ -129,9 +129,7 @@ def table(text: str, answers: Answers) -> Iterator[str]:
         cells = [f"{item.label:<{width}} {item.probability:.2f}" for item in row]
         yield "  ".join([*cells, row[0].wording if several else shown])
     if several:
-        cells = [
-            f"{'agreement':<{width}} {agreement(column) or 0:.2f}"[: width + 5].ljust(width + 5) for column in columns
-        ]
+        cells = [f"{'agreement':<{width}} {agreement(column) or 0:.2f}" for column in columns]
         yield "  ".join([*cells, f"of {len(columns[0])} wordings"])
 
 
