@@ -1,9 +1,9 @@
 """`python -m benchmarks`: every benchmark, as a table."""
 
 from benchmarks import help as help_benchmark
-from benchmarks import sources
+from benchmarks import sensitivity, serve, sources
 
-BENCHMARKS = (help_benchmark, sources)
+BENCHMARKS = (help_benchmark, sources, sensitivity, serve)
 
 
 def main() -> None:
