@@ -139,7 +139,7 @@ def rows(shapes: Sequence[str], device: str, threads: int, repeats: int) -> Iter
             yield from whole_group_check(model, tokenizer)
             yield from curve(model, tokenizer)
     for shape in () if device.startswith("cuda") else shapes:
-        command = [sys.executable, "-m", "benchmarks.sensitivity", "--memory", shape]
+        command = [sys.executable, "-m", "benchmarks.sensitivity", "--memory", shape, "--threads", str(threads)]
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         yield Row(f"{shape}: peak memory / (model + budget)", float(found.split()[-1]), "x", 1.5)
 
