@@ -123,9 +123,9 @@ def test_another_rank_makes_only_the_lora_arms_stale(copy):
     assert stale(copy) == {"finetune@control", "finetune@tuned"}
 
 
-def test_another_alpha_of_the_probe_makes_only_the_baseline_stale(copy):
-    change_params(copy / "params.yaml", {"probe.C": [1.0]})
-    assert stale(copy) == {"finetune@baseline"}
+def test_another_learning_rate_leaves_the_baseline_alone(copy):
+    change_params(copy / "params.yaml", {"train.learning_rate": 0.0005})
+    assert stale(copy) == {"finetune@control", "finetune@tuned"}
 
 
 @pytest.mark.parametrize(
