@@ -24,7 +24,7 @@ def edited(folder: Path, before: str, after: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "report"])  # it shows the file as it is
 def test_a_misspelt_section_is_named_with_the_right_one_by_every_stage(tmp_path, stage):
     path = edited(tmp_path, "\nsensitivity:", "\nsensitivty:")
     with pytest.raises(SteadyError, match=r"unknown key `sensitivty`\. Did you mean `sensitivity`"):

@@ -132,7 +132,7 @@ def test_the_figures_are_rendered_with_their_intervals(tmp_path):
     )
     blocks = readme.render(tmp_path)
     assert "labels 90.0 % (95 % interval 85.0 to 95.0) of 40 unseen tickets" in blocks["found"]
-    assert "over 2 training seeds" in blocks["found"] and "(0.75 % of the parameters)" in blocks["found"]
+    assert "Over 2 training seeds" in blocks["found"] and "(0.75 % of the parameters)" in blocks["found"]
     assert "| tuned | 0.900 [0.850, 0.950] ± 0.010 |" in blocks["arms"]
     assert "| baseline → tuned | +0.100 [+0.050, +0.150] |" in blocks["steps"]
     assert "| LoRA is better. | +0.100 [+0.050, +0.150] | supported (2 of 2 seeds) |" in blocks["claims"]
