@@ -157,7 +157,7 @@ def test_runtime_makes_nothing_stale(copy):
 def test_seeds_share_the_cache_the_data_and_the_prompts(copy):
     out = run(copy, sys.executable, "-m", "steady", "seeds", "0", "1")
     _, first, second = re.split(r"^seed \d$", out, flags=re.MULTILINE)
-    assert not re.search(r"Running stage '(?!report)", first)  # the page shows params.yaml, whose form differs in a copy
+    assert not re.search(r"Running stage '(?!report)", first)
     assert "Running stage 'finetune@tuned'" in second
     assert not re.search(r"Running stage '(prepare|format)'", second)
     seeds = json.loads((copy / "metrics/seeds.json").read_text())
