@@ -2,7 +2,7 @@
 
 The yardstick of the language figures: Chen and Goodman (1999), the smoothing that KenLM uses. nltk
 has no modified discounts and holds each n-gram as Python objects, too much for 20 million tokens;
-``tests/pretrain`` holds this one to nltk's on a small text and to a sum of one.
+``tests/pretrain`` holds this one to a value worked out by hand and to a sum of one.
 """
 
 from __future__ import annotations
