@@ -145,7 +145,9 @@ def check_params(root: Path, stage: Stage) -> Iterator[Finding]:
 
 
 def _named_by_arms(values: Any) -> set[str]:
-    return {arm[key] for arm in values["arms"].values() for key in ("settings", "schedule")}
+    """The sections that arms name, and those that arms of another recipe may: no arm of this one reads them."""
+    named = {arm[key] for arm in values["arms"].values() for key in ("settings", "schedule", "objective")}
+    return named | {"dpo", "grpo"}
 
 
 def leaf_paths(values: Any, prefix: str = "") -> list[str]:

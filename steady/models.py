@@ -42,14 +42,22 @@ class ModelParams(Section):
     """Section `model` of `params.yaml`.
 
     `id` is a Hub id, a folder or `package:NAME`. `pooling: mean` puts a linear head on mean-pooled features, as sentence
-    encoders want it; null takes the model's own classification head.
+    encoders want it; null takes the model's own classification head. `quantization` and the keys that begin with `bnb_` are
+    those of bitsandbytes; `chat_template` wraps prompts as the tokenizer's template says; `special_tokens` are added to the
+    vocabulary and trained.
     """
 
     id: str
     revision: str | None = None
     task: Literal["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM"]
     pooling: Literal["mean"] | None
-    dtype: Literal["float32"]
+    dtype: Literal["auto", "float32", "bfloat16", "float16"]
+    quantization: Literal["none", "int8", "nf4"] = "none"
+    bnb_4bit_use_double_quant: bool = False
+    bnb_4bit_compute_dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    attn_implementation: Literal["eager", "sdpa", "flash_attention_2"] | None = None
+    chat_template: bool = False
+    special_tokens: tuple[str, ...] = ()
     num_threads: int | None
 
     @model_validator(mode="after")

@@ -6,7 +6,7 @@ each top-level section it reads.
 
 import difflib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from ruamel.yaml import YAML
@@ -23,6 +23,9 @@ SECTIONS = (
     "probe",
     "lora",
     "train",
+    "sft",
+    "dpo",
+    "grpo",
     "evaluate",
     "sensitivity",
     "compare",
@@ -37,10 +40,14 @@ class Section(BaseModel):
 
 
 class Runtime(Section):
-    """Section `runtime`: what cannot change results, so no stage tracks it. `device` is `auto` or a torch device."""
+    """Section `runtime`: what cannot change results, so no stage tracks it.
+
+    `device` is `auto` or a torch device; `device_map: auto` spreads a model over all that there are.
+    """
 
     device: str
     progress: bool
+    device_map: Literal["auto"] | None = None
 
 
 class StageParams(BaseModel):

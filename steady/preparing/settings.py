@@ -19,6 +19,7 @@ class DataParams(Section):
         train_rows, validation_rows, test_rows: of the rows whose source has no `split`. Where sources are given for train and
             test alone, validation rows are taken from the train rows.
         max_rejected: so many rows, or such a share of those read, may be rejected; more stop the stage.
+        multi_label: whether a row may have several labels.
         max_groups, max_rows: at most so many, sampled; null: all.
         near_duplicate_threshold: texts whose words and pairs of neighbouring words have this Jaccard similarity stay in one
             split; null: not looked for.
@@ -33,6 +34,7 @@ class DataParams(Section):
     max_rejected: Rows | Share = 0
     max_groups: Annotated[int, Field(gt=0)] | None = None
     max_rows: Annotated[int, Field(gt=0)] | None = None
+    multi_label: bool = False
     near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.8
     seed: int = 0
 

@@ -1,25 +1,29 @@
 """The arms of a run, and the settings of the methods that train them."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from steady.parameters import Section
 
 Method = Literal["none", "probe", "lora", "full"]
+PissaIterations = Annotated[str, StringConstraints(pattern=r"^pissa_niter_[1-9][0-9]*$")]
 
 
 class Arm(Section):
     """One entry of `arms`.
 
     `wordings` names the training schedule; `settings` and `schedule` name the sections of `params.yaml` whose change makes
-    the arm stale (`dvc.yaml` reads them), so that a change of `lora.r` leaves a probe alone.
+    the arm stale (`dvc.yaml` reads them), so that a change of `lora.r` leaves a probe alone. `objective` names what is
+    optimised, and so a third section: `sft` alone, or `sft` and then preference tuning by `dpo` or `grpo`; an arm without
+    training says `probe`.
     """
 
     method: Method
     wordings: Literal["canonical", "variants"]
     settings: Literal["probe", "lora", "train"]
     schedule: Literal["probe", "train"]
+    objective: Literal["probe", "sft", "dpo", "grpo"]
 
 
 class ProbeParams(Section):
@@ -29,7 +33,9 @@ class ProbeParams(Section):
 
 
 class LoraParams(Section):
-    """Section `lora`: keys of `peft.LoraConfig`."""
+    """Section `lora`: keys of `peft.LoraConfig`, and `loraplus_lr_ratio`, by how much the learning rate of the B matrices is
+    above that of the A matrices (LoRA+, Hayou et al. 2024, arXiv 2402.12354; null: the same for both).
+    """
 
     r: int = Field(ge=1)
     lora_alpha: int = Field(ge=1)
@@ -38,11 +44,18 @@ class LoraParams(Section):
     modules_to_save: list[str] | None
     use_rslora: bool
     use_dora: bool
+    init_lora_weights: bool | Literal["gaussian", "olora", "orthogonal", "pissa"] | PissaIterations = True
+    loraplus_lr_ratio: float | None = Field(default=None, gt=0)
+
+    def config(self) -> dict[str, Any]:
+        """The keys of `peft.LoraConfig`."""
+        return self.model_dump(exclude={"loraplus_lr_ratio"})
 
 
 class TrainParams(Section):
-    """Section `train`: keys of `transformers.TrainingArguments`, the patience of its `EarlyStoppingCallback` in epochs, and
-    `base_dropout`, the dropout inside the base while it trains (null keeps its own; on a CPU, 0 trains about twice as fast).
+    """Section `train`: keys of `transformers.TrainingArguments`, the patience of its `EarlyStoppingCallback` in evaluations,
+    and `base_dropout`, the dropout inside the base while it trains (null keeps its own; on a CPU, 0 trains about twice as
+    fast). It evaluates every `eval_steps` optimizer steps; null: after each epoch.
     """
 
     num_train_epochs: int = Field(ge=1)
@@ -56,3 +69,53 @@ class TrainParams(Section):
     label_smoothing_factor: float = Field(ge=0, lt=1)
     early_stopping_patience: int = Field(ge=1)
     base_dropout: float | None = Field(ge=0, lt=1)
+    optim: str = "adamw_torch_fused"
+    max_steps: int = Field(default=-1, ge=-1)
+    eval_steps: int | None = Field(default=None, ge=1)
+    gradient_checkpointing: bool = False
+
+
+class SftParams(Section):
+    """Section `sft`: supervised fine-tuning of a model that generates.
+
+    The loss is on the answer alone (`completion_only_loss`) or on prompt and answer. `packing` puts several rows into one
+    sequence. Before the first step and every `preview_steps` optimizer steps the prompts of the file `preview_prompts` (null: a
+    few of the validation split) are answered and kept; `generate_rows` validation rows are answered and scored at each
+    evaluation.
+    """
+
+    completion_only_loss: bool
+    packing: bool
+    preview_steps: int | None = Field(ge=1)
+    preview_prompts: str | None
+    generate_rows: int = Field(ge=0)
+
+
+class DpoParams(Section):
+    """Section `dpo`: keys of `trl.DPOConfig`, and where the pairs come from.
+
+    `pairs: data` takes the rejected answers of the data; `sampled` draws `num_samples` answers for each prompt and ranks them.
+    """
+
+    beta: float = Field(gt=0)
+    loss_type: Literal["sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down"]
+    learning_rate: float = Field(gt=0)
+    num_train_epochs: int = Field(ge=1)
+    per_device_train_batch_size: int = Field(ge=1)
+    pairs: Literal["data", "sampled"]
+    num_samples: int = Field(ge=2)
+    temperature: float = Field(gt=0)
+    max_length: int = Field(ge=1)
+
+
+class GrpoParams(Section):
+    """Section `grpo`: keys of `trl.GRPOConfig`, and the words of an answer that is rewarded as short."""
+
+    beta: float = Field(ge=0)
+    learning_rate: float = Field(gt=0)
+    max_steps: int = Field(ge=1)
+    per_device_train_batch_size: int = Field(ge=1)
+    num_generations: int = Field(ge=2)
+    max_completion_length: int = Field(ge=1)
+    temperature: float = Field(gt=0)
+    within_words: int = Field(ge=1)

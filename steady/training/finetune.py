@@ -18,7 +18,7 @@ from steady.prompts.settings import LabelNames, PromptLength
 from steady.records import CANONICAL, Example, Prompt, write_bytes
 from steady.scoring.arm import PHRASEBOOK, ArmManifest, write_manifest
 from steady.scoring.classify import in_batches, mean_pooled
-from steady.training.arms import Arm, LoraParams, ProbeParams, TrainParams
+from steady.training.arms import Arm, DpoParams, GrpoParams, LoraParams, ProbeParams, SftParams, TrainParams
 from steady.training.card import CardFacts, render_card
 from steady.training.dataset import ScheduledRows
 from steady.training.probe import fit_probe
@@ -38,6 +38,9 @@ class FinetuneParams(StageParams):
     probe: ProbeParams
     lora: LoraParams
     train: TrainParams
+    sft: SftParams
+    dpo: DpoParams
+    grpo: GrpoParams
     runtime: Runtime
 
 

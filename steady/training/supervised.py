@@ -32,7 +32,7 @@ def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
         task_type=TaskType.FEATURE_EXTRACTION if pooled else TaskType.SEQ_CLS,
         base_model_name_or_path=base.public_id,
         revision=base.revision,
-        **params.model_dump(),
+        **params.config(),
     )
     try:
         if not pooled:
@@ -115,11 +115,14 @@ def _steps_per_epoch(dataset: ScheduledRows, params: TrainParams) -> int:
 def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, steps_per_epoch: int) -> Any:
     from transformers import TrainingArguments
 
-    own = params.model_dump(exclude={"early_stopping_patience", "base_dropout"})
+    own = params.model_dump(exclude={"early_stopping_patience", "base_dropout", "eval_steps"})
+    strategy = "epoch" if params.eval_steps is None else "steps"
     return TrainingArguments(
         output_dir=folder,
-        eval_strategy="epoch",
-        save_strategy="epoch",
+        eval_strategy=strategy,
+        eval_steps=params.eval_steps,
+        save_strategy=strategy,
+        save_steps=params.eval_steps or 500,
         save_total_limit=1,
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
