@@ -1,0 +1,162 @@
+"""Prompts and answers as token ids: the one place, so that what is trained is what is scored.
+
+Text of the data never becomes a control token: `</s>` in a ticket is encoded as five characters. Control tokens come from the
+tokenizer's own frame (`<s> …`), from the chat template, and from `model.special_tokens`, which are there to be written in text.
+"""
+
+import threading
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from steady.errors import SteadyError
+
+Task = Literal["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM"]
+PLACE = "steadyPromptGoesHere"
+DATE = "26 Jul 2024"  # templates that show the date of the day would change what a model reads from day to day
+FIXED_DATE = "{%- macro strftime_now(format) -%}" + DATE + "{%- endmacro -%}"
+LARGEST_TEMPLATE = 100_000  # characters
+RENDERING_SECONDS = 10.0
+PROBE = "x:"
+
+
+@dataclass(frozen=True)
+class ChatFrame:
+    """What a chat template puts before and after one user message, up to where the answer begins; `trims`: it strips the message."""
+
+    before: str
+    after: str
+    trims: bool
+
+
+def prompt_ids(tokenizer: Any, task: Task, prompt: str, chat_template: bool = False) -> list[int]:
+    """Token ids of a prompt with the tokenizer's special tokens, neither cut nor padded.
+
+    Raises:
+        SteadyError: the tokenizer has no chat template or it cannot be rendered.
+    """
+    if not chat_template or task == "SEQ_CLS":
+        return _plain(tokenizer, prompt, special=True)
+    frame = chat_frame(tokenizer)
+    text = prompt.strip() if frame.trims else prompt
+    if not any(token in text for token in tokenizer.all_special_tokens):
+        return _with_controls(tokenizer, frame.before + text + frame.after)
+    before, after = (_with_controls(tokenizer, part) for part in (frame.before, frame.after))
+    return [*before, *_plain(tokenizer, text, special=False), *after]
+
+
+def answer_ids(tokenizer: Any, task: Task, answer: str, prompt: str = "", chat_template: bool = False) -> list[int]:
+    """Token ids of an answer, the end-of-sequence token last.
+
+    Args:
+        prompt: what the answer follows. For CAUSAL_LM one space stands between the two, unless the prompt ends in white space
+            or a chat template frames it. SEQ_2_SEQ_LM answers are encoded on their own.
+
+    Raises:
+        SteadyError: the tokenizer has no end-of-sequence token.
+    """
+    end = end_id(tokenizer)
+    if task == "SEQ_2_SEQ_LM":
+        ids = _plain(tokenizer, answer, special=True)
+        return ids if ids and ids[-1] == end else [*ids, end]
+    if chat_template:
+        return [*_plain(tokenizer, answer, special=False), end]
+    joint = "\n" if prompt[-1:].isspace() else " "
+    return [*_following(tokenizer, joint, answer), end]
+
+
+def end_id(tokenizer: Any) -> int:
+    """The id of the end-of-sequence token.
+
+    Raises:
+        SteadyError: there is none, so no answer could ever end.
+    """
+    if tokenizer.eos_token_id is None:
+        raise SteadyError(
+            "The tokenizer has no end-of-sequence token, so answers could not end. Choose a model whose tokenizer has one."
+        )
+    return int(tokenizer.eos_token_id)
+
+
+def _following(tokenizer: Any, joint: str, answer: str) -> list[int]:
+    """The tokens of an answer as they follow other text: some tokenizers put a space of their own before any text."""
+    head = PROBE if joint == " " else PROBE + joint
+    start = _plain(tokenizer, head, special=False)
+    whole = _plain(tokenizer, (head + " " if joint == " " else head) + answer, special=False)
+    if whole[: len(start)] == start:
+        return whole[len(start) :]
+    return _plain(tokenizer, answer if joint != " " else f" {answer}", special=False)
+
+
+def _plain(tokenizer: Any, text: str, *, special: bool) -> list[int]:
+    """Ids of text in which control tokens are characters; `special`: within the tokenizer's own frame."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        ids = tokenizer.encode(text, add_special_tokens=special, split_special_tokens=True)
+        return [int(token) for token in ids]
+    if not backend.encode_special_tokens:
+        backend.encode_special_tokens = True
+    return list(backend.encode(text, add_special_tokens=special).ids)
+
+
+def _with_controls(tokenizer: Any, text: str) -> list[int]:
+    """Ids of a template's own text, whose control tokens are meant; it writes the frame itself."""
+    ids = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=False)
+    return [int(token) for token in ids]
+
+
+def chat_frame(tokenizer: Any) -> ChatFrame:
+    """What the tokenizer's chat template puts around a message; rendered once for each tokenizer.
+
+    Raises:
+        SteadyError: there is no template, it is too long, takes too long, fails, or does not show the message once.
+    """
+    template = tokenizer.chat_template
+    if not isinstance(template, str):
+        raise SteadyError(
+            "model.chat_template: the tokenizer has no chat template. Set it to false, or choose an instruction-tuned model."
+        )
+    if len(template) > LARGEST_TEMPLATE:
+        raise SteadyError(
+            f"model.chat_template: the template has {len(template)} characters, allowed are {LARGEST_TEMPLATE}. "
+            "Set it to false, or choose another model."
+        )
+    return _frame(tokenizer, template)
+
+
+@lru_cache(maxsize=16)
+def _frame(tokenizer: Any, template: str) -> ChatFrame:
+    text = _rendered(
+        tokenizer, f"\t{PLACE}\t"
+    )  # no template writes tabs around a message, so those left are the message's
+    if text.count(PLACE) != 1:
+        raise SteadyError(
+            f"model.chat_template: the template shows the message {text.count(PLACE)} times, expected once. Set it to false."
+        )
+    before, after = text.split(PLACE)
+    trims = not (before.endswith("\t") and after.startswith("\t"))
+    return ChatFrame(before if trims else before[:-1], after if trims else after[1:], trims)
+
+
+def _rendered(tokenizer: Any, message: str) -> str:
+    """Render in a thread of its own: the sandbox of the templates bounds neither loops nor time."""
+    found: list[Any] = []
+
+    def render() -> None:
+        try:
+            chat = [{"role": "user", "content": message}]
+            dated = {"date_string": DATE, "strftime_now": lambda _: DATE}
+            found.append(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **dated))
+        except Exception as error:
+            found.append(error)  # a template may raise anything; it is told below
+
+    thread = threading.Thread(target=render, daemon=True)
+    thread.start()
+    thread.join(RENDERING_SECONDS)
+    if not found:
+        raise SteadyError(f"model.chat_template: not rendered within {RENDERING_SECONDS:g} s. Set it to false.")
+    if isinstance(found[0], Exception):
+        raise SteadyError(
+            f"model.chat_template: the template cannot be rendered: {found[0]}. Set it to false, or choose another model."
+        ) from found[0]
+    return str(found[0])
