@@ -145,8 +145,9 @@ def _rendered(tokenizer: Any, message: str) -> str:
     def render() -> None:
         try:
             chat = [{"role": "user", "content": message}]
-            dated = {"date_string": DATE, "strftime_now": lambda _: DATE}
-            found.append(tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **dated))
+            settings = {"tokenize": False, "add_generation_prompt": True, "date_string": DATE}
+            template = FIXED_DATE + tokenizer.chat_template
+            found.append(tokenizer.apply_chat_template(chat, chat_template=template, **settings))
         except Exception as error:
             found.append(error)  # a template may raise anything; it is told below
 
