@@ -58,22 +58,16 @@ def assign(
     Args:
         group: (rows,) the group of each row, 0 … groups - 1.
         keys: (rows,) a hash of each row's content: the result depends on these and the seed, not on the order of rows.
-        strata: (groups,) the stratum of each group, 0 … strata - 1.
+        strata: (groups,) the stratum of each group, 0 … strata - 1; or, where a row may have several labels, (groups, labels)
+            how many rows of each group have each label (`by_labels`).
 
     Raises:
         SteadyError: whole groups cannot make the sizes, and there are no spare rows.
     """
     counts = np.bincount(group).astype(np.int32)
     ranks = _ranks(group, keys, len(counts), seed)
-    places = np.full(len(counts), UNUSED, dtype=np.int8)
-    order = np.lexsort((ranks, -counts, strata))
-    rows_of_stratum = np.bincount(strata, weights=counts).astype(int).tolist()
-    start = 0
-    groups_of_stratum = np.bincount(strata).tolist()
-    for groups, wanted in zip(groups_of_stratum, stratified_quotas(rows_of_stratum, sizes), strict=True):
-        _fill(order[start : start + groups], counts, list(wanted), places)
-        start += groups
-    del order
+    placed = _by_stratum if strata.ndim == 1 else by_labels
+    places = placed(strata, counts, ranks, sizes)
     missing = [size - int(counts[places == i].sum()) for i, size in enumerate(sizes)]
     spare = np.flatnonzero(places == UNUSED)
     spare = spare[np.lexsort((ranks[spare], -counts[spare]))]
@@ -83,6 +77,54 @@ def assign(
         members = np.flatnonzero(group == name)
         split[members[np.argsort(keys[members], kind="stable")[:rows]]] = place
     return split
+
+
+def _by_stratum(strata: Whole, counts: Whole, ranks: Keys, sizes: Sequence[int]) -> NDArray[np.int8]:
+    places = np.full(len(counts), UNUSED, dtype=np.int8)
+    order = np.lexsort((ranks, -counts, strata))
+    rows_of_stratum = np.bincount(strata, weights=counts).astype(int).tolist()
+    start = 0
+    groups_of_stratum = np.bincount(strata).tolist()
+    for groups, wanted in zip(groups_of_stratum, stratified_quotas(rows_of_stratum, sizes), strict=True):
+        _fill(order[start : start + groups], counts, list(wanted), places)
+        start += groups
+    return places
+
+
+def by_labels(carried: Whole, counts: Whole, ranks: Keys, sizes: Sequence[int]) -> NDArray[np.int8]:
+    """Places for groups whose rows have several labels: iterative stratification, the rarest label first.
+
+    Of the label that fewest unplaced rows have, each group goes whole to the split that lacks most rows of it and has room
+    for the group; rows beyond the sizes are a split of their own here, so that what is used keeps the shares too. What fits
+    nowhere stays unused.
+
+    Source: Sechidis, Tsoumakas & Vlahavas 2011, On the Stratification of Multi-Label Data, algorithm 1.
+
+    Args:
+        carried: (groups, labels) how many rows of each group have each label.
+        counts: (groups,) rows of each group; `ranks` breaks ties between groups.
+    """
+    rows = [*sizes, int(counts.sum()) - sum(sizes)]
+    room = np.asarray(rows, dtype=np.float64)
+    lacking = np.outer(room / max(1, counts.sum()), carried.sum(axis=0, dtype=np.int64))
+    places = np.full(len(counts), len(sizes) + 1, dtype=np.int8)
+    order = np.lexsort((ranks, -counts))
+    while (free := order[places[order] > len(sizes)]).size:
+        left = carried[free].sum(axis=0, dtype=np.int64)
+        rarest = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin()) if left.any() else None
+        for name in free if rarest is None else free[carried[free, rarest] > 0]:
+            wants = room if rarest is None else lacking[:, rarest]
+            place = _neediest(wants, room, int(counts[name]))
+            places[name] = place
+            room[place] -= counts[name]
+            lacking[place] -= carried[name]
+    return np.where(places == len(sizes), UNUSED, places).astype(np.int8)
+
+
+def _neediest(wants: NDArray[np.float64], room: NDArray[np.float64], rows: int) -> int:
+    """The split that wants most, then has most room, then comes first, among those with room for so many rows, else the last."""
+    fitting = [place for place, left in enumerate(room.tolist()) if left >= rows] or [len(room) - 1]
+    return max(fitting, key=lambda place: (wants[place], room[place], -place))
 
 
 def stratified_quotas(available: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, ...]]:

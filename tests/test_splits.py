@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steady.errors import SteadyError
-from steady.splits import UNUSED, assign, largest_remainders, seeded, split_sizes, stratified_quotas
+from steady.splits import UNUSED, assign, by_labels, largest_remainders, seeded, split_sizes, stratified_quotas
 
 
 def keys(rows: int) -> np.ndarray:
@@ -90,6 +90,45 @@ def test_single_rows_keep_the_share_of_each_stratum_to_the_nearest_row(strata: l
         for code in range(codes.max() + 1):
             share = size * int((codes == code).sum()) / rows
             assert abs(int(((split == place) & (codes == code)).sum()) - share) <= 2
+
+
+def test_the_rarest_label_is_placed_first_by_hand() -> None:
+    """Six rows; `rare` is on two of them, and with sizes 3 and 3 each split gets one of the two."""
+    carried = np.array([[1, 1], [1, 1], [1, 0], [1, 0], [0, 0], [0, 0]])  # columns: common, rare
+    places = by_labels(carried, np.ones(6, dtype=int), np.arange(6, dtype=np.uint64), (3, 3))
+    assert places.tolist() == [0, 1, 0, 1, 0, 1]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sets(st.integers(0, 4)), min_size=60, max_size=150), st.integers(0, 9))
+def test_label_sets_share_every_label_out_and_the_sizes_are_exact(sets: list[set[int]], seed: int) -> None:
+    carried = np.array([[label in labels for label in range(5)] for labels in sets], dtype=np.int32)
+    rows = len(sets)
+    wanted = (rows // 2, rows // 10, rows - rows // 2 - rows // 10)
+    split = assign(np.arange(rows), keys(rows), carried, wanted, seed=seed)
+    for place, size in enumerate(wanted):
+        assert int((split == place).sum()) == size
+        assert (np.abs(carried[split == place].sum(axis=0) - size * carried.sum(axis=0) / rows) <= 4).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.tuples(st.integers(1, 5), st.sets(st.integers(0, 3))), min_size=20, max_size=60), st.integers(0, 9))
+def test_groups_of_label_sets_stay_whole_and_the_order_of_rows_has_no_say(
+    groups: list[tuple[int, set[int]]], seed: int
+) -> None:
+    group = np.repeat(np.arange(len(groups)), [size for size, _ in groups])
+    carried = np.array([[size * (label in labels) for label in range(4)] for size, labels in groups], dtype=np.int32)
+    wanted = (len(group) // 3, len(group) // 8, len(group) // 5)
+    content = keys(len(group))
+    split = assign(group, content, carried, wanted, seed=seed)
+    assert [int((split == place).sum()) for place in range(3)] == list(wanted)
+    assert all(len(set(split[group == name].tolist()) - {UNUSED}) <= 1 for name in range(len(groups)))
+    order = np.random.default_rng(seed).permutation(len(group))
+    names = np.random.default_rng(seed + 1).permutation(len(groups))
+    renamed = np.argsort(names)
+    assert np.array_equal(
+        split[order], assign(names[group[order]], content[order], carried[renamed], wanted, seed=seed)
+    )
 
 
 def test_seeded_ranks_are_known() -> None:

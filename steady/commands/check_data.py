@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     help="A setting of the source, in YAML: columns='{text: body}'.",
 )
 @click.option("--labels", help="Allowed labels, parted by commas; without them, any.")
+@click.option("--multi-label", is_flag=True, help="A row may have several of the labels, or none.")
 @click.option(
     "--params",
     type=click.Path(path_type=Path),
@@ -39,6 +40,7 @@ def main(
     format_name: str | None,
     options: tuple[str, ...],
     labels: str | None,
+    multi_label: bool,
     params: Path,
     samples: int,
     findings: int,
@@ -52,7 +54,8 @@ def main(
 
         from steady.preparing.checking import check
 
-        settings = _settings(path, format_name, options, labels, params)
+        task = {"labels": labels.split(",") if labels else None, "multi_label": multi_label}
+        settings = _settings(path, format_name, options, task, params)
         with tempfile.TemporaryDirectory() as folder:
             checked = check(settings, Path(folder), samples)
         for line in _table(checked):
@@ -70,7 +73,7 @@ def main(
 
 
 def _settings(
-    path: str | None, format_name: str | None, options: tuple[str, ...], labels: str | None, params: Path
+    path: str | None, format_name: str | None, options: tuple[str, ...], task: dict[str, Any], params: Path
 ) -> "DataParams":
     """The sources to check, as the section `data` would have them."""
     from pydantic import ValidationError
@@ -85,7 +88,7 @@ def _settings(
     source = {"path": path, "format": format_name} | dict(_option(option) for option in options)
     values = {"sources": [source], "train_rows": 1.0, "validation_rows": 0, "test_rows": 0}
     try:
-        return DataParams.model_validate(values | {"labels": labels.split(",") if labels else None})
+        return DataParams.model_validate(values | task)
     except ValidationError as error:
         faults = [
             f"{'.'.join(map(str, item['loc'][2:]))}: {item['msg']}, got {item['input']!r}." for item in error.errors()

@@ -32,7 +32,7 @@ def contradictions(table: Table, same_output: frozenset[int]) -> tuple[Rows, Row
     """Rows whose text has several labels, and rows (of the sources `same_output`) whose group has several outputs."""
     if not len(table):
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    labelled = np.array([bool(table.labels(code)) for code in range(len(table.strata))])[table.column("stratum")]
+    labelled = np.array([table.labels(code) is not None for code in range(len(table.strata))])[table.column("stratum")]
     grouped = np.isin(table.column("source"), list(same_output)) & (table.column("group") != NONE)
     answer = table.column("answer")
     return _several(table.column("prompt"), answer, labelled), _several(table.column("group"), answer, grouped)

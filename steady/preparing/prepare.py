@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.label_task import joined
 from steady.preparing.joining import Joined, Rows, contradictions, join
 from steady.preparing.rejecting import RejectedRows
 from steady.preparing.selecting import select
@@ -72,7 +73,7 @@ def read_all(params: DataParams, table: Table, counts: Counts, rejected: Rejecte
     """Fill the table from the sources, in their order."""
     for place, source in enumerate(params.sources):
         counted = counts.sources[place]
-        for item in read_source(source, params.labels):
+        for item in read_source(source, params.labels, params.multi_label):
             if isinstance(item, Draft):
                 table.add(item, place, source)
             elif isinstance(item, LeftOut):
@@ -123,8 +124,8 @@ def _check_classes(params: DataParams, table: Table, rows: Rows) -> None:
         )
     strata = np.flatnonzero(np.bincount(table.column("stratum")[rows])).tolist()
     labels = table.labels(strata[0])
-    if len(strata) == 1 and labels:
+    if len(strata) == 1 and labels is not None:
         raise SteadyError(
-            f"{paths}: all {len(rows)} rows have the label {', '.join(labels)!r}; a classifier needs two or more. "
+            f"{paths}: all {len(rows)} rows have the label {joined(labels)!r}; a classifier needs two or more. "
             "Add rows of another label."
         )

@@ -4,6 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from steady.label_task import NO_LABELS, ambiguous
 from steady.parameters import Section, StageParams
 from steady.sources.settings import SourceParams
 
@@ -19,7 +20,7 @@ class DataParams(Section):
         train_rows, validation_rows, test_rows: of the rows whose source has no `split`. Where sources are given for train and
             test alone, validation rows are taken from the train rows.
         max_rejected: so many rows, or such a share of those read, may be rejected; more stop the stage.
-        multi_label: whether a row may have several labels.
+        multi_label: whether a row may have several labels, or none; `labels` then names them all.
         max_groups, max_rows: at most so many, sampled; null: all.
         near_duplicate_threshold: texts whose words and pairs of neighbouring words have this Jaccard similarity stay in one
             split; null: not looked for.
@@ -50,6 +51,21 @@ class DataParams(Section):
     def _labels_differ(self) -> Self:
         if self.labels is not None and len(set(self.labels)) != max(len(self.labels), 2):
             raise ValueError("`labels` must be two or more different names, or null to take those of the data")
+        return self
+
+    @model_validator(mode="after")
+    def _sets_can_be_written(self) -> Self:
+        if not self.multi_label:
+            return self
+        if self.labels is None:
+            raise ValueError(
+                "`labels` is null; with `multi_label: true` it names all labels, in the order of the answers"
+            )
+        if strange := ambiguous(self.labels):
+            raise ValueError(
+                f"`labels`: an answer of several labels is written `a, b`, and `{NO_LABELS}` where it has none, so with "
+                f"`multi_label: true` no label has a comma or is called so, got {strange[0]!r}; rename it"
+            )
         return self
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from steady.label_task import NO_LABELS
 from steady.preparing.joining import Joined, Rows
 from steady.preparing.settings import DataParams
 from steady.preparing.table import NONE, Table
@@ -100,7 +101,7 @@ def _split_the_rest(
         wanted = split_sizes(sizes, len(rows))
         group = dense(cluster[free])
         exact = any(isinstance(size, int) and size for size in sizes) and None in splits
-        strata = _strata(table, rows, group)
+        strata = _carried(table, rows, group) if params.multi_label else _strata(table, rows, group)
         places[free] = assign(group, table.column("content")[rows], strata, wanted, seed=seed, exact=exact)
 
 
@@ -111,3 +112,13 @@ def _strata(table: Table, rows: Rows, group: NDArray[np.int32]) -> NDArray[np.in
     del order
     by_name = np.argsort(np.argsort(list(table.strata))).astype(np.int32)
     return dense(by_name[table.column("stratum")[rows[firsts]]])
+
+
+def _carried(table: Table, rows: Rows, group: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(groups, labels) how many rows of each group have each label; the labels by name, no label at all as one more."""
+    sets = [table.labels(stratum) or [NO_LABELS] for stratum in range(len(table.strata))]
+    names = sorted({label for labels in sets for label in labels})
+    carries = np.array([[name in labels for name in names] for labels in sets], dtype=np.int32)
+    found = np.zeros((int(group.max()) + 1, len(names)), dtype=np.int32)
+    np.add.at(found, group, carries[table.column("stratum")[rows]])
+    return found

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steady.label_task import NO_LABELS
 from steady.preparing.joining import Joined, Rows
 from steady.preparing.settings import DataParams
 from steady.preparing.splitting import LEAK, Splitting
@@ -78,10 +79,11 @@ def describe(table: Table, joined: Joined, rows: Rows) -> dict[str, Any]:
 
 
 def label_counts(table: Table, rows: Rows) -> dict[str, int]:
-    """Rows of each label, sorted; a row of several labels counts for each."""
+    """Rows of each label, sorted; a row of several labels counts for each, one without any of them for `none`."""
     counts: Counter[str] = Counter()
     for stratum, number in enumerate(np.bincount(table.column("stratum")[rows].astype(np.int64)).tolist()):
-        for label in table.labels(stratum) if number else ():
+        labels = table.labels(stratum) if number else None
+        for label in [] if labels is None else labels or [NO_LABELS]:
             counts[label] += number
     return dict(sorted(counts.items()))
 

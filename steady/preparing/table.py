@@ -60,7 +60,7 @@ class Table:
         self.prompt.append(text_hash(normal_form(prompt)))
         self.answer.append(text_hash(normal_form(target)))
         self.group.append(NONE if draft.group is None else text_hash(f"{name_space(source)}\x1f{draft.group}"))
-        stratum = "\x1f".join(sorted(draft.labels)) or f"{_UNLABELLED}{source.path}"
+        stratum = "\x1f".join(sorted(draft.labels)) if draft.classified else f"{_UNLABELLED}{source.path}"
         self.stratum.append(self.strata.setdefault(stratum, len(self.strata)))
         self.language.append(self.languages.setdefault(draft.language, len(self.languages)))
         self.source.append(place)
@@ -82,10 +82,10 @@ class Table:
         values: array[int] = getattr(self, name)
         return np.frombuffer(values, dtype=np.dtype(values.typecode)) if values else np.empty(0, dtype=values.typecode)
 
-    def labels(self, stratum: int) -> list[str]:
-        """The labels of a stratum, none where it is a source."""
+    def labels(self, stratum: int) -> list[str] | None:
+        """The labels of a stratum; None where it is a source, whose rows have no labels to have."""
         name = list(self.strata)[stratum]
-        return [] if name.startswith(_UNLABELLED) else name.split("\x1f")
+        return None if name.startswith(_UNLABELLED) else [label for label in name.split("\x1f") if label]
 
 
 def name_space(source: SourceParams) -> str:

@@ -4,16 +4,18 @@ import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from steady.label_task import joined
 from steady.sources.columns import class_name
 from steady.sources.rows import Draft, Item, Row, json_type, show
 from steady.sources.settings import SourceParams
 
 
 class Context(NamedTuple):
-    """The settings of the source, and `data.labels` (None: any label)."""
+    """The settings of the source, `data.labels` (None: any label), and whether a row may have several labels or none."""
 
     source: SourceParams
     labels: tuple[str, ...] | None = None
+    multi_label: bool = False
 
 
 Convert = Callable[[Row, Context], Iterator[Draft]]
@@ -30,16 +32,28 @@ def labels_of(row: Row, name: str, context: Context) -> list[str]:
         label = _label(row, name, value, context)
         return [label] if label else []
     labels = {_label(row, name, item, context) for item in value} - {""}
-    if not value:
-        row.note("no_label", f"`{name}` names no label; give one or more.")
+    if not context.multi_label:
+        _check_one(row, name, value, labels)
     order = {label: place for place, label in enumerate(context.labels or ())}
     return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
 
 
+def _check_one(row: Row, name: str, value: list[Any], labels: set[str]) -> None:
+    """Findings where a row has no label, or several that are all right by themselves, and one is needed."""
+    if not value:
+        row.note("no_label", f"`{name}` names no label; give one, or set `data.multi_label: true`, which allows none.")
+    if len(labels) > 1:
+        row.note(
+            "several_labels",
+            f"`{name}` names {len(labels)} labels: {', '.join(sorted(labels))}; one is allowed. "
+            "Set `data.multi_label: true` if a row may have several.",
+        )
+
+
 def classified(text: str, labels: list[str]) -> Draft:
     """The draft of a label task: the output is the label, several parted by commas."""
-    output = ", ".join(labels)
-    return Draft(input=text, output=output, references=[output], labels=labels)
+    output = joined(labels)
+    return Draft(input=text, output=output, references=[output], labels=labels, classified=True)
 
 
 def _label(row: Row, name: str, value: Any, context: Context) -> str:

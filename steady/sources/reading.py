@@ -13,13 +13,13 @@ from steady.sources.rows import Item, Unreadable
 from steady.sources.settings import Format, SourceParams
 
 
-def read_source(source: SourceParams, labels: tuple[str, ...] | None) -> Iterator[Item]:
+def read_source(source: SourceParams, labels: tuple[str, ...] | None, multi_label: bool = False) -> Iterator[Item]:
     """Yield what a source holds, file by file in the order of their names; a source without anything is `Unreadable`."""
     files = find_files(source)
     if not files:
         yield Unreadable(missing(source))
         return
-    context = Context(source, labels)
+    context = Context(source, labels, multi_label)
     module = format_module(source.format)
     something = False
     items = module.items(files, context) if hasattr(module, "items") else _each(files, context, module.drafts)

@@ -12,7 +12,9 @@ VALUE_LIMIT = 60
 
 
 class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
-    """An example before it has an id: the fields are those of `Example`; `group` is the group that the data give, if any."""
+    """An example before it has an id: the fields are those of `Example`; `group` is the group that the data give, if any, and
+    `classified` says that it is of a label task, also where it has no label.
+    """
 
     instruction: str = ""
     input: str = ""
@@ -27,6 +29,7 @@ class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     source: str = ""
     line: int = 0
     meta: dict[str, Any] = {}
+    classified: bool = False
 
 
 class LeftOut(NamedTuple):

@@ -113,6 +113,7 @@ def test_languages_lengths_and_several_labels_are_counted(write, run) -> None:
     prepared = run(
         [{"path": write("a.jsonl", items), "format": "text-label"}],
         near_duplicate_threshold=None, train_rows=1.0, validation_rows=0, test_rows=0,
+        labels=["a", "b"], multi_label=True,
     )  # fmt: skip
     train = prepared.metrics["splits"]["train"]
     assert train["labels"] == {"a": 12, "b": 6} and prepared.metrics["labels"] == ["a", "b"]

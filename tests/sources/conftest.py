@@ -50,8 +50,10 @@ ReadFile = Callable[..., Read]
 
 @pytest.fixture
 def read_file() -> ReadFile:
-    def read(path: Path | str, name: str, labels: tuple[str, ...] | None = None, **settings: Any) -> Read:
-        return Read(read_source(SourceParams(path=str(path), format=name, **settings), labels))  # type: ignore[arg-type]
+    def read(
+        path: Path | str, name: str, labels: tuple[str, ...] | None = None, multi_label: bool = False, **settings: Any
+    ) -> Read:
+        return Read(read_source(SourceParams(path=str(path), format=name, **settings), labels, multi_label))  # type: ignore[arg-type]
 
     return read
 

@@ -29,14 +29,25 @@ def test_a_row_becomes_an_input_and_its_label(read) -> None:
 
 def test_several_labels_keep_the_order_of_the_label_list(read) -> None:
     rows = [{"text": "a", "labels": ["b", "a"]}, {"text": "c", "labels": ["z"]}, {"text": "d", "labels": []}]
-    found = read("text-label", rows, labels=("a", "b", "c"))
+    found = read("text-label", rows, labels=("a", "b", "c"), multi_label=True)
     assert found.drafts[0].labels == ["a", "b"] and found.drafts[0].output == "a, b"
-    assert found.findings == [(2, "unknown_label"), (3, "no_label")]
+    assert (found.drafts[1].labels, found.drafts[1].output) == ([], "none")
+    assert found.findings == [(2, "unknown_label")]
+
+
+def test_several_labels_or_none_are_refused_where_a_row_has_one(read) -> None:
+    rows = [{"text": "a", "labels": ["b", "a"]}, {"text": "c", "labels": ["c"]}, {"text": "d", "labels": []}]
+    found = read("text-label", rows, labels=("a", "b", "c"))
+    assert [draft.output for draft in found.drafts] == ["c"]
+    assert found.findings == [(1, "several_labels"), (3, "no_label")]
+    assert all("`data.multi_label: true`" in finding.reason for finding in found.rejected)
+    assert "names 2 labels: a, b; one is allowed" in found.rejected[0].reason
 
 
 def test_several_labels_in_one_cell_are_parted(read) -> None:
-    (draft,) = read("text-label", b"text,label\nx,a|c\n", "r.csv", label_separator="|").drafts
-    assert draft.labels == ["a", "c"]
+    file = b"text,label\nx,a|c\ny,\n"
+    one, none = read("text-label", file, "r.csv", label_separator="|", multi_label=True).drafts
+    assert (one.labels, none.labels) == (["a", "c"], [])
 
 
 def test_a_number_needs_classes(read) -> None:
