@@ -94,7 +94,8 @@ class SftParams(Section):
 class DpoParams(Section):
     """Section `dpo`: keys of `trl.DPOConfig`, and where the pairs come from.
 
-    `pairs: data` takes the rejected answers of the data; `sampled` draws `num_samples` answers for each prompt and ranks them.
+    `pairs: data` takes the rejected answers of the data; `sampled` draws `num_samples` answers for each prompt at `temperature`
+    and takes the best and the worst of them, by content kept and at most `within_words` words.
     """
 
     beta: float = Field(gt=0)
@@ -105,6 +106,7 @@ class DpoParams(Section):
     pairs: Literal["data", "sampled"]
     num_samples: int = Field(ge=2)
     temperature: float = Field(gt=0)
+    within_words: int = Field(ge=1)
     max_length: int = Field(ge=1)
 
 
