@@ -9,20 +9,24 @@ from typing import Any, NamedTuple
 from steady.errors import SteadyError
 from steady.metrics.files import read_metrics
 from steady.records import Prediction, Prompt, Rejected, Wording, read_records
+from steady.scoring.groups import ScoredGroup
+from steady.scoring.matrices import read_matrices
 
 Metrics = dict[str, Any]
+MATRICES = "matrices.safetensors"
 CURVES = {"training loss": "train/loss", "validation loss": "eval/loss", "validation accuracy": "eval/accuracy"}
 
 
 @dataclass(frozen=True)
 class ArmFindings:
-    """One arm: its metric files, its predictions in the order of the prompts, and its curves (name -> steps and values)."""
+    """One arm: its metric files, its predictions in the order of the prompts, its matrices, its curves (name -> steps and values)."""
 
     name: str
     evaluate: Metrics
     sensitivity: Metrics
     predictions: list[Prediction]
     reworded: list[Prediction]
+    matrices: list[ScoredGroup]
     curves: dict[str, list[tuple[int, float]]]
 
 
@@ -84,12 +88,14 @@ def read_findings(places: Places) -> Findings:
 
 def _arm(name: str, places: Places, evaluation: list[Prompt], sensitivity: list[Prompt]) -> ArmFindings:
     reports, metrics = places.reports / name, places.metrics / name
+    reworded = _answers(reports / "sensitivity.jsonl", sensitivity)
     return ArmFindings(
         name=name,
         evaluate=read_metrics(metrics / "evaluate.json"),
         sensitivity=read_metrics(metrics / "sensitivity.json"),
         predictions=_answers(reports / "predictions.jsonl", evaluation),
-        reworded=_answers(reports / "sensitivity.jsonl", sensitivity),
+        reworded=reworded,
+        matrices=_matrices(reports / MATRICES, reworded),
         curves=_curves(places.reports / "training" / name / "plots" / "metrics"),
     )
 
@@ -99,6 +105,11 @@ def _answers(path: Path, prompts: list[Prompt]) -> list[Prediction]:
     if [answer.prompt_id for answer in answers] != [prompt.id for prompt in prompts]:
         raise SteadyError(f"{path}: its answers are not those to the prompts of today. Run `dvc repro`.")
     return answers
+
+
+def _matrices(path: Path, answers: list[Prediction]) -> list[ScoredGroup]:
+    """The matrices of an arm; a run from before they were kept has none."""
+    return read_matrices(path, {answer.prompt_id: answer for answer in answers}) if path.is_file() else []
 
 
 def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:

@@ -45,5 +45,16 @@ for (const chart of document.querySelectorAll("figure svg")) {
     next.focus();
   });
 }
-// On paper every part is open.
-addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(part => { part.open = true; }));
+// From one matrix to the next: the old one closes, the new one opens and has the focus.
+for (const link of document.querySelectorAll(".walk a")) {
+  link.addEventListener("click", event => {
+    const next = document.querySelector(link.getAttribute("href"));
+    event.preventDefault();
+    link.closest("details").open = false;
+    next.open = true;
+    next.querySelector("summary").focus({ preventScroll: true });
+    next.scrollIntoView({ block: "start" });
+  });
+}
+// On paper every part is open; of the matrices, which would fill a book, those that were.
+addEventListener("beforeprint", () => document.querySelectorAll("details:not(.matrix)").forEach(part => { part.open = true; }));

@@ -8,7 +8,8 @@ from steady.report.sections import body
 
 def render_page(found: Findings) -> str:
     """HTML that needs nothing beside it; equal findings give equal bytes."""
-    style = (files("steady.report") / "page.css").read_text(encoding="utf-8")
+    sheets = ("page.css", "matrices.css")
+    style = "".join((files("steady.report") / sheet).read_text(encoding="utf-8") for sheet in sheets)
     script = (files("steady.report") / "page.js").read_text(encoding="utf-8")
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
     return f"""<!doctype html>

@@ -7,6 +7,7 @@ from steady.comparison import tables
 from steady.report import examples, pictures
 from steady.report.findings import Findings
 from steady.report.markup import Markup, details, joined, section, shown, table, tag
+from steady.report.matrix_browser import matrix_groups
 
 ENDPOINTS = {
     "accuracy": "accuracy on the test split",
@@ -95,6 +96,8 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     )
     yield "steps", "What did each step give?", joined([_degenerate(found), shown(tables.steps_table(found.comparison))])
     yield "texts", "Texts whose answer changed with the wording", examples.changed_groups(found)
+    if matrices := matrix_groups(found):
+        yield "matrices", "How probable every answer is under every wording", matrices
     yield "won-and-lost", "Rows won and lost", examples.won_and_lost(found)
     yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)
     if curves := pictures.curve_pictures(found):

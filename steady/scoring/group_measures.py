@@ -10,7 +10,6 @@ import numpy as np
 from steady.metrics import sensitivity as measure
 from steady.metrics.answers import normalised, numbered
 from steady.metrics.cells import score_table
-from steady.metrics.posix import log_ratios
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, ratio, weighted_mean
 from steady.records import Prediction, Prompt
 from steady.scoring.groups import ScoredGroup, sensitivity
@@ -163,8 +162,3 @@ def _degeneracy(groups: Sequence[ScoredGroup], prompts: Mapping[str, Prompt]) ->
     answers = [normalised(item.text) for group in groups for item in group.predictions]
     targets = [prompts[item.prompt_id].completion or f"\0{group.id}" for group in groups for item in group.predictions]
     return measure.degeneracy(answers, targets)
-
-
-def heat(group: ScoredGroup) -> Floats:
-    """abs(M[i][j] - M[j][j]) / L_j for every pair, NaN where it was not scored."""
-    return log_ratios(group.matrix, group.lengths)

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
-from steady.scoring.group_measures import heat
-from steady.scoring.groups import Floats, ScoredGroup
+from steady.records import Prompt
+from steady.report.markup import joined, tag
+from steady.report.matrices import EXPLAINED, Row, matrix_table
+from steady.scoring.groups import ScoredGroup
 from steady.scoring.runs import Run
 
 ROWS = {
@@ -31,8 +34,6 @@ body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; margin: 1rem 0; }
 th, td { text-align: left; padding: .2rem .7rem; border-bottom: 1px solid #8884; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
-table.heat td { padding: .1rem .3rem; border: 1px solid #8882; font-size: .75rem; text-align: right; color: #111; }
-table.heat th { padding: .1rem .3rem; font-size: .75rem; border: 0; }
 summary { cursor: pointer; padding: .3rem 0; }
 pre { white-space: pre-wrap; margin: 0; font-size: .85rem; }
 .scroll { overflow-x: auto; }
@@ -107,67 +108,43 @@ def page(measures: Mapping[str, Any], run: Run) -> str:
         for label, text in shown_rows(measures)
     )
     notes = "".join(f"<p class=warning>{escape(note)}</p>" for note in remarks(measures))
-    top = max((item["psi"] or 0.0 for item in measures["by_group"]), default=0.0)
     shown = measures["by_group"][:GROUPS_SHOWN]
-    details = "".join(_group(item, groups[item["id"]], run, top) for item in shown)
+    details = "".join(_group(item, groups[item["id"]], run) for item in shown)
     left = len(measures["by_group"]) - len(shown)
     more = f"<p>{left} steadier groups are in <code>measures.json</code>.</p>" if left else ""
+    style = STYLE + (files("steady.report") / "matrices.css").read_text(encoding="utf-8")
     title = escape(f"Prompt sensitivity of {measures['model']}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head><body><h1>{title}</h1>'
+        f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body><h1>{title}</h1>'
         f"<p>{measures['groups']} groups, {measures['prompts']} prompts; {escape(answers_text(measures))} "
         f"(values for other limits do not compare); {escape(measures['dtype'])}. "
         "Intervals resample groups.</p>"
         f"{notes}<table>{rows}</table><h2>Groups, from worst to best</h2>"
-        "<p>A cell says how much less or more probable the response of the column becomes under the prompt of the row than under "
-        "its own: |log P(y<sub>j</sub> | x<sub>i</sub>) − log P(y<sub>j</sub> | x<sub>j</sub>)| / L<sub>j</sub>.</p>"
+        f"<p>{escape(EXPLAINED)}</p>"
         f"{details}{more}</body></html>\n"
     )
 
 
-def _group(item: Mapping[str, Any], group: ScoredGroup, run: Run, top: float) -> str:
+def _group(item: Mapping[str, Any], group: ScoredGroup, run: Run) -> str:
     accuracy = "" if item["accuracy"] is None else f", accuracy {number(item['accuracy'], 2)}"
     fault = f", not scored: {item['fault']}" if item["fault"] else ""
     head = (
         f"ψ {number(item['psi'])} · {item['unique_responses']} different responses to {item['prompts']} prompts, "
         f"agreement {number(item['agreement'], 2)}{accuracy}{fault} · {item['id']}"
     )
-    width = min(PROMPTS_SHOWN, len(group.predictions))
-    heat_map = _heat_map(heat(group)[:width, :width], top)
-    return f"<details><summary>{escape(head)}</summary>{heat_map}{_answers(group, run, width)}</details>"
+    rows = [_row(place, run.prompts[item.prompt_id]) for place, item in enumerate(group.predictions, start=1)]
+    shown = matrix_table(f"Group {item['id']}", rows[:PROMPTS_SHOWN], [("M", group)])
+    left = len(rows) - PROMPTS_SHOWN
+    more = f"<p>{left} more prompts are in <code>predictions.jsonl</code>.</p>" if left > 0 else ""
+    return f"<details><summary>{escape(head)}</summary>{shown}{more}</details>"
 
 
-def _heat_map(values: Floats, top: float) -> str:
-    names = range(1, len(values) + 1)
-    header = "".join(f"<th>y{name}</th>" for name in names)
-    rows = "".join(
-        f"<tr><th>x{name}</th>{''.join(_cell(value, top) for value in row)}</tr>"
-        for name, row in zip(names, values, strict=True)
-    )
-    return f"<div class=scroll><table class=heat><tr><th></th>{header}</tr>{rows}</table></div>"
-
-
-def _cell(value: float, top: float) -> str:
-    if not np.isfinite(value):
-        return "<td>–</td>"
-    share = min(1.0, value / (2 * top)) if top else 0.0
-    return f'<td style="background:hsl(25 90% {97 - 50 * share:.0f}%)">{value:.2f}</td>'
-
-
-def _answers(group: ScoredGroup, run: Run, width: int) -> str:
-    rows = "".join(
-        f"<tr><th>{place}</th><td><pre>{escape(run.prompts[item.prompt_id].prompt)}</pre></td>"
-        f"<td><pre>{escape(item.text or '(empty)')}</pre></td>{_target(run, item.prompt_id)}</tr>"
-        for place, item in enumerate(group.predictions[:width], start=1)
-    )
-    return (
-        f"<div class=scroll><table><tr><th></th><th>prompt</th><th>answer</th><th>output</th></tr>{rows}</table></div>"
-    )
-
-
-def _target(run: Run, prompt_id: str) -> str:
-    return f"<td><pre>{escape(run.prompts[prompt_id].completion or '–')}</pre></td>"
+def _row(place: int, prompt: Prompt) -> Row:
+    """The number and the wording of a prompt, its text, and the output where one is given."""
+    name = f" {prompt.wording}" if prompt.wording else ""
+    target = [tag("small", f"\noutput: {prompt.completion}")] if prompt.completion else []
+    return Row(joined([f"{place}{name}"]), joined([prompt.prompt, *target]))
 
 
 def tables(several: Sequence[Mapping[str, Any]]) -> str:

@@ -15,8 +15,10 @@ from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.files import write_metrics
 from steady.metrics.resampling import Bootstrap
 from steady.records import Prediction, Prompt, Rejected, Wording, write_records
-from steady.report.findings import Findings, Places, read_findings
+from steady.report.findings import MATRICES, Findings, Places, read_findings
 from steady.report.page import render_page
+from steady.scoring.groups import ScoredGroup
+from steady.scoring.matrices import write_matrices
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = ["billing", "other"]
@@ -56,6 +58,19 @@ def _answers(asked: list[Prompt], skill: float) -> list[Prediction]:
     return found
 
 
+def _matrices(asked: list[Prompt], given: list[Prediction]) -> list[ScoredGroup]:
+    """M[i][j] is the log-probability of the label answered to prompt j under prompt i."""
+    groups: dict[str, list[Prediction]] = {}
+    for prompt, prediction in zip(asked, given, strict=True):
+        groups.setdefault(prompt.group_id, []).append(prediction)
+    found = []
+    for name, members in groups.items():
+        rows = np.asarray([item.label_logprobs for item in members])
+        matrix = rows[:, [LABELS.index(item.text) for item in members]]
+        found.append(ScoredGroup(name, matrix, np.ones(len(members)), tuple(members)))
+    return found
+
+
 def write_run(folder: Path) -> Places:
     """Write everything that the page is made from."""
     evaluation, reworded = _prompts("e", 30, WORDINGS[:1]), _prompts("g", 12, WORDINGS)
@@ -68,6 +83,7 @@ def write_run(folder: Path) -> Places:
         given, moved = _answers(evaluation, skill), _answers(reworded, skill)
         write_records(reports / name / "predictions.jsonl", given)
         write_records(reports / name / "sensitivity.jsonl", moved)
+        write_matrices(reports / name / MATRICES, _matrices(reworded, moved))
         write_metrics(metrics / name / "evaluate.json", evaluate_metrics(evaluation, given, LABELS, **how))
         found = sensitivity_metrics(reworded, moved, WORDINGS, LABELS, temperature=1.0, **how)
         write_metrics(metrics / name / "sensitivity.json", found)

@@ -101,6 +101,65 @@ def test_the_keyboard_reaches_the_findings_and_walks_the_marks(opened):
     assert tab.locator("details[open]").count() != before
 
 
+def test_one_walks_from_the_worst_matrix_to_the_steadiest_with_the_keyboard(opened):
+    tab = opened(viewport={"width": 1200, "height": 900})
+    groups = tab.locator("details.matrix")
+    assert groups.count() == 12 and tab.locator("details.matrix[open]").count() == 1
+    tab.locator("details.matrix[open] .walk a", has_text="steadier").focus()
+    tab.keyboard.press("Enter")
+    assert [groups.nth(place).get_attribute("open") is not None for place in range(3)] == [False, True, False]
+    assert tab.evaluate("document.activeElement.textContent").startswith("2. ψ")
+    tab.locator("details.matrix[open] .walk a", has_text="worse").click()
+    assert groups.nth(0).get_attribute("open") is not None
+    tab.keyboard.press("Enter")
+    assert tab.locator("details.matrix[open]").count() == 0
+
+
+def test_the_matrix_is_that_of_the_arm_that_is_chosen_or_of_all_side_by_side(opened):
+    tab = opened(viewport={"width": 1200, "height": 900})
+    tops = tab.locator("details.matrix[open] th.arm")
+
+    def shown():
+        return [
+            tops.nth(place).inner_text().split(":")[0] for place in range(tops.count()) if tops.nth(place).is_visible()
+        ]
+
+    assert shown() == ["tuned"]
+    tab.locator("#show-2").focus()
+    tab.keyboard.press("ArrowLeft")
+    assert shown() == ["control"]
+    tab.locator("#show-all").check()
+    assert shown() == ["baseline", "control", "tuned"]
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_framed_cell_stands_in_each_row_beside_its_prompt(opened, width):
+    tab = opened(viewport={"width": width, "height": 844})
+    rows = tab.locator("details.matrix[open] tbody tr")
+    assert rows.count() == 6
+    for place in range(rows.count()):
+        assert rows.nth(place).locator(".a2.own").count() == 1
+        assert rows.nth(place).locator(".a2.own").bounding_box()["width"] > 20
+        assert rows.nth(place).locator("pre").bounding_box()["width"] > 150
+    assert tab.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_numbers_in_the_darkest_and_the_lightest_cell_can_be_read(opened, scheme):
+    tab = opened(color_scheme=scheme)
+    ratio = """(shade) => {
+      const cell = document.querySelector('.a2.own'); cell.className = `a2 h${shade}`;
+      const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+      const level = color => { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...canvas.getImageData(0, 0, 1, 1).data].map(v => v / 255)
+        .map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+      const style = getComputedStyle(cell);
+      const [a, b] = [level(style.color), level(style.backgroundColor)].sort((x, y) => y - x);
+      return (a + .05) / (b + .05); }"""
+    for shade in (1, 5, 9):
+        assert tab.evaluate(ratio, shade) >= 4.5, shade
+
+
 def test_rows_are_searched_by_word_and_counted(opened):
     tab = opened()
     rows = tab.locator("#rows tbody tr")
@@ -118,8 +177,9 @@ def test_a_hostile_text_is_shown_and_not_run(opened):
 
 def test_on_paper_every_part_is_open_and_the_paper_is_white(opened):
     tab = opened(color_scheme="dark")
-    assert tab.locator("details:not([open])").count() > 0
+    assert tab.locator("details:not([open], .matrix)").count() > 0
     tab.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    assert tab.locator("details:not([open])").count() == 0
+    assert tab.locator("details:not([open], .matrix)").count() == 0
+    assert tab.locator("details.matrix[open]").count() == 1  # all of them would fill a book
     tab.emulate_media(media="print")
     assert tab.locator("nav").is_hidden()

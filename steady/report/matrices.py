@@ -1,0 +1,168 @@
+"""Matrices of log-probabilities as tables: a row for each prompt with its answer, a column for each different answer.
+
+Equal answers share a column, for M[i][j] depends on the answer alone; what POSIX compares is how far a column moves.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steady.records import Prediction
+from steady.report.markup import Markup, joined, tag, text
+from steady.scoring.groups import ScoredGroup, sensitivity
+
+Floats = NDArray[np.float64]
+MOST_ANSWERS = 12
+LONGEST_ANSWER, LONGEST_HEAD = 90, 14
+FAINTEST = -6.0  # nats per token: a probability of a quarter of a percent
+SHADES = 9
+EXPLAINED = (
+    "A cell is the log-probability of the answer of its column under the prompt of its row, in nats per token: 0 is certain, "
+    "−0.7 a half, −4.6 one in a hundred. The answer that the prompt got is framed. The more a column changes from row to row, "
+    "the more the wording matters; ψ is the mean of those changes (POSIX of the group)."
+)
+
+
+class Folded(NamedTuple):
+    """A matrix with a column for each different answer, the commonest first.
+
+    `values` is `(N, K)`, log P(answer | prompt) per token in nats, NaN where it was not scored; `own` is each prompt's column,
+    None beyond the K that are kept; `others` counts those answers.
+    """
+
+    answers: list[str]
+    own: list[int | None]
+    values: Floats
+    others: int
+
+
+class Row(NamedTuple):
+    """A prompt of a group as it is shown: what heads its row, and its text."""
+
+    head: Markup
+    prompt: Markup
+
+
+def psi(group: ScoredGroup) -> float | None:
+    """POSIX of a group, in nats per response token; None where it could not be scored."""
+    return None if group.fault else sensitivity(group).psi
+
+
+def folded(group: ScoredGroup, most: int = MOST_ANSWERS) -> Folded:
+    """The matrix of a group by different answers, at most `most` of them."""
+    responses = group.responses
+    votes = Counter(responses)
+    kept = {answer: place for place, (answer, _) in enumerate(votes.most_common(most))}
+    firsts = {answer: responses.index(answer) for answer in kept}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = group.matrix / group.lengths
+    columns = [_scored(scores[:, [other == answer for other in responses]]) for answer in kept]
+    return Folded(
+        [said(group.predictions[place]) for place in firsts.values()],
+        [kept.get(answer) for answer in responses],
+        np.stack(columns, axis=1),
+        len(votes) - len(kept),
+    )
+
+
+def _scored(columns: Floats) -> Floats:
+    """What was scored of the columns of one answer, which hold the same: `(N, copies)` to `(N,)`."""
+    place = np.isfinite(columns).argmax(axis=1)
+    found: Floats = columns[np.arange(len(columns)), place]
+    return found
+
+
+def said(prediction: Prediction) -> str:
+    """The label that was read, or the text itself where it was none, in one line."""
+    answer = " ".join((prediction.parsed or prediction.text).split()) or "(empty)"
+    return answer if len(answer) <= LONGEST_ANSWER else answer[: LONGEST_ANSWER - 1] + "…"
+
+
+def matrix_table(caption: str, rows: Sequence[Row], arms: Sequence[tuple[str, ScoredGroup]]) -> Markup:
+    """One table for a group: for each arm the answers and the matrix, and the prompts beside them.
+
+    Args:
+        rows: of the prompts, in the order of the matrices.
+        arms: names, and their matrices of the same prompts; cells of arm k have the class `a<k>`, so that a page can show one.
+    """
+    parts = [folded(group) for _, group in arms]
+    named = zip(arms, parts, strict=True)
+    tops = [_top(place, name, group, part) for place, ((name, group), part) in enumerate(named)]
+    heads = [cell for place, part in enumerate(parts) for cell in _heads(place, part)]
+    body = [
+        tag(
+            "tr",
+            tag("th", row.head, scope="row", role="rowheader"),
+            *(
+                cell
+                for k, (_, group) in enumerate(arms)
+                for cell in _cells(k, parts[k], group.predictions[place], place)
+            ),
+            tag("td", tag("pre", row.prompt), role="cell", class_="prompt"),
+            role="row",
+        )
+        for place, row in enumerate(rows)
+    ]
+    head = [
+        tag("tr", tag("td", "", role="cell"), *tops, tag("td", "", role="cell", class_="prompt"), role="row"),
+        tag("tr", _head("wording"), *heads, _head("prompt", class_="prompt"), role="row"),
+    ]
+    groups = [tag("thead", *head, role="rowgroup"), tag("tbody", joined(body), role="rowgroup")]
+    whole = tag("table", tag("caption", caption), *groups, class_="heat", role="table")
+    return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+
+
+def _head(words: object, **attributes: object) -> Markup:
+    return tag("th", words, scope="col", role="columnheader", **attributes)
+
+
+def _top(place: int, name: str, group: ScoredGroup, part: Folded) -> Markup:
+    """The name of an arm over its columns."""
+    found = psi(group)
+    value = f"ψ {found:.2f}" if found is not None else f"not scored: {group.fault}"
+    more = f"; {part.others} more answers" if part.others else ""
+    return _head(f"{name}: {value}{more}", colspan=len(part.answers) + 1, class_=f"a{place} arm")
+
+
+def _heads(place: int, part: Folded) -> list[Markup]:
+    return [
+        _head("answer", class_=f"a{place} said"),
+        *(
+            _head(
+                answer if len(answer) <= LONGEST_HEAD else answer[: LONGEST_HEAD - 1] + "…",
+                title=answer,
+                class_=f"a{place}",
+            )
+            for answer in part.answers
+        ),
+    ]
+
+
+def _cells(place: int, part: Folded, prediction: Prediction, row: int) -> list[Markup]:
+    mark = {True: " ✓", False: " ✗", None: ""}[prediction.correct]
+    answer = tag("td", said(prediction) + mark, role="cell", class_=f"a{place} said")
+    return [answer, *(_cell(place, value, part.own[row] == k) for k, value in enumerate(part.values[row]))]
+
+
+def _cell(place: int, value: float, own: bool) -> Markup:
+    """Written out, for there are tens of thousands on a page."""
+    frame = " own" if own else ""
+    return Markup(f'<td role="cell" class="a{place} h{shade(value)}{frame}">{text(nats(value))}</td>')
+
+
+def shade(value: float) -> int:
+    """0 for a log-probability of `FAINTEST` and less, `SHADES` for certainty."""
+    return round(SHADES * max(0.0, 1 - value / FAINTEST)) if np.isfinite(value) else 0
+
+
+def nats(value: float) -> str:
+    """A log-probability for a narrow cell; a dash where it was not scored."""
+    if not np.isfinite(value):
+        return "–"
+    if abs(value) < 0.005:
+        return "0"
+    digits = 2 if value > -1 else 1 if value > -10 else 0
+    return f"{value:.{digits}f}".replace("-", "−")

@@ -1,0 +1,129 @@
+"""The section that walks through the matrices of the test groups, from worst to best."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from steady.comparison.tables import number
+from steady.records import CANONICAL, Prompt
+from steady.report.differences import marked
+from steady.report.findings import ArmFindings, Findings
+from steady.report.markup import Markup, details, joined, tag
+from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, said
+from steady.scoring.groups import ScoredGroup
+
+MOST_WORST, MOST_BEST = 20, 3
+MOST_CHARACTERS = 900_000
+"""Of HTML in the section: the page stays small however long the prompts are."""
+LONGEST_PROMPT = 900
+
+
+class Ranked(NamedTuple):
+    """A group under every arm, and POSIX of each (None: not scored); `rank` counts from 1, the worst."""
+
+    rank: int
+    arms: list[tuple[str, ScoredGroup]]
+    psis: list[float | None]
+
+
+def matrix_groups(found: Findings) -> Markup:
+    """The worst groups of the last arm and its steadiest ones, each with its matrix; nothing where no matrices were kept."""
+    ranked, faults = ranking(found)
+    if not ranked:
+        return Markup("")
+    prompts = {prompt.id: prompt for prompt in found.sensitivity}
+    shown: list[tuple[Ranked, Markup]] = []
+    characters = 0
+    for group in [*ranked[:MOST_WORST], *ranked[MOST_WORST:][-MOST_BEST:]]:
+        part = _group(found, prompts, group)
+        characters += len(part)
+        if shown and characters > MOST_CHARACTERS and group.rank != len(ranked):
+            continue
+        shown.append((group, part))
+    places = [group.rank for group, _ in shown]
+    walked = [
+        details(
+            _summary(group), _links(places, place), part, open_=place == 0, id=f"matrix-{group.rank}", class_="matrix"
+        )
+        for place, (group, part) in enumerate(shown)
+    ]
+    return joined([_lead(found, len(ranked), len(shown), faults), _choice(found.arms), *walked])
+
+
+def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
+    """The test groups by POSIX in the last arm, worst first, and how many could not be scored for which reason."""
+    tests = {prompt.group_id for prompt in found.sensitivity if prompt.split != "train"}
+    columns = [{group.id: group for group in arm.matrices if group.id in tests} for arm in found.arms]
+    names = [arm.name for arm in found.arms]
+    everywhere = [name for name in columns[-1] if all(name in column for column in columns)]
+    rows = [list(zip(names, (column[name] for column in columns), strict=True)) for name in everywhere]
+    psis = [[psi(group) for _, group in row] for row in rows]
+    faults = Counter(row[-1][1].fault for row in rows)
+    order = sorted((-(values[-1] or 0.0), place) for place, values in enumerate(psis) if values[-1] is not None)
+    ranked = [Ranked(rank, rows[place], psis[place]) for rank, (_, place) in enumerate(order, start=1)]
+    return ranked, Counter({str(fault): count for fault, count in faults.items() if fault})
+
+
+def _lead(found: Findings, groups: int, shown: int, faults: Counter[str]) -> Markup:
+    left = f" {groups - shown} between them are left out." if groups > shown else ""
+    missing = "".join(f" {count} could not be scored: {fault.replace('_', ' ')}." for fault, count in faults.items())
+    words = (
+        f"{groups} test texts, from the one whose answers moved most with the wording in {found.arms[-1].name} to the "
+        f"steadiest.{left}{missing} {EXPLAINED}"
+    )
+    return tag("p", words)
+
+
+def _choice(arms: Sequence[ArmFindings]) -> Markup:
+    """Which arm's matrices to show; without style sheets all of them stand side by side."""
+    names = {str(place): arm.name for place, arm in enumerate(arms)}
+    names |= {"all": "all, side by side"} if len(arms) > 1 else {}
+    buttons = [tag("label", Markup(_radio(key, key == str(len(arms) - 1))), f" {name}") for key, name in names.items()]
+    return tag("fieldset", tag("legend", "Matrix of"), *buttons, class_="choice")
+
+
+def _radio(key: str, checked: bool) -> str:
+    return f'<input type="radio" name="matrix-arm" id="show-{key}"{" checked" if checked else ""}>'
+
+
+def _links(places: Sequence[int], place: int) -> Markup:
+    links = []
+    if place > 0:
+        links.append(tag("a", "← worse", href=f"#matrix-{places[place - 1]}"))
+    if place + 1 < len(places):
+        links.append(tag("a", "steadier →", href=f"#matrix-{places[place + 1]}"))
+    return tag("p", joined(links), class_="walk")
+
+
+def _summary(group: Ranked) -> Markup:
+    name, last = group.arms[-1]
+    answers = Counter(said(item) for item in last.predictions).most_common(4)
+    others = len({said(item) for item in last.predictions}) - len(answers)
+    tally = ", ".join(f"{answer} {count}" for answer, count in answers) + (f", {others} more" if others else "")
+    before = ", ".join(f"{arm} {number(value)}" for (arm, _), value in zip(group.arms[:-1], group.psis, strict=False))
+    against = f" ({before})" if before else ""
+    return tag("span", f"{group.rank}. ψ {number(group.psis[-1])} in {name}{against}: {tally}")
+
+
+def _group(found: Findings, prompts: dict[str, Prompt], group: Ranked) -> Markup:
+    ids = [item.prompt_id for item in group.arms[-1][1].predictions]
+    asked = [prompts[name] for name in ids]
+    first = next((prompt for prompt in asked if prompt.wording == CANONICAL), asked[0])
+    rows = [Row(_name(found, prompt), _worded(first, prompt)) for prompt in asked]
+    return matrix_table(f"Text {first.group_id}, target: {first.completion}", rows, group.arms)
+
+
+def _name(found: Findings, prompt: Prompt) -> Markup:
+    family, _, rest = prompt.wording.partition("/")
+    level = found.wordings[prompt.wording].level if prompt.wording in found.wordings and rest else ""
+    return joined([tag("b", family), tag("small", f"{level} {rest}", class_="id") if rest else ""])
+
+
+def _worded(first: Prompt, prompt: Prompt) -> Markup:
+    """The prompt with what differs from the canonical one marked; a very long one is cut in the middle, unmarked."""
+    text = prompt.prompt
+    if len(text) + len(first.prompt) > 2 * LONGEST_PROMPT:
+        half = LONGEST_PROMPT // 2
+        cut = text if len(text) <= LONGEST_PROMPT else f"{text[:half]} … {text[-half:]}"
+        return joined([cut])
+    return joined([text]) if prompt is first else marked(first.prompt, text)
