@@ -119,22 +119,30 @@ def _check_sha256(path: Path, expected: str) -> None:
 
 def prepare_torch(params: ModelParams, seed: int) -> None:
     """Make runs repeatable: the thread count that the results depend on, deterministic kernels, one seed for every generator."""
-    import logging as standard_logging
-
     import torch
     from transformers import set_seed
-    from transformers.utils import logging
 
     if params.num_threads is not None:
         torch.set_num_threads(params.num_threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.utils.deterministic.fill_uninitialized_memory = False  # it writes NaN into every new tensor first
+    quiet_libraries()
+    set_seed(seed)
+
+
+def quiet_libraries() -> None:
+    """Silence what the libraries say of themselves when a model is loaded, each by its cause; call it before they load one."""
+    import logging as standard_logging
+    import warnings
+
+    from transformers.utils import logging
+
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    standard_logging.getLogger("bitsandbytes").setLevel(
-        standard_logging.ERROR
-    )  # it misses a 4-bit kernel nobody asked for
-    set_seed(seed)
+    # bitsandbytes misses a 4-bit kernel nobody asked for, when PEFT imports it
+    standard_logging.getLogger("bitsandbytes").setLevel(standard_logging.ERROR)
+    # PEFT 0.21 asks transformers 5.23 by the old name
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 
 def pick_device(device: str) -> "torch.device":
@@ -252,7 +260,8 @@ def _check_tensors(adapted: Any, folder: Path) -> None:
     from safetensors.torch import load_file
 
     saved = load_file(folder / "adapter_model.safetensors")
-    wanted = set(get_peft_model_state_dict(adapted))
+    # told not to save embeddings, PEFT does not ask the Hub whether the vocabulary grew
+    wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     if lacking := sorted(wanted - set(saved)):
         raise SteadyError(
             f"{folder}: the adapter lacks {len(lacking)} of {len(wanted)} tensors, such as {lacking[0]}. Retrain it."

@@ -17,6 +17,7 @@ from steady.models import (
     load_tokenizer,
     locate,
     pick_device,
+    quiet_libraries,
 )
 from steady.scoring.classify import model_logits
 from steady.scoring.classifying import LabelScorer
@@ -192,13 +193,8 @@ def fingerprint(folder: Path) -> str:
 
 def quiet(threads: int | None) -> None:
     """Keep the model libraries from talking, and set the threads of the CPU."""
-    import warnings
-
     import torch
-    from transformers.utils import logging
 
-    warnings.filterwarnings("ignore", module=r"peft\.|transformers\.")
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    quiet_libraries()
     if threads is not None:
         torch.set_num_threads(threads)
