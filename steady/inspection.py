@@ -7,7 +7,7 @@ from typing import Any
 
 from steady.errors import SteadyError
 from steady.parameters import read_params
-from steady.prompts.bank import Bank, label_bank, read_bank
+from steady.prompts.bank import Bank, task_bank
 from steady.prompts.formatted import SPLITS
 from steady.prompts.lengths import summary, tokenizer_file
 from steady.prompts.render import applies, render, with_paraphrases
@@ -65,7 +65,7 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, as
     from tokenizers import Tokenizer
 
     view = read_params(params, FormatStage)
-    bank = read_bank(view.format.wordings) if view.format.wordings else label_bank(view.data.labels)
+    bank = task_bank(view.format.wordings, view.data.labels, multi_label=view.data.multi_label)
     wordings = {wording.id: wording for wording in read_records(listed, Wording)}
     examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
     tokenizer = Tokenizer.from_file(str(tokenizer_file(view.model.id, view.model.revision)))

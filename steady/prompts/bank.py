@@ -33,7 +33,9 @@ class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The wordings of one task.
 
     `canonical` is the id of a template. `instruction` (with the slot `{labels}`) and the names of the item and of the answer
-    are what the format family puts together. A bank of labels alone (`label_bank`) has no templates.
+    are what the format family puts together. A bank of labels alone (`label_bank`) has no templates. Where an answer may have
+    `several` labels, prompts say so wherever they list them; unset, the field is not written, so that files of other tasks
+    stay as they were.
     """
 
     task: str = ""
@@ -43,6 +45,13 @@ class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     input_name: str = ""
     answer_name: str = ""
     templates: dict[str, Template] = {}
+    several: bool | msgspec.UnsetType = msgspec.UNSET
+
+
+def task_bank(path: Path | None, labels: tuple[str, ...] | None, *, multi_label: bool) -> Bank | None:
+    """The bank of a task: of the file, or of its labels alone; errors as `read_bank` has them."""
+    bank = read_bank(path) if path else label_bank(labels)
+    return msgspec.structs.replace(bank, several=True) if bank is not None and multi_label else bank
 
 
 def label_bank(labels: tuple[str, ...] | None) -> Bank | None:
@@ -90,8 +99,9 @@ def _bank(content: dict[str, Any]) -> Bank:
         )
         for item in content["wordings"]
     ]
+    texts: dict[str, Any] = {key: str(content[key]) for key in KEYS if key not in ("labels", "wordings")}
     return Bank(
-        **{key: str(content[key]) for key in KEYS if key not in ("labels", "wordings")},
+        **texts,
         labels=tuple(map(str, content["labels"])),
         templates={template.id: template for template in templates},
     )

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 from steady.errors import SteadyError
-from steady.prompts.bank import Bank, label_bank, read_bank
+from steady.prompts.bank import Bank, task_bank
 from steady.prompts.draw import (
     evaluation_prompts,
     held_out_levels,
@@ -83,7 +83,7 @@ def make_formatted(params: FormatStage, splits: Splits, encode: Encode) -> Forma
         SteadyError: the bank or the splits cannot give what the parameters ask for; every fault is listed.
     """
     path = params.format.wordings
-    bank = read_bank(path) if path else label_bank(params.data.labels)
+    bank = task_bank(path, params.data.labels, multi_label=params.data.multi_label)
     most = max((len(row.meta.get(PROMPTS, ())) for rows in splits.values() for row in rows), default=0)
     everything = available_wordings(bank, params.format, most)
     faults = [*_bank_faults(params, bank), *_split_faults(splits)]
@@ -121,6 +121,16 @@ def _bank_faults(params: FormatStage, bank: Bank | None) -> Iterator[str]:
         yield (
             f"{params.format.wordings}: its labels {list(bank.labels)} are not those of `data.labels` {list(labels)}. "
             "Name the bank of this task in `format.wordings`, or make the two lists equal."
+        )
+    if (
+        bank is not None
+        and bank.several
+        and bank.templates
+        and "{labels}" not in bank.templates[bank.canonical].template
+    ):
+        yield (
+            f"{params.format.wordings}: the canonical wording {bank.canonical!r} has no slot {{labels}}, which is where a prompt "
+            "says that several labels may apply (`data.multi_label`). Add the slot."
         )
 
 

@@ -16,6 +16,7 @@ from steady.prompts.surface import resurface
 from steady.records import CANONICAL, Example, Wording
 
 OWN_NAMES = ("Task", "Input", "Answer")
+SEVERAL = "several may apply"
 PROMPTS = "prompts"
 PARAPHRASES = "paraphrases"
 
@@ -78,9 +79,9 @@ def item_text(instruction: str, item: str) -> str:
 def canonical_parts(example: Example, bank: Bank | None, labels: tuple[str, ...] | None = None) -> list[Part]:
     """The parts of the canonical prompt, with the labels in the order given or in that of the canonical template."""
     if bank is None or not bank.templates:
-        return _own_parts(example, bank.labels if bank else ())
+        return _own_parts(example, bank)
     template = bank.templates[bank.canonical]
-    shown = listed(labels or template.labels or bank.labels)
+    shown = _shown(bank, listed(labels or template.labels or bank.labels))
     return fill(template.template, item_text(example.instruction, example.input), shown)
 
 
@@ -89,20 +90,34 @@ def order_of(labels: tuple[str, ...], seed: int) -> tuple[str, ...]:
     return tuple(random.Random(f"order:{seed}").sample(labels, len(labels)))
 
 
-def _own_parts(example: Example, labels: tuple[str, ...]) -> list[Part]:
+def _shown(bank: Bank, labels: str) -> str:
+    """The label list as a prompt has it."""
+    return f"{labels} ({SEVERAL})" if bank.several else labels
+
+
+def _own_parts(example: Example, bank: Bank | None) -> list[Part]:
     """The example's instruction, with the label names in it set apart, and its input."""
-    parts = _instruction_parts(example.instruction, labels)
+    parts = _instruction_parts(example.instruction, bank)
     if example.input:
         parts += [Part("text", "\n\n")] if parts else []
         parts.append(Part("input", example.input))
     return parts
 
 
-def _instruction_parts(instruction: str, labels: tuple[str, ...]) -> list[Part]:
-    if not labels:
+def _instruction_parts(instruction: str, bank: Bank | None) -> list[Part]:
+    if bank is None or not bank.labels:
         return [Part("text", instruction)] if instruction else []
-    pieces = _label_names(labels).split(instruction)
-    return [Part("labels" if index % 2 else "text", piece) for index, piece in enumerate(pieces) if piece]
+    pieces = _label_names(bank.labels).split(instruction)
+    parts = [Part("labels" if index % 2 else "text", piece) for index, piece in enumerate(pieces) if piece]
+    between = [Part("text", "\n\n")] if parts and bank.several else []
+    return [*_note(bank), *between, *parts]
+
+
+def _note(bank: Bank | None) -> list[Part]:
+    """What stands before an example's own instruction where its answer may have several labels."""
+    if bank is None or not bank.several:
+        return []
+    return [Part("text", f"Labels, of which {SEVERAL}: "), Part("labels", listed(bank.labels))]
 
 
 @lru_cache(maxsize=64)
@@ -124,11 +139,11 @@ def _format(example: Example, wording: Wording, bank: Bank | None) -> str:
     form = parse_format(wording.id)
     if bank is None or not bank.templates:
         task, about, answer = OWN_NAMES
-        instruction = _instruction_parts(example.instruction, bank.labels if bank else ())
+        instruction = _instruction_parts(example.instruction, bank)
         fields: list[tuple[str, Part | None]] = [(about, Part("input", example.input))] if example.input else []
         lead = format_parts(form, [], [(task, Part("text", ""))]) if instruction else []
         return join(format_parts(form, [*lead, *instruction], [*fields, (answer, None)]))
-    shown = Part("labels", label_list(form, bank.labels))
+    shown = Part("labels", _shown(bank, label_list(form, bank.labels)))
     instruction = [shown if part.kind == "labels" else part for part in split_template(bank.instruction)]
     item = Part("input", item_text(example.instruction, example.input))
     return join(format_parts(form, instruction, [(bank.input_name, item), (bank.answer_name, None)]))
@@ -137,10 +152,11 @@ def _format(example: Example, wording: Wording, bank: Bank | None) -> str:
 def _paraphrase(example: Example, wording: Wording, bank: Bank | None) -> str:
     if bank is None or not bank.templates:
         prompts: list[str] = example.meta[PROMPTS]
-        return prompts[wording.seed - 1]
+        note = _note(bank)
+        return join([*note, Part("text", "\n\n" if note else ""), Part("input", prompts[wording.seed - 1])])
     template = bank.templates[wording.id.removeprefix("paraphrase/")]
     item = item_text(example.instruction, example.input)
-    return join(fill(template.template, item, listed(template.labels or bank.labels)))
+    return join(fill(template.template, item, _shown(bank, listed(template.labels or bank.labels))))
 
 
 def _surface(example: Example, wording: Wording, bank: Bank | None) -> str:

@@ -71,11 +71,12 @@ class SensitivityDraw(Section):
 
 
 class LabelNames(Section):
-    """What the format stage reads of section `data`."""
+    """What is read of section `data` after the prepare stage."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     labels: tuple[str, ...] | None
+    multi_label: bool = False
 
 
 class TokenizerName(Section):

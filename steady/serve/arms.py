@@ -9,7 +9,7 @@ from pydantic import ConfigDict
 from steady.errors import SteadyError
 from steady.models import ModelParams, prepare_torch
 from steady.parameters import Runtime, Section, StageParams
-from steady.prompts.bank import Bank, label_bank, read_bank
+from steady.prompts.bank import Bank, task_bank
 from steady.prompts.phrasebook import Phrasebook, fingerprint, phrasebook, read_phrasebook
 from steady.prompts.settings import LabelNames
 from steady.scoring.arm import PHRASEBOOK, ArmManifest, load_scorer, read_manifest
@@ -57,7 +57,7 @@ class ReadyArm:
 
 def current_bank(params: AskParams) -> Bank | None:
     """The bank of wordings as it is in the repository today; errors as `read_bank` has them."""
-    return read_bank(params.format.wordings) if params.format.wordings else label_bank(params.data.labels)
+    return task_bank(params.format.wordings, params.data.labels, multi_label=params.data.multi_label)
 
 
 def read_arms(models: Path, names: Sequence[str], bank: Bank | None) -> list[RecordedArm]:
@@ -95,7 +95,7 @@ def _what_changed(trained: Bank | None, today: Bank | None) -> str:
     templates = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     fields = [
         key
-        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name")
+        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several")
         if getattr(trained, key) != getattr(today, key)
     ]
     return ", ".join([*(f"template {name!r}" for name in templates), *(f"`{key}`" for key in fields)]) + " changed"

@@ -1,9 +1,10 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from steady.errors import SteadyError
-from steady.prompts.bank import Bank, label_bank, read_bank, with_templates
+from steady.prompts.bank import Bank, label_bank, read_bank, task_bank, with_templates
 
 
 def faults_of(tmp_path: Path, text: str) -> str:
@@ -104,6 +105,13 @@ def test_unquoted_yes_and_no_are_labels(tmp_path: Path) -> None:
         "wordings:\n  - {id: x, kind: k, split: trained, template: '{input}'}\n"
     )
     assert read_bank(path).labels == ("yes", "no")
+
+
+def test_only_a_bank_of_several_labels_says_so_in_its_files(bank_file: Path) -> None:
+    one, several = (task_bank(bank_file, None, multi_label=flag) for flag in (False, True))
+    assert one == read_bank(bank_file)
+    assert b"several" not in msgspec.json.encode(one) and b'"several":true' in msgspec.json.encode(several)
+    assert task_bank(None, None, multi_label=True) is None
 
 
 def test_a_label_bank_has_labels_and_no_templates() -> None:

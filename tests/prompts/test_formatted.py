@@ -116,6 +116,17 @@ def test_a_changed_held_out_template_reruns_no_training(
     assert hashes(tmp_path / "one") != hashes(tmp_path / "two")
 
 
+def test_where_several_labels_may_apply_the_canonical_wording_lists_them(
+    stage_params: Params, bank_file: Path, splits: Splits, encode: Encode, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare.yaml"
+    bare.write_text(bank_file.read_text().replace("canonical: plain", "canonical: bare"))
+    params = stage_params(wordings=bare)
+    several = params.model_copy(update={"data": params.data.model_copy(update={"multi_label": True})})
+    with pytest.raises(SteadyError, match=r"canonical wording 'bare' has no slot \{labels\}.*data\.multi_label"):
+        make_formatted(several, splits, encode)
+
+
 def test_every_fault_is_reported_at_once(stage_params: Params, splits: Splits, encode: Encode) -> None:
     params = stage_params(
         labels=["cat", "dog", "cow"],

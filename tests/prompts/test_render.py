@@ -1,11 +1,12 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from steady.errors import SteadyError
-from steady.prompts.bank import Bank, label_bank
+from steady.prompts.bank import Bank, label_bank, task_bank
 from steady.prompts.parts import protected_spans
 from steady.prompts.render import applies, canonical_parts, order_of, render, with_paraphrases
 from steady.prompts.settings import FormatParams
@@ -55,6 +56,35 @@ def test_the_canonical_prompt_is_the_canonical_template_filled(bank: Bank, examp
 )
 def test_each_family_words_the_item_its_way(bank: Bank, example: Make, wording: Wording, expected: str) -> None:
     assert render(example("It barked."), wording, bank) == expected
+
+
+@pytest.mark.parametrize(
+    ("wording", "expected"),
+    [
+        (CANONICAL_WORDING, "Say which pet this is: cat, dog or bird (several may apply).\n\nStory: It barked.\nPet:"),
+        (named("paraphrase/ask"), "It barked. Which of cat, dog or bird (several may apply)?"),
+        (
+            named("format/upper.dash.double-bar"),
+            "Say which pet this is: cat, dog or bird (several may apply). || STORY - It barked. || PET -",
+        ),
+    ],
+)
+def test_prompts_that_list_labels_say_that_several_may_apply(
+    bank_file: Path, example: Make, wording: Wording, expected: str
+) -> None:
+    several = task_bank(bank_file, None, multi_label=True)
+    assert render(example("It barked."), wording, several) == expected
+
+
+def test_an_instruction_of_the_data_has_the_labels_before_it_where_several_may_apply(example: Make) -> None:
+    bank = task_bank(None, ("cat", "dog"), multi_label=True)
+    note = "Labels, of which several may apply: cat or dog"
+    assert render(example("It barked.", instruction=""), CANONICAL_WORDING, bank) == f"{note}\n\nIt barked."
+    first, second = with_paraphrases([example("", instruction=text, group="g") for text in ("Say cat.", "Sort it.")])
+    assert render(first, CANONICAL_WORDING, bank) == f"{note}\n\nSay cat."
+    assert render(first, named("paraphrase/item-1", seed=1), bank) == render(second, CANONICAL_WORDING, bank)
+    parts = canonical_parts(first, bank)
+    assert [part.text for part in parts if part.kind == "labels"] == ["cat or dog", "cat"]
 
 
 def test_an_order_shows_the_labels_in_the_order_of_its_seed(bank: Bank, example: Make) -> None:
