@@ -1,5 +1,6 @@
 """Score one arm on the validation and test prompts: quality with intervals, every prediction kept."""
 
+import os
 import time
 from pathlib import Path
 
@@ -17,39 +18,39 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--model", type=FOLDER, required=True, help="Folder of the arm.")
 @click.option("--prepared", type=FOLDER, required=True, help="The splits, for the references beside the arm.")
 @click.option("--prompts", type=FILE, required=True, help="Validation and test prompts.")
+@click.option("--own", type=FOLDER, required=True, help="Folder of the file that `evaluate.prompts` names.")
 @click.option("--predictions", type=FILE, required=True, help="Predictions to write, in the order of the prompts.")
+@click.option(
+    "--generated", type=FILE, required=True, help="Scores of generated texts to write; empty for a classifier."
+)
+@click.option("--own-answers", type=FILE, required=True, help="Answers to the user's own prompts to write.")
 @click.option("--confusion", type=FILE, required=True, help="Actual and predicted label of every test prompt.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
-def main(  # noqa: D103
-    arm: str,
-    params: Path,
-    model: Path,
-    prepared: Path,
-    prompts: Path,
-    predictions: Path,
-    confusion: Path,
-    metrics: Path,
-) -> None:
+def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own: Path, **out: Path) -> None:  # noqa: D103
     with reported():
-        from steady.evaluation import EvaluateStage, quality_metrics
+        from steady.evaluation import EvaluateStage, evaluate_arm, quality_metrics
         from steady.metrics.arm_quality import confusion_rows
         from steady.metrics.files import write_metrics
+        from steady.own_prompts import read_own_prompts
         from steady.parameters import read_params
         from steady.records import Prompt, read_records, write_json, write_records
-        from steady.scoring.answers import score_arm
 
         started = time.perf_counter()
         view = read_params(params, EvaluateStage)
         asked = read_records(prompts, Prompt)
-        answers, manifest = score_arm(model, asked, view.model, view.evaluate.batch_size, view.runtime)
-        write_records(predictions, answers)
-        write_json(confusion, confusion_rows(asked, answers))
-        found = quality_metrics(asked, answers, manifest, prepared, view)
-        write_metrics(metrics, found)
-        accuracy = found["test"]["accuracy"]["value"]
+        root = Path(os.environ.get("DVC_ROOT", "."))
+        found = evaluate_arm(model, asked, read_own_prompts(view.evaluate.prompts, own), view, root)
+        write_records(out["predictions"], found.answers.predictions)
+        write_records(out["generated"], found.scores)
+        write_records(out["own_answers"], found.own)
+        write_json(out["confusion"], confusion_rows(asked, found.answers.predictions))
+        metrics = quality_metrics(asked, found, prepared, view)
+        write_metrics(out["metrics"], metrics)
+        found.clear()
+        accuracy = metrics["test"]["accuracy"]["value"]
         seconds = time.perf_counter() - started
         click.echo(
-            f"evaluate {arm}: {len(asked)} prompts, test accuracy {accuracy:.4f}, wrote {metrics} in {seconds:.1f} s"
+            f"evaluate {arm}: {len(asked)} prompts, test accuracy {accuracy:.4f}, wrote {out['metrics']} in {seconds:.1f} s"
         )
 
 

@@ -1,5 +1,6 @@
 """Score one arm on the reworded prompts: how far do its answers move when only the wording moves?"""
 
+import os
 import time
 from pathlib import Path
 
@@ -21,33 +22,30 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--prompts", type=FILE, required=True, help="Groups of reworded prompts.")
 @click.option("--wordings", type=FILE, required=True, help="What each wording is.")
 @click.option("--predictions", type=FILE, required=True, help="Predictions to write, in the order of the prompts.")
+@click.option("--matrices", type=FILE, required=True, help="Matrices M[i][j] of every group to write.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
-def main(  # noqa: D103
-    arm: str,
-    params: Path,
-    model: Path,
-    evaluated: Path,
-    prompts: Path,
-    wordings: Path,
-    predictions: Path,
-    metrics: Path,
-) -> None:
+def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wordings: Path, **out: Path) -> None:  # noqa: D103
     with reported():
         from steady.metrics.files import read_metrics, write_metrics
         from steady.parameters import read_params
         from steady.records import Prompt, Wording, read_records, write_records
-        from steady.scoring.answers import score_arm
-        from steady.steadiness import SensitivityStage, moved_answers
+        from steady.scoring.answers import answer, open_arm
+        from steady.scoring.matrices import write_matrices
+        from steady.steadiness import SensitivityStage, moved_answers, scoring
 
         started = time.perf_counter()
         view = read_params(params, SensitivityStage)
         asked = read_records(prompts, Prompt)
-        answers, manifest = score_arm(model, asked, view.model, view.evaluate.batch_size, view.runtime)
-        write_records(predictions, answers)
+        opened = open_arm(model, scoring(view, Path(os.environ.get("DVC_ROOT", "."))))
+        answers = answer(opened, asked, paired=True)
+        write_records(out["predictions"], answers.predictions)
+        write_matrices(out["matrices"], answers.groups)
         known = read_records(wordings, Wording)
         temperature = read_metrics(evaluated)["temperature"]
-        write_metrics(metrics, moved_answers(asked, answers, known, manifest.labels, temperature, view))
-        click.echo(f"sensitivity {arm}: {len(asked)} prompts, wrote {metrics} in {time.perf_counter() - started:.1f} s")
+        write_metrics(out["metrics"], moved_answers(asked, answers, known, opened.manifest.labels, temperature, view))
+        answers.partial.clear()
+        seconds = time.perf_counter() - started
+        click.echo(f"sensitivity {arm}: {len(asked)} prompts, wrote {out['metrics']} in {seconds:.1f} s")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,19 @@
 """Task quality of an arm: the evaluate stage, and the references that need no language model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from steady.metrics.arm_quality import evaluate_metrics
-from steady.metrics.references import LabelledTexts, text_references
+from steady.metrics.arm_text import generated_metrics, text_scores
+from steady.metrics.references import LabelledTexts, Reference, text_references
+from steady.metrics.resampling import Bootstrap
 from steady.metrics.settings import EvaluateParams
 from steady.models import ModelParams
 from steady.parameters import Runtime, StageParams
-from steady.records import Example, Prediction, Prompt, read_records
+from steady.records import Example, OwnAnswer, Prompt, TextScores, read_records
+from steady.scoring.answers import ArmAnswers, OpenArm, Scoring, answer, open_arm
 from steady.scoring.arm import ArmManifest
 
 
@@ -22,26 +26,74 @@ class EvaluateStage(StageParams):
     runtime: Runtime
 
 
-def quality_metrics(
-    prompts: Sequence[Prompt], answers: Sequence[Prediction], manifest: ArmManifest, prepared: Path, view: EvaluateStage
-) -> dict[str, Any]:
-    """`evaluate.json` with the references that need no language model: majority, and TF-IDF with logistic regression."""
+@dataclass(frozen=True)
+class Evaluated:
+    """What an arm said: to the prompts of the run, with the `scores` of generated texts, and to the user's own prompts."""
+
+    manifest: ArmManifest
+    answers: ArmAnswers
+    scores: list[TextScores]
+    own: list[OwnAnswer]
+
+    def clear(self) -> None:
+        """Forget what was kept for a stopped run."""
+        self.answers.partial.clear()
+
+
+def evaluate_arm(
+    folder: Path, prompts: Sequence[Prompt], own: Sequence[Prompt], view: EvaluateStage, root: Path | None
+) -> Evaluated:
+    """Ask the arm in `folder`; a stopped run goes on from what is kept below `root`.
+
+    Raises:
+        SteadyError: the arm is missing, damaged, or made from another base, or a prompt does not fit the model.
+    """
+    settings = Scoring(view.model, view.evaluate.batch_size, view.evaluate.max_new_tokens, view.runtime, root)
+    arm = open_arm(folder, settings)
+    answers = answer(arm, prompts, references=True)
+    labels = arm.manifest.labels
+    asked = zip(prompts, answers.predictions, answers.references, strict=True) if answers.references else []
+    scores = [text_scores(prompt, said, labels, reference) for prompt, said, reference in asked]
+    return Evaluated(arm.manifest, answers, scores, _own_answers(arm, own))
+
+
+def _own_answers(arm: OpenArm, own: Sequence[Prompt]) -> list[OwnAnswer]:
+    if not own:
+        return []
+    found = answer(arm, own)
+    found.partial.clear()
+    return [
+        OwnAnswer(prompt_id=prompt.id, prompt=prompt.prompt, text=said.text, label=said.parsed)
+        for prompt, said in zip(own, found.predictions, strict=True)
+    ]
+
+
+def quality_metrics(prompts: Sequence[Prompt], found: Evaluated, prepared: Path, view: EvaluateStage) -> dict[str, Any]:
+    """`evaluate.json`: task quality and, beside the arms of a label task, the references that need no language model."""
+    labels, own = found.manifest.labels, view.evaluate
+    metrics = evaluate_metrics(
+        prompts,
+        found.answers.predictions,
+        labels,
+        draws=own.bootstrap_draws,
+        confidence=own.confidence,
+        seed=view.seed,
+        references=_references(prompts, labels, prepared, view.seed) if labels else None,
+        trainable_percent=found.manifest.training.get("trainable_percent"),
+    )
+    bootstrap = Bootstrap(own.bootstrap_draws, own.confidence, view.seed)
+    generated = generated_metrics(prompts, found.answers.predictions, found.scores, labels, own.within_words, bootstrap)
+    limit = own.max_new_tokens if found.scores else None
+    return metrics | {"task": view.model.task, "generated": {"max_new_tokens": limit, **generated}}
+
+
+def _references(prompts: Sequence[Prompt], labels: Sequence[str], prepared: Path, seed: int) -> dict[str, Reference]:
+    """The answers of the majority and of TF-IDF with logistic regression to the inputs of the test prompts."""
     examples = {split: read_records(prepared / f"{split}.jsonl", Example) for split in ("train", "validation", "test")}
     inputs = {example.id: example.input for example in examples["test"]}
     texts = [inputs[prompt.example_id] for prompt in prompts if prompt.split == "test"]
-    references = text_references(
-        _labelled(examples["train"]), _labelled(examples["validation"]), texts, manifest.labels, view.seed
-    )
-    return evaluate_metrics(
-        prompts,
-        answers,
-        manifest.labels,
-        draws=view.evaluate.bootstrap_draws,
-        confidence=view.evaluate.confidence,
-        seed=view.seed,
-        references=references,
-        trainable_percent=manifest.training.get("trainable_percent"),
-    )
+    train, validation = _labelled(examples["train"]), _labelled(examples["validation"])
+    return text_references(train, validation, texts, labels, seed)
 
 
 def _labelled(examples: Sequence[Example]) -> LabelledTexts:

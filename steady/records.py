@@ -105,6 +105,32 @@ class Prediction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     correct: bool | None = None
 
 
+class TextScores(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How good the freely generated text of one answer is, by the best of its references.
+
+    `label` is the label the text alone is read as, null when it is none; `rouge_l` and `chrf` lie between 0 and 1;
+    `reference_logprob` is the log-probability of the likeliest reference in nats, over its `reference_tokens`.
+    """
+
+    prompt_id: str
+    label: str | None
+    words: int
+    exact_match: bool
+    rouge_l: float
+    chrf: float
+    reference_logprob: float
+    reference_tokens: int
+
+
+class OwnAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The answer of an arm to one of the user's own prompts; `label` is the constrained choice where there are labels."""
+
+    prompt_id: str
+    prompt: str
+    text: str
+    label: str | None = None
+
+
 class Rejected(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A raw row that was not accepted: `code` is stable, `reason` says what was got and what is allowed."""
 

@@ -1,13 +1,15 @@
 """How far the answers of an arm move when only the wording moves: the sensitivity stage."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.settings import Confidence, SensitivityDraws
 from steady.models import ModelParams
 from steady.parameters import Runtime, StageParams
-from steady.records import Prediction, Prompt, Wording
+from steady.records import Prompt, Wording
+from steady.scoring.answers import CLASSIFIES, ArmAnswers, Scoring
 
 
 class SensitivityStage(StageParams):
@@ -20,22 +22,33 @@ class SensitivityStage(StageParams):
     runtime: Runtime
 
 
+def scoring(view: SensitivityStage, root: Path | None) -> Scoring:
+    """How the arm is asked; a stopped run goes on from what is kept below `root`."""
+    return Scoring(view.model, view.evaluate.batch_size, view.evaluate.max_new_tokens, view.runtime, root)
+
+
 def moved_answers(
     prompts: Sequence[Prompt],
-    answers: Sequence[Prediction],
+    answers: ArmAnswers,
     wordings: Sequence[Wording],
     labels: Sequence[str],
     temperature: float | None,
     view: SensitivityStage,
 ) -> dict[str, Any]:
-    """`sensitivity.json` of an arm, with the draws, confidence and seed of the settings."""
+    """`sensitivity.json` of an arm, with the draws, confidence and seed of the settings.
+
+    POSIX of a model that generates comes from its matrices; that of a classifier from its label probabilities, which its
+    matrices repeat.
+    """
+    generates = view.model.task != CLASSIFIES
     return sensitivity_metrics(
         prompts,
-        answers,
+        answers.predictions,
         wordings,
         labels,
         temperature=temperature,
         draws=view.sensitivity.bootstrap_draws,
         confidence=view.evaluate.confidence,
         seed=view.seed,
+        matrices={group.id: group.scores for group in answers.groups} if generates else None,
     )

@@ -9,9 +9,10 @@ from steady.comparison.results import ArmResults
 from steady.metrics import sensitivity as measure
 from steady.metrics.answers import Answers
 from steady.metrics.arm_sensitivity import HIGHER, MEASURES, cell_statistic
+from steady.metrics.arm_text import BETTER, MEANS, score_columns, text_statistic
 from steady.metrics.cells import ALL, HELD_OUT, LEVELS, Cell, CellValues
 from steady.metrics.noise import noise_floors
-from steady.metrics.quality import quality_statistic
+from steady.metrics.quality import Codes, group_sums, quality_statistic
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, ratio
 from steady.metrics.statistics import detectable_difference, detectable_mean, mcnemar, sign_flip, swap_tests
 
@@ -35,20 +36,22 @@ def compare_arms(base: ArmResults, tuned: ArmResults, cells: Sequence[Cell], tes
     """One step, `base` to `tuned`; all of it is exploratory, the claims are not.
 
     Returns:
-        `quality` (see `compare_quality`), `held_out` (a cell) and `levels` (level -> family -> cell, see `compare_cell`), each
-        cell with its `noise_floor`: how far the base moves from itself under other wordings (`noise_floors`).
+        `quality` (see `compare_quality`), `generated` (see `compare_texts`), `held_out` (a cell) and `levels` (level -> family
+        -> cell, see `compare_cell`), each cell with its `noise_floor`: how far the base moves from itself under other wordings
+        (`noise_floors`).
     """
     compared: dict[str, dict[str, Any]] = {level: {} for level in (HELD_OUT, *LEVELS)}
     for cell in cells:
         key = (cell.level, cell.family)
         entry = compare_cell(base.cells[key], tuned.cells[key], testing)
-        floors = noise_floors(base.reworded, cell, testing.bootstrap.draws, testing.bootstrap.seed)
+        floors = noise_floors(base.reworded, cell, testing.bootstrap.draws, testing.bootstrap.seed, base.matrices)
         compared[cell.level][cell.family] = {**entry, "noise_floor": floors}
     return {
         "from": base.name,
         "to": tuned.name,
         "status": "exploratory",
         "quality": compare_quality(base.test, tuned.test, testing),
+        "generated": compare_texts(base, tuned, testing),
         HELD_OUT: compared.pop(HELD_OUT)[ALL],
         "levels": compared,
     }
@@ -111,6 +114,45 @@ def compare_quality(base: Answers, tuned: Answers, testing: Testing) -> dict[str
         "won_prompts": [base.prompts[row].id for row in won],
         "lost_prompts": [base.prompts[row].id for row in lost],
     }
+
+
+def compare_texts(base: ArmResults, tuned: ArmResults, testing: Testing) -> dict[str, Any]:
+    """The generated texts of both arms on the same rows: differences of every measure, and sign-flip p over groups.
+
+    Everything is null where an arm generates nothing; `words` has no better direction, and is listed as lower is better.
+    """
+    answered = base.test.answered()
+    both = [_text_columns(arm) for arm in (base, tuned)]
+    count = answered.group_count if base.generated and tuned.generated else 0
+    groups = answered.groups[: len(answered.groups) if count else 0]
+    one, other = (
+        text_statistic({name: column[: len(groups)] for name, column in arm.items()}, groups, count) for arm in both
+    )
+    measures = paired_estimates(one, other, BETTER, count, testing.bootstrap)
+    p_values = _text_p_values(both, groups, count, testing) if count else {}
+    return {
+        "rows": len(groups),
+        "measures": {name: found | {"p": p_values.get(name, float("nan"))} for name, found in measures.items()},
+    }
+
+
+def _text_columns(arm: ArmResults) -> dict[str, Floats]:
+    limit = arm.evaluate.get("generated", {}).get("within_words_limit")
+    return score_columns(arm.test.prompts[: len(arm.generated)], arm.generated, arm.test.labels, limit or 0)
+
+
+def _text_p_values(both: Sequence[dict[str, Floats]], groups: Codes, count: int, testing: Testing) -> dict[str, float]:
+    """Of group means; the reference's is that of its log-probability a token."""
+    tables = []
+    for columns in both:
+        means = {name: column for name, column in columns.items() if name in MEANS}
+        means["reference_perplexity"] = ratio(columns["logprob"], columns["tokens"])
+        tables.append(group_sums(np.stack(list(means.values()), axis=1), groups, count))
+    differences = ratio(tables[1] - tables[0], group_sums(np.ones(len(groups)), groups, count)[:, None])
+    found = sign_flip(differences, testing.permutations, testing.bootstrap.seed)
+    names = [*(name for name in both[0] if name in MEANS), "reference_perplexity"]
+    known = ~np.isnan(differences).all(axis=0)
+    return {name: float(value) for name, value, there in zip(names, found, known, strict=True) if there}
 
 
 def compare_cell(base: CellValues, tuned: CellValues, testing: Testing) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """What the arms left behind: their metric files and their predictions, lined up with the prompts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from steady.errors import SteadyError
 from steady.metrics.answers import Answers, read_answers
-from steady.metrics.cells import Cell, CellValues, cell_values, find_cells
+from steady.metrics.cells import Cell, CellValues, GroupScores, cell_values, find_cells
 from steady.metrics.files import read_metrics
 from steady.metrics.resampling import one_blas_thread
-from steady.records import Prediction, Prompt, Wording, read_records
+from steady.records import Prediction, Prompt, TextScores, Wording, read_records
+from steady.scoring.matrices import read_group_scores
+
+CLASSIFIES = "SEQ_CLS"
 
 
 class Formatted(NamedTuple):
@@ -23,7 +26,11 @@ class Formatted(NamedTuple):
 
 @dataclass(frozen=True)
 class ArmResults:
-    """One arm: its metric files, its answers to the test and to the reworded prompts, and its values in each cell."""
+    """One arm: its metric files, its answers to the test and to the reworded prompts, and its values in each cell.
+
+    A model that generates has `generated`, the scores of its test answers, and `matrices` by group id; a classifier has no
+    scores, and its matrices, which its label probabilities repeat, are not read (None).
+    """
 
     name: str
     evaluate: dict[str, Any]
@@ -31,6 +38,8 @@ class ArmResults:
     test: Answers
     reworded: Answers
     cells: dict[tuple[str, str], CellValues]
+    generated: list[TextScores] = field(default_factory=list)
+    matrices: dict[str, GroupScores] | None = None
 
 
 def read_formatted(folder: Path) -> Formatted:
@@ -67,17 +76,36 @@ def _read_arm(name: str, metrics: Path, reports: Path, formatted: Formatted) -> 
         )
     answers = _answers(formatted.evaluation, reports / "predictions.jsonl", labels)
     reworded = _answers(formatted.sensitivity, reports / "sensitivity.jsonl", labels)
+    test = [row for row, prompt in enumerate(answers.prompts) if prompt.split == "test"]
+    matrices = _matrices(evaluate, reports)
+    scores = _scores(formatted.evaluation, reports / "generated.jsonl") if matrices is not None else []
     return ArmResults(
         name=name,
         evaluate=evaluate,
         sensitivity=sensitivity,
-        test=answers.rows([row for row, prompt in enumerate(answers.prompts) if prompt.split == "test"]),
+        test=answers.rows(test),
         reworded=reworded,
         cells={
-            (cell.level, cell.family): cell_values(reworded, cell, sensitivity["temperature"])
+            (cell.level, cell.family): cell_values(reworded, cell, sensitivity["temperature"], matrices)
             for cell in formatted.cells
         },
+        generated=[scores[row] for row in test] if scores else [],
+        matrices=matrices,
     )
+
+
+def _matrices(evaluate: dict[str, Any], reports: Path) -> dict[str, GroupScores] | None:
+    """The matrices of a model that generates; None for a classifier."""
+    if evaluate.get("task", CLASSIFIES) == CLASSIFIES:
+        return None
+    return read_group_scores(reports / "matrices.safetensors", read_records(reports / "sensitivity.jsonl", Prediction))
+
+
+def _scores(prompts: Sequence[Prompt], path: Path) -> list[TextScores]:
+    scores = read_records(path, TextScores)
+    if [one.prompt_id for one in scores] != [prompt.id for prompt in prompts]:
+        raise SteadyError(f"{path}: not the scores of the prompts of today. Run `dvc repro` to score again.")
+    return scores
 
 
 def _answers(prompts: Sequence[Prompt], path: Path, labels: Sequence[str]) -> Answers:

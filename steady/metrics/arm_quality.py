@@ -14,6 +14,7 @@ SPLITS: tuple[Split, ...] = ("test", "validation")
 SCALARS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "expected_calibration_error", "unparsed")
 PER_CLASS = ("precision", "recall", "f1")
 NO_LABEL_COLUMN = "(no label)"
+REFERENCE, ANOTHER_ANSWER = "a reference", "another answer"
 
 
 @one_blas_thread()
@@ -91,12 +92,21 @@ def validation_temperature(
 def confusion_rows(
     prompts: Sequence[Prompt], predictions: Sequence[Prediction], split: Split = "test"
 ) -> list[dict[str, str]]:
-    """`[{"actual", "predicted"}, …]` of one split, the shape that `dvc plots` draws as a confusion matrix."""
+    """`[{"actual", "predicted"}, …]` of one split, the shape that `dvc plots` draws as a confusion matrix.
+
+    Open answers, which have neither labels nor their probabilities, are the reference or another answer.
+    """
     return [
-        {"actual": prompt.completion, "predicted": prediction.parsed or NO_LABEL_COLUMN}
+        _confusion_row(prompt, prediction)
         for prompt, prediction in zip(prompts, predictions, strict=True)
         if prompt.split == split
     ]
+
+
+def _confusion_row(prompt: Prompt, prediction: Prediction) -> dict[str, str]:
+    if prediction.parsed is None and not prediction.label_logprobs:
+        return {"actual": REFERENCE, "predicted": REFERENCE if prediction.correct else ANOTHER_ANSWER}
+    return {"actual": prompt.completion, "predicted": prediction.parsed or NO_LABEL_COLUMN}
 
 
 def _of_split(answers: Answers, split: Split) -> Answers:

@@ -28,6 +28,7 @@ class Confidence(Section):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     batch_size: int = Field(ge=1)
+    max_new_tokens: int = Field(ge=1, default=64)
     confidence: float = Field(gt=0, lt=1)
 
 

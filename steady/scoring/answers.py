@@ -1,24 +1,122 @@
-"""The answers of an arm to prompts."""
+"""The answers of an arm to prompts, whatever model it is: a label for each, or a text and, where there are labels, a choice."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from steady.models import ModelParams, prepare_torch
 from steady.parameters import Runtime
 from steady.records import Prediction, Prompt
 from steady.scoring.arm import ArmManifest, load_scorer, read_manifest
+from steady.scoring.classify import Logits
+from steady.scoring.classifying import label_groups
+from steady.scoring.groups import ScoredGroup
+from steady.scoring.partial import Partial, code_digest, partial_of
 from steady.scoring.predictions import classify
 
+if TYPE_CHECKING:
+    from steady.scoring.likelihood import Scorer
 
-def score_arm(
-    folder: Path, prompts: Sequence[Prompt], params: ModelParams, batch_size: int, runtime: Runtime
-) -> tuple[list[Prediction], ArmManifest]:
-    """The arm's answers, in the order of the prompts, and how the arm was made.
+CLASSIFIES = "SEQ_CLS"
+
+
+class Scoring(NamedTuple):
+    """How an arm is asked: prompts in a batch, the longest answer in tokens, and where a stopped run is kept (None: nowhere)."""
+
+    model: ModelParams
+    batch_size: int
+    max_new_tokens: int
+    runtime: Runtime
+    root: Path | None = None
+
+
+@dataclass(frozen=True)
+class OpenArm:
+    """A loaded arm; `logits` of a classifier, or `scorer` of a model that generates."""
+
+    folder: Path
+    manifest: ArmManifest
+    settings: Scoring
+    logits: Logits | None
+    scorer: "Scorer | None"
+
+
+@dataclass(frozen=True)
+class ArmAnswers:
+    """Answers in the order of the prompts.
+
+    `references` are the log-probability and the tokens of the likeliest right answer to each prompt, of models that generate,
+    where they were asked for; `groups` the matrices, where they were; `partial` may be cleared when everything is written.
+    """
+
+    predictions: list[Prediction]
+    references: list[tuple[float, int]] = field(default_factory=list)
+    groups: list[ScoredGroup] = field(default_factory=list)
+    partial: Partial = field(default_factory=Partial)
+
+
+def open_arm(folder: Path, settings: Scoring) -> OpenArm:
+    """Load an arm.
 
     Raises:
         SteadyError: the arm is missing, damaged, or made from another base.
     """
     manifest = read_manifest(folder)
+    params, device = settings.model, settings.runtime.device
     prepare_torch(params, manifest.seed)
-    score = load_scorer(folder, params, runtime.device)
-    return classify(score, prompts, manifest.labels, batch_size, runtime.progress), manifest
+    if params.task == CLASSIFIES:
+        return OpenArm(folder, manifest, settings, load_scorer(folder, params, device), None)
+    from steady.scoring.arm import load_arm_language
+    from steady.scoring.likelihood import KEPT_SHARE, make_scorer
+
+    language = load_arm_language(folder, params, device)
+    positions = settings.batch_size * (manifest.max_length + settings.max_new_tokens)
+    return OpenArm(
+        folder, manifest, settings, None, make_scorer(language, settings.max_new_tokens, round(positions / KEPT_SHARE))
+    )
+
+
+def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, references: bool = False) -> ArmAnswers:
+    """Ask an arm.
+
+    Args:
+        paired: make the matrix of every group of prompts.
+        references: score the right answers too.
+
+    Raises:
+        SteadyError: a prompt does not fit the model, or its numbers are not finite.
+    """
+    labels, settings = arm.manifest.labels, arm.settings
+    if arm.logits is not None:
+        predictions = classify(arm.logits, prompts, labels, settings.batch_size, settings.runtime.progress)
+        return ArmAnswers(predictions, groups=label_groups(prompts, predictions, labels) if paired else [])
+    from steady.scoring.generated import generated_answers
+
+    assert arm.scorer is not None
+    partial = _partial(arm, prompts, paired, references)
+    return generated_answers(arm.scorer, prompts, labels, paired, references, partial, settings.runtime.progress)
+
+
+def _partial(arm: OpenArm, prompts: Sequence[Prompt], paired: bool, references: bool) -> Partial:
+    """Where bundles are kept: one place for one arm, base, code, set of prompts and way of asking."""
+    from steady.scoring.loading import fingerprint
+
+    settings = arm.settings
+    if settings.root is None:
+        return Partial()
+    assert arm.scorer is not None
+    base = Path(settings.model.id)
+    return partial_of(
+        settings.root,
+        fingerprint(arm.folder),
+        fingerprint(base) if base.is_dir() else "",
+        settings.model,
+        arm.scorer.batch_tokens,
+        settings.max_new_tokens,
+        str(arm.scorer.language.device),
+        code_digest(),
+        [(prompt.id, prompt.group_id, prompt.prompt, prompt.completion, prompt.references) for prompt in prompts],
+        paired,
+        references,
+    )

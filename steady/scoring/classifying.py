@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steady.records import Prediction
+from steady.records import Prediction, Prompt
 from steady.scoring.classify import Logits, in_batches
-from steady.scoring.groups import Floats, PromptGroup, ScoredGroup
+from steady.scoring.groups import Floats, PromptGroup, ScoredGroup, prompt_groups
 from steady.scoring.predictions import DECIMALS, log_softmax
 
 
@@ -47,3 +47,19 @@ def _prediction(prompt_id: str, logprobs: Floats, label: str) -> Prediction:
         label_logprobs=[float(value) + 0.0 for value in logprobs] if finite else [],
         logprob=float(logprobs.max()) if finite else None,
     )
+
+
+def label_groups(
+    prompts: Sequence[Prompt], predictions: Sequence[Prediction], labels: Sequence[str]
+) -> list[ScoredGroup]:
+    """The matrices of predictions that are made already; an answer that is no label has a column of NaN."""
+    found = {item.prompt_id: item for item in predictions}
+    return [_label_group(group, [found[name] for name in group.prompt_ids], labels) for group in prompt_groups(prompts)]
+
+
+def _label_group(group: PromptGroup, members: Sequence[Prediction], labels: Sequence[str]) -> ScoredGroup:
+    places = {label: place for place, label in enumerate(labels)}
+    logprobs: Floats = np.asarray([item.label_logprobs for item in members], dtype=np.float64)
+    logprobs = np.concatenate([logprobs, np.full((len(members), 1), np.nan)], axis=1)
+    answers = np.asarray([places.get(str(item.parsed), len(labels)) for item in members], dtype=np.intp)
+    return ScoredGroup(group.id, logprobs[:, answers], np.ones(len(members)), tuple(members))

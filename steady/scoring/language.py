@@ -3,10 +3,12 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from transformers.modeling_outputs import BaseModelOutput
+
+from steady.encoding import answer_ids, prompt_ids
 
 LARGEST_LENGTH = 10**6  # tokenizers without a limit carry 10 ** 30
 Tokens = tuple[int, ...]
@@ -17,7 +19,8 @@ class LanguageModel:
     """A loaded model and its tokenizer.
 
     `end_ids` are the tokens that end a response (none: every response runs to the limit); `context` is the largest number of
-    positions, None where nothing says; `prefix` are the decoder's first tokens, empty for a causal model.
+    positions, None where nothing says; `prefix` are the decoder's first tokens, empty for a causal model. `chat_template`:
+    prompts are wrapped as the tokenizer's template says; `max_length` is the most tokens of a prompt, None for no limit.
     """
 
     model: Any
@@ -26,6 +29,13 @@ class LanguageModel:
     context: int | None
     prefix: Tokens
     accepted: frozenset[str]
+    chat_template: bool = False
+    max_length: int | None = None
+
+    @property
+    def task(self) -> Literal["CAUSAL_LM", "SEQ_2_SEQ_LM"]:
+        """The model's family, as `model.task` names it."""
+        return "SEQ_2_SEQ_LM" if self.encodes else "CAUSAL_LM"
 
     @property
     def encodes(self) -> bool:
@@ -44,14 +54,23 @@ class LanguageModel:
         return bool(self.model.dtype in {torch.float32, torch.float64})
 
 
-def language_model(model: Any, tokenizer: Any) -> LanguageModel:
+def language_model(
+    model: Any, tokenizer: Any, chat_template: bool = False, max_length: int | None = None
+) -> LanguageModel:
     """Describe a loaded model (with or without a PEFT adapter) for scoring; it is put in evaluation mode."""
     model.eval()
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     config = base.config
     accepted = frozenset(inspect.signature(base.forward).parameters)
     return LanguageModel(
-        model, tokenizer, _end_ids(base, tokenizer), _context(config, tokenizer), _prefix(base, config), accepted
+        model,
+        tokenizer,
+        _end_ids(base, tokenizer),
+        _context(config, tokenizer),
+        _prefix(base, config),
+        accepted,
+        chat_template,
+        max_length,
     )
 
 
@@ -85,8 +104,24 @@ def _prefix(base: Any, config: Any) -> Tokens:
 
 
 def encode(language: LanguageModel, texts: Sequence[str]) -> list[Tokens]:
-    """Token ids of prompts as the tokenizer makes them, special tokens included, neither cut nor padded."""
-    return [tuple(ids) for ids in language.tokenizer(list(texts), truncation=False, padding=False)["input_ids"]]
+    """Token ids of prompts as training has them: special tokens included, cut where they pass `max_length`, not padded."""
+    return [_prompt_tokens(language, text) for text in texts]
+
+
+def _prompt_tokens(language: LanguageModel, text: str) -> Tokens:
+    ids = prompt_ids(language.tokenizer, language.task, text, language.chat_template)
+    return tuple(_cut(ids, language)) if language.max_length and len(ids) > language.max_length else tuple(ids)
+
+
+def _cut(ids: list[int], language: LanguageModel) -> list[int]:
+    """The last tokens of a causal model's prompt, for the cue to answer stands there; the first ones and the end of another's."""
+    most = language.max_length or len(ids)
+    return [*ids[: most - 1], ids[-1]] if language.encodes else ids[-most:]
+
+
+def encode_answer(language: LanguageModel, prompt: str, answer: str) -> Tokens:
+    """Token ids of an answer to a prompt as training has them, the end token included."""
+    return tuple(answer_ids(language.tokenizer, language.task, answer, prompt, language.chat_template))
 
 
 def decode(language: LanguageModel, response: Tokens) -> str:

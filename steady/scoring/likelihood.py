@@ -215,7 +215,9 @@ def _batches(scorer: Scorer, lengths: Sequence[int], cells: Sequence[Cell]) -> I
 
 @torch.inference_mode()
 def score_prompts(
-    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]]
+    scorer: Scorer,
+    wanted: Mapping[Tokens, frozenset[Tokens]],
+    given: Mapping[Tokens, frozenset[Tokens]] | None = None,
 ) -> tuple[dict[Tokens, Response], dict[tuple[Tokens, Tokens], float]]:
     """Greedy responses of prompts, and the log-probabilities of responses under prompts.
 
@@ -223,12 +225,14 @@ def score_prompts(
 
     Args:
         wanted: for every prompt, the prompts whose responses are scored under it.
+        given: for some prompts, responses of no prompt's making that are scored under it too, such as labels.
 
     Returns:
         The response of each prompt, and log P(response | prompt) in nats by (prompt, response).
     """
+    given = given or {}
     if scorer.memory is None:
-        return _reference_scores(scorer, wanted)
+        return _reference_scores(scorer, wanted, given)
     chunks = chunks_of(scorer, set(wanted))
     responses: dict[Tokens, Response] = {}
     prompted = None
@@ -239,35 +243,38 @@ def score_prompts(
     scores: dict[tuple[Tokens, Tokens], float] = {}
     for chunk in reversed(chunks):
         prompted = prompted or _read(scorer, chunk)
-        scores |= _chunk_scores(scorer, prompted, chunk, wanted, responses)
+        wants = [_responses(prompt, wanted, given, responses) for prompt in chunk]
+        scores |= _chunk_scores(scorer, prompted, chunk, wants)
         prompted = None
     return responses, scores
 
 
-def _chunk_scores(
-    scorer: Scorer,
-    prompted: Prompted,
-    chunk: Sequence[Tokens],
+def _responses(
+    prompt: Tokens,
     wanted: Mapping[Tokens, frozenset[Tokens]],
+    given: Mapping[Tokens, frozenset[Tokens]],
     responses: Mapping[Tokens, Response],
+) -> list[Tokens]:
+    """The different responses to score under a prompt."""
+    return sorted({responses[other].tokens for other in wanted[prompt]} | given.get(prompt, frozenset()))
+
+
+def _chunk_scores(
+    scorer: Scorer, prompted: Prompted, chunk: Sequence[Tokens], wants: Sequence[Sequence[Tokens]]
 ) -> dict[tuple[Tokens, Tokens], float]:
-    cells = [
-        (row, response)
-        for row, prompt in enumerate(chunk)
-        for response in sorted({responses[other].tokens for other in wanted[prompt]})
-    ]
+    cells = [(row, response) for row, wanted in enumerate(wants) for response in wanted]
     scored = _score(scorer, prompted, chunk, cells)
     return {(chunk[row], response): value for (row, response), value in scored.items()}
 
 
 def _reference_scores(
-    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]]
+    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]], given: Mapping[Tokens, frozenset[Tokens]]
 ) -> tuple[dict[Tokens, Response], dict[tuple[Tokens, Tokens], float]]:
     """What `score_prompts` returns, one whole sequence at a time."""
     responses = {prompt: _reference_response(scorer, prompt) for prompt in wanted}
     scores: dict[tuple[Tokens, Tokens], float] = {}
-    for prompt, others in wanted.items():
-        for response in sorted({responses[other].tokens for other in others}):
+    for prompt in wanted:
+        for response in _responses(prompt, wanted, given, responses):
             scorer.passes.score += len(prompt) + len(response)
             scores[prompt, response] = sequence_logprob(scorer.language, prompt, response)
     return responses, scores

@@ -1,0 +1,64 @@
+"""What a stopped run had scored already: a file for each bundle, in a folder whose name says exactly what was asked."""
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from steady.errors import SteadyError
+from steady.records import read_records, write_records
+
+FOLDER = ".checkpoints"
+Kept = TypeVar("Kept", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Bundles that are done; with no folder nothing is kept."""
+
+    folder: Path | None = None
+
+    def kept(self, number: int, kind: type[Kept], prompt_ids: Sequence[str]) -> list[Kept] | None:
+        """The records of a bundle, or None where its file is missing, damaged, or of other prompts: then it is scored again."""
+        path = self._path(number)
+        if path is None or not path.is_file():
+            return None
+        try:
+            found = read_records(path, kind)
+        except SteadyError:
+            return None
+        return found if [getattr(item, "prompt_id", None) for item in found] == list(prompt_ids) else None
+
+    def keep(self, number: int, records: Sequence[msgspec.Struct]) -> None:
+        """Write a bundle, atomically."""
+        path = self._path(number)
+        if path is not None:
+            write_records(path, records)
+
+    def clear(self) -> None:
+        """Remove what was kept; for when the results are written."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, number: int) -> Path | None:
+        return None if self.folder is None else self.folder / f"{number:06d}.jsonl"
+
+
+def partial_of(root: Path | None, *facts: object) -> Partial:
+    """The place below `root` of a run that is described by `facts`: other facts, another place. None keeps nothing."""
+    if root is None:
+        return Partial()
+    digest = hashlib.blake2b(msgspec.json.encode([repr(fact) for fact in facts]), digest_size=16).hexdigest()
+    return Partial(root / FOLDER / f"scoring-{digest}")
+
+
+def code_digest() -> str:
+    """A digest of the code that scores, so that no run goes on with what another version of it began."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
