@@ -1,10 +1,10 @@
 """The user's own prompts, which the settings name: the models answer them beside the data's."""
 
+import json
 from pathlib import Path, PurePosixPath
 
 from steady.errors import SteadyError
 from steady.records import Prompt, content_id
-from steady.sources.json_lines import json_lines
 
 FOLDER = "data/raw/prompts"
 SUFFIXES = (".txt", ".jsonl")
@@ -54,10 +54,19 @@ def _lines(path: Path) -> list[str]:
 
 def _rows(path: Path) -> list[str]:
     texts = []
-    with path.open("rb") as handle:
-        for line, value, _ in json_lines(handle):
-            text = value.get("prompt") if isinstance(value, dict) else None
-            if not isinstance(text, str) or not text.strip():
-                raise SteadyError(f'{path}:{line}: expected {{"prompt": "…"}} with a text that is not blank.')
+    for number, line in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if line.strip():
+            text = _prompt_of(line)
+            if text is None:
+                raise SteadyError(f'{path}:{number}: expected {{"prompt": "…"}} with a text that is not blank.')
             texts.append(text)
     return texts
+
+
+def _prompt_of(line: bytes) -> str | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    text = value.get("prompt") if isinstance(value, dict) else None
+    return text if isinstance(text, str) and text.strip() else None

@@ -151,8 +151,7 @@ def _text_p_values(both: Sequence[dict[str, Floats]], groups: Codes, count: int,
     differences = ratio(tables[1] - tables[0], group_sums(np.ones(len(groups)), groups, count)[:, None])
     found = sign_flip(differences, testing.permutations, testing.bootstrap.seed)
     names = [*(name for name in both[0] if name in MEANS), "reference_perplexity"]
-    known = ~np.isnan(differences).all(axis=0)
-    return {name: float(value) for name, value, there in zip(names, found, known, strict=True) if there}
+    return {name: float(found[place]) for place, name in enumerate(names) if not np.isnan(differences[:, place]).all()}
 
 
 def compare_cell(base: CellValues, tuned: CellValues, testing: Testing) -> dict[str, Any]:

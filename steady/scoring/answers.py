@@ -12,7 +12,7 @@ from steady.scoring.arm import ArmManifest, load_scorer, read_manifest
 from steady.scoring.classify import Logits
 from steady.scoring.classifying import label_groups
 from steady.scoring.groups import ScoredGroup
-from steady.scoring.partial import Partial, code_digest, partial_of
+from steady.scoring.partial import Partial, code_digest, fingerprint, partial_of
 from steady.scoring.predictions import classify
 
 if TYPE_CHECKING:
@@ -100,8 +100,6 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
 
 def _partial(arm: OpenArm, prompts: Sequence[Prompt], paired: bool, references: bool) -> Partial:
     """Where bundles are kept: one place for one arm, base, code, set of prompts and way of asking."""
-    from steady.scoring.loading import fingerprint
-
     settings = arm.settings
     if settings.root is None:
         return Partial()

@@ -1,6 +1,5 @@
 """Load any model that a user names, to measure it: a causal or sequence-to-sequence model, a classifier, or an arm of a pipeline."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -178,17 +177,6 @@ def _load_errors(model_id: str, revision: str | None) -> Iterator[None]:
             f"--model {model_id} (revision {revision}): cannot be loaded: {error}\n"
             "Give a folder, a Hub id, or `package:NAME`; a gated model needs `hf auth login`."
         ) from error
-
-
-def fingerprint(folder: Path) -> str:
-    """A digest of the files of a model or an adapter: names and contents, of weights over 64 MB only size and head."""
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(folder.glob("*")):
-        if path.suffix in {".json", ".safetensors", ".model", ".txt"}:
-            digest.update(f"{path.name}:{path.stat().st_size}\n".encode())
-            with path.open("rb") as handle:
-                digest.update(handle.read(64 << 20))
-    return digest.hexdigest()
 
 
 def quiet(threads: int | None) -> None:

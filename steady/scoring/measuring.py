@@ -17,8 +17,9 @@ from steady.scoring import runs
 from steady.scoring.budget import Budget, budget_lines, calibration_groups, minutes, plan_budget
 from steady.scoring.group_measures import measure_groups
 from steady.scoring.groups import PromptGroup, ScoredGroup, bundles, is_precise, sensitivity
-from steady.scoring.loading import Measured, Named, fingerprint, load_measured
+from steady.scoring.loading import Measured, Named, load_measured
 from steady.scoring.page import page
+from steady.scoring.partial import fingerprint
 from steady.scoring.prompt_files import PromptFile, fitting, read_prompt_file
 
 Say = Callable[[str], None]

@@ -62,3 +62,14 @@ def code_digest() -> str:
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def fingerprint(folder: Path) -> str:
+    """A digest of the files of a model or an adapter: names and contents, of weights over 64 MB only size and head."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(folder.glob("*")):
+        if path.suffix in {".json", ".safetensors", ".model", ".txt"}:
+            digest.update(f"{path.name}:{path.stat().st_size}\n".encode())
+            with path.open("rb") as handle:
+                digest.update(handle.read(64 << 20))
+    return digest.hexdigest()
