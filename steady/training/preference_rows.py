@@ -1,0 +1,88 @@
+"""What preference tuning learns from: prompts in a fixed order, and pairs of answers to them, as token ids."""
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+from steady.prompts.schedule import TrainingPrompts
+
+Encode = Callable[[str], list[int]]
+
+
+class PairRow(TypedDict):
+    """Token ids of a prompt and of two answers to it, the better one first; each answer ends with the end token."""
+
+    prompt_ids: list[int]
+    chosen_ids: list[int]
+    rejected_ids: list[int]
+
+
+@dataclass(frozen=True)
+class Question:
+    """A worded training prompt with the answers that are right, and the losing one where the data has it."""
+
+    prompt: str
+    references: tuple[str, ...]
+    chosen: str
+    rejected: str | None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prompt with two answers, the better one first."""
+
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True)
+class EncodedPairs:
+    """Rows for the trainer; `cut` lose the end of an answer to `max_length`, `dropped` had a prompt that leaves no room."""
+
+    rows: list[PairRow]
+    cut: int
+    dropped: int
+
+
+def questions(prompts: TrainingPrompts, seed: int, *, paired: bool = False) -> Iterator[Question]:
+    """Endless questions: round after round over the examples (with a losing answer, where `paired`), each in a new order.
+
+    Round `r` words an example as epoch `r` of its schedule does.
+    """
+    examples = prompts.examples
+    usable = [place for place, example in enumerate(examples) if example.rejected is not None or not paired]
+    turn = 0
+    while usable:
+        for place in random.Random(f"{seed}:preference:{turn}").sample(usable, len(usable)):
+            example = examples[place]
+            references = tuple(example.references) or (example.output,)
+            yield Question(prompts.prompt(place, turn), references, example.output, example.rejected)
+        turn += 1
+
+
+def count_pairs(prompts: TrainingPrompts) -> int:
+    """The training examples that come with a losing answer."""
+    return sum(example.rejected is not None for example in prompts.examples)
+
+
+def encode_pairs(
+    pairs: Sequence[Pair], prompt_of: Encode, answer_of: Callable[[str, str], list[int]], max_length: int
+) -> EncodedPairs:
+    """Token ids of pairs, counted against `max_length` (prompt and answer together).
+
+    Args:
+        prompt_of: ids of a prompt; `answer_of`: ids of an answer (first argument) that follows a prompt (second).
+    """
+    rows: list[PairRow] = []
+    cut = dropped = 0
+    for pair in pairs:
+        prompt = prompt_of(pair.prompt)
+        chosen, rejected = (answer_of(text, pair.prompt) for text in (pair.chosen, pair.rejected))
+        if len(prompt) >= max_length:
+            dropped += 1
+            continue
+        cut += len(prompt) + max(len(chosen), len(rejected)) > max_length
+        rows.append(PairRow(prompt_ids=prompt, chosen_ids=chosen, rejected_ids=rejected))
+    return EncodedPairs(rows, cut, dropped)

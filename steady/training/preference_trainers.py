@@ -1,0 +1,241 @@
+"""DPO and GRPO through TRL, on the adapter that supervised training left: trained in place, everything else put back."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
+
+from steady.training.arms import DpoParams, GrpoParams, TrainParams
+from steady.training.preference_rows import Encode, PairRow, Question
+from steady.training.rewards import concise_reward
+
+ADAPTER, REFERENCE = "default", "ref"
+LOGS = 50  # points of a curve
+
+
+class PairTrainer(DPOTrainer):
+    """DPO on rows that are token ids already, which tells nobody that it runs."""
+
+    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+    def _send_telemetry(self) -> None:
+        """Nothing asks the network."""
+
+
+class RewardTrainer(GRPOTrainer):
+    """GRPO whose prompts become token ids the way they are scored, which tells nobody that it runs."""
+
+    def __init__(self, *arguments: Any, encode: Encode, **named: Any) -> None:
+        self.encode = encode
+        super().__init__(*arguments, **named)
+
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        return [self.encode(prompt) for prompt in prompts], None, {}
+
+    def _send_telemetry(self) -> None:
+        """Nothing asks the network."""
+
+
+class PreferenceCurves(TrainerCallback):
+    """DVCLive curves of every figure that TRL logs, over optimizer steps; run times are left out."""
+
+    LEFT_OUT = ("runtime", "per_second", "total_flos", "step_time", "profiling", "num_tokens", "epoch", "train_loss")
+
+    def __init__(self, folder: Path) -> None:
+        from dvclive import Live
+
+        self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None)
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
+        """Write each figure at the optimizer step it belongs to."""
+        self.live.step = state.global_step
+        for name, value in figures(logs or {}).items():
+            self.live.log_metric(name, value)
+        self.live.make_summary()
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Close the files."""
+        self.live.end()
+
+
+def figures(logs: dict[str, Any]) -> dict[str, float]:
+    """The logged values that equal runs have in common."""
+    return {
+        name: float(value)
+        for name, value in logs.items()
+        if value is not None and not any(part in name for part in PreferenceCurves.LEFT_OUT)
+    }
+
+
+def train_pairs(
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[PairRow],
+    params: DpoParams,
+    train: TrainParams,
+    *,
+    seed: int,
+    curves: Path,
+    progress: bool,
+) -> list[dict[str, Any]]:
+    """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) against a frozen copy of the adapter as it came.
+
+    The rows are taken in their order, once.
+
+    Returns:
+        What was logged, an entry for each point of the curves.
+    """
+    steps = -(-len(rows) // (params.per_device_train_batch_size * train.gradient_accumulation_steps))
+    with tempfile.TemporaryDirectory(prefix="steady-preference-") as folder, restored(model):
+        arguments = DPOConfig(
+            beta=params.beta,
+            loss_type=[params.loss_type],
+            max_length=params.max_length,
+            learning_rate=params.learning_rate,
+            num_train_epochs=1,
+            per_device_train_batch_size=params.per_device_train_batch_size,
+            train_sampling_strategy="sequential",
+            disable_dropout=True,
+            **_shared(train, folder, seed, steps, progress),
+        )
+        with plain_copies(model), same_dtypes(model):
+            trainer = PairTrainer(
+                model=model,
+                args=arguments,
+                train_dataset=Dataset.from_list([dict(row) for row in rows]),
+                processing_class=tokenizer,
+                callbacks=[PreferenceCurves(curves)],
+            )
+        trainer.train()
+        return list(trainer.state.log_history)
+
+
+def train_rewards(
+    model: Any,
+    tokenizer: Any,
+    encode: Encode,
+    asked: Sequence[Question],
+    params: GrpoParams,
+    train: TrainParams,
+    *,
+    seed: int,
+    curves: Path,
+    progress: bool,
+) -> list[dict[str, Any]]:
+    """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`.
+
+    The questions are taken in their order; with `beta` above 0 a frozen copy of the adapter as it came is the reference.
+
+    Returns:
+        What was logged, an entry for each point of the curves.
+    """
+
+    def conciseness(completions: list[str], references: list[list[str]], **_: Any) -> list[float]:
+        return [
+            concise_reward(text, right, params.within_words)
+            for text, right in zip(completions, references, strict=True)
+        ]
+
+    rows = [{"prompt": question.prompt, "references": list(question.references)} for question in asked]
+    with tempfile.TemporaryDirectory(prefix="steady-preference-") as folder, restored(model):
+        arguments = GRPOConfig(
+            beta=params.beta,
+            learning_rate=params.learning_rate,
+            max_steps=params.max_steps,
+            per_device_train_batch_size=params.per_device_train_batch_size,
+            num_generations=params.num_generations,
+            max_completion_length=params.max_completion_length,
+            temperature=params.temperature,
+            shuffle_dataset=False,
+            disable_dropout=True,
+            **_shared(train, folder, seed, params.max_steps, progress),
+        )
+        with plain_copies(model), same_dtypes(model):
+            trainer = RewardTrainer(
+                model=model,
+                reward_funcs=conciseness,
+                args=arguments,
+                train_dataset=Dataset.from_list(rows),
+                processing_class=tokenizer,
+                callbacks=[PreferenceCurves(curves)],
+                encode=encode,
+            )
+        trainer.train()
+        return list(trainer.state.log_history)
+
+
+def _shared(train: TrainParams, folder: str, seed: int, steps: int, progress: bool) -> dict[str, Any]:
+    """Arguments of both trainers; what their own sections do not name is as in supervised training."""
+    names = ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
+    return {name: getattr(train, name) for name in (*names, "optim", "gradient_checkpointing")} | {
+        "output_dir": folder,
+        "save_strategy": "no",
+        "logging_steps": max(1, steps // LOGS),
+        "bf16": False,  # the model has its dtype already; TRL would run it under autocast
+        "seed": seed,
+        "data_seed": seed,
+        "report_to": "none",
+        "disable_tqdm": not progress,
+        "dataloader_pin_memory": False,
+    }
+
+
+@contextmanager
+def restored(model: Any) -> Iterator[None]:
+    """Put back what TRL changes beside the adapter: the patched forward, the reference adapter, dropout, padding tokens."""
+    import torch
+
+    base = model.get_base_model()
+    config, generation = base.config.get_text_config(), base.generation_config
+    pads = config.pad_token_id, generation.pad_token_id
+    patched = base.__dict__.get("forward")
+    dropouts = [(module, module.p) for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    try:
+        yield
+    finally:
+        if REFERENCE in model.peft_config:
+            model.delete_adapter(REFERENCE)
+        model.set_adapter(ADAPTER)
+        for parameter in trained:
+            parameter.requires_grad_(True)
+        for module, probability in dropouts:
+            module.p = probability
+        config.pad_token_id, generation.pad_token_id = pads
+        base.__dict__.pop("forward", None)
+        if patched is not None:
+            base.__dict__["forward"] = patched
+
+
+@contextmanager
+def plain_copies(model: Any) -> Iterator[None]:
+    """While the reference adapter is made: an initialisation from the base's weights (PiSSA …) would change them again."""
+    config = model.peft_config[ADAPTER]
+    before, config.init_lora_weights = config.init_lora_weights, True
+    try:
+        yield
+    finally:
+        config.init_lora_weights = before
+
+
+@contextmanager
+def same_dtypes(model: Any) -> Iterator[None]:
+    """While a trainer is made: TRL casts the adapter of a quantised model to bfloat16, in which small steps are lost."""
+    before = {name: parameter.dtype for name, parameter in model.named_parameters() if parameter.requires_grad}
+    yield
+    for name, parameter in model.named_parameters():
+        if name in before:
+            parameter.data = parameter.data.to(before[name])
