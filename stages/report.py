@@ -23,6 +23,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--rejected", type=FILE, default=Path("data/prepared/rejected.jsonl"), show_default=True)
 @click.option("--versions", type=FILE, default=Path("requirements.txt"), show_default=True, help="Pinned versions.")
 @click.option("--provenance", type=FILE, multiple=True, help="JSON that says from which commit, on what, and how long.")
+@click.option("--previews", type=FILE, default=Path("reports/previews.md"), show_default=True)
 @click.option("--out", type=FILE, default=Path("reports/index.html"), show_default=True)
 def main(  # noqa: D103
     params: Path,
@@ -32,17 +33,21 @@ def main(  # noqa: D103
     rejected: Path,
     versions: Path,
     provenance: tuple[Path, ...],
+    previews: Path,
     out: Path,
 ) -> None:
     with reported():
         from steady.records import write_bytes
         from steady.report.findings import Places, read_findings
+        from steady.report.generated import previews_markdown
         from steady.report.page import render_page
 
         started = time.perf_counter()
         places = Places(params, metrics, reports, prompts, rejected, versions, provenance)
-        page = render_page(read_findings(places)).encode()
+        found = read_findings(places)
+        page = render_page(found).encode()
         write_bytes(out, page)
+        write_bytes(previews, previews_markdown(found.arms).encode())
         seconds = time.perf_counter() - started
         click.echo(f"report: read {metrics} and {reports}, wrote {out}, {len(page) / 1e6:.2f} MB, in {seconds:.1f} s")
 

@@ -11,6 +11,7 @@ from steady.report.markup import Markup, details, joined, table, tag
 
 MOST_GROUPS = 15
 MOST_WORDINGS = 12
+LONGEST_ANSWER = 120
 
 
 class Group(NamedTuple):
@@ -40,7 +41,9 @@ def disagreement(answers: Sequence[str]) -> float:
 
 
 def said(prediction: Prediction) -> str:
-    """The label that was read, or the text itself where it was none."""
+    """The label that was read, or the text itself where it was none; an open answer is its text."""
+    if prediction.parsed is None and not prediction.label_logprobs:
+        return prediction.text.strip()[:LONGEST_ANSWER] or "(nothing)"
     return prediction.parsed or f"(no label: {prediction.text.strip()[:40]})"
 
 

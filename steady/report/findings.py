@@ -2,13 +2,15 @@
 
 import csv
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
+
 from steady.errors import SteadyError
 from steady.metrics.files import read_metrics
-from steady.records import Prediction, Prompt, Rejected, Wording, read_records
+from steady.records import OwnAnswer, Prediction, Prompt, Record, Rejected, Wording, read_records
 from steady.scoring.groups import ScoredGroup
 from steady.scoring.matrices import read_matrices
 
@@ -17,9 +19,19 @@ MATRICES = "matrices.safetensors"
 CURVES = {"training loss": "train/loss", "validation loss": "eval/loss", "validation accuracy": "eval/accuracy"}
 
 
+class Preview(msgspec.Struct, frozen=True):
+    """The answer to a fixed prompt after some optimizer steps."""
+
+    step: int
+    prompt: str
+    text: str
+
+
 @dataclass(frozen=True)
 class ArmFindings:
-    """One arm: its metric files, its predictions in the order of the prompts, its matrices, its curves (name -> steps and values)."""
+    """One arm: its metric files, its predictions in the order of the prompts, its matrices, its curves (name -> steps and values),
+    its answers to the user's own prompts, and the previews of its training.
+    """
 
     name: str
     evaluate: Metrics
@@ -28,6 +40,8 @@ class ArmFindings:
     reworded: list[Prediction]
     matrices: list[ScoredGroup]
     curves: dict[str, list[tuple[int, float]]]
+    own: list[OwnAnswer] = field(default_factory=list)
+    previews: list[Preview] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -97,6 +111,8 @@ def _arm(name: str, places: Places, evaluation: list[Prompt], sensitivity: list[
         reworded=reworded,
         matrices=_matrices(reports / MATRICES, reworded),
         curves=_curves(places.reports / "training" / name / "plots" / "metrics"),
+        own=_if_there(reports / "own_prompts.jsonl", OwnAnswer),
+        previews=_if_there(places.reports / "training" / name / "previews.jsonl", Preview),
     )
 
 
@@ -110,6 +126,11 @@ def _answers(path: Path, prompts: list[Prompt]) -> list[Prediction]:
 def _matrices(path: Path, answers: list[Prediction]) -> list[ScoredGroup]:
     """The matrices of an arm; a run from before they were kept has none."""
     return read_matrices(path, {answer.prompt_id: answer for answer in answers}) if path.is_file() else []
+
+
+def _if_there(path: Path, kind: type[Record]) -> list[Record]:
+    """The records of a file that not every arm has."""
+    return read_records(path, kind) if path.is_file() else []
 
 
 def _curves(folder: Path) -> dict[str, list[tuple[int, float]]]:

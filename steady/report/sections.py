@@ -6,6 +6,7 @@ from typing import Any
 from steady.comparison import tables
 from steady.report import examples, pictures
 from steady.report.findings import Findings
+from steady.report.generated import generated_sections
 from steady.report.markup import Markup, details, joined, section, shown, table, tag
 from steady.report.matrix_browser import matrix_groups
 
@@ -99,7 +100,9 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     if matrices := matrix_groups(found):
         yield "matrices", "How probable every answer is under every wording", matrices
     yield "won-and-lost", "Rows won and lost", examples.won_and_lost(found)
-    yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)
+    yield from generated_sections(found)
+    if found.arms[0].evaluate["labels"]:
+        yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)
     if curves := pictures.curve_pictures(found):
         yield "training", "How did the training go?", joined([key, curves])
     yield "prompts", "What the model sees", _prompts(found)

@@ -1,0 +1,138 @@
+"""What the arms write when nothing constrains them: figures, sample answers, previews of the training, the user's own prompts."""
+
+from collections.abc import Iterator, Sequence
+
+from steady.comparison.tables import Table, estimated, number
+from steady.report.findings import ArmFindings, Findings, Preview
+from steady.report.markup import Markup, details, joined, shown, table, tag
+
+SAMPLES = 40
+LONGEST = 600
+TITLES = {
+    "exact_match": "exact match",
+    "rouge_l": "ROUGE-L",
+    "chrf": "chrF",
+    "reference_perplexity": "perplexity of the reference",
+    "words": "words",
+    "within_words": "within the words",
+    "label_accuracy": "accuracy, read as a label",
+    "no_label": "no label",
+    "distinct_answers": "distinct answers",
+}
+
+
+def generated_sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
+    """Name, title and content of the sections of models that generate; none for classifiers."""
+    if any(arm.evaluate.get("generated", {}).get("max_new_tokens") for arm in found.arms):
+        yield "generated", "What do the arms write?", joined([shown(generated_table(found.arms)), samples(found)])
+    if any(arm.own for arm in found.arms):
+        yield "own", "Your own prompts", own_prompts(found.arms)
+    if rows := preview_rows(found.arms):
+        yield "previews", "Answers before and after the training", previews(rows)
+
+
+def generated_table(arms: Sequence[ArmFindings]) -> Table:
+    """Figures of the free texts on the test split, a row for each arm."""
+    rows = [
+        [arm.name, *(estimated(arm.evaluate["generated"]["test"][name]) for name in TITLES)]
+        for arm in arms
+        if arm.evaluate.get("generated", {}).get("max_new_tokens")
+    ]
+    limit = next(arm.evaluate["generated"]["within_words_limit"] for arm in arms if "generated" in arm.evaluate)
+    titles = [f"within {number(limit).split('.')[0]} words" if key == "within_words" else TITLES[key] for key in TITLES]
+    return Table("Free answers to the test prompts", ["arm", *titles], rows)
+
+
+def samples(found: Findings) -> Markup:
+    """Test prompts, evenly drawn from the file, with the reference and every arm's free answer side by side."""
+    places = [place for place, prompt in enumerate(found.evaluation) if prompt.split == "test"]
+    chosen = places[:: max(1, len(places) // SAMPLES)][:SAMPLES]
+    rows = [
+        [
+            tag("pre", _short(found.evaluation[place].prompt)),
+            found.evaluation[place].completion,
+            *(_answer(arm, place) for arm in found.arms),
+        ]
+        for place in chosen
+    ]
+    header = ["prompt", "reference", *(arm.name for arm in found.arms)]
+    return table(f"{len(rows)} of {len(places)} test prompts, and what each arm answers", header, rows)
+
+
+def _answer(arm: ArmFindings, place: int) -> Markup:
+    said = arm.predictions[place]
+    chosen = f" (chooses {said.parsed})" if said.parsed and said.parsed != said.text else ""
+    return tag("span", _short(said.text) or "(nothing)", tag("small", f"{chosen} {'✓' if said.correct else '✗'}"))
+
+
+def own_prompts(arms: Sequence[ArmFindings]) -> Markup:
+    """The user's prompts, and every arm's answer side by side."""
+    asked = next(arm.own for arm in arms if arm.own)
+    columns = [arm for arm in arms if len(arm.own) == len(asked)]
+    rows = [[tag("pre", _short(one.prompt)), *(_own(arm, place) for arm in columns)] for place, one in enumerate(asked)]
+    return table("The prompts of `evaluate.prompts`", ["prompt", *(arm.name for arm in columns)], rows)
+
+
+def _own(arm: ArmFindings, place: int) -> Markup:
+    said = arm.own[place]
+    chosen = f" (chooses {said.label})" if said.label and said.label != said.text else ""
+    return tag("span", _short(said.text) or "(nothing)", tag("small", chosen))
+
+
+def preview_rows(arms: Sequence[ArmFindings]) -> list[tuple[str, str, list[Preview]]]:
+    """Arm, prompt, and its previews by step, for every prompt that was answered during the training."""
+    rows = []
+    for arm in arms:
+        by_prompt: dict[str, list[Preview]] = {}
+        for one in arm.previews:
+            by_prompt.setdefault(one.prompt, []).append(one)
+        rows += [(arm.name, prompt, sorted(found, key=lambda one: one.step)) for prompt, found in by_prompt.items()]
+    return rows
+
+
+def previews(rows: Sequence[tuple[str, str, list[Preview]]]) -> Markup:
+    """First and last answer to each prompt, and all of them on request."""
+    ends = [
+        [
+            name,
+            tag("pre", _short(prompt)),
+            _short(found[0].text),
+            _short(found[-1].text),
+            f"{found[0].step} → {found[-1].step}",
+        ]
+        for name, prompt, found in rows
+    ]
+    every = [
+        [name, tag("pre", _short(prompt)), one.step, _short(one.text)] for name, prompt, found in rows for one in found
+    ]
+    short = table("The fixed prompts of the training", ["arm", "prompt", "before", "after", "optimizer steps"], ends)
+    return joined(
+        [short, details("Every preview", table("Previews", ["arm", "prompt", "optimizer step", "answer"], every))]
+    )
+
+
+def previews_markdown(arms: Sequence[ArmFindings]) -> str:
+    """`reports/previews.md`: every preview, under its arm and prompt."""
+    lines = ["# Previews", "", "Answers to the fixed prompts while the arms were trained, by optimizer step."]
+    rows = preview_rows(arms)
+    if not rows:
+        lines += ["", "There are none: no arm is a model that generates, or none was trained."]
+    last = ""
+    for name, prompt, found in rows:
+        lines += ["", f"## {name}"] if name != last else []
+        last = name
+        lines += ["", "Prompt:", "", *_quoted(prompt), "", "| step | answer |", "|---|---|"]
+        lines += [f"| {one.step} | {_cell(one.text)} |" for one in found]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"    {line}" for line in text.splitlines()]
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split()) or "(nothing)"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
