@@ -5,6 +5,7 @@
 
 import ast
 import copy
+import logging
 import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -117,6 +118,7 @@ def stage_view(root: Path, script: str) -> Any:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "read_params":
             view = ast.unparse(node.args[1])
             module = next(name for name in imported_names(tree) if name.endswith(f".{view}")).rpartition(".")[0]
+            logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it misses a kernel nobody asked for
             return getattr(import_module(module), view)
     return None
 

@@ -25,6 +25,9 @@ def main(  # noqa: D103
     arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, validation: Path, out: Path, curves: Path
 ) -> None:
     with reported():
+        from steady.models import quiet_libraries
+
+        quiet_libraries()  # before the Trainer is imported, for it imports PEFT
         from steady.parameters import read_params
         from steady.prompts.schedule import TrainingPrompts
         from steady.records import Prompt, read_records

@@ -116,6 +116,7 @@ def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, step
     from transformers import TrainingArguments
 
     own = params.model_dump(exclude={"early_stopping_patience", "base_dropout", "eval_steps"})
+    own["activation_checkpointing"] = own.pop("gradient_checkpointing")  # transformers 5.23 warns of its old name
     strategy = "epoch" if params.eval_steps is None else "steps"
     return TrainingArguments(
         output_dir=folder,
