@@ -69,13 +69,12 @@ def read_arms(names: Sequence[str], metrics: Path, reports: Path, formatted: For
 
 def _read_arm(name: str, metrics: Path, reports: Path, formatted: Formatted) -> ArmResults:
     evaluate, sensitivity = read_metrics(metrics / "evaluate.json"), read_metrics(metrics / "sensitivity.json")
-    labels = evaluate.get("labels")
-    if labels is None or "temperature" not in sensitivity:
+    if evaluate.get("labels") is None or "temperature" not in sensitivity:
         raise SteadyError(
             f"{metrics}: the metric files lack `labels` or `temperature`. Run `dvc repro` to make them anew."
         )
-    answers = _answers(formatted.evaluation, reports / "predictions.jsonl", labels)
-    reworded = _answers(formatted.sensitivity, reports / "sensitivity.jsonl", labels)
+    answers = _answers(formatted.evaluation, reports / "predictions.jsonl", evaluate)
+    reworded = _answers(formatted.sensitivity, reports / "sensitivity.jsonl", evaluate)
     test = [row for row, prompt in enumerate(answers.prompts) if prompt.split == "test"]
     matrices = _matrices(evaluate, reports)
     scores = _scores(formatted.evaluation, reports / "generated.jsonl") if matrices is not None else []
@@ -108,8 +107,9 @@ def _scores(prompts: Sequence[Prompt], path: Path) -> list[TextScores]:
     return scores
 
 
-def _answers(prompts: Sequence[Prompt], path: Path, labels: Sequence[str]) -> Answers:
+def _answers(prompts: Sequence[Prompt], path: Path, evaluate: dict[str, Any]) -> Answers:
     try:
-        return read_answers(prompts, read_records(path, Prediction), labels)
+        predictions = read_records(path, Prediction)
+        return read_answers(prompts, predictions, evaluate["labels"], evaluate.get("multi_label", False))
     except SteadyError as error:
         raise SteadyError(f"{path}: {error}" if not str(error).startswith(str(path)) else str(error)) from error

@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from steady.errors import SteadyError
+from steady.metrics.label_sets import LabelSets, Mask, label_sets
+from steady.metrics.posix import fit_temperature, scaled_logprobs
 from steady.metrics.quality import NO_LABEL, Answered, Codes
 from steady.metrics.resampling import Floats
 from steady.records import Prediction, Prompt
 
-Mask = NDArray[np.bool_]
+MOST_LABELS = 60  # 2 ** 60 answers are enough of them to divide an entropy by
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class Answers:
 
     `texts` are the labels, or the normalised raw texts where an answer is no label or there are no labels; `codes` number
     equal texts equally; `failed` marks answers that are no label (with no labels: that are empty) and rows whose
-    log-probabilities are not finite, which `finite` tells apart.
+    log-probabilities are not finite, which `finite` tells apart. `gold`, `answer` and the columns of `logprobs` number the
+    labels or, where a row may have several, the `sets` of them that occur.
     """
 
     prompts: tuple[Prompt, ...]
@@ -36,6 +38,7 @@ class Answers:
     failed: Mask
     finite: Mask
     logprobs: Floats | None
+    sets: LabelSets | None = None
 
     def rows(self, chosen: Sequence[int] | Codes) -> "Answers":
         """The answers to some of the prompts, in the order of `chosen`."""
@@ -45,13 +48,38 @@ class Answers:
             prompts=tuple(self.prompts[row] for row in index),
             texts=tuple(self.texts[row] for row in index),
             logprobs=None if self.logprobs is None else self.logprobs[index],
+            sets=None if self.sets is None else self.sets.rows(index),
             **{name: getattr(self, name)[index] for name in ("codes", "gold", "answer", "correct", "failed", "finite")},
         )
 
     def answered(self) -> Answered:
         """The same as class numbers, grouped by the prompts' groups."""
         groups, _ = numbered(prompt.group_id for prompt in self.prompts)
-        return Answered(self.gold, self.answer, self.correct, self.logprobs, groups, len(self.labels))
+        members = None if self.sets is None else self.sets.members
+        return Answered(self.gold, self.answer, self.correct, self.logprobs, groups, len(self.labels), members)
+
+    @property
+    def choices(self) -> int:
+        """How many answers a label task has; 0 where answers are free text."""
+        return len(self.labels) if self.sets is None else 2 ** min(len(self.labels), MOST_LABELS)
+
+    def scaled(self, rows: Codes, temperature: float) -> Floats:
+        """Log-probabilities of the answers to some rows, `(rows, labels or sets)`, at a temperature."""
+        assert self.logprobs is not None
+        if self.sets is None:
+            return scaled_logprobs(self.logprobs[rows], temperature)
+        scaled = self.sets.rows(rows).of_sets(temperature)
+        assert scaled is not None
+        return scaled
+
+    def temperature(self) -> float | None:
+        """The temperature with the lowest log loss on these rows; None without log-probabilities."""
+        if self.logprobs is None or not self.finite.any():
+            return None
+        if self.sets is None:
+            return fit_temperature(self.logprobs[self.finite], self.gold[self.finite])
+        sound = np.flatnonzero(self.finite)
+        return self.sets.rows(sound).temperature(self.gold[sound])
 
 
 def numbered(values: Iterable[str]) -> tuple[Codes, list[str]]:
@@ -66,26 +94,32 @@ def normalised(text: str) -> str:
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
-def read_answers(prompts: Sequence[Prompt], predictions: Sequence[Prediction], labels: Sequence[str]) -> Answers:
+def read_answers(
+    prompts: Sequence[Prompt], predictions: Sequence[Prediction], labels: Sequence[str], multi_label: bool = False
+) -> Answers:
     """Line up prompts and predictions.
 
     Args:
         labels: the label list of the task, in the order of `label_logprobs`; empty where answers are free text, whose
             `Prediction.correct` is then taken as it is (null is wrong).
+        multi_label: whether a row may have several of the labels; an answer is then a set of them (`label_sets`).
 
     Raises:
         SteadyError: the predictions are not those of the prompts, a gold label is not in the list, or a row has another
             number of log-probabilities.
     """
     _check_order(prompts, predictions)
-    places = {label: place for place, label in enumerate(labels)}
     logprobs = _logprobs(predictions, len(labels))
+    written = [*map(target_of, prompts), *(str(prediction.parsed) for prediction in predictions)]
+    sets = label_sets(written, labels, logprobs) if multi_label else None
+    names = labels if sets is None else sets.names
+    places = {name: place for place, name in enumerate(names)}
     finite = np.asarray([True] * len(prompts) if logprobs is None else np.isfinite(logprobs).all(axis=1), dtype=bool)
     answer = np.asarray([places.get(str(prediction.parsed), NO_LABEL) for prediction in predictions], dtype=np.intp)
     answer = np.where(finite, answer, NO_LABEL)
-    gold = np.asarray([_gold(prompt, places) for prompt in prompts], dtype=np.intp)
+    gold = np.asarray([_gold(prompt, places, labels) for prompt in prompts], dtype=np.intp)
     texts = [
-        labels[place] if place != NO_LABEL else normalised(prediction.text)
+        names[place] if place != NO_LABEL else normalised(prediction.text)
         for place, prediction in zip(answer, predictions, strict=True)
     ]
     correct = (
@@ -102,7 +136,8 @@ def read_answers(prompts: Sequence[Prompt], predictions: Sequence[Prediction], l
         correct=correct.astype(np.float64),
         failed=failed | ~finite,
         finite=finite,
-        logprobs=logprobs,
+        logprobs=logprobs if sets is None else sets.of_sets(),
+        sets=sets,
     )
 
 
@@ -117,12 +152,16 @@ def _check_order(prompts: Sequence[Prompt], predictions: Sequence[Prediction]) -
             )
 
 
-def _gold(prompt: Prompt, places: dict[str, int]) -> int:
-    """The class of a prompt: its first gold label, or its completion."""
-    label = prompt.labels[0] if prompt.labels else prompt.completion
-    if places and label not in places:
-        raise SteadyError(f"prompt {prompt.id}: gold label {label!r} is not one of {', '.join(places)}.")
-    return places.get(label, NO_LABEL)
+def target_of(prompt: Prompt) -> str:
+    """The right answer to a prompt: its gold label where it has one, else its completion (all its labels, or a text)."""
+    return prompt.labels[0] if len(prompt.labels) == 1 else prompt.completion
+
+
+def _gold(prompt: Prompt, places: dict[str, int], labels: Sequence[str]) -> int:
+    target = target_of(prompt)
+    if labels and target not in places:
+        raise SteadyError(f"prompt {prompt.id}: gold label {target!r} is not one of {', '.join(labels)}.")
+    return places.get(target, NO_LABEL)
 
 
 def _logprobs(predictions: Sequence[Prediction], labels: int) -> Floats | None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from steady.metrics import sensitivity as measure
-from steady.metrics.answers import Answers, numbered, read_answers
+from steady.metrics.answers import Answers, numbered, read_answers, target_of
 from steady.metrics.cells import (
     ALL,
     HELD_OUT,
@@ -65,6 +65,7 @@ def sensitivity_metrics(
     confidence: float,
     seed: int,
     matrices: Mapping[str, GroupScores] | None = None,
+    multi_label: bool = False,
 ) -> dict[str, Any]:
     """Everything of `sensitivity.json`.
 
@@ -73,13 +74,14 @@ def sensitivity_metrics(
         labels: the label list, empty for free text.
         temperature: fitted on validation (`validation_temperature`); None leaves `posix_scaled` null.
         matrices: saved matrices of models that generate, by group id; None for a classifier.
+        multi_label: whether an answer may have several of the labels.
 
     Returns:
         `headline` (agreement and POSIX on L2; accuracies over the held-out wordings of L1 and L2), `temperature`,
         `degeneracy`, `prompts`, `held_out` and `levels` (level -> family -> cell, see `cell_metrics`), and `wordings` (id ->
         accuracy on test groups). Values are not rounded yet: `write_metrics`.
     """
-    answers = read_answers(prompts, predictions, labels)
+    answers = read_answers(prompts, predictions, labels, multi_label)
     bootstrap = Bootstrap(draws, confidence, seed)
     cells: dict[str, dict[str, Any]] = {level: {} for level in (HELD_OUT, *LEVELS)}
     for cell in find_cells(prompts, wordings):
@@ -170,8 +172,7 @@ def cell_statistic(values: CellValues) -> Statistic:
 
 def _degeneracy(answers: Answers) -> measure.Degeneracy:
     """Whether the arm answers the same to groups of different intent."""
-    targets = [prompt.labels[0] if prompt.labels else prompt.completion for prompt in answers.prompts]
-    return measure.degeneracy(answers.texts, targets)
+    return measure.degeneracy(answers.texts, [target_of(prompt) for prompt in answers.prompts])
 
 
 def _wording_metrics(answers: Answers, wordings: Sequence[Wording], bootstrap: Bootstrap) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from steady.errors import SteadyError
 from steady.metrics.answers import Answers, numbered
-from steady.metrics.posix import FAULTS, Group, classifier_group, group_fault, prompt_sensitivity, scaled_logprobs
+from steady.metrics.posix import FAULTS, Group, classifier_group, group_fault, prompt_sensitivity
 from steady.metrics.quality import Codes
 from steady.metrics.resampling import Floats, ratio
 from steady.metrics.sensitivity import answer_agreement, answer_entropy
@@ -174,7 +174,7 @@ def _group_values(answers: Answers, rows: Codes, canonical: int | None) -> tuple
         float(equal),
         float(pairs),
         float(equal == pairs) if several else np.nan,
-        answer_entropy(codes, len(answers.labels) or len(rows)) if several else np.nan,
+        answer_entropy(codes, answers.choices or len(rows)) if several else np.nan,
         same,
     )
 
@@ -199,7 +199,7 @@ def _psi_values(
             continue
         table[place, :3] = prompt_sensitivity(*scored)
         if temperature is not None and matrices is None and answers.logprobs is not None:
-            scaled = classifier_group(scaled_logprobs(answers.logprobs[rows], temperature))
+            scaled = classifier_group(answers.scaled(rows, temperature))
             table[place, 3] = prompt_sensitivity(*scaled).psi
     return table, {fault: faults[fault] for fault in FAULTS}
 

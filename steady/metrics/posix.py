@@ -5,7 +5,7 @@ classifier the response is the predicted label, of length 1, so M follows from t
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -151,15 +151,19 @@ def fit_temperature(logprobs: ArrayLike, gold: ArrayLike) -> float:
     Raises:
         ValueError: there are no rows, or a log-probability is not finite.
     """
-    from scipy.optimize import minimize_scalar
-
     rows, columns = np.asarray(logprobs, dtype=np.float64), np.asarray(gold, dtype=np.intp)
     if rows.ndim != 2 or len(rows) == 0 or not np.isfinite(rows).all():
         raise ValueError(f"a temperature is fitted to finite log-probabilities (rows, labels), got shape {rows.shape}")
+    places = np.arange(len(rows))
+    return best_temperature(lambda temperature: -float(scaled_logprobs(rows, temperature)[places, columns].mean()))
 
-    def loss(log_temperature: float) -> float:
-        return -float(scaled_logprobs(rows, np.exp(log_temperature))[np.arange(len(rows)), columns].mean())
+
+def best_temperature(loss: Callable[[float], float]) -> float:
+    """The temperature between 0.05 and 20 with the lowest loss."""
+    from scipy.optimize import minimize_scalar
 
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-9})
+    found = minimize_scalar(
+        lambda logarithm: loss(np.exp(logarithm)), bounds=bounds, method="bounded", options={"xatol": 1e-9}
+    )
     return float(np.exp(found.x))

@@ -22,7 +22,8 @@ class Answered:
     """Rows with the answers of one arm.
 
     `gold` and `answer` are class numbers `(rows,)`; `correct` is 0 or 1 `(rows,)`; `logprobs` is `(rows, classes)` in nats,
-    or None where the model gives none; `groups` numbers the group of each row from 0.
+    or None where the model gives none; `groups` numbers the group of each row from 0. Where a row may have several of the
+    classes, gold, answer and the columns of `logprobs` number sets of them, and `members` `(sets, classes)` says which.
     """
 
     gold: Codes
@@ -31,6 +32,13 @@ class Answered:
     logprobs: Floats | None
     groups: Codes
     classes: int
+    members: NDArray[np.bool_] | None = None
+
+    def indicators(self, codes: Codes) -> Floats:
+        """Which classes each row has, `(rows, classes)`; an answer that is no label has none."""
+        if self.members is None:
+            return np.asarray(np.equal.outer(codes, np.arange(self.classes)), dtype=np.float64)
+        return np.asarray(self.members[codes] & (codes != NO_LABEL)[:, None], dtype=np.float64)
 
     @property
     def group_count(self) -> int:
@@ -90,12 +98,11 @@ def quality_statistic(data: Answered) -> Statistic:
     """The statistic that the bootstrap draws: every measure of quality under group weights.
 
     It returns `accuracy`, `macro_f1`, `weighted_f1`, `log_loss`, `expected_calibration_error` and `unparsed` (share of rows
-    whose answer is no label), each `(draws,)`, and `precision`, `recall`, `f1`, each `(draws, classes)`.
+    whose answer is no label), each `(draws,)`, and `precision`, `recall`, `f1`, each `(draws, classes)`; for sets of classes
+    also those of `set_scores`.
     """
     count = data.group_count
-    classes = np.arange(data.classes)
-    is_gold = np.equal.outer(data.gold, classes).astype(np.float64)
-    is_answer = np.equal.outer(data.answer, classes).astype(np.float64)
+    is_gold, is_answer = data.indicators(data.gold), data.indicators(data.answer)
     rows = group_sums(np.ones(len(data.gold)), data.groups, count)
     correct = group_sums(data.correct, data.groups, count)
     unparsed = group_sums((data.answer == NO_LABEL).astype(np.float64), data.groups, count)
@@ -116,9 +123,27 @@ def quality_statistic(data: Answered) -> Statistic:
             "precision": precision,
             "recall": recall,
             "f1": f1,
+            **(set_scores(hits, answered, support, total) if data.members is not None else {}),
         }
 
     return statistic
+
+
+def set_scores(hits: Floats, answered: Floats, support: Floats, rows: Floats) -> dict[str, Floats]:
+    """Scores of label sets that have no counterpart for single labels, each `(draws,)`.
+
+    `micro_f1` pools right labels over all labels; `hamming_loss` is the share of labels, over all rows, that an answer has and
+    the target has not, or the other way round.
+
+    Args:
+        hits: for each label, rows that have it and are given it `(draws, labels)`; `answered` and `support` likewise.
+        rows: `(draws,)`.
+    """
+    both, given, there = hits.sum(axis=1), answered.sum(axis=1), support.sum(axis=1)
+    return {
+        "micro_f1": np.nan_to_num(ratio(2 * both, given + there)),
+        "hamming_loss": ratio(given + there - 2 * both, rows * hits.shape[1]),
+    }
 
 
 def _probability_statistic(data: Answered) -> Statistic:
