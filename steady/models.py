@@ -1,21 +1,32 @@
 """The one loader: base model from the Hub, a folder or a package, with its tokenizer and, where there is one, its adapter."""
 
-import hashlib
 import importlib.util
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import model_validator
 
+from steady.checksums import sha256_of, verify_sums
 from steady.errors import SteadyError
 from steady.parameters import Section
+from steady.precision import keep_packing, weight_settings
 
 if TYPE_CHECKING:
     import torch
 
 PACKAGE_PREFIX = "package:"
 COMMIT_LENGTH = 40
+FULL_COMMIT = re.compile(r"[0-9a-f]{40}")
+HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+AUTO_MODELS = {
+    "SEQ_CLS": "AutoModelForSequenceClassification",
+    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
+    "CAUSAL_LM": "AutoModelForCausalLM",
+}
 
 
 @dataclass(frozen=True)
@@ -62,9 +73,14 @@ class ModelParams(Section):
 
     @model_validator(mode="after")
     def _hub_ids_are_pinned(self) -> "ModelParams":
-        if is_hub_id(self.id) and len(self.revision or "") != COMMIT_LENGTH:
+        if is_hub_id(self.id) and not HUB_ID.fullmatch(self.id):
             raise ValueError(
-                f"`revision` of a Hub model is a full commit of {COMMIT_LENGTH} hex digits, got {self.revision!r}"
+                f"`id` is {self.id!r}: there is no such folder, and it is no Hub id (OWNER/NAME) and no `package:NAME`"
+            )
+        if is_hub_id(self.id) and not FULL_COMMIT.fullmatch(self.revision or ""):
+            raise ValueError(
+                f"`revision` of a Hub model is a full commit of {COMMIT_LENGTH} hex digits, got {self.revision!r}; "
+                "`python -m steady resolve` asks the Hub for it and writes it into params.yaml"
             )
         return self
 
@@ -109,9 +125,7 @@ def locate(params: ModelParams) -> Base:
 def _check_sha256(path: Path, expected: str) -> None:
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Reinstall the package with `make environment`.")
-    with path.open("rb") as handle:
-        got = hashlib.file_digest(handle, "sha256").hexdigest()
-    if got != expected:
+    if (got := sha256_of(path)) != expected:
         raise SteadyError(
             f"{path}: SHA-256 is {got}, expected {expected}: not the published weights. Reinstall the package."
         )
@@ -155,121 +169,114 @@ def pick_device(device: str) -> "torch.device":
 
 
 def load_tokenizer(params: ModelParams) -> Any:
-    """The tokenizer of the base, with neither the truncation nor the fixed padding that its file may carry."""
+    """The tokenizer of the base with `special_tokens` added, without the truncation and fixed padding that its file may carry.
+
+    A declared token is recognised wherever it stands in a text; all other control tokens are plain text there
+    (`steady.encoding`). Where the tokenizer of a model that generates has no padding token, its end token pads too: which
+    tokens count in a loss is never told by the padding token.
+    """
     from transformers import AutoTokenizer
 
     base = locate(params)
-    with _download_errors(base):
+    with load_errors(base):
+        verify_sums(Path(base.source), weights=False)
         tokenizer = AutoTokenizer.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
-    tokenizer.backend_tokenizer.no_truncation()
-    tokenizer.backend_tokenizer.no_padding()
+    if getattr(tokenizer, "backend_tokenizer", None) is not None:
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
+    if params.special_tokens:
+        tokenizer.add_tokens(list(params.special_tokens))
+    if params.task != "SEQ_CLS" and tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
 
 
-def load_base(params: ModelParams, labels: tuple[str, ...], *, headless: bool = False) -> Any:
-    """Load the base in float32 on the CPU, in evaluation mode.
+def load_base(
+    params: ModelParams,
+    labels: tuple[str, ...] | None = None,
+    *,
+    headless: bool = False,
+    device: str = "cpu",
+    device_map: str | None = None,
+) -> Any:
+    """Load the base of any of the three families onto a device, in evaluation mode.
 
     Args:
-        labels: the classes of a SEQ_CLS head, in order; the head is new and seeded by the caller.
+        labels: the classes of a SEQ_CLS head, in order; the head is new and seeded by the caller. None: the model's own.
         headless: the encoder alone, whose features a probe reads.
-    """
-    import torch
-    from transformers import AutoModel, AutoModelForSequenceClassification
+        device: `auto` or a torch device; with `device_map: auto` the model is spread over all there are.
 
-    base = locate(params)
-    settings: dict[str, Any] = {
-        "revision": base.revision,
-        "dtype": torch.float32,
-        "trust_remote_code": False,
-        "use_safetensors": True,
-    }
-    with _download_errors(base):
-        if headless:
-            model = AutoModel.from_pretrained(base.source, **settings)
-        else:
-            names = dict(enumerate(labels))
-            settings |= {
-                "num_labels": len(labels),
-                "id2label": names,
-                "label2id": {name: i for i, name in names.items()},
-            }
-            model = AutoModelForSequenceClassification.from_pretrained(base.source, **settings)
+    Raises:
+        SteadyError: it is not there, not of the family `task`, damaged, or its dtype or quantisation is not for it.
+    """
+    import transformers
+    from transformers import AutoConfig
+
+    base, place = locate(params), pick_device(device)
+    with load_errors(base):
+        verify_sums(Path(base.source), weights=True)
+        config = AutoConfig.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
+        _check_family(params, config)
+        settings = weight_settings(params, config.model_type, place, device_map) | {"revision": base.revision}
+        if params.task == "SEQ_CLS" and labels is not None and not headless:
+            settings |= _head_settings(labels)
+        kind = getattr(transformers, "AutoModel" if headless else AUTO_MODELS[params.task])
+        model = kind.from_pretrained(base.source, trust_remote_code=False, use_safetensors=True, **settings)
+    keep_packing(model)
     model.name_or_path = base.public_id
     model.config._name_or_path = base.public_id
-    return model.eval()
+    return (model if "device_map" in settings else model.to(place)).eval()
 
 
-def load_classifier(params: ModelParams, labels: tuple[str, ...]) -> Any:
+def _head_settings(labels: tuple[str, ...]) -> dict[str, Any]:
+    names = dict(enumerate(labels))
+    return {"num_labels": len(labels), "id2label": names, "label2id": {name: place for place, name in names.items()}}
+
+
+def _check_family(params: ModelParams, config: Any) -> None:
+    if params.task != "SEQ_CLS" and bool(config.is_encoder_decoder) is (params.task == "CAUSAL_LM"):
+        other = "CAUSAL_LM" if params.task == "SEQ_2_SEQ_LM" else "SEQ_2_SEQ_LM"
+        raise SteadyError(
+            f"model.task: {params.id!r} is a {config.model_type} model, which is not of {params.task}. Set it to {other}."
+        )
+
+
+def load_classifier(params: ModelParams, labels: tuple[str, ...], device: str = "cpu") -> Any:
     """The base with an untrained head for `labels`, seeded by the caller; see `ModelParams.pooling`."""
     import torch
 
     if params.pooling is None:
-        return load_base(params, labels)
+        return load_base(params, labels, device=device)
     from steady.pooled import PooledClassifier
 
-    encoder = load_base(params, labels, headless=True)
-    return PooledClassifier(encoder, torch.nn.Linear(encoder.config.hidden_size, len(labels))).eval()
+    encoder = load_base(params, labels, headless=True, device=device)
+    head = torch.nn.Linear(encoder.config.hidden_size, len(labels))
+    return PooledClassifier(encoder, head.to(encoder.device)).eval()
 
 
-class _download_errors:  # noqa: N801 - reads as a statement: `with _download_errors(base):`
-    """Turn what transformers raises for a model that is not there into one clear message."""
+def load_language(params: ModelParams, device: str = "cpu", device_map: str | None = None) -> tuple[Any, Any]:
+    """A model that generates and its tokenizer; the embeddings have a row for every token.
 
-    def __init__(self, base: Base) -> None:
-        self.base = base
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, OSError | ValueError):
-            raise SteadyError(
-                f"model.id: cannot load {self.base.source!r} (revision {self.base.revision}): {error}\n"
-                "Give a folder, `package:NAME`, or a Hub id with a full commit; a gated model needs `hf auth login`."
-            ) from error
-
-
-def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
-    """The base with the adapter in `folder` merged into its weights, which scores faster; logits move by less than 1e-5.
-
-    Raises:
-        SteadyError: there is no adapter, it was made for another base, or its tensors are not finite or not the model's.
+    Rows of added tokens are drawn around the mean of the others, seeded by the caller.
     """
-    from peft import PeftConfig, PeftModel
+    tokenizer = load_tokenizer(params)
+    model = load_base(params, device=device, device_map=device_map)
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer))
+    return model, tokenizer
 
-    if not (folder / "adapter_config.json").is_file():
-        raise SteadyError(
-            f"{folder}: no adapter (adapter_config.json is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
-        )
-    made_for = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
-    if made_for != public_id:
-        raise SteadyError(
-            f"{folder}: the adapter was trained on {made_for!r}, but model.id is {public_id!r}. Retrain it, or set model.id back."
-        )
+
+@contextmanager
+def load_errors(base: Base) -> Iterator[None]:
+    """Turn what the libraries raise for a model that is not there, or not loadable here, into one clear message."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # The first base of HfHubHTTPError is any fault of the connection, whichever HTTP library the Hub's client uses.
+    faults: tuple[Any, ...] = (OSError, ValueError, KeyError, ImportError, *HfHubHTTPError.__bases__)
     try:
-        adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
-    except (RuntimeError, ValueError, OSError) as error:
-        raise SteadyError(f"{folder}: the adapter does not fit the base: {error}") from error
-    _check_tensors(adapted, folder)
-    return adapted.merge_and_unload().eval()
-
-
-def _check_tensors(adapted: Any, folder: Path) -> None:
-    """PEFT loads a file that lacks tensors, or holds NaN, with at most a warning; the base would be scored in its name."""
-    import torch
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import load_file
-
-    saved = load_file(folder / "adapter_model.safetensors")
-    # told not to save embeddings, PEFT does not ask the Hub whether the vocabulary grew
-    wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
-    if lacking := sorted(wanted - set(saved)):
+        yield
+    except faults as error:
         raise SteadyError(
-            f"{folder}: the adapter lacks {len(lacking)} of {len(wanted)} tensors, such as {lacking[0]}. Retrain it."
-        )
-    if strange := sorted(set(saved) - wanted):
-        raise SteadyError(
-            f"{folder}: the adapter holds {len(strange)} tensors that the model has not, such as {strange[0]}. Retrain it."
-        )
-    for name, tensor in saved.items():
-        if not bool(torch.isfinite(tensor).all()):
-            raise SteadyError(f"{folder}: the tensor {name} is not finite. Retrain the adapter.")
+            f"model.id: cannot load {base.source!r} (revision {base.revision}): {error}\n"
+            "Give a folder, `package:NAME`, or a Hub id with a full commit; a gated model needs `hf auth login`."
+        ) from error

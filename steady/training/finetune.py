@@ -9,14 +9,14 @@ from typing import Any
 from pydantic import Field
 
 from steady.errors import SteadyError
-from steady.models import ModelParams, load_classifier, load_tokenizer, locate, pick_device, prepare_torch
+from steady.models import ModelParams, load_classifier, load_tokenizer, locate, prepare_torch
 from steady.parameters import Runtime, StageParams
 from steady.pooled import PooledClassifier, linear_head, save_head
 from steady.prompts.phrasebook import fingerprint, write_phrasebook
 from steady.prompts.schedule import TrainingPrompts
 from steady.prompts.settings import LabelNames, PromptLength
 from steady.records import CANONICAL, Example, Prompt, write_bytes
-from steady.scoring.arm import PHRASEBOOK, ArmManifest, write_manifest
+from steady.scoring.arm import PHRASEBOOK, ArmManifest, digest_of, write_manifest
 from steady.scoring.classify import in_batches, mean_pooled
 from steady.training.arms import Arm, DpoParams, GrpoParams, LoraParams, ProbeParams, SftParams, TrainParams
 from steady.training.card import CardFacts, render_card
@@ -77,6 +77,7 @@ def finetune(name: str, params: FinetuneParams, material: Material, folder: Path
         seed=params.seed,
         training=training,
         prompts_sha256=fingerprint(material.prompts.book),
+        base_digest=digest_of(base),
     )
     write_phrasebook(folder / PHRASEBOOK, material.prompts.book)
     write_manifest(folder, manifest)
@@ -92,7 +93,7 @@ def _train(
     random head, and makes the baseline the exact starting point of the other arms.
     """
     tokenizer = load_tokenizer(params.model)
-    model = load_classifier(params.model, material.labels).to(pick_device(params.runtime.device))
+    model = load_classifier(params.model, material.labels, params.runtime.device)
     fitted = _fit_head(model, tokenizer, arm, params, material) if isinstance(model, PooledClassifier) else {}
     if arm.method == "probe":
         if not isinstance(model, PooledClassifier):

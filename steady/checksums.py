@@ -1,0 +1,60 @@
+"""SHA-256 of files, and the check of a model's folder against the `SHA256SUMS` that it carries."""
+
+import hashlib
+from pathlib import Path
+
+from steady.errors import SteadyError
+
+SUMS = "SHA256SUMS"
+WEIGHTS = ".safetensors"
+HEAD_BYTES = 1 << 20
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def verify_sums(folder: Path, *, weights: bool) -> None:
+    """Check the files of a folder against its `SHA256SUMS`, where it has one.
+
+    Args:
+        weights: check the weights; False: everything but them, which is quick.
+
+    Raises:
+        SteadyError: a listed file is missing or not the one listed, or weights lie there that are not listed.
+    """
+    path = folder / SUMS
+    if not path.is_file():
+        return
+    lines = [line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    listed = {line[-1].strip().removeprefix("*"): line[0] for line in lines}
+    strange = sorted(file.name for file in folder.glob(f"*{WEIGHTS}") if file.name not in listed)
+    wrong = [
+        name for name, digest in listed.items() if name.endswith(WEIGHTS) is weights and _differs(folder / name, digest)
+    ]
+    if wrong or (strange and weights):
+        raise SteadyError(
+            f"{folder}: {', '.join(wrong or strange)}: not what {path.name} lists. Fetch the folder again "
+            "(`git restore`, `dvc checkout --force`), or take the file out of the folder."
+        )
+
+
+def _differs(path: Path, digest: str) -> bool:
+    return not path.is_file() or sha256_of(path) != digest
+
+
+def folder_digest(folder: Path) -> str:
+    """What the model in a folder is, in 64 hex digits: of its `SHA256SUMS`, or else of its configuration and of the name, size
+    and first megabyte of its weights.
+    """
+    if (folder / SUMS).is_file():
+        return sha256_of(folder / SUMS)
+    digest = hashlib.sha256()
+    for path in [folder / "config.json", *sorted(folder.glob(f"*{WEIGHTS}"))]:
+        if path.is_file():
+            digest.update(f"{path.name}:{path.stat().st_size}\n".encode())
+            with path.open("rb") as handle:
+                digest.update(handle.read(HEAD_BYTES))
+    return digest.hexdigest()
