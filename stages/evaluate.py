@@ -43,7 +43,7 @@ def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own
         write_records(out["predictions"], found.answers.predictions)
         write_records(out["generated"], found.scores)
         write_records(out["own_answers"], found.own)
-        write_json(out["confusion"], confusion_rows(asked, found.answers.predictions))
+        write_json(out["confusion"], confusion_rows(asked, found.answers.predictions, task=found.manifest.label_task))
         metrics = quality_metrics(asked, found, prepared, view)
         write_metrics(out["metrics"], metrics)
         found.clear()

@@ -42,7 +42,9 @@ def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wo
         write_matrices(out["matrices"], answers.groups)
         known = read_records(wordings, Wording)
         temperature = read_metrics(evaluated)["temperature"]
-        write_metrics(out["metrics"], moved_answers(asked, answers, known, opened.manifest.labels, temperature, view))
+        write_metrics(
+            out["metrics"], moved_answers(asked, answers, known, opened.manifest.label_task, temperature, view)
+        )
         answers.partial.clear()
         seconds = time.perf_counter() - started
         click.echo(f"sensitivity {arm}: {len(asked)} prompts, wrote {out['metrics']} in {seconds:.1f} s")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from steady.label_task import LabelTask
 from steady.metrics.arm_quality import evaluate_metrics
 from steady.metrics.arm_text import generated_metrics, text_scores
 from steady.metrics.references import LabelledTexts, Reference, text_references
@@ -51,9 +52,9 @@ def evaluate_arm(
     settings = Scoring(view.model, view.evaluate.batch_size, view.evaluate.max_new_tokens, view.runtime, root)
     arm = open_arm(folder, settings)
     answers = answer(arm, prompts, references=True)
-    labels = arm.manifest.labels
+    task = arm.manifest.label_task
     asked = zip(prompts, answers.predictions, answers.references, strict=True) if answers.references else []
-    scores = [text_scores(prompt, said, labels, reference) for prompt, said, reference in asked]
+    scores = [text_scores(prompt, said, task, reference) for prompt, said, reference in asked]
     return Evaluated(arm.manifest, answers, scores, _own_answers(arm, own))
 
 
@@ -70,30 +71,32 @@ def _own_answers(arm: OpenArm, own: Sequence[Prompt]) -> list[OwnAnswer]:
 
 def quality_metrics(prompts: Sequence[Prompt], found: Evaluated, prepared: Path, view: EvaluateStage) -> dict[str, Any]:
     """`evaluate.json`: task quality and, beside the arms of a label task, the references that need no language model."""
-    labels, own = found.manifest.labels, view.evaluate
+    task, own = found.manifest.label_task, view.evaluate
     metrics = evaluate_metrics(
         prompts,
         found.answers.predictions,
-        labels,
+        task.labels,
         draws=own.bootstrap_draws,
         confidence=own.confidence,
         seed=view.seed,
-        references=_references(prompts, labels, prepared, view.seed) if labels else None,
+        references=_references(prompts, task, prepared, view.seed) if task.labels else None,
         trainable_percent=found.manifest.training.get("trainable_percent"),
+        multi_label=task.multi_label,
     )
     bootstrap = Bootstrap(own.bootstrap_draws, own.confidence, view.seed)
-    generated = generated_metrics(prompts, found.answers.predictions, found.scores, labels, own.within_words, bootstrap)
+    said = found.answers.predictions
+    generated = generated_metrics(prompts, said, found.scores, task.labels, own.within_words, bootstrap)
     limit = own.max_new_tokens if found.scores else None
     return metrics | {"task": view.model.task, "generated": {"max_new_tokens": limit, **generated}}
 
 
-def _references(prompts: Sequence[Prompt], labels: Sequence[str], prepared: Path, seed: int) -> dict[str, Reference]:
+def _references(prompts: Sequence[Prompt], task: LabelTask, prepared: Path, seed: int) -> dict[str, Reference]:
     """The answers of the majority and of TF-IDF with logistic regression to the inputs of the test prompts."""
     examples = {split: read_records(prepared / f"{split}.jsonl", Example) for split in ("train", "validation", "test")}
     inputs = {example.id: example.input for example in examples["test"]}
     texts = [inputs[prompt.example_id] for prompt in prompts if prompt.split == "test"]
     train, validation = _labelled(examples["train"]), _labelled(examples["validation"])
-    return text_references(train, validation, texts, labels, seed)
+    return text_references(train, validation, texts, task.labels, seed, multi_label=task.multi_label)
 
 
 def _labelled(examples: Sequence[Example]) -> LabelledTexts:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from steady.label_task import LabelTask
 from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.settings import Confidence, SensitivityDraws
 from steady.models import ModelParams
@@ -31,7 +32,7 @@ def moved_answers(
     prompts: Sequence[Prompt],
     answers: ArmAnswers,
     wordings: Sequence[Wording],
-    labels: Sequence[str],
+    task: LabelTask,
     temperature: float | None,
     view: SensitivityStage,
 ) -> dict[str, Any]:
@@ -45,10 +46,11 @@ def moved_answers(
         prompts,
         answers.predictions,
         wordings,
-        labels,
+        task.labels,
         temperature=temperature,
         draws=view.sensitivity.bootstrap_draws,
         confidence=view.evaluate.confidence,
         seed=view.seed,
         matrices={group.id: group.scores for group in answers.groups} if generates else None,
+        multi_label=task.multi_label,
     )

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.label_task import LabelTask
 from steady.metrics.answers import numbered
 from steady.metrics.quality import group_sums
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, ratio
-from steady.metrics.text import chrf, exact_match, read_label, rouge_l, word_count
+from steady.metrics.text import chrf, exact_match, read_answer, rouge_l, word_count
 from steady.records import Prediction, Prompt, Split, TextScores
 
 SPLITS: tuple[Split, ...] = ("test", "validation")
@@ -29,14 +30,12 @@ MEANS = ("label_accuracy", "no_label", "exact_match", "rouge_l", "chrf", "words"
 DECIMALS = 6
 
 
-def text_scores(
-    prompt: Prompt, prediction: Prediction, labels: Sequence[str], reference: tuple[float, int]
-) -> TextScores:
+def text_scores(prompt: Prompt, prediction: Prediction, task: LabelTask, reference: tuple[float, int]) -> TextScores:
     """The scores of one answer; `reference` is the log-probability and the number of tokens of its likeliest reference."""
     references = references_of(prompt)
     return TextScores(
         prompt_id=prompt.id,
-        label=read_label(prediction.text, labels) if labels else None,
+        label=read_answer(prediction.text, task),
         words=word_count(prediction.text),
         exact_match=exact_match(prediction.text, references),
         rouge_l=round(rouge_l(prediction.text, references), DECIMALS),

@@ -50,7 +50,7 @@ class LabelSets:
         return fit_label_temperature(self.logprobs, self.members[gold])
 
 
-def label_sets(answers: Sequence[str], labels: Sequence[str], logprobs: Floats | None) -> LabelSets:
+def label_sets(answers: Sequence[str], labels: Sequence[str], logprobs: Floats | None = None) -> LabelSets:
     """Number the sets that answers and targets name, in order of first appearance; what names none is left out."""
     task = LabelTask(tuple(labels), multi_label=True)
     read = {answer: task.read(answer) for answer in dict.fromkeys(answers)}

@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from steady.label_task import LabelTask
 from steady.metrics.resampling import Floats, one_blas_thread
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
@@ -22,7 +23,7 @@ class Reference(NamedTuple):
 
 
 class LabelledTexts(NamedTuple):
-    """Texts with one label each."""
+    """Texts with an answer each: a label, or several as one text."""
 
     texts: Sequence[str]
     labels: Sequence[str]
@@ -36,17 +37,34 @@ def text_references(
     labels: Sequence[str],
     seed: int,
     strengths: Sequence[float] = STRENGTHS,
+    multi_label: bool = False,
 ) -> dict[str, Reference]:
     """Answers of `majority` and `tfidf` to `texts`, which are plain inputs without any prompt around them.
 
     Args:
         validation: chooses `C` of the regression: the highest accuracy, the smaller `C` on a tie.
         labels: the label list; the columns of the log-probabilities.
+        multi_label: whether an answer may have several of the labels.
     """
+    if multi_label:
+        from steady.metrics.set_references import set_majority, set_tfidf
+
+        task = LabelTask(tuple(labels), multi_label)
+        return {
+            "majority": set_majority(train, len(texts), task),
+            "tfidf": set_tfidf(train, validation, texts, task, seed, strengths),
+        }
     return {
         "majority": majority(train.labels, len(texts), labels),
         "tfidf": tfidf(train, validation, texts, labels, seed, strengths),
     }
+
+
+def vectorizer() -> Any:
+    """Word 1-2-gram TF-IDF, not fitted yet."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    return TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True)
 
 
 def majority(train_labels: Sequence[str], rows: int, labels: Sequence[str]) -> Reference:
@@ -66,10 +84,9 @@ def tfidf(
     strengths: Sequence[float] = STRENGTHS,
 ) -> Reference:
     """Word 1-2-gram TF-IDF and logistic regression; with one training label, or without words, it is the majority."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    vectors = TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True)
+    vectors = vectorizer()
     words = vectors.build_analyzer()
     if len(set(train.labels)) < 2 or not any(words(text) for text in train.texts):
         return majority(train.labels, len(texts), labels)

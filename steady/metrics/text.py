@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
+from steady.label_task import NO_LABELS, LabelTask, joined
 from steady.metrics.answers import normalised
 
 WORD = re.compile(r"[^\W_]+")
@@ -27,6 +28,16 @@ def read_label(text: str, labels: Sequence[str]) -> str | None:
     """The label that a text says and nothing else: case, white space, and marks around it do not count; None where it is none."""
     answer = normalised(text).strip(AROUND_LABEL)
     return next((label for label in labels if normalised(label).strip(AROUND_LABEL) == answer), None)
+
+
+def read_answer(text: str, task: LabelTask) -> str | None:
+    """The answer that a text gives to a label task: a label, or all the labels that it names between commas and nothing else."""
+    if not task.multi_label:
+        return read_label(text, task.labels)
+    if read_label(text, [NO_LABELS]) is not None:
+        return NO_LABELS
+    named = [read_label(part, task.labels) for part in text.split(",")]
+    return None if None in named else joined(label for label in task.labels if label in named)
 
 
 def rouge_l(text: str, references: Sequence[str]) -> float:

@@ -87,15 +87,17 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
     Raises:
         SteadyError: a prompt does not fit the model, or its numbers are not finite.
     """
-    labels, settings = arm.manifest.labels, arm.settings
+    task, settings = arm.manifest.label_task, arm.settings
     if arm.logits is not None:
-        predictions = classify(arm.logits, prompts, labels, settings.batch_size, settings.runtime.progress)
-        return ArmAnswers(predictions, groups=label_groups(prompts, predictions, labels) if paired else [])
+        predictions = classify(
+            arm.logits, prompts, task.labels, settings.batch_size, settings.runtime.progress, task.multi_label
+        )
+        return ArmAnswers(predictions, groups=label_groups(prompts, predictions, task) if paired else [])
     from steady.scoring.generated import generated_answers
 
     assert arm.scorer is not None
     partial = _partial(arm, prompts, paired, references)
-    return generated_answers(arm.scorer, prompts, labels, paired, references, partial, settings.runtime.progress)
+    return generated_answers(arm.scorer, prompts, task, paired, references, partial, settings.runtime.progress)
 
 
 def _partial(arm: OpenArm, prompts: Sequence[Prompt], paired: bool, references: bool) -> Partial:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from steady.label_task import LabelTask
+from steady.metrics.label_sets import label_sets, set_logprobs
 from steady.records import Prediction, Prompt
 from steady.scoring.classify import Logits, in_batches
 from steady.scoring.groups import Floats, PromptGroup, ScoredGroup, prompt_groups
@@ -49,17 +51,19 @@ def _prediction(prompt_id: str, logprobs: Floats, label: str) -> Prediction:
     )
 
 
-def label_groups(
-    prompts: Sequence[Prompt], predictions: Sequence[Prediction], labels: Sequence[str]
-) -> list[ScoredGroup]:
+def label_groups(prompts: Sequence[Prompt], predictions: Sequence[Prediction], task: LabelTask) -> list[ScoredGroup]:
     """The matrices of predictions that are made already; an answer that is no label has a column of NaN."""
     found = {item.prompt_id: item for item in predictions}
-    return [_label_group(group, [found[name] for name in group.prompt_ids], labels) for group in prompt_groups(prompts)]
+    return [_label_group(group, [found[name] for name in group.prompt_ids], task) for group in prompt_groups(prompts)]
 
 
-def _label_group(group: PromptGroup, members: Sequence[Prediction], labels: Sequence[str]) -> ScoredGroup:
-    places = {label: place for place, label in enumerate(labels)}
+def _label_group(group: PromptGroup, members: Sequence[Prediction], task: LabelTask) -> ScoredGroup:
+    labels: Sequence[str] = task.labels
     logprobs: Floats = np.asarray([item.label_logprobs for item in members], dtype=np.float64)
+    if task.multi_label:
+        sets = label_sets([item.text for item in members], labels)
+        labels, logprobs = sets.names, set_logprobs(logprobs, sets.members)
+    places = {label: place for place, label in enumerate(labels)}
     logprobs = np.concatenate([logprobs, np.full((len(members), 1), np.nan)], axis=1)
     answers = np.asarray([places.get(str(item.parsed), len(labels)) for item in members], dtype=np.intp)
     return ScoredGroup(group.id, logprobs[:, answers], np.ones(len(members)), tuple(members))

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from steady.label_task import LabelTask
 from steady.metrics.arm_text import references_of
-from steady.metrics.text import exact_match
+from steady.metrics.text import exact_match, read_answer
 from steady.records import Prediction, Prompt
 from steady.scoring.answering import Said, answer_groups, response_text, scored_group
 from steady.scoring.answers import ArmAnswers
@@ -18,7 +19,7 @@ from steady.scoring.predictions import DECIMALS, log_softmax
 def generated_answers(
     scorer: Scorer,
     prompts: Sequence[Prompt],
-    labels: Sequence[str],
+    task: LabelTask,
     paired: bool,
     references: bool,
     partial: Partial,
@@ -26,21 +27,24 @@ def generated_answers(
 ) -> ArmAnswers:
     """Answers to prompts: free greedy text, and the choice among labels where there are labels.
 
-    The choice is the label with the highest summed log-likelihood; `label_logprobs` are those, normalised over the labels.
+    The choice is the label with the highest summed log-likelihood; `label_logprobs` are those, normalised over the labels. Where
+    an answer may have several labels there are too many sets to choose among: it is read from the text, and has no
+    `label_logprobs`.
 
     Args:
-        labels: empty for open answers, which are right where they equal a reference.
+        task: without labels for open answers, which are right where they equal a reference.
         paired: make the matrix of every group.
         references: score the references of every prompt.
 
     Raises:
         SteadyError: a prompt does not fit the model, or its numbers are not finite.
     """
-    given = {prompt.id: _given(prompt, labels, references) for prompt in prompts}
+    chosen = () if task.multi_label else task.labels
+    given = {prompt.id: _given(prompt, chosen, references) for prompt in prompts}
     groups = prompt_groups(prompts) if paired else [PromptGroup(one.id, (one.id,), (one.prompt,)) for one in prompts]
     rows = answer_groups(scorer, groups, given, paired, partial, progress)
     said = {item.prompt_id: item for group in rows for item in group}
-    found = {prompt.id: _prediction(scorer, prompt, said[prompt.id], labels) for prompt in prompts}
+    found = {prompt.id: _prediction(scorer, prompt, said[prompt.id], task) for prompt in prompts}
     matrices = [
         scored_group(group, row, [found[name] for name in group.prompt_ids])
         for group, row in zip(groups, rows, strict=True)
@@ -55,10 +59,11 @@ def _given(prompt: Prompt, labels: Sequence[str], references: bool) -> list[str]
     return list(dict.fromkeys([*labels, *(references_of(prompt) if references else ())]))
 
 
-def _prediction(scorer: Scorer, prompt: Prompt, said: Said, labels: Sequence[str]) -> Prediction:
-    text = response_text(scorer, said)
-    logprobs = log_softmax(np.asarray(said.given[: len(labels)])) if labels else np.zeros(0)
-    choice = labels[int(logprobs.argmax())] if labels else None
+def _prediction(scorer: Scorer, prompt: Prompt, said: Said, task: LabelTask) -> Prediction:
+    text, labels = response_text(scorer, said), task.labels
+    choosing = labels and not task.multi_label
+    logprobs = log_softmax(np.asarray(said.given[: len(labels)])) if choosing else np.zeros(0)
+    choice = labels[int(logprobs.argmax())] if choosing else read_answer(text, task)
     return Prediction(
         prompt_id=prompt.id,
         text=text,

@@ -54,3 +54,32 @@ def test_a_label_without_training_rows_keeps_its_column():
     found = tfidf(TRAIN, VALIDATION, ["a bark"], ("bird", *LABELS), seed=0)
     assert found.logprobs.shape == (1, 3)
     assert found.answers == ["dog"]
+
+
+SEVERAL = ("cat", "dog", "cow")
+
+
+def several(*texts: str, answers: str) -> LabelledTexts:
+    return LabelledTexts(list(texts), answers.split("; "))
+
+
+def test_the_majority_of_sets_is_every_label_of_half_the_rows():
+    train = several("a", "b", "c", "d", answers="cat, dog; cat; dog; cat")
+    found = text_references(train, train, ["x", "y"], SEVERAL, seed=0, multi_label=True)["majority"]
+    assert found.answers == ["cat, dog"] * 2
+    assert np.exp(found.logprobs[0]) == pytest.approx([0.75, 0.5, 0.0], abs=1e-12)
+    assert text_references(several("a", "b", "c", answers="cat; none; none"), train, ["x"], SEVERAL, seed=0,
+                           multi_label=True)["majority"].answers == ["none"]  # fmt: skip
+
+
+def test_each_label_has_a_regression_of_its_own():
+    train = several("purr", "bark", "purr bark", "silence", answers="cat; dog; cat, dog; none")
+    found = text_references(train, train, ["bark purr", "silence"], SEVERAL, seed=0, multi_label=True)["tfidf"]
+    assert found.answers == ["cat, dog", "none"] and found.settings["validation_accuracy"] == 1.0
+    assert np.isfinite(found.logprobs).all() and np.exp(found.logprobs[:, 2]) == pytest.approx([0.0, 0.0], abs=1e-12)
+
+
+def test_texts_without_words_give_the_majority_of_sets():
+    train = several("?", "!", answers="cat, dog; cat")
+    found = text_references(train, train, ["?"], SEVERAL, seed=0, multi_label=True)
+    assert found["tfidf"].answers == found["majority"].answers == ["cat, dog"]
