@@ -12,7 +12,6 @@ from steady.checksums import folder_digest
 from steady.encoding import answer_ids
 from steady.errors import SteadyError
 from steady.label_task import LabelTask
-from steady.label_task import LabelTask
 from steady.models import Base, ModelParams, load_classifier, load_language, load_tokenizer, locate
 from steady.pooled import load_head
 from steady.records import write_bytes
@@ -41,12 +40,6 @@ class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     seed: int
     training: dict[str, Any]
     prompts_sha256: str = ""
-    multi_label: bool = False
-
-    @property
-    def label_task(self) -> LabelTask:
-        """What an answer of the arm is, where it has labels."""
-        return LabelTask(tuple(self.labels), self.multi_label)
     base_digest: str = ""
     multi_label: bool = False
 
