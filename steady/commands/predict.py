@@ -50,7 +50,7 @@ def main(
     with reported():
         from steady.serve.asking import Request, open_asker, predict, spare_quantisation
 
-        spare_quantisation()
+        spare_quantisation(params)
         asker = open_asker(params, models, listed, arms, wordings)
         request = Request(texts=texts, source=source, column=column, out=out, as_json=as_json)
         for line in predict(asker, request):

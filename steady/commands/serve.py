@@ -45,7 +45,7 @@ def main(
         from steady.serve.asking import open_asker, spare_quantisation
         from steady.serve.server import run
 
-        spare_quantisation()
+        spare_quantisation(params)
         asker = open_asker(params, models, listed, arms, ("all",))
         limits = Limits(capacity=capacity, batch_size=batch_size, timeout_seconds=timeout)
         run(make_app(asker.arms, asker.phrasing, limits), host, port)

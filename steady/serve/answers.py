@@ -1,5 +1,6 @@
 """What the arms say to a text under each wording, and how far they say the same."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,12 +14,17 @@ from steady.serve.phrasing import Phrasing
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm's answer to one prompt; `label_logprobs` are those of the offline predictions, bit for bit."""
+    """One arm's answer to one prompt; `label_logprobs` are those of the offline predictions, bit for bit for a classifier.
+
+    A model that generates has a `text`. With labels, `label` is its choice among them and `probability` that of the choice;
+    without, `label` is the text and `probability` that of the whole text.
+    """
 
     wording: str
     label: str
     probability: float
     label_logprobs: list[float]
+    text: str | None = None
 
 
 def score_prompts(score: Logits, prompts: Sequence[str], labels: Sequence[str], batch_size: int) -> list[Prediction]:
@@ -27,15 +33,24 @@ def score_prompts(score: Logits, prompts: Sequence[str], labels: Sequence[str], 
     return classify(score, asked, labels, batch_size)
 
 
+def predictions_of(arm: ReadyArm, prompts: Sequence[str], batch_size: int) -> list[Prediction]:
+    """The predictions of any arm."""
+    if arm.generate is not None:
+        return arm.generate(prompts)
+    assert arm.score is not None
+    return score_prompts(arm.score, prompts, arm.labels, batch_size)
+
+
 def answer(wording: str, prediction: Prediction) -> Answer:
     """What to show of a prediction; the probability is rounded to 6 digits as its logarithm is."""
-    import math
-
+    generated = bool(prediction.token_ids)
+    choice = max(prediction.label_logprobs) if generated and prediction.label_logprobs else prediction.logprob
     return Answer(
         wording=wording,
-        label=prediction.text,
-        probability=round(math.exp(prediction.logprob or 0.0), 6),
+        label=prediction.text if prediction.parsed is None else prediction.parsed,
+        probability=round(math.exp(choice or 0.0), 6),
         label_logprobs=prediction.label_logprobs,
+        text=prediction.text if generated else None,
     )
 
 
@@ -47,7 +62,7 @@ def ask(
     names = list(wordings) * len(texts)
     columns = {}
     for arm in arms:
-        predictions = score_prompts(arm.score, prompts, arm.labels, batch_size)
+        predictions = predictions_of(arm, prompts, batch_size)
         columns[arm.name] = [answer(name, found) for name, found in zip(names, predictions, strict=True)]
     width = len(wordings)
     return [

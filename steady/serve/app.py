@@ -19,7 +19,7 @@ from starlette.staticfiles import StaticFiles
 
 from steady.records import Prediction
 from steady.serve import schema
-from steady.serve.answers import agreement, answer, score_prompts
+from steady.serve.answers import agreement, answer, predictions_of
 from steady.serve.arms import ReadyArm
 from steady.serve.batching import Batcher, Closed, Full, Unit
 from steady.serve.bounded import BoundedBody, error_body
@@ -69,10 +69,8 @@ def make_app(arms: Sequence[ReadyArm], phrasing: Phrasing, limits: Limits) -> Fa
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        scores = {
-            arm.name: partial(score_prompts, arm.score, labels=arm.labels, batch_size=limits.batch_size) for arm in arms
-        }
-        app.state.batcher = Batcher(scores, limits.capacity, limits.batch_size, counts.batch)  # type: ignore[arg-type]
+        scores = {arm.name: partial(predictions_of, arm, batch_size=limits.batch_size) for arm in arms}
+        app.state.batcher = Batcher(scores, limits.capacity, limits.batch_size, counts.batch)
         yield
         await asyncio.to_thread(app.state.batcher.close)
 
@@ -101,7 +99,7 @@ def _add_predict(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) ->
 
     @app.post("/predict", response_model=schema.Answered, responses=REFUSALS)
     async def predict(asked: question, request: Request) -> Response:  # type: ignore[valid-type]
-        """Label a text, or up to 32, by each arm under each wording; equal to the offline predictions bit for bit."""
+        """Answer a text, or up to 32, by each arm under each wording: labels as offline bit for bit, or generated text."""
         started = time.perf_counter()
         texts = [asked.text] if isinstance(asked.text, str) else asked.text  # type: ignore[attr-defined]
         names, wordings = list(dict.fromkeys(asked.arms)), list(dict.fromkeys(asked.wordings))  # type: ignore[attr-defined]
@@ -126,6 +124,7 @@ def _of_arm(name: str, prompts: list[str], wordings: list[str], found: dict[Unit
             "label": item.label,
             "probability": item.probability,
             "label_logprobs": item.label_logprobs,
+            "text": item.text,
         }
         for item in answers
     ]

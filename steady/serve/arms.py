@@ -1,10 +1,10 @@
 """The arms as they answer: loaded once, each refused where its training prompts are not the prompts of today."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from steady.errors import SteadyError
 from steady.models import ModelParams, prepare_torch
@@ -12,6 +12,8 @@ from steady.parameters import Runtime, Section, StageParams
 from steady.prompts.bank import Bank, task_bank
 from steady.prompts.phrasebook import Phrasebook, fingerprint, phrasebook, read_phrasebook
 from steady.prompts.settings import LabelNames
+from steady.records import Prediction, Prompt
+from steady.scoring.answers import CLASSIFIES, Scoring, answer, open_arm
 from steady.scoring.arm import PHRASEBOOK, ArmManifest, load_scorer, read_manifest
 from steady.scoring.classify import Logits
 from steady.training.arms import Arm
@@ -25,6 +27,14 @@ class BankFile(Section):
     wordings: Path | None
 
 
+class AnswerLength(Section):
+    """What answering reads of section `evaluate`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    max_new_tokens: int = Field(ge=1, default=64)
+
+
 class AskParams(StageParams):
     """The view of `params.yaml` of whoever asks the arms."""
 
@@ -32,6 +42,7 @@ class AskParams(StageParams):
     data: LabelNames
     format: BankFile
     arms: dict[str, Arm]
+    evaluate: AnswerLength = AnswerLength()
     runtime: Runtime
 
 
@@ -45,14 +56,21 @@ class RecordedArm:
     book: Phrasebook
 
 
+Generate = Callable[[Sequence[str]], list[Prediction]]
+GENERATED_AT_ONCE = 16  # prompts of the longest length whose keys and values are held
+
+
 @dataclass(frozen=True)
 class ReadyArm:
-    """An arm that answers: `score` maps prompts to logits `(prompts, labels)`, the columns named by `labels`."""
+    """An arm that answers: `score` maps prompts to logits `(prompts, labels)`, the columns named by `labels`; a model that
+    generates has `generate` in its place, and no labels where its answers are open.
+    """
 
     name: str
     labels: tuple[str, ...]
     max_length: int
-    score: Logits
+    score: Logits | None
+    generate: Generate | None = None
 
 
 def current_bank(params: AskParams) -> Bank | None:
@@ -110,8 +128,12 @@ def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyA
     ready = []
     for arm in recorded:
         prepare_torch(params.model, arm.manifest.seed)
-        score = load_scorer(arm.folder, params.model, params.runtime.device)
-        ready.append(ReadyArm(arm.name, tuple(arm.manifest.labels), arm.manifest.max_length, score))
+        labels, most = tuple(arm.manifest.labels), arm.manifest.max_length
+        if params.model.task == CLASSIFIES:
+            score = load_scorer(arm.folder, params.model, params.runtime.device)
+            ready.append(ReadyArm(arm.name, labels, most, score))
+        else:
+            ready.append(ReadyArm(arm.name, labels, most, None, _generate(arm.folder, params)))
     for other in ready:
         if other.labels != ready[0].labels:
             raise SteadyError(
@@ -119,6 +141,21 @@ def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyA
                 f"{', '.join(ready[0].labels)}: they answer different questions. Run `dvc repro`."
             )
     return ready
+
+
+def _generate(folder: Path, params: AskParams) -> Generate:
+    """The answers of a model that generates, by the function that the stages call; prompts get ids by their place."""
+    quiet = params.runtime.model_copy(update={"progress": False})
+    opened = open_arm(folder, Scoring(params.model, GENERATED_AT_ONCE, params.evaluate.max_new_tokens, quiet))
+
+    def generate(prompts: Sequence[str]) -> list[Prediction]:
+        asked = [
+            Prompt(id=str(place), group_id="", example_id="", wording="", prompt=prompt, completion="")
+            for place, prompt in enumerate(prompts)
+        ]
+        return answer(opened, asked).predictions
+
+    return generate
 
 
 def chosen_arms(asked: Sequence[str], params: AskParams) -> list[str]:

@@ -3,13 +3,16 @@
 import json
 import queue
 import sys
+import textwrap
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from steady.errors import SteadyError
 from steady.parameters import read_params
+from steady.records import CANONICAL
 from steady.serve.answers import Answer, agreement, ask
 from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arms
 from steady.serve.phrasing import Phrasing, make_phrasing
@@ -17,6 +20,7 @@ from steady.serve.rows import Row, check_out, read_rows, write_rows
 
 BATCH = 64
 SHOWN = 60
+LINE = 120
 Answers = dict[str, list[Answer]]
 
 
@@ -44,12 +48,13 @@ class Request:
     as_json: bool
 
 
-def spare_quantisation() -> None:
-    """Make Python answer that there is no bitsandbytes: its import is a third of the start, and float32 needs none of it.
+def spare_quantisation(params: Path) -> None:
+    """Make Python answer that there is no bitsandbytes, unless the model is quantised: its import is a third of the start.
 
     For a process that only asks; it cannot load a quantised model afterwards.
     """
-    sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
+    if read_params(params, AskParams).model.quantization == "none":
+        sys.modules.setdefault("bitsandbytes", None)  # type: ignore[arg-type]
 
 
 def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wordings: Sequence[str]) -> Asker:
@@ -73,10 +78,26 @@ def predict(asker: Asker, request: Request) -> Iterator[str]:
     for number, texts in enumerate(chunks):
         if blank := [text for text in texts if not text.strip()]:
             raise SteadyError(f"an empty text: {blank[0]!r}. Give a text, or lines on standard input.")
-        if not request.as_json and number == 0 and len(asker.wordings) == 1:
+        answered = asker.ask(texts)
+        if not request.as_json and number == 0 and len(asker.wordings) == 1 and not written(answered[0]):
             yield header(asker)
-        for text, answers in zip(texts, asker.ask(texts), strict=True):
-            yield from [as_json(text, answers)] if request.as_json else table(text, answers)
+        for text, answers in zip(texts, answered, strict=True):
+            yield from shown(request, text, answers)
+
+
+def shown(request: Request, text: str, answers: Answers) -> Iterator[str]:
+    """The lines of one text: JSON, generated texts in columns, or labels in a table."""
+    if request.as_json:
+        yield as_json(text, answers)
+    elif written(answers):
+        yield from columns(text, answers)
+    else:
+        yield from table(text, answers)
+
+
+def written(answers: Answers) -> bool:
+    """Whether the arms answer by text of their own."""
+    return any(item.text is not None for column in answers.values() for item in column)
 
 
 def as_they_come(lines: Iterable[str], most: int) -> Iterator[list[str]]:
@@ -133,6 +154,25 @@ def table(text: str, answers: Answers) -> Iterator[str]:
         yield "  ".join([*cells, f"of {len(columns[0])} wordings"])
 
 
+def columns(text: str, answers: Answers) -> Iterator[str]:
+    """Generated texts side by side, a column for each arm: for each wording the text and, below it, the choice among labels."""
+    width = max(24, LINE // len(answers) - 3)
+    yield "> " + " ".join(text.split())
+    yield " | ".join(f"{name:<{width}}" for name in answers).rstrip()
+    for row in zip(*answers.values(), strict=True):
+        if row[0].wording != CANONICAL:
+            yield f"({row[0].wording})"
+        cells = [_cell(item, width) for item in row]
+        for line in zip_longest(*cells, fillvalue=""):
+            yield " | ".join(f"{part:<{width}}" for part in line).rstrip()
+    yield ""
+
+
+def _cell(item: Answer, width: int) -> list[str]:
+    lines = [line for part in (item.text or "(nothing)").splitlines() for line in textwrap.wrap(part, width) or [""]]
+    return [*lines, f"= {item.label} {item.probability:.2f}"] if item.label_logprobs else lines
+
+
 def as_json(text: str, answers: Answers) -> str:
     """One JSON line: the text, and for each arm its answers and their agreement."""
     found = {
@@ -143,7 +183,8 @@ def as_json(text: str, answers: Answers) -> str:
 
 
 def _plain(item: Answer) -> Row:
-    return {name: getattr(item, name) for name in ("wording", "label", "probability", "label_logprobs")}
+    names = ("wording", "label", "probability", "label_logprobs", *(["text"] if item.text is not None else []))
+    return {name: getattr(item, name) for name in names}
 
 
 def _file(asker: Asker, request: Request) -> Iterator[str]:
@@ -154,7 +195,7 @@ def _file(asker: Asker, request: Request) -> Iterator[str]:
     answered = [answers for start in range(0, len(texts), BATCH) for answers in asker.ask(texts[start : start + BATCH])]
     if request.out is None:
         for text, answers in zip(texts, answered, strict=True):
-            yield from [as_json(text, answers)] if request.as_json else table(text, answers)
+            yield from shown(request, text, answers)
         return
     write_rows(
         request.out, [line for row, found in zip(rows, answered, strict=True) for line in with_answers(row, found)]
@@ -168,6 +209,8 @@ def with_answers(row: Row, answers: Answers) -> Iterator[Row]:
         found: Row = {**row, "wording": first.wording}
         for name, column in answers.items():
             found |= {f"{name}_label": column[place].label, f"{name}_probability": column[place].probability}
+            if column[place].text is not None:
+                found[f"{name}_text"] = column[place].text
             if len(column) > 1:
                 found[f"{name}_agreement"] = agreement(column)
         yield found

@@ -15,12 +15,15 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, p
 
 
 class Choice(BaseModel):
-    """One arm's answer under one wording; `label_logprobs` are natural logarithms in the order of `labels`."""
+    """One arm's answer under one wording; `label_logprobs` are natural logarithms in the order of `labels`; `text` is what a
+    model that generates wrote, null for a classifier, and `label` the same text where the answers are open.
+    """
 
     wording: str
     label: str
     probability: float = Field(ge=0, le=1)
     label_logprobs: list[float]
+    text: str | None = None
 
 
 class ArmAnswer(BaseModel):
