@@ -1,5 +1,7 @@
 """Recipes set the same keys, so choosing one leaves nothing of the one before; the default is the committed params.yaml."""
 
+import itertools
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +10,7 @@ from dvc.utils.hydra import compose_and_dump
 from ruamel.yaml import YAML
 
 from checks.pipeline import leaf_paths, stage_view
+from steady.models import FULL_COMMIT
 from steady.parameters import SECTIONS, read_params
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,12 +41,29 @@ def test_the_committed_parameters_are_the_default_recipe_composed(project):
     assert compose(project, f"+recipe={DEFAULT}") == before
 
 
-@pytest.mark.parametrize("first", RECIPES)
-@pytest.mark.parametrize("second", RECIPES)
-def test_a_recipe_over_another_gives_the_same_as_alone(project, first, second):
-    alone = compose(project, f"+recipe={second}")
-    compose(project, f"+recipe={first}")
-    assert compose(project, f"+recipe={second}") == alone
+def every_ordered_pair(names: list[str]) -> list[str]:
+    """A walk in which every name follows every other (and itself) once: an Eulerian circuit, by Hierholzer's algorithm."""
+    unused = {name: list(names) for name in names}
+    walk, open_ended = [], [names[0]]
+    while open_ended:
+        after = unused[open_ended[-1]]
+        if after:
+            open_ended.append(after.pop())
+        else:
+            walk.append(open_ended.pop())
+    return walk[::-1]
+
+
+def test_a_recipe_over_any_other_gives_the_same_as_alone(project):
+    original = (project / "params.yaml").read_bytes()
+    alone = {}
+    for name in RECIPES:
+        (project / "params.yaml").write_bytes(original)
+        alone[name] = compose(project, f"+recipe={name}")
+    walk = every_ordered_pair(RECIPES)
+    assert len(set(itertools.pairwise(walk))) == len(RECIPES) ** 2
+    for before, name in itertools.pairwise([walk[0], *walk]):
+        assert compose(project, f"+recipe={name}") == alone[name], f"{name} over {before}"
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -68,6 +88,15 @@ def test_a_recipe_has_no_dot_in_its_name_and_names_files_that_are_here(name):
     assert "." not in name
     for path in [source["path"] for source in recipe["data"]["sources"]] + [recipe["format"]["wordings"]]:
         assert path is None or (ROOT / path).is_file(), path
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if read(ROOT / f"recipe/{name}.yaml")["model"]["revision"]])
+def test_a_recipe_of_a_hub_model_pins_it_says_the_hardware_and_marks_every_setting(name):
+    text = (ROOT / f"recipe/{name}.yaml").read_text(encoding="utf-8")
+    assert FULL_COMMIT.fullmatch(read(ROOT / f"recipe/{name}.yaml")["model"]["revision"])
+    assert re.search(r"^# .*Hardware: ", text, re.MULTILINE)
+    settings = [line for line in text.splitlines() if not line.startswith("#") and not re.fullmatch(r" *\w+:", line)]
+    assert [line for line in settings if not re.search(r" # (published|ours)$", line)] == []
 
 
 def test_no_section_is_called_recipe():

@@ -45,6 +45,7 @@ class SourceParams(Section):
         classes: names of classes given by number, the first of which is `first_class`.
         label_separator: what stands between the labels in one cell.
         separator: `text`: what stands between prompt and answer; null: all of it is the answer.
+        keep_separator: `text`: whether the prompt ends with the separator (white space before it included), as its cue.
         prompt_prefix: `text`: what the prompt begins with and is left out, such as "Instruct: ".
         languages: keep rows of these languages (codes such as en).
         tasks: natural-instructions: a file that names the tasks to keep, one a line.
@@ -72,6 +73,7 @@ class SourceParams(Section):
     first_class: Literal[0, 1] = 0
     label_separator: Annotated[str, Field(min_length=1)] | None = None
     separator: Annotated[str, Field(min_length=1)] | None = None
+    keep_separator: bool = False
     prompt_prefix: str | None = None
     languages: tuple[str, ...] | None = None
     tasks: str | None = None

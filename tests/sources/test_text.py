@@ -7,6 +7,11 @@ def test_the_last_separator_parts_prompt_and_answer(read) -> None:
     assert (draft.instruction, draft.output, draft.references) == ("a?\nOutput: b\nInstruct: c?", "d", ["d"])
 
 
+def test_the_separator_may_stay_as_the_cue_of_the_prompt(read) -> None:
+    (draft,) = read("text", [{"text": "Instruct: a?\nOutput: b"}], separator="\nOutput: ", keep_separator=True).drafts
+    assert (draft.instruction, draft.output) == ("Instruct: a?\nOutput:", "b")
+
+
 def test_a_text_without_the_separator_or_without_an_answer_is_rejected(read) -> None:
     rows = [{"text": "no answer here"}, {"text": "q\nOutput: "}, {"text": "\nOutput: a"}, {"text": ""}]
     found = read("text", rows, separator="\nOutput:")
