@@ -1,0 +1,159 @@
+"""Which texts of a model are paraphrases: finished, other words, the same meaning, protected spans unchanged. Pure functions."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from steady.prompts.parts import PROTECTED_PATTERN
+
+QUOTES = r'"[^"\n]*" | “[^”\n]*” | «[^»\n]*» | „[^“”\n]*[“”] | (?<!\w)\'[^\'\n]*\'(?!\w) | (?<!\w)‘[^’\n]*’(?!\w)'
+KEPT_SPANS = re.compile(rf"(?:{QUOTES}) | (?:{PROTECTED_PATTERN})", re.VERBOSE | re.DOTALL)
+WORDS = re.compile(r"\w+|[^\w\s]")
+LEAD = re.compile(
+    r"\s*(?:(?:the\s+)?(?:rewritten|rephrased|paraphrased?)\s*(?:instruction|version|text)?\s*[:\-–]\s*)", re.I
+)
+
+Embed = Callable[[Sequence[str]], NDArray[np.float32]]
+"""Texts to L2-normalised vectors `(texts, width)`."""
+
+
+class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A text as a model gave it; `finished`: it ended by itself, not at the limit."""
+
+    text: str
+    finished: bool
+
+
+class Judged(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A draw, cleaned, with its number; `code` says why it was rejected, None where it is kept.
+
+    `similarity` is the cosine of the embeddings, None where another reason came first; `distance` the edits of words it takes
+    to get there, as a share of the longer text.
+    """
+
+    sample: int
+    text: str
+    code: str | None = None
+    reason: str = ""
+    similarity: float | None = None
+    distance: float | None = None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a paraphrase must keep to; `protected` are words and names that must stay beside the spans found by rule."""
+
+    min_similarity: float = 0.7
+    min_distance: float = 0.2
+    protected: tuple[str, ...] = ()
+
+
+def cleaned(text: str, original: str) -> str:
+    """A model's answer without an announcement and quotation marks around it, and, for an original of one line, further lines."""
+    found = LEAD.sub("", text, count=1).strip() if LEAD.match(text) else text.strip()
+    if "\n" not in original.strip():
+        found = next((line.strip() for line in found.splitlines() if line.strip()), "")
+    for start, end in ('""', "“”", "''", "``"):
+        inside = found[1:-1]
+        if found.startswith(start) and found.endswith(end) and len(found) > 1 and not {start, end} & set(inside):
+            return found if original.strip().startswith(start) else inside.strip()
+    return found
+
+
+def kept_spans(text: str, protected: Sequence[str] = ()) -> Counter[str]:
+    """The spans of a text that must stay: numbers, code, addresses, slots, quotations, and the names given."""
+    names = Counter({name: len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", text)) for name in protected})
+    return Counter(found.group() for found in KEPT_SPANS.finditer(text)) + names
+
+
+def word_distance(one: str, other: str) -> float:
+    """Levenshtein distance in words and marks, case ignored, over the length of the longer text: 0 equal, 1 nothing shared."""
+    first, second = (WORDS.findall(text.lower()) for text in (one, other))
+    if not first and not second:
+        return 0.0
+    row = list(range(len(second) + 1))
+    for place, word in enumerate(first, start=1):
+        previous, row[0] = row[0], place
+        for column, against in enumerate(second, start=1):
+            cost = min(row[column] + 1, row[column - 1] + 1, previous + (word != against))
+            previous, row[column] = row[column], cost
+    return row[-1] / max(len(first), len(second))
+
+
+def judge(original: str, draws: Sequence[Draw], known: Collection[str], filters: Filters, embed: Embed) -> list[Judged]:
+    """Every draw with its verdict, in order.
+
+    Args:
+        known: wordings there are already; a draw that repeats one, or an earlier kept draw, is rejected.
+    """
+    seen = {_plain(text): "a wording that is there already" for text in known}
+    found = []
+    for item, vector in _with_vectors(list(_by_rule(original, draws, filters)), original, embed):
+        verdict = _by_meaning(item, vector, filters)
+        if verdict.code is None and (before := seen.get(_plain(item.text))):
+            verdict = _reject(verdict, "duplicate", f"the same as {before}")
+        if verdict.code is None:
+            seen[_plain(item.text)] = f"sample {item.sample}"
+        found.append(verdict)
+    return found
+
+
+def _by_rule(original: str, draws: Sequence[Draw], filters: Filters) -> Iterator[Judged]:
+    wanted = kept_spans(original, filters.protected)
+    for number, draw in enumerate(draws):
+        text = cleaned(draw.text, original)
+        item = Judged(sample=number, text=text, distance=round(word_distance(original, text), 4))
+        yield _ruled(item, draw, original, wanted, filters)
+
+
+def _ruled(item: Judged, draw: Draw, original: str, wanted: Counter[str], filters: Filters) -> Judged:
+    if not item.text:
+        return _reject(item, "empty", "the model gave no text")
+    if not draw.finished and not _went_on(draw.text, original):
+        return _reject(item, "unfinished", "it was cut at the limit of new tokens")
+    got = kept_spans(item.text, filters.protected)
+    if got != wanted:
+        changes = [*(f"{span!r} is gone" for span in wanted - got), *(f"{span!r} is new" for span in got - wanted)]
+        return _reject(item, "span_changed", "; ".join(changes))
+    if _plain(item.text) == _plain(original):
+        return _reject(item, "unchanged", "the words are those of the original")
+    if (item.distance or 0.0) < filters.min_distance:
+        return _reject(item, "too_close", f"distance {item.distance} is under {filters.min_distance}")
+    return item
+
+
+def _went_on(text: str, original: str) -> bool:
+    """Whether a model without an end of its own wrote a line, as the original is one, and then others."""
+    return "\n" not in original.strip() and "\n" in LEAD.sub("", text, count=1).strip()
+
+
+def _with_vectors(items: list[Judged], original: str, embed: Embed) -> Iterator[tuple[Judged, float | None]]:
+    """The items with the cosine to the original; those that are rejected already are not embedded."""
+    left = [item for item in items if item.code is None]
+    vectors = embed([original, *(item.text for item in left)]) if left else np.zeros((1, 1), np.float32)
+    cosines = iter((vectors[1:].astype(np.float64) @ vectors[0].astype(np.float64)).tolist())
+    for item in items:
+        yield item, None if item.code else next(cosines)
+
+
+def _by_meaning(item: Judged, cosine: float | None, filters: Filters) -> Judged:
+    if cosine is None:
+        return item
+    item = msgspec.structs.replace(item, similarity=round(cosine, 4))
+    if not cosine >= filters.min_similarity:
+        return _reject(item, "too_far", f"similarity {cosine:.4f} is under {filters.min_similarity}")
+    return item
+
+
+def _reject(item: Judged, code: str, reason: str) -> Judged:
+    return msgspec.structs.replace(item, code=code, reason=reason)
+
+
+def _plain(text: str) -> str:
+    """The words alone: two texts that differ in case and marks repeat each other."""
+    return " ".join(re.findall(r"\w+", text.lower()))
