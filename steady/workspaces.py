@@ -63,6 +63,9 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
     """
     yaml = YAML()
     yaml.width = 4096
+    yaml.representer.add_representer(
+        type(None), lambda made, _: made.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
     values = yaml.load(path.read_text(encoding="utf-8"))
     for key, value in changes.items():
         place = values
