@@ -65,6 +65,15 @@ def answer_ids(tokenizer: Any, task: Task, answer: str, prompt: str = "", chat_t
     return [*_following(tokenizer, joint, answer), end]
 
 
+def cut_prompt(ids: list[int], task: Task, max_length: int) -> list[int]:
+    """At most `max_length` tokens of a prompt: the last ones for CAUSAL_LM, for the cue to answer stands there; otherwise the first
+    ones and the end token.
+    """
+    if len(ids) <= max_length:
+        return ids
+    return ids[-max_length:] if task == "CAUSAL_LM" else [*ids[: max_length - 1], ids[-1]]
+
+
 def end_id(tokenizer: Any) -> int:
     """The id of the end-of-sequence token.
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
-from steady.encoding import answer_ids, prompt_ids
+from steady.encoding import answer_ids, cut_prompt, prompt_ids
 
 LARGEST_LENGTH = 10**6  # tokenizers without a limit carry 10 ** 30
 Tokens = tuple[int, ...]
@@ -110,13 +110,7 @@ def encode(language: LanguageModel, texts: Sequence[str]) -> list[Tokens]:
 
 def _prompt_tokens(language: LanguageModel, text: str) -> Tokens:
     ids = prompt_ids(language.tokenizer, language.task, text, language.chat_template)
-    return tuple(_cut(ids, language)) if language.max_length and len(ids) > language.max_length else tuple(ids)
-
-
-def _cut(ids: list[int], language: LanguageModel) -> list[int]:
-    """The last tokens of a causal model's prompt, for the cue to answer stands there; the first ones and the end of another's."""
-    most = language.max_length or len(ids)
-    return [*ids[: most - 1], ids[-1]] if language.encodes else ids[-most:]
+    return tuple(cut_prompt(ids, language.task, language.max_length) if language.max_length else ids)
 
 
 def encode_answer(language: LanguageModel, prompt: str, answer: str) -> Tokens:
