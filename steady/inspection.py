@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from steady.answer_inspection import AnswerView, answer_pieces, framed, limit
 from steady.errors import SteadyError
 from steady.parameters import read_params
 from steady.prompts.bank import Bank, task_bank
@@ -15,6 +16,7 @@ from steady.prompts.settings import FormatStage
 from steady.records import CANONICAL, Example, Split, Wording, read_records
 
 Piece = tuple[str, dict[str, Any]]
+CLASSIFIES = "SEQ_CLS"
 CUT = {"fg": "red", "strikethrough": True}
 SPECIAL = {"fg": "cyan", "dim": True}
 HEAD = {"bold": True}
@@ -24,7 +26,7 @@ TURNS = ({"fg": "green"}, {"fg": "yellow"})
 
 @dataclass(frozen=True)
 class Inspection:
-    """Examples, the wordings asked for, and the tokenizer, which needs no model library."""
+    """Examples, the wordings asked for, and the tokenizer, which needs no model library; `answers` of a model that generates."""
 
     params: FormatStage
     bank: Bank | None
@@ -32,6 +34,7 @@ class Inspection:
     split: Split
     wordings: list[Wording]
     tokenizer: Any
+    answers: AnswerView | None = None
 
     def chosen(self, ids: Sequence[str], rows: int) -> list[Example]:
         """The examples named, or the first `rows` of the split.
@@ -71,7 +74,12 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, as
     tokenizer = Tokenizer.from_file(str(tokenizer_file(view.model.id, view.model.revision)))
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return Inspection(view, bank, examples, split, _asked(wordings, asked or (CANONICAL,)), tokenizer)
+    answers = read_params(params, AnswerView)
+    tokenizer.encode_special_tokens = answers.model.task != CLASSIFIES  # then text never becomes a control token
+    chosen = _asked(wordings, asked or (CANONICAL,))
+    return Inspection(
+        view, bank, examples, split, chosen, tokenizer, answers if answers.model.task != CLASSIFIES else None
+    )
 
 
 def _asked(wordings: dict[str, Wording], asked: Sequence[str]) -> list[Wording]:
@@ -95,11 +103,23 @@ def shown_row(inspection: Inspection, example: Example, wording: Wording) -> Ite
         HEAD,
     )
     yield f"{example.source}:{example.line}\n", NOTE
+    if inspection.answers is not None:
+        yield from _generated_row(inspection, inspection.answers, prompt, example.output)
+        return
     yield from pieces(prompt, encoding, most)
     yield "\n", {}
     yield "target: ", NOTE
     yield f"{example.output}\n", HEAD
     yield f"{_lengths(encoding, most)}; the loss sees the label alone: every token of the prompt is masked\n", NOTE
+
+
+def _generated_row(inspection: Inspection, view: AnswerView, prompt: str, answer: str) -> Iterator[Piece]:
+    """The rest of a row of a model that generates."""
+    most = limit(view, inspection.params.data.labels, inspection.params.format.max_length)
+    encoding = inspection.tokenizer.encode(prompt, add_special_tokens=not view.model.chat_template)
+    yield from framed(view, lambda: pieces(prompt, encoding, most, from_start=view.model.task == "CAUSAL_LM"))
+    yield "\n", {}
+    yield from answer_pieces(view, prompt, answer, most)
 
 
 def _lengths(encoding: Any, most: int) -> str:
@@ -109,10 +129,11 @@ def _lengths(encoding: Any, most: int) -> str:
     return f"{count} tokens, {special} of them special; {told}"
 
 
-def pieces(prompt: str, encoding: Any, most: int) -> Iterator[Piece]:
+def pieces(prompt: str, encoding: Any, most: int, *, from_start: bool = False) -> Iterator[Piece]:
     """The prompt in the pieces that the tokenizer makes of it; its words stand as they are, between them what it drops.
 
-    A cut prompt keeps its last special tokens and loses the words before them, as truncation in training does.
+    A cut prompt keeps its last special tokens and loses the words before them, as truncation in training does; one that is cut
+    `from_start` loses its first tokens.
     """
     tail = 0
     while tail < len(encoding.ids) and encoding.special_tokens_mask[len(encoding.ids) - 1 - tail]:
@@ -123,7 +144,7 @@ def pieces(prompt: str, encoding: Any, most: int) -> Iterator[Piece]:
         if encoding.special_tokens_mask[place]:
             yield (prompt[end:] if place == last and end else "") + f"⟨{token}⟩", SPECIAL
             continue
-        beyond = place >= kept and len(encoding.ids) > most
+        beyond = place < len(encoding.ids) - most if from_start else place >= kept and len(encoding.ids) > most
         yield prompt[end:start], {}
         yield prompt[start:stop], dict(CUT if beyond else {**TURNS[place % 2], "underline": True})
         end = stop
