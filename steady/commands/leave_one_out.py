@@ -1,5 +1,6 @@
 """Rotate the family of rewordings that training never sees."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -8,6 +9,11 @@ from steady.errors import reported
 
 FOLDER = Path(".seeds")
 MEASURES = ("mean_accuracy", "worst_wording_accuracy", "agreement", "posix")
+
+
+def trained_without(family: str, families: Sequence[str], trained: Sequence[str]) -> list[str]:
+    """The families to train on without one: in the order of `params.yaml`, so that what has run there is not run again."""
+    return [name for name in dict.fromkeys([*trained, *families]) if name != family and name in families]
 
 
 @click.command()
@@ -24,12 +30,14 @@ def main(root: Path, out: Path) -> None:
         from steady.prompts.settings import FormatStage
         from steady.workspaces import make_workspace, reproduce
 
-        families = list(read_params(root / "params.yaml", FormatStage).sensitivity.families)
+        view = read_params(root / "params.yaml", FormatStage)
+        families = view.sensitivity.families
         found = {}
         for family in families:
             place = root / FOLDER / f"without-{family}"
             click.echo(f"without {family}")
-            make_workspace(root, place, {"format.trained_families": [name for name in families if name != family]})
+            trained = trained_without(family, families, view.format.trained_families)
+            make_workspace(root, place, {"format.trained_families": trained})
             reproduce(place)
             compared = read_metrics(place / "metrics" / "comparison.json")
             steps = {name: step["levels"]["L2"][family] for name, step in compared["steps"].items()}
