@@ -41,6 +41,7 @@ def main(  # noqa: D103
             prompts=prompts,
             validation=read_records(validation, Prompt),
             labels=label_list(view.data.labels, prompts.examples),
+            multi_label=view.data.multi_label,
         )
         click.echo(f"finetune {arm}: {len(prompts)} examples from {train}, wordings from {schedule}")
         manifest = finetune(arm, view, material, out, curves)

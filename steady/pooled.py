@@ -38,13 +38,22 @@ class PooledClassifier(torch.nn.Module):
         return self.head.weight.device
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor | None = None) -> Any:
-        """Logits `(batch, labels)` and, with `labels` `(batch,)`, the mean cross-entropy in nats."""
+        """Logits `(batch, labels)` and the mean loss in nats: cross-entropy with `labels` `(batch,)`, binary cross-entropy with
+        `(batch, labels)` zeros and ones.
+        """
         from transformers.modeling_outputs import SequenceClassifierOutput
 
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         logits = self.head(pool(hidden, attention_mask))
-        loss = None if labels is None else torch.nn.functional.cross_entropy(logits, labels)
+        loss = None if labels is None else loss_of(logits, labels)
         return SequenceClassifierOutput(loss=loss, logits=logits)  # type: ignore[arg-type]
+
+
+def loss_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The mean loss in nats: by the number of the one label, `(batch,)`, or by zeros and ones, `(batch, labels)`."""
+    if labels.ndim == 2:
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+    return torch.nn.functional.cross_entropy(logits, labels)
 
 
 def linear_head(weight: Array, bias: Array) -> torch.nn.Linear:

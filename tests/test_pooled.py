@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from steady.errors import SteadyError
-from steady.pooled import HEAD, linear_head, load_head, pool, save_head
+from steady.pooled import HEAD, linear_head, load_head, loss_of, pool, save_head
 
 
 def test_pooling_is_the_normalised_mean_of_the_tokens_that_are_not_padding() -> None:
@@ -37,3 +37,10 @@ def test_a_missing_damaged_alien_or_not_finite_head_is_refused(tmp_path: Path) -
     save_head(linear_head(np.full((2, 3), np.nan, np.float32), np.zeros(2, np.float32)), tmp_path)
     with pytest.raises(SteadyError, match="finite"):
         load_head(tmp_path, 2, 3)
+
+
+def test_targets_of_zeros_and_ones_get_the_binary_cross_entropy() -> None:
+    """Logits 0 and log 3, targets 1 and 0: the mean of -log .5 and -log .25."""
+    logits = torch.tensor([[0.0, float(np.log(3.0))]])
+    assert loss_of(logits, torch.tensor([[1.0, 0.0]])).item() == pytest.approx(np.log(8) / 2)
+    assert loss_of(logits, torch.tensor([1])).item() == pytest.approx(-np.log(0.75))

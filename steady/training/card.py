@@ -27,6 +27,7 @@ class CardFacts:
     training: dict[str, Any]
     example: str
     seed: int
+    multi_label: bool = False
 
 
 def render_card(facts: CardFacts) -> str:
@@ -76,7 +77,7 @@ def _body(facts: CardFacts) -> str:
     return f"""# steady-{facts.arm}
 
 A {kind} for [{facts.base.public_id}](https://huggingface.co/{facts.base.public_id}) (revision: {revision}) that
-sorts a text into {", ".join(facts.labels)}. It was trained on {trained_on}, to see whether the answer stays the same
+{_purpose(facts)}. It was trained on {trained_on}, to see whether the answer stays the same
 when only the wording of the prompt changes.
 
 ## Uses
@@ -113,6 +114,15 @@ which `dvc repro` rebuilds.
 """
 
 
+def _purpose(facts: CardFacts) -> str:
+    labels = ", ".join(facts.labels)
+    return (
+        f"names which of {labels} apply to a text (several may, or none)"
+        if facts.multi_label
+        else f"sorts a text into {labels}"
+    )
+
+
 def _quick_start(facts: CardFacts) -> str:
     """Plain transformers and peft; `folder` is where this card lies: a folder or the Hub id it was pushed to."""
     auto = "AutoModel" if facts.pooled else "AutoModelForSequenceClassification"
@@ -126,6 +136,7 @@ def _quick_start(facts: CardFacts) -> str:
         model=_load(facts, auto) if adapted else f"{auto}.from_pretrained(folder)",
         prompt=facts.example,
         max_length=facts.max_length,
+        found=SEVERAL if facts.multi_label else ONE,
     )
 
 
@@ -134,6 +145,9 @@ def _load(facts: CardFacts, auto: str) -> str:
     head = "" if facts.pooled else ", num_labels=len(labels), id2label=dict(enumerate(labels))"
     return f"PeftModel.from_pretrained({auto}.from_pretrained({facts.base.public_id!r}{pinned}{head}), folder)"
 
+
+ONE = "labels[int(logits.argmax())]"
+SEVERAL = "[label for label, logit in zip(labels, logits[0]) if logit >= 0]"
 
 POOLED_SCORE = """
 
@@ -150,7 +164,7 @@ with torch.inference_mode():
     mask = inputs["attention_mask"].unsqueeze(-1)
     pooled = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
     logits = pooled @ head["weight"].T + head["bias"]
-print(labels[int(logits.argmax())], logits.tolist())
+print({found}, logits.tolist())
 """
 
 HEAD_SCORE = """
@@ -164,5 +178,5 @@ prompt = {prompt!r}
 inputs = tokenizer(prompt, truncation=True, max_length={max_length}, return_tensors="pt")
 with torch.inference_mode():
     logits = model(**inputs).logits
-print(labels[int(logits.argmax())], logits.tolist())
+print({found}, logits.tolist())
 """

@@ -2,19 +2,21 @@
 
 from typing import Any
 
+from steady.label_task import LabelTask
 from steady.prompts.schedule import TrainingPrompts
 
 
 class ScheduledRows:
-    """A map-style dataset of `{input_ids, attention_mask, labels}`; `epoch` (from 0) selects each row's wording.
+    """A map-style dataset of `{input_ids, attention_mask, labels}`; `epoch` (from 0) selects each row's wording, and `labels` is
+    what the loss wants of the right answer (`LabelTask.target`).
 
     Nothing is cached: neither the tokenizer, nor the template, nor the wording can go stale.
     """
 
-    def __init__(self, prompts: TrainingPrompts, tokenizer: Any, labels: tuple[str, ...], max_length: int) -> None:
+    def __init__(self, prompts: TrainingPrompts, tokenizer: Any, task: LabelTask, max_length: int) -> None:
         self.prompts = prompts
         self.tokenizer = tokenizer
-        self.classes = {label: index for index, label in enumerate(labels)}
+        self.task = task
         self.max_length = max_length
         self.epoch = 0
 
@@ -23,4 +25,4 @@ class ScheduledRows:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         encoded = self.tokenizer(self.prompts.prompt(index, self.epoch), truncation=True, max_length=self.max_length)
-        return {**encoded, "labels": self.classes[self.prompts.examples[index].output]}
+        return {**encoded, "labels": self.task.target(self.prompts.examples[index].output)}

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from steady.errors import SteadyError
+from steady.label_task import LabelTask
 from steady.models import ModelParams, load_classifier, load_tokenizer, locate, prepare_torch
 from steady.parameters import Runtime, StageParams
 from steady.pooled import PooledClassifier, linear_head, save_head
@@ -21,7 +22,7 @@ from steady.scoring.classify import in_batches, mean_pooled
 from steady.training.arms import Arm, DpoParams, GrpoParams, LoraParams, ProbeParams, SftParams, TrainParams
 from steady.training.card import CardFacts, render_card
 from steady.training.dataset import ScheduledRows
-from steady.training.probe import fit_probe
+from steady.training.probe import fit_label_probes, fit_probe
 from steady.training.supervised import encoded_prompts, save_trained, train, wrap_with_lora
 
 BATCH = 64
@@ -51,6 +52,12 @@ class Material:
     prompts: TrainingPrompts
     validation: Sequence[Prompt]
     labels: tuple[str, ...]
+    multi_label: bool = False
+
+    @property
+    def task(self) -> LabelTask:
+        """What an answer is."""
+        return LabelTask(self.labels, self.multi_label)
 
 
 def finetune(name: str, params: FinetuneParams, material: Material, folder: Path, curves: Path) -> ArmManifest:
@@ -78,6 +85,7 @@ def finetune(name: str, params: FinetuneParams, material: Material, folder: Path
         training=training,
         prompts_sha256=fingerprint(material.prompts.book),
         base_digest=digest_of(base),
+        multi_label=material.multi_label,
     )
     write_phrasebook(folder / PHRASEBOOK, material.prompts.book)
     write_manifest(folder, manifest)
@@ -95,6 +103,8 @@ def _train(
     tokenizer = load_tokenizer(params.model)
     model = load_classifier(params.model, material.labels, params.runtime.device)
     fitted = _fit_head(model, tokenizer, arm, params, material) if isinstance(model, PooledClassifier) else {}
+    if material.multi_label:
+        _set_several(model, params.train)
     if arm.method == "probe":
         if not isinstance(model, PooledClassifier):
             raise SteadyError(
@@ -111,6 +121,16 @@ def _train(
     return training
 
 
+def _set_several(model: Any, train_params: TrainParams) -> None:
+    """Make a stock head one of several labels a row; a pooled one finds out by the targets."""
+    if train_params.label_smoothing_factor:
+        raise SteadyError(
+            "train.label_smoothing_factor: it is for one label a row; with `data.multi_label: true` it is 0."
+        )
+    if not isinstance(model, PooledClassifier):
+        model.config.problem_type = "multi_label_classification"
+
+
 def _fit_head(
     model: PooledClassifier, tokenizer: Any, arm: Arm, params: FinetuneParams, material: Material
 ) -> dict[str, Any]:
@@ -119,7 +139,8 @@ def _fit_head(
     texts = [material.prompts.prompt(index, 0) for index in range(len(material.prompts))]
     validation = validation_prompts(material.validation, arm.wordings)
     progress = params.runtime.progress
-    weight, bias, strength = fit_probe(
+    fit = fit_label_probes if material.multi_label else fit_probe
+    weight, bias, strength = fit(
         in_batches(features, texts, BATCH, progress),
         [example.output for example in material.prompts.examples],
         in_batches(features, [prompt.prompt for prompt in validation], BATCH, progress),
@@ -135,14 +156,14 @@ def _supervised(
     model: Any, tokenizer: Any, arm: Arm, params: FinetuneParams, material: Material, curves: Path
 ) -> dict[str, Any]:
     max_length = params.format.max_length
-    rows = ScheduledRows(material.prompts, tokenizer, material.labels, max_length)
+    rows = ScheduledRows(material.prompts, tokenizer, material.task, max_length)
     validation = validation_prompts(material.validation, arm.wordings)
     trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
     found = train(
         model,
         tokenizer,
         rows,
-        encoded_prompts(validation, tokenizer, material.labels, max_length),
+        encoded_prompts(validation, tokenizer, material.task, max_length),
         params.train,
         seed=params.seed,
         curves=curves,
@@ -177,6 +198,7 @@ def _facts(name: str, arm: Arm, params: FinetuneParams, material: Material, trai
         training=training,
         example=material.validation[0].prompt,
         seed=params.seed,
+        multi_label=material.multi_label,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.label_task import LabelTask
 from steady.models import Base
 from steady.pooled import PooledClassifier, save_head
 from steady.records import Prompt, write_json
@@ -58,12 +59,11 @@ def set_base_dropout(model: Any, probability: float | None) -> None:
 
 
 def encoded_prompts(
-    prompts: Sequence[Prompt], tokenizer: Any, labels: tuple[str, ...], max_length: int
+    prompts: Sequence[Prompt], tokenizer: Any, task: LabelTask, max_length: int
 ) -> list[dict[str, Any]]:
-    """Validation prompts as model inputs with their class index."""
-    classes = {label: index for index, label in enumerate(labels)}
+    """Validation prompts as model inputs with the target of their answer."""
     return [
-        {**tokenizer(prompt.prompt, truncation=True, max_length=max_length), "labels": classes[prompt.completion]}
+        {**tokenizer(prompt.prompt, truncation=True, max_length=max_length), "labels": task.target(prompt.completion)}
         for prompt in prompts
     ]
 
@@ -142,7 +142,10 @@ def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, step
 
 
 def _accuracy(prediction: Any) -> dict[str, float]:
-    return {"accuracy": float((np.argmax(prediction.predictions, axis=-1) == prediction.label_ids).mean())}
+    logits, targets = prediction.predictions, prediction.label_ids
+    if np.ndim(targets) == 2:  # several labels a row: the whole set has to be right
+        return {"accuracy": float(((logits >= 0) == (targets > 0.5)).all(axis=1).mean())}
+    return {"accuracy": float((np.argmax(logits, axis=-1) == targets).mean())}
 
 
 def _summary(state: Any, params: TrainParams) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,3 +110,12 @@ def test_the_card_has_no_placeholder_and_no_path_of_this_machine() -> None:
     card = render_card(facts(pooled=True))
     assert "More Information Needed" not in card
     assert str(Path.home()) not in card and "site-packages" not in card
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_the_card_of_several_labels_says_so_and_prints_all_that_apply(pooled: bool) -> None:
+    card = render_card(replace(facts(pooled), multi_label=True))
+    assert "names which of billing, technical, account apply to a text (several may, or none)" in card
+    line = next(line for line in card.splitlines() if line.startswith("print("))
+    names = {"labels": list(LABELS), "logits": torch.tensor([[0.5, -1.0, 2.0]]), "print": lambda found, _: found}
+    assert eval(line, {"__builtins__": {"zip": zip}}, names) == ["billing", "account"]
