@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from steady.encoding import answer_ids, prompt_ids
+from steady.encoding import answer_ids, cut_prompt, prompt_ids
 from steady.errors import SteadyError
 from steady.training.preference_rows import Encode, Pair, count_pairs, encode_pairs, questions
 
@@ -77,9 +77,8 @@ def prefer(
     objective = params.arms[name].objective
 
     def encode(prompt: str) -> list[int]:
-        return _cut(
-            prompt_ids(tokenizer, params.model.task, prompt, params.model.chat_template), params.format.max_length
-        )
+        task, framed = params.model.task, params.model.chat_template
+        return cut_prompt(prompt_ids(tokenizer, task, prompt, framed), task, params.format.max_length)
 
     before = _validation(model, tokenizer, encode, objective, params, material)
     train = _dpo if objective == "dpo" else _grpo
@@ -87,11 +86,6 @@ def prefer(
     after = _validation(model, tokenizer, encode, objective, params, material)
     measured = {"validation_before": before, "validation_after": after} if before else {}
     return {"objective": objective, **record, **_summary(history, objective), **measured}
-
-
-def _cut(ids: list[int], max_length: int) -> list[int]:
-    """The end of a prompt that is too long: there stands the cue that the answer follows."""
-    return ids[-max_length:]
 
 
 def _dpo(

@@ -82,8 +82,8 @@ def _api(hub: Hub, request: Request, parts: list[str]) -> Answer:
             request.query.get("recursive", [""])[0].lower() in {"true", "1"},
         )
     if verb == "preupload":
-        files = json.loads(request.body)["files"]
-        return _json({"files": [{"path": file["path"], "uploadMode": "regular"} for file in files]})
+        modes = {"uploadMode": "regular", "shouldIgnore": False}
+        return _json({"files": [{"path": file["path"], **modes} for file in json.loads(request.body)["files"]]})
     if verb == "commit":
         return _commit(hub, request, repository, revision, commit)
     return _info(repository, commit)
