@@ -14,6 +14,7 @@ def main(metrics: Path, md: bool) -> None:
     """Print the arms side by side: quality, sensitivity per level and family, differences with p, verdicts."""
     with reported():
         from steady.comparison import tables
+        from steady.comparison.label_tables import label_tables
         from steady.metrics.files import read_metrics
 
         compared = read_metrics(metrics / "comparison.json")
@@ -22,6 +23,7 @@ def main(metrics: Path, md: bool) -> None:
         found = [
             tables.claims_table(compared),
             tables.quality_table(quality),
+            *label_tables(quality),
             tables.sensitivity_table(sensitivity),
             tables.steps_table(compared),
         ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from steady.comparison import tables
+from steady.comparison.label_tables import label_tables
 from steady.report import examples, pictures
 from steady.report.findings import Findings
 from steady.report.generated import generated_sections
@@ -101,7 +102,9 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
         yield "matrices", "How probable every answer is under every wording", matrices
     yield "won-and-lost", "Rows won and lost", examples.won_and_lost(found)
     yield from generated_sections(found)
-    if found.arms[0].evaluate["labels"]:
+    if several := label_tables(quality):
+        yield "labels", "Which labels are found, and which are missed?", joined(map(shown, several))
+    elif found.arms[0].evaluate["labels"]:
         yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)
     if curves := pictures.curve_pictures(found):
         yield "training", "How did the training go?", joined([key, curves])

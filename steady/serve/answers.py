@@ -16,6 +16,7 @@ from steady.serve.phrasing import Phrasing
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """One arm's answer to one prompt; `label_logprobs` are those of the offline predictions, bit for bit for a classifier.
 
+    Where an answer may have several labels, `label` joins them by ", " and `probability` is that of the whole set.
     A model that generates has a `text`. With labels, `label` is its choice among them and `probability` that of the choice;
     without, `label` is the text and `probability` that of the whole text.
     """
@@ -27,10 +28,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
 
 
-def score_prompts(score: Logits, prompts: Sequence[str], labels: Sequence[str], batch_size: int) -> list[Prediction]:
+def score_prompts(
+    score: Logits, prompts: Sequence[str], labels: Sequence[str], batch_size: int, multi_label: bool = False
+) -> list[Prediction]:
     """Predictions by the very function that the evaluate and sensitivity stages call."""
     asked = [Prompt(id="", group_id="", example_id="", wording="", prompt=prompt, completion="") for prompt in prompts]
-    return classify(score, asked, labels, batch_size)
+    return classify(score, asked, labels, batch_size, multi_label=multi_label)
 
 
 def predictions_of(arm: ReadyArm, prompts: Sequence[str], batch_size: int) -> list[Prediction]:
@@ -38,7 +41,7 @@ def predictions_of(arm: ReadyArm, prompts: Sequence[str], batch_size: int) -> li
     if arm.generate is not None:
         return arm.generate(prompts)
     assert arm.score is not None
-    return score_prompts(arm.score, prompts, arm.labels, batch_size)
+    return score_prompts(arm.score, prompts, arm.labels, batch_size, arm.multi_label)
 
 
 def answer(wording: str, prediction: Prediction) -> Answer:

@@ -10,6 +10,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
@@ -21,6 +22,7 @@ from steady.records import Prediction
 from steady.serve import schema
 from steady.serve.answers import agreement, answer, predictions_of
 from steady.serve.arms import ReadyArm
+from steady.serve.aside import QuickHealth, aside
 from steady.serve.batching import Batcher, Closed, Full, Unit
 from steady.serve.bounded import BoundedBody, error_body
 from steady.serve.counting import CountedAnswers, Counts
@@ -87,6 +89,7 @@ def make_app(arms: Sequence[ReadyArm], phrasing: Phrasing, limits: Limits) -> Fa
     app.state.counts, app.state.limits = counts, limits
     app.add_middleware(CountedAnswers, counts=counts)
     app.add_middleware(BoundedBody, limit=limits.body_bytes, seconds=limits.body_seconds)
+    app.add_middleware(QuickHealth, state=partial(_health, app), counts=counts)
     _add_refusals(app)
     _add_pages(app)
     _add_state(app, by_name, phrasing)
@@ -105,15 +108,30 @@ def _add_predict(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) ->
         names, wordings = list(dict.fromkeys(asked.arms)), list(dict.fromkeys(asked.wordings))  # type: ignore[attr-defined]
         if len(texts) * len(names) * len(wordings) > schema.MOST_PROMPTS:
             raise Refusal(422, "too_many", f"texts x arms x wordings is over {schema.MOST_PROMPTS}; ask in parts")
-        prompts = [[phrasing.prompt(text, wording) for wording in wordings] for text in texts]
+        if app.state.batcher.full:  # before any work is done for it
+            raise _busy(app)
+        size = sum(map(len, texts)) * len(wordings)
+        prompts = await aside(size, lambda: [[phrasing.prompt(text, name) for name in wordings] for text in texts])
         units = [(name, prompt) for name in names for row in prompts for prompt in row]
         found = await _unless_left(app, request, units)
         app.state.counts.seconds.observe(time.perf_counter() - started)
-        results = [
-            {"prompts": row, "arms": {name: _of_arm(name, row, wordings, found) for name in names}} for row in prompts
-        ]
         labels = list(next(iter(arms.values())).labels)
-        return JSONResponse({"labels": labels, "results": results})
+        body = await aside(size, lambda: _body(labels, names, wordings, prompts, found))
+        return Response(body, media_type="application/json")
+
+
+def _body(
+    labels: list[str], names: list[str], wordings: list[str], prompts: list[list[str]], found: dict[Unit, Prediction]
+) -> bytes:
+    """The answer as JSON, with an entry for each text."""
+    results = [
+        {"prompts": row, "arms": {name: _of_arm(name, row, wordings, found) for name in names}} for row in prompts
+    ]
+    return msgspec.json.encode({"labels": labels, "results": results})
+
+
+def _busy(app: FastAPI) -> Refusal:
+    return Refusal(429, "busy", f"{app.state.limits.capacity} requests are under way; come again", 1)
 
 
 def _of_arm(name: str, prompts: list[str], wordings: list[str], found: dict[Unit, Prediction]) -> dict[str, Any]:
@@ -146,7 +164,7 @@ async def _unless_left(app: FastAPI, request: Request, units: list[Unit]) -> dic
             raise Refusal(499, "left", "the client has left")
         raise Refusal(503, "timeout", f"no answer within {app.state.limits.timeout_seconds:g} seconds", 1)
     except Full:
-        raise Refusal(429, "busy", f"{app.state.limits.capacity} requests are under way; come again", 1) from None
+        raise _busy(app) from None
     except Closed:
         raise Refusal(503, "closing", "the server is shutting down", 5) from None
     except Refusal:
@@ -165,13 +183,18 @@ async def _has_left(request: Request) -> None:
         pass
 
 
+def _health(app: FastAPI) -> tuple[int, dict[str, Any]]:
+    if not app.state.batcher.alive:
+        return 503, error_body("closing", "the model's thread takes no work")
+    return 200, {"status": "ok", "pending": app.state.batcher.pending, "capacity": app.state.limits.capacity}
+
+
 def _add_state(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> None:
     @app.get("/health", response_model=schema.Health, responses={503: REFUSALS[503]})
     async def health() -> Any:
-        """Whether the model's thread takes work; answered by the event loop alone, so also under load."""
-        if not app.state.batcher.alive:
-            raise Refusal(503, "closing", "the model's thread takes no work", 5)
-        return {"status": "ok", "pending": app.state.batcher.pending, "capacity": app.state.limits.capacity}
+        """Whether the model's thread takes work; `QuickHealth` answers before it comes here, so also under load."""
+        status, body = _health(app)
+        return JSONResponse(body, status)
 
     @app.get("/choices", response_model=schema.Choices)
     async def choices() -> Any:
@@ -180,7 +203,9 @@ def _add_state(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> N
             {"id": item.id, "family": item.family, "level": item.level, "trained": item.trained}
             for item in phrasing.wordings.values()
         ]
-        return {"labels": list(next(iter(arms.values())).labels), "arms": list(arms), "wordings": wordings}
+        one = next(iter(arms.values()))
+        task = {"labels": list(one.labels), "multi_label": one.multi_label}
+        return {**task, "arms": list(arms), "wordings": wordings}
 
     @app.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
     async def metrics() -> Response:

@@ -71,6 +71,7 @@ class ReadyArm:
     max_length: int
     score: Logits | None
     generate: Generate | None = None
+    multi_label: bool = False
 
 
 def current_bank(params: AskParams) -> Bank | None:
@@ -131,7 +132,7 @@ def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyA
         labels, most = tuple(arm.manifest.labels), arm.manifest.max_length
         if params.model.task == CLASSIFIES:
             score = load_scorer(arm.folder, params.model, params.runtime.device)
-            ready.append(ReadyArm(arm.name, labels, most, score))
+            ready.append(ReadyArm(arm.name, labels, most, score, multi_label=arm.manifest.multi_label))
         else:
             ready.append(ReadyArm(arm.name, labels, most, None, _generate(arm.folder, params)))
     for other in ready:

@@ -16,7 +16,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, p
 
 class Choice(BaseModel):
     """One arm's answer under one wording; `label_logprobs` are natural logarithms in the order of `labels`; `text` is what a
-    model that generates wrote, null for a classifier, and `label` the same text where the answers are open.
+    model that generates wrote, null for a classifier, and `label` the same text where the answers are open. Where an answer
+    may have several labels, `label` joins them by ", ", `probability` is that of the set, and `label_logprobs` are of each label.
     """
 
     wording: str
@@ -70,9 +71,10 @@ class WordingChoice(BaseModel):
 
 
 class Choices(BaseModel):
-    """What a request may name."""
+    """What a request may name, and whether an answer may have several labels, joined by ", "."""
 
     labels: list[str]
+    multi_label: bool
     arms: list[str]
     wordings: list[WordingChoice]
 
