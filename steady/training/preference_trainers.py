@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
 
 from steady.training.arms import DpoParams, GrpoParams, TrainParams
@@ -111,7 +111,7 @@ def train_pairs(
             disable_dropout=True,
             **_shared(train, folder, seed, steps, progress),
         )
-        with plain_copies(model), same_dtypes(model):
+        with plain_copies(model), same_weights(model):
             trainer = PairTrainer(
                 model=model,
                 args=arguments,
@@ -119,6 +119,7 @@ def train_pairs(
                 processing_class=tokenizer,
                 callbacks=[PreferenceCurves(curves)],
             )
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
         return list(trainer.state.log_history)
 
@@ -163,7 +164,7 @@ def train_rewards(
             disable_dropout=True,
             **_shared(train, folder, seed, params.max_steps, progress),
         )
-        with plain_copies(model), same_dtypes(model):
+        with plain_copies(model), same_weights(model):
             trainer = RewardTrainer(
                 model=model,
                 reward_funcs=conciseness,
@@ -173,6 +174,7 @@ def train_rewards(
                 callbacks=[PreferenceCurves(curves)],
                 encode=encode,
             )
+        trainer.remove_callback(PrinterCallback)
         trainer.train()
         return list(trainer.state.log_history)
 
@@ -232,10 +234,10 @@ def plain_copies(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def same_dtypes(model: Any) -> Iterator[None]:
+def same_weights(model: Any) -> Iterator[None]:
     """While a trainer is made: TRL casts the adapter of a quantised model to bfloat16, in which small steps are lost."""
-    before = {name: parameter.dtype for name, parameter in model.named_parameters() if parameter.requires_grad}
+    before = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
     yield
     for name, parameter in model.named_parameters():
         if name in before:
-            parameter.data = parameter.data.to(before[name])
+            parameter.data = before[name]

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hub"))
 
-from stand_in.models import BUILDERS
+from stand_in.models import BUILDERS, model_files
 from stand_in.vocabularies import tokenizer_of
 
 from steady.errors import SteadyError
@@ -181,6 +181,33 @@ def test_grpo_twice_gives_the_same_adapter(tmp_path):
         runs.append((adapter(model), record))
     assert all(runs[1][0][name].equal(tensor) for name, tensor in runs[0][0].items())
     assert runs[0][1] == runs[1][1]
+
+
+@pytest.mark.parametrize("objective", ["dpo", "grpo"])
+def test_an_adapter_on_four_bits_is_trained_in_float32(tmp_path, objective):
+    import torch
+    from peft import LoraConfig, TaskType, get_peft_model, prepare_model_for_kbit_training
+
+    from steady.models import ModelParams, load_language
+
+    base = tmp_path / "base"
+    base.mkdir()
+    for name, content in model_files("phi").items():
+        (base / name).write_bytes(content)
+    held = {"dtype": "float32", "quantization": "nf4", "bnb_4bit_use_double_quant": True}
+    settings = {"id": str(base), "task": "CAUSAL_LM", "pooling": None, "num_threads": 1, **held}
+    model, tokenizer = load_language(ModelParams.model_validate(settings))
+    model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    torch.manual_seed(0)
+    config = LoraConfig(task_type=TaskType.CAUSAL_LM, target_modules="all-linear", r=4, init_lora_weights=False)
+    model = get_peft_model(model, config)
+    before = adapter(model)
+    found = prefer(model, tokenizer, "tuned", params(objective), material(), tmp_path)
+    assert {tensor.dtype for tensor in adapter(model).values()} == {torch.float32}
+    if objective == "dpo":
+        assert found["first"]["rewards/margins"] == pytest.approx(0, abs=1e-4)
+        assert found["last"]["rewards/margins"] > 0.2
+        assert any(not tensor.equal(before[name]) for name, tensor in adapter(model).items())
 
 
 @pytest.mark.parametrize(
