@@ -1,27 +1,29 @@
-"""Requests a second through the batching queue and through a plain FastAPI loop over the same models, and how fast predict is.
+"""Requests a second through the batching queue and through what one writes first, `/health` meanwhile, and how fast predict is.
 
-Needs trained arms (`make repro`); clients send different tickets, so that nothing is scored for two of them at once.
+`python -m benchmarks.serve` (under three minutes; alone on the machine). It needs trained arms (`make repro`). Clients send
+different tickets, so that nothing is scored for two of them at once; each server is a process of its own, as is the client.
 """
 
-import asyncio
 import json
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median, quantiles
 from typing import Any
 
+from benchmarks.load import CLIENTS, Loaded, load, server
 from benchmarks.rows import Row
 
-CLIENTS = 50
 REQUESTS = 150
+ROUNDS = 3
 LINES = 600
 FIRST_LINE_SECONDS = 8.0
 LINES_A_SECOND = 60.0
 GAIN = 3.0
+OURS = ("steady", "serve", "--capacity", str(2 * CLIENTS), "--timeout", "300", "--port")
+PLAIN = {name: ("benchmarks.plain_server", name) for name in ("def", "async")}
 
 
 def measure() -> Iterator[Row]:
@@ -32,123 +34,80 @@ def measure() -> Iterator[Row]:
     yield from serve_rows()
 
 
-def texts(count: int) -> list[str]:
+def texts(count: int, start: int = 0) -> list[str]:
     """Different tickets of the sample data."""
     lines = Path("data/raw/tickets.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line)["text"] for line in lines[:count]]
+    return [json.loads(line)["text"] for line in lines[start : start + count]]
 
 
 def predict_rows() -> Iterator[Row]:
-    """Start to first line, and lines a second after it, of `predict` with every arm."""
-    short = [f"{' '.join(text.split()[:12])}" for text in texts(LINES)]
-    command = [sys.executable, "-W", "ignore", "-m", "steady", "predict"]
+    """Start to first line, and lines a second after it, of `predict`: with the tuned arm, and with every arm."""
+    short = [" ".join(text.split()[:12]) for text in texts(LINES)]
+    first, _ = _predict(short, "--arm", "tuned")
+    _, every = _predict(short)
+    _, tuned = _predict(short, "--arm", "tuned")
+    yield Row("predict: start to first line", first, "s", FIRST_LINE_SECONDS)
+    yield Row("predict: lines of 12 words, tuned arm", tuned, "lines/s", LINES_A_SECOND)
+    yield Row("predict: lines of 12 words, every arm", every, "lines/s", LINES_A_SECOND)
+
+
+def _predict(lines: Sequence[str], *options: str) -> tuple[float, float]:
+    """Seconds to the first answer, and answers a second after it."""
+    command = [sys.executable, "-m", "steady", "predict", *options]
     started = time.perf_counter()
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as running:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdin is not None and running.stdout is not None
-        running.stdin.write("\n".join(short) + "\n")
+        running.stdin.write("\n".join(lines) + "\n")
         running.stdin.close()
         running.stdout.readline()  # the names of the columns
         running.stdout.readline()
         first = time.perf_counter() - started
         rest = sum(1 for _ in running.stdout)
-        seconds = time.perf_counter() - started - first
-    yield Row("predict: start to first line", first, "s", FIRST_LINE_SECONDS)
-    yield Row("predict: lines of 12 words, every arm", rest / seconds, "lines/s", LINES_A_SECOND)
+        return first, rest / (time.perf_counter() - started - first)
 
 
 def serve_rows() -> Iterator[Row]:
-    """The two servers under the same clients, one after the other."""
-    from steady.serve.app import Limits, make_app
-    from steady.serve.asking import open_asker, spare_quantisation
-
-    spare_quantisation()
-    asker = open_asker(Path("params.yaml"), Path("models"), Path("data/formatted/wordings.jsonl"), (), ())
-    asked = texts(REQUESTS)
-    health: list[float] = []
-    with served(make_app(asker.arms, asker.phrasing, Limits(capacity=CLIENTS, timeout_seconds=300))) as url:
-        batched = asyncio.run(load(url, asked, health))
-    with served(plain_app(asker)) as url:
-        plain = asyncio.run(load(url, asked, []))
-    yield Row("serve: plain FastAPI loop, every arm", plain, "requests/s", None)
-    yield Row("serve: batching queue, every arm", batched, "requests/s", None)
-    yield Row("serve: gain through batching", batched / plain, "times", GAIN)
-    yield Row("serve: slowest /health under 50 clients", 1000 * max(health), "ms", 100.0)
+    """The servers under the same clients in turn, `ROUNDS` times; medians of the rates, the worst of `/health`."""
+    with server(*OURS) as ours, server(*PLAIN["def"]) as threads, server(*PLAIN["async"]) as loop:
+        ports = {"ours": ours, "def": threads, "async": loop}
+        for port in ports.values():
+            load(port, _bodies(texts(20)), 8)  # warm
+        found = {name: [] for name in ports}
+        for turn in range(ROUNDS):
+            for name, port in ports.items():
+                found[name].append(load(port, _bodies(texts(REQUESTS, 20 + turn * REQUESTS), name == "ours")))
+        every = load(ours, _bodies(texts(REQUESTS)))
+    yield from _compared(found)
+    yield Row("serve: batching queue, every arm", every.rate, "requests/s", None)
 
 
-def plain_app(asker: Any) -> Any:
-    """What one writes first: an endpoint that asks each model for one prompt after the other."""
-    import torch
-    from fastapi import FastAPI
-
-    from steady.models import load_tokenizer
-    from steady.parameters import read_params
-    from steady.scoring.arm import _load_model, read_manifest
-    from steady.serve.arms import AskParams
-
-    params = read_params(Path("params.yaml"), AskParams).model
-    tokenizer = load_tokenizer(params)
-    folders = {arm.name: Path("models") / arm.name for arm in asker.arms}
-    models = {name: _load_model(folder, read_manifest(folder), params).eval() for name, folder in folders.items()}
-    longest = asker.arms[0].max_length
-    app = FastAPI()
-
-    @app.post("/predict")
-    async def predict(body: dict[str, Any]) -> Any:
-        prompt = asker.phrasing.prompt(body["text"], "canonical")
-        batch = tokenizer([prompt], truncation=True, max_length=longest, return_tensors="pt")
-        batch.pop("token_type_ids", None)
-        with torch.inference_mode():
-            return {name: model(**batch).logits[0].tolist() for name, model in models.items()}
-
-    @app.get("/health")
-    async def health() -> Any:
-        return {}
-
-    return app
+def _bodies(asked: Sequence[str], one_arm: bool = False) -> list[dict[str, Any]]:
+    return [{"text": text, "arms": ["tuned"]} if one_arm else {"text": text} for text in asked]
 
 
-@contextmanager
-def served(app: Any) -> Iterator[str]:
-    """Run an application on a free port."""
-    import socket
-
-    import uvicorn
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+def _compared(found: dict[str, list[Loaded]]) -> Iterator[Row]:
+    rate = {name: median(item.rate for item in items) for name, items in found.items()}
+    seconds = [second for item in found["ours"] for second in item.seconds]
+    health = [second for item in found["ours"] for second in item.health]
+    yield Row("serve: plain FastAPI, def endpoint", rate["def"], "requests/s", None)
+    yield Row("serve: plain FastAPI, async endpoint", rate["async"], "requests/s", None)
+    yield Row("serve: batching queue, tuned arm", rate["ours"], "requests/s", None)
+    yield Row("serve: batching / def endpoint", rate["ours"] / rate["def"], "times", GAIN)
+    yield Row("serve: batching / async endpoint", rate["ours"] / rate["async"], "times", GAIN)
+    yield Row("serve: a request among 50 clients, median", 1000 * median(seconds), "ms", None)
+    yield Row("serve: a request among 50 clients, slowest", 1000 * max(seconds), "ms", None)
+    yield Row("serve: /health under 50 clients, 99 of 100", 1000 * quantiles(health, n=100)[98], "ms", 100.0)
+    yield Row("serve: /health under 50 clients, slowest", 1000 * max(health), "ms", 100.0)
+    plain = [second for name in ("def", "async") for item in found[name] for second in item.health]
+    yield Row("serve: /health of the plain ones, slowest", 1000 * max(plain), "ms", None)
 
 
-async def load(url: str, asked: list[str], health: list[float]) -> float:
-    """Requests a second with `CLIENTS` clients; `health` gets the seconds of the health checks beside them."""
-    import httpx
+def main() -> None:
+    """Print every row as it is measured."""
+    for row in measure():
+        bar = "" if row.bar is None else f"   bar {row.bar:g}"
+        print(f"{row.name:45} {row.value:9.2f} {row.unit}{bar}", flush=True)
 
-    limits = httpx.Limits(max_connections=CLIENTS + 1)
-    async with httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as client:
-        places = asyncio.Semaphore(CLIENTS)
 
-        async def ask(text: str) -> None:
-            async with places:
-                (await client.post("/predict", json={"text": text})).raise_for_status()
-
-        await ask("warm")
-        started = time.perf_counter()
-        tasks = [asyncio.ensure_future(ask(text)) for text in asked]
-        while not all(task.done() for task in tasks):
-            at = time.perf_counter()
-            if health is not None:
-                await client.get("/health")
-                health.append(time.perf_counter() - at)
-            await asyncio.sleep(0.1)
-        await asyncio.gather(*tasks)
-        return len(asked) / (time.perf_counter() - started)
+if __name__ == "__main__":
+    main()

@@ -62,6 +62,11 @@ class Batcher:
         return len(self._tickets)
 
     @property
+    def full(self) -> bool:
+        """Whether a request that came now would be refused."""
+        return len(self._tickets) >= self.capacity
+
+    @property
     def alive(self) -> bool:
         """Whether the model's thread takes work."""
         return self._open and self._thread.is_alive()
