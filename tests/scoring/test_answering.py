@@ -1,0 +1,144 @@
+"""Answers of a run: the numbers are those of whole sequences, and a run that was stopped ends with the same bytes."""
+
+import json
+
+import pytest
+from conftest_models import described
+
+from steady.errors import SteadyError
+from steady.label_task import LabelTask
+from steady.records import Prompt
+from steady.scoring.generated import generated_answers
+from steady.scoring.language import encode, encode_answer, sequence_logprob
+from steady.scoring.likelihood import make_scorer
+from steady.scoring.matrices import write_matrices
+from steady.scoring.partial import Partial, partial_of
+
+LABELS = ("yes", "no", "perhaps")
+PROMPTS = [
+    Prompt(
+        id=f"{group}{n}",
+        group_id=group,
+        example_id=group,
+        wording=str(n),
+        prompt=text,
+        completion="no",
+        references=["nay"],
+    )
+    for group, texts in {"a": ["2+2=", "What is 2+2?", "two plus two "], "b": ["hello", "hello there, you"]}.items()
+    for n, text in enumerate(texts)
+]
+TASK, OPEN = LabelTask(LABELS), LabelTask(())
+
+
+def answers(scorer, task, partial=None, paired=True):
+    return generated_answers(scorer, PROMPTS, task, paired, True, partial or Partial())
+
+
+@pytest.mark.parametrize("name", ["llama", "t5", "mamba"])
+def test_the_choice_is_the_label_whose_whole_sequence_is_likeliest(name):
+    scorer = make_scorer(described(name), 4, 400)
+    found = answers(scorer, TASK)
+    for prompt, said in zip(PROMPTS, found.predictions, strict=True):
+        tokens = encode(scorer.language, [prompt.prompt])[0]
+        whole = [
+            sequence_logprob(scorer.language, tokens, encode_answer(scorer.language, prompt.prompt, label))
+            for label in LABELS
+        ]
+        differences = [a - b for a, b in zip(said.label_logprobs, whole, strict=True)]
+        assert max(differences) - min(differences) < 1e-3, "equal but for the normalisation"
+        assert said.parsed == LABELS[max(range(3), key=whole.__getitem__)]
+        assert said.correct == (said.parsed == "no")
+        assert sum(2.718281828459045**value for value in said.label_logprobs) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_a_matrix_holds_every_response_under_every_prompt_of_its_group(name):
+    scorer = make_scorer(described(name), 4, 400)
+    found = answers(scorer, OPEN)
+    assert [group.id for group in found.groups] == ["a", "b"]
+    for group in found.groups:
+        prompts = encode(scorer.language, [item.prompt for item in PROMPTS if item.group_id == group.id])
+        for row, prompt in enumerate(prompts):
+            for column, said in enumerate(group.predictions):
+                expected = sequence_logprob(scorer.language, prompt, tuple(said.token_ids))
+                assert group.matrix[row, column] == pytest.approx(expected, abs=1e-3)
+
+
+def test_the_likeliest_reference_a_token_counts():
+    scorer = make_scorer(described("llama"), 4, 400)
+    found = answers(scorer, OPEN, paired=False)
+    assert not found.groups
+    for prompt, (logprob, tokens) in zip(PROMPTS, found.references, strict=True):
+        asked = encode(scorer.language, [prompt.prompt])[0]
+        each = [encode_answer(scorer.language, prompt.prompt, reference) for reference in ("no", "nay")]
+        best = max(sequence_logprob(scorer.language, asked, answer) / len(answer) for answer in each)
+        assert logprob / tokens == pytest.approx(best, abs=1e-4)
+
+
+def test_an_open_answer_is_right_where_it_is_a_reference():
+    scorer = make_scorer(described("llama"), 4, 400)
+    said = answers(scorer, OPEN).predictions[0]
+    right = Prompt(
+        id="r", group_id="r", example_id="", wording="", prompt="2+2=", completion="x", references=[said.text]
+    )
+    assert said.parsed is None and said.label_logprobs == [] and said.correct is False
+    again = generated_answers(scorer, [right], OPEN, False, True, Partial()).predictions[0]
+    assert again.correct is bool(said.text)
+
+
+def run_bytes(folder, scorer, partial):
+    """The bytes of a run's files, as the stages write them."""
+    found = answers(scorer, TASK, partial)
+    write_matrices(folder / "matrices.safetensors", found.groups)
+    return repr(found.predictions), repr(found.references), (folder / "matrices.safetensors").read_bytes()
+
+
+def test_a_stopped_run_goes_on_and_ends_with_the_same_bytes(tmp_path, monkeypatch):
+    from steady.scoring import answering
+
+    scorer = make_scorer(described("llama"), 4, 100)  # a budget of one group at a time
+    whole = run_bytes(tmp_path, scorer, Partial())
+    partial = partial_of(tmp_path, "a run")
+    calls = []
+    bundle = answering.answer_bundle
+
+    def stops_at_the_second(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return bundle(*arguments)
+
+    monkeypatch.setattr(answering, "answer_bundle", stops_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        run_bytes(tmp_path, scorer, partial)
+    assert len(list(partial.folder.iterdir())) == 1
+    assert run_bytes(tmp_path, scorer, partial) == whole
+    assert len(calls) == 3, "the bundle that was done is not scored again"
+    partial.clear()
+    assert not partial.folder.exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", None])
+def test_a_damaged_bundle_and_one_of_other_prompts_are_scored_again(tmp_path, damage):
+    scorer = make_scorer(described("llama"), 4, 100)
+    partial = partial_of(tmp_path, "a run")
+    whole = run_bytes(tmp_path, scorer, partial)
+    first = sorted(partial.folder.iterdir())[0]
+    if damage is None:
+        lines = [json.loads(line) | {"prompt_id": "another"} for line in first.read_text().splitlines()]
+        damage = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    first.write_bytes(damage)
+    assert run_bytes(tmp_path, scorer, partial) == whole
+
+
+def test_a_prompt_that_does_not_fit_is_refused_before_anything_is_scored():
+    long = Prompt(id="x", group_id="long", example_id="x", wording="w", prompt="x" * 127, completion="")
+    with pytest.raises(SteadyError, match=r"group x: a prompt of 127 tokens .* 128 positions with 4 for the answer"):
+        generated_answers(make_scorer(described("llama"), 4, 400), [long], OPEN, False, False, Partial())
+
+
+def test_other_facts_have_another_place_and_no_root_keeps_nothing(tmp_path):
+    assert partial_of(tmp_path, 1, "a").folder == partial_of(tmp_path, 1, "a").folder
+    assert partial_of(tmp_path, 1, "a").folder != partial_of(tmp_path, 2, "a").folder
+    assert partial_of(None, 1).folder is None
