@@ -13,6 +13,7 @@ from steady.records import Split
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 UNUSED = -1
+TIE_DECIMALS = 9
 Whole = NDArray[np.int64] | NDArray[np.int32]
 Keys = NDArray[np.uint64]
 
@@ -95,36 +96,45 @@ def by_labels(carried: Whole, counts: Whole, ranks: Keys, sizes: Sequence[int]) 
     """Places for groups whose rows have several labels: iterative stratification, the rarest label first.
 
     Of the label that fewest unplaced rows have, each group goes whole to the split that lacks most rows of it and has room
-    for the group; rows beyond the sizes are a split of their own here, so that what is used keeps the shares too. What fits
-    nowhere stays unused.
+    for the group; on a tie, to the one that is furthest behind with all that the group has. Rows beyond the sizes are a split
+    of their own here, so that what is used keeps the shares too. What fits nowhere stays unused.
 
-    Source: Sechidis, Tsoumakas & Vlahavas 2011, On the Stratification of Multi-Label Data, algorithm 1.
+    Source: Sechidis, Tsoumakas & Vlahavas 2011, On the Stratification of Multi-Label Data, algorithm 1; the tie is ours.
 
     Args:
         carried: (groups, labels) how many rows of each group have each label.
         counts: (groups,) rows of each group; `ranks` breaks ties between groups.
     """
-    rows = [*sizes, int(counts.sum()) - sum(sizes)]
-    room = np.asarray(rows, dtype=np.float64)
-    lacking = np.outer(room / max(1, counts.sum()), carried.sum(axis=0, dtype=np.int64))
+    needs = _Needs(carried, counts, sizes)
     places = np.full(len(counts), len(sizes) + 1, dtype=np.int8)
     order = np.lexsort((ranks, -counts))
     while (free := order[places[order] > len(sizes)]).size:
         left = carried[free].sum(axis=0, dtype=np.int64)
-        rarest = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin()) if left.any() else None
-        for name in free if rarest is None else free[carried[free, rarest] > 0]:
-            wants = room if rarest is None else lacking[:, rarest]
-            place = _neediest(wants, room, int(counts[name]))
-            places[name] = place
-            room[place] -= counts[name]
-            lacking[place] -= carried[name]
+        rarest = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin()) if left.any() else len(left)
+        for name in free[carried[free, rarest] > 0] if rarest < len(left) else free:
+            places[name] = needs.place(np.append(carried[name], counts[name]), rarest)
     return np.where(places == len(sizes), UNUSED, places).astype(np.int8)
 
 
-def _neediest(wants: NDArray[np.float64], room: NDArray[np.float64], rows: int) -> int:
-    """The split that wants most, then has most room, then comes first, among those with room for so many rows, else the last."""
-    fitting = [place for place, left in enumerate(room.tolist()) if left >= rows] or [len(room) - 1]
-    return max(fitting, key=lambda place: (wants[place], room[place], -place))
+class _Needs:
+    """What each split lacks: rows of each label and, in the last column, rows at all; the last row is the unused rest."""
+
+    def __init__(self, carried: Whole, counts: Whole, sizes: Sequence[int]) -> None:
+        self.totals = np.append(carried.sum(axis=0, dtype=np.int64), max(1, int(counts.sum()))).clip(1)
+        rows = np.asarray([*sizes, int(counts.sum()) - sum(sizes)], dtype=np.float64)
+        self.shares = (rows / self.totals[-1]).clip(1e-9)
+        self.lacking = np.outer(self.shares, self.totals)
+        self.lacking[:, -1] = rows
+
+    def place(self, group: NDArray[Any], wanted: int) -> int:
+        """Give a group, rows of each label and rows, to the split with room for it that lacks most of column `wanted`."""
+        step = group / self.totals
+        behind = self.lacking @ (step / self.totals) - (step @ step) / 2  # how much the squared shortage falls
+        keys = np.round(np.column_stack([self.lacking[:, wanted], behind / self.shares]), TIE_DECIMALS).tolist()
+        fitting = [place for place, room in enumerate(self.lacking[:, -1].tolist()) if room >= group[-1]]
+        place = max(fitting or [len(keys) - 1], key=lambda place: (*keys[place], -place))
+        self.lacking[place] -= group
+        return place
 
 
 def stratified_quotas(available: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, ...]]:
