@@ -33,7 +33,7 @@ def split_sizes(sizes: Sequence[int | float], available: int) -> tuple[int, ...]
         asked = ", ".join(f"data.{name}_rows: {size}" for name, size in zip(SPLITS, sizes, strict=True))
         raise SteadyError(
             f"{asked} need {max(sum(rows), 1)} rows, at least one of them for train, and there are {available} without "
-            "duplicates and rejected rows. Lower them, or write shares such as 0.5, 0.1, 0.4."
+            "duplicates, rejected and left-out rows. Lower them, or write shares such as 0.5, 0.1, 0.4."
         )
     return rows
 
