@@ -14,6 +14,7 @@ def main(metrics: Path, md: bool) -> None:
     """Print the arms side by side: quality, sensitivity per level and family, differences with p, verdicts."""
     with reported():
         from steady.comparison import tables
+        from steady.comparison.generated_tables import generated_tables
         from steady.comparison.label_tables import label_tables
         from steady.metrics.files import read_metrics
 
@@ -24,6 +25,7 @@ def main(metrics: Path, md: bool) -> None:
             tables.claims_table(compared),
             tables.quality_table(quality),
             *label_tables(quality),
+            *generated_tables(quality, compared),
             tables.sensitivity_table(sensitivity),
             tables.steps_table(compared),
         ]

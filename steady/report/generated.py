@@ -2,45 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 
-from steady.comparison.tables import Table, estimated, number
+from steady.comparison.generated_tables import generated_tables
 from steady.report.findings import ArmFindings, Findings, Preview
 from steady.report.markup import Markup, details, joined, shown, table, tag
 
 SAMPLES = 40
 LONGEST = 600
-TITLES = {
-    "exact_match": "exact match",
-    "rouge_l": "ROUGE-L",
-    "chrf": "chrF",
-    "reference_perplexity": "perplexity of the reference",
-    "words": "words",
-    "within_words": "within the words",
-    "label_accuracy": "accuracy, read as a label",
-    "no_label": "no label",
-    "distinct_answers": "distinct answers",
-}
 
 
 def generated_sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     """Name, title and content of the sections of models that generate; none for classifiers."""
-    if any(arm.evaluate.get("generated", {}).get("max_new_tokens") for arm in found.arms):
-        yield "generated", "What do the arms write?", joined([shown(generated_table(found.arms)), samples(found)])
+    if figures := generated_tables({arm.name: arm.evaluate for arm in found.arms}, found.comparison):
+        yield "generated", "What do the arms write?", joined([*map(shown, figures), samples(found)])
     if any(arm.own for arm in found.arms):
         yield "own", "Your own prompts", own_prompts(found.arms)
     if rows := preview_rows(found.arms):
         yield "previews", "Answers before and after the training", previews(rows)
-
-
-def generated_table(arms: Sequence[ArmFindings]) -> Table:
-    """Figures of the free texts on the test split, a row for each arm."""
-    rows = [
-        [arm.name, *(estimated(arm.evaluate["generated"]["test"][name]) for name in TITLES)]
-        for arm in arms
-        if arm.evaluate.get("generated", {}).get("max_new_tokens")
-    ]
-    limit = next(arm.evaluate["generated"]["within_words_limit"] for arm in arms if "generated" in arm.evaluate)
-    titles = [f"within {number(limit).split('.')[0]} words" if key == "within_words" else TITLES[key] for key in TITLES]
-    return Table("Free answers to the test prompts", ["arm", *titles], rows)
 
 
 def samples(found: Findings) -> Markup:
