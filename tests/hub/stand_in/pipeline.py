@@ -2,6 +2,7 @@
 
 import shlex
 import shutil
+import subprocess
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +19,7 @@ COPIED = (
     "metrics/environment.json",
     "metrics/provenance.json",
 )
+CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 SMALL: Mapping[str, Any] = {
     "model": {"num_threads": 1},
     "data": {"train_rows": 24, "validation_rows": 10, "test_rows": 12},
@@ -39,14 +41,32 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def write_project(folder: Path, recipe: str, changes: Mapping[str, Any] = SMALL) -> dict[str, Any]:
-    """A folder in which the pipeline can run: `params.yaml` composed with a recipe and made small, and what the stages read."""
+def write_params(folder: Path, recipe: str, changes: Mapping[str, Any] = SMALL) -> dict[str, Any]:
+    """`params.yaml` composed with a recipe and made small."""
     values = read_yaml(ROOT / "params.yaml") | read_yaml(ROOT / f"recipe/{recipe}.yaml")
     for section, keys in changes.items():
         values[section] = values[section] | keys
-    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "params.yaml").open("w", encoding="utf-8") as handle:
         YAML(typ="safe", pure=True).dump(values, handle)
+    return values
+
+
+def write_repository(folder: Path, recipe: str) -> None:
+    """The files that Git tracks (or would), without what was run before, and small parameters: a project for `dvc repro`."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, check=True, text=True).stdout.split("\0")
+    for name in names:
+        if (ROOT / name).is_file() and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / ".dvc/config").write_text(CONFIG, encoding="utf-8")
+    write_params(folder, recipe)
+
+
+def write_project(folder: Path, recipe: str, changes: Mapping[str, Any] = SMALL) -> dict[str, Any]:
+    """A folder in which the stages can run in this process: small parameters and the files that stages read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = write_params(folder, recipe, changes)
     for name in COPIED:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(exist_ok=True)
@@ -56,7 +76,7 @@ def write_project(folder: Path, recipe: str, changes: Mapping[str, Any] = SMALL)
         (folder / "models").mkdir()
         (folder / "models/base").symlink_to(ROOT / "models/base")
     (folder / ".dvc").mkdir()
-    (folder / ".dvc/config").write_text("[core]\n    no_scm = true\n    analytics = false\n", encoding="utf-8")
+    (folder / ".dvc/config").write_text(CONFIG, encoding="utf-8")
     return values
 
 
