@@ -1,5 +1,6 @@
 """Load any model that a user names, to measure it: a causal or sequence-to-sequence model, a classifier, or an arm of a pipeline."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -95,13 +96,22 @@ def _load_arm(named: Named, revision: str | None) -> Measured | None:
 
     assert named.adapter is not None
     manifest = read_manifest(named.adapter)
-    if not manifest.labels:
+    if not manifest.labels or _writes(named.adapter):
         return None
     pooled = (named.adapter / HEAD).is_file() or named.id.startswith(PACKAGE_PREFIX)
     params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     tokenizer = load_tokenizer(params)
     scorer = LabelScorer(load_scorer(named.adapter, params, named.device), tuple(manifest.labels), named.batch_size)
     return Measured(None, scorer, manifest.max_length, _counter(tokenizer), "float32", revision)
+
+
+def _writes(adapter: Path) -> bool:
+    """Whether an adapter is one of a model that generates, as PEFT recorded it."""
+    path = adapter / "adapter_config.json"
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("task_type") in {
+        "CAUSAL_LM",
+        "SEQ_2_SEQ_LM",
+    }
 
 
 def _load_model(named: Named, revision: str | None) -> Measured:
