@@ -86,8 +86,9 @@ def quality_metrics(prompts: Sequence[Prompt], found: Evaluated, prepared: Path,
     bootstrap = Bootstrap(own.bootstrap_draws, own.confidence, view.seed)
     said = found.answers.predictions
     generated = generated_metrics(prompts, said, found.scores, task.labels, own.within_words, bootstrap)
-    limit = own.max_new_tokens if found.scores else None
-    return metrics | {"task": view.model.task, "generated": {"max_new_tokens": limit, **generated}}
+    limits = {"max_new_tokens": own.max_new_tokens, "cut_prompts": found.answers.cut}
+    told = limits if found.scores else dict.fromkeys(limits)
+    return metrics | {"task": view.model.task, "generated": {**told, **generated}}
 
 
 def _references(prompts: Sequence[Prompt], task: LabelTask, prepared: Path, seed: int) -> dict[str, Reference]:

@@ -16,7 +16,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--column", help="Field of the text; found where a row has one of text, input, question, message, prompt."
 )
-@click.option("--out", type=FILE, help="JSONL or CSV to write: the rows, with every arm's label and probability.")
+@click.option("--out", type=FILE, help="JSONL or CSV to write: the rows, with every arm's label, probability and text.")
 @click.option("--arm", "arms", multiple=True, help="Ask this arm alone; may be repeated. Default: every arm.")
 @click.option(
     "--wording",
@@ -42,7 +42,7 @@ def main(
     models: Path,
     listed: Path,
 ) -> None:
-    """Ask the arms for the label of TEXTS, of the lines of standard input, or of the rows of a file.
+    """Ask the arms about TEXTS, the lines of standard input, or the rows of a file: for a label, or for the text that they write.
 
     The prompt is the training prompt by construction: the arm's own phrasebook, the same renderer; a template that changed
     since the training is refused.

@@ -47,13 +47,15 @@ class ArmAnswers:
     """Answers in the order of the prompts.
 
     `references` are the log-probability and the tokens of the likeliest right answer to each prompt, of models that generate,
-    where they were asked for; `groups` the matrices, where they were; `partial` may be cleared when everything is written.
+    where they were asked for; `groups` the matrices, where they were; `cut` is how many prompts lost tokens; `partial` may be
+    cleared when everything is written.
     """
 
     predictions: list[Prediction]
     references: list[tuple[float, int]] = field(default_factory=list)
     groups: list[ScoredGroup] = field(default_factory=list)
     partial: Partial = field(default_factory=Partial)
+    cut: int = 0
 
 
 def open_arm(folder: Path, settings: Scoring) -> OpenArm:

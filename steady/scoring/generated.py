@@ -11,6 +11,7 @@ from steady.records import Prediction, Prompt
 from steady.scoring.answering import Said, answer_groups, response_text, scored_group
 from steady.scoring.answers import ArmAnswers
 from steady.scoring.groups import PromptGroup, prompt_groups
+from steady.scoring.language import count_cut
 from steady.scoring.likelihood import Scorer
 from steady.scoring.partial import Partial
 from steady.scoring.predictions import DECIMALS, log_softmax
@@ -51,7 +52,8 @@ def generated_answers(
         if paired
     ]
     likeliest = [_likeliest(prompt, given[prompt.id], said[prompt.id]) for prompt in prompts if references]
-    return ArmAnswers([found[prompt.id] for prompt in prompts], likeliest, matrices, partial)
+    cut = count_cut(scorer.language, [prompt.prompt for prompt in prompts])
+    return ArmAnswers([found[prompt.id] for prompt in prompts], likeliest, matrices, partial, cut)
 
 
 def _given(prompt: Prompt, labels: Sequence[str], references: bool) -> list[str]:

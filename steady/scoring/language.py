@@ -113,6 +113,14 @@ def _prompt_tokens(language: LanguageModel, text: str) -> Tokens:
     return tuple(cut_prompt(ids, language.task, language.max_length) if language.max_length else ids)
 
 
+def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:
+    """How many prompts are longer than `max_length`, and so are cut."""
+    if language.max_length is None:
+        return 0
+    full = (prompt_ids(language.tokenizer, language.task, text, language.chat_template) for text in texts)
+    return sum(len(ids) > language.max_length for ids in full)
+
+
 def encode_answer(language: LanguageModel, prompt: str, answer: str) -> Tokens:
     """Token ids of an answer to a prompt as training has them, the end token included."""
     return tuple(answer_ids(language.tokenizer, language.task, answer, prompt, language.chat_template))
