@@ -47,7 +47,7 @@ def _described(words: str) -> Spec:
 
 
 def intervals(rows: Sequence[Mapping[str, Any]], arms: Sequence[str], title: str, domain: Sequence[float]) -> Spec:
-    """A point with its interval for every arm in every row.
+    """A point with its interval for every arm in every row, the points of a row joined: the same prompts, asked of each arm.
 
     Args:
         rows: `place` (the row), `arm`, `value`, `low`, `high`, `words` (what a screen reader says).
@@ -73,12 +73,20 @@ def intervals(rows: Sequence[Mapping[str, Any]], arms: Sequence[str], title: str
     }
     line = {"x": {"field": "low", **across}, "x2": {"field": "high"}}
     point = {"x": {"field": "value", **across}, "shape": _shape(arms)}
+    joint = {
+        "x": point["x"],
+        "detail": {"field": "place"},
+        "order": {"field": "rank"},
+        "color": {"value": "var(--soft)"},
+    }
+    ranks = {name: rank for rank, name in enumerate(arms)}
     return {
         "width": WIDTH,
         "height": {"step": 15},
-        "data": {"values": list(rows)},
+        "data": {"values": [{**row, "rank": ranks[row["arm"]]} for row in rows]},
         "encoding": shared,
         "layer": [
+            {"mark": {"type": "line", "strokeWidth": 1, "opacity": 0.7, "aria": False}, "encoding": joint},
             {"mark": {"type": "rule", "strokeWidth": 2.5, "aria": False}, "encoding": line},
             {"mark": {"type": "point", "filled": True, "opacity": 1, "size": 55}, "encoding": point},
         ],
@@ -86,40 +94,45 @@ def intervals(rows: Sequence[Mapping[str, Any]], arms: Sequence[str], title: str
 
 
 def dots(rows: Sequence[Mapping[str, Any]], arm: int, domain: Sequence[float]) -> Spec:
-    """A dot for every wording; `arm` is the arm's place, for its colour and shape.
+    """A dot for every wording with its interval behind it; `arm` is the arm's place, for its colour and shape.
 
     Args:
-        rows: `family`, `value`, `lane` (0 to 1, spreads the dots of a family), `words`.
+        rows: `family`, `value`, `low`, `high`, `lane` (0 to 1, spreads the dots of a family), `words`.
     """
     families = list(dict.fromkeys(row["family"] for row in rows))
+    across = {
+        "type": "quantitative",
+        "scale": {"domain": list(domain), "nice": False},
+        "axis": {"title": "accuracy", "tickCount": 5},
+    }
+    shared: Spec = {
+        "y": {
+            "field": "family",
+            "type": "nominal",
+            "sort": families,
+            "axis": {"title": None, "domain": False, "ticks": False},
+        },
+        "yOffset": {"field": "lane", "type": "quantitative", "scale": {"domain": [-0.2, 1.2]}},
+        "description": _described("words"),
+    }
+    rule = {"type": "rule", "strokeWidth": 1.2, "opacity": 0.35, "color": ARM_COLOURS[arm], "aria": False}
+    point = {
+        "type": "point",
+        "filled": True,
+        "opacity": 0.8,
+        "size": 32,
+        "shape": SHAPES[arm],
+        "color": ARM_COLOURS[arm],
+    }
     return {
         "width": WIDTH,
-        "height": {"step": 30},
+        "height": {"step": 56},
         "data": {"values": list(rows)},
-        "mark": {
-            "type": "point",
-            "filled": True,
-            "opacity": 0.65,
-            "size": 32,
-            "shape": SHAPES[arm],
-            "color": ARM_COLOURS[arm],
-        },
-        "encoding": {
-            "x": {
-                "field": "value",
-                "type": "quantitative",
-                "scale": {"domain": list(domain), "nice": False},
-                "axis": {"title": "accuracy", "tickCount": 5},
-            },
-            "y": {
-                "field": "family",
-                "type": "nominal",
-                "sort": families,
-                "axis": {"title": None, "domain": False, "ticks": False},
-            },
-            "yOffset": {"field": "lane", "type": "quantitative", "scale": {"domain": [-0.2, 1.2]}},
-            "description": _described("words"),
-        },
+        "encoding": shared,
+        "layer": [
+            {"mark": rule, "encoding": {"x": {"field": "low", **across}, "x2": {"field": "high"}}},
+            {"mark": point, "encoding": {"x": {"field": "value", **across}}},
+        ],
     }
 
 

@@ -124,8 +124,7 @@ def _answers(path: Path, prompts: list[Prompt]) -> list[Prediction]:
 
 
 def _matrices(path: Path, answers: list[Prediction]) -> list[ScoredGroup]:
-    """The matrices of an arm; a run from before they were kept has none."""
-    return read_matrices(path, {answer.prompt_id: answer for answer in answers}) if path.is_file() else []
+    return read_matrices(path, {answer.prompt_id: answer for answer in answers})
 
 
 def _if_there(path: Path, kind: type[Record]) -> list[Record]:

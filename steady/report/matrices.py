@@ -76,8 +76,11 @@ def _scored(columns: Floats) -> Floats:
 
 
 def said(prediction: Prediction) -> str:
-    """The label that was read, or the text itself where it was none, in one line."""
-    answer = " ".join((prediction.parsed or prediction.text).split()) or "(empty)"
+    """What the matrix is about, in one line: the label of a classifier, or the text that was generated."""
+    answer = " ".join(
+        (prediction.parsed if prediction.parsed and not prediction.token_ids else prediction.text).split()
+    )
+    answer = answer or "(empty)"
     return answer if len(answer) <= LONGEST_ANSWER else answer[: LONGEST_ANSWER - 1] + "…"
 
 

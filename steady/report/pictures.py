@@ -80,13 +80,12 @@ def _cells(arms: Sequence[ArmFindings], level: str, measure: str) -> Iterator[di
 def wording_pictures(found: Findings) -> Markup:
     """For each arm a dot for every wording: its accuracy on the test groups."""
     tables = {arm.name: list(_wording_rows(arm)) for arm in found.arms}
-    values = [row["value"] for rows in tables.values() for row in rows]
-    if not values:
+    every = [row for rows in tables.values() for row in rows]
+    if not every:
         return Markup("")
-    domain = (max(0.0, min(values) - 0.03), min(1.0, max(values) + 0.03))
+    domain = (max(0.0, min(row["low"] for row in every) - 0.01), min(1.0, max(row["high"] for row in every) + 0.01))
     pictures = [
-        figure(charts.draw(charts.dots(rows, place, domain)), f"{name}: every dot is one wording.")
-        for place, (name, rows) in enumerate(tables.items())
+        figure(charts.draw(charts.dots(rows, place, domain)), name) for place, (name, rows) in enumerate(tables.items())
     ]
     return tag("div", *pictures, class_="charts")
 
@@ -99,8 +98,8 @@ def _wording_rows(arm: ArmFindings) -> Iterator[dict[str, Any]]:
     for family, members in families.items():
         for place, (name, entry) in enumerate(members):
             lane = (place + 0.5) / len(members)
-            words = f"{name} ({entry['level']}): accuracy {estimated(entry['accuracy'])}"
-            yield {"family": family, "value": entry["accuracy"]["value"], "lane": round(lane, 4), "words": words}
+            row = _row(f"{name} ({entry['level']})", arm.name, entry["accuracy"])
+            yield {**(row or {}), "family": family, "lane": round(lane, 4)}
 
 
 def confusion_pictures(found: Findings) -> Markup:

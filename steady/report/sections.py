@@ -91,7 +91,11 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
                 pictures.all_sensitivity(found),
                 details("All numbers as a table", shown(tables.sensitivity_table(sensitivity))),
                 tag("h3", "Accuracy under every single wording"),
-                tag("p", "Test texts only. How far the dots of a family spread is how much the wording matters."),
+                tag(
+                    "p",
+                    "A dot is one wording on the test texts, the line its 95 % interval. How far the dots of a family "
+                    "spread is how much the wording matters.",
+                ),
                 pictures.wording_pictures(found),
             ]
         ),

@@ -55,6 +55,14 @@ def test_the_page_is_well_formed_with_each_id_once_and_no_link_that_leads_out(pa
     assert [link for link in checker.links if link not in inside] == ["data:,"]
 
 
+def test_every_wording_has_its_dot_with_an_interval_in_each_arm(page, found):
+    for arm in found.arms:
+        for name, entry in arm.sensitivity["wordings"].items():
+            low, high = (f"{value:.3f}".removeprefix("0") for value in entry["accuracy"]["interval"])
+            said = rf'aria-label="{re.escape(name)} \({entry["level"]}\), {arm.name}: [.\d]+ \[{re.escape(low)} {re.escape(high)}\]"'
+            assert len(re.findall(said, page)) == 1, name
+
+
 def test_equal_findings_give_equal_bytes(places, page):
     assert render_page(read_findings(places)) == page
     assert len(page.encode()) < 3_000_000
@@ -84,7 +92,7 @@ def test_every_mark_of_a_chart_says_what_it_is(page):
     point = r'aria-label="([^"]*)" role="graphics-symbol" aria-roledescription="point"'
     marks = [label for chart in charts for label in re.findall(point, chart)]
     assert any(re.fullmatch(r"spelling, tuned: \.\d+ \[.*\]", label) for label in marks)
-    assert any(label.startswith("spelling/omit-1 (L2): accuracy") for label in marks)
+    assert any(label.startswith("spelling/omit-1 (L2), control: .") for label in marks)
     assert not any("undefined" in chart or "NaN" in chart for chart in charts)
 
 
