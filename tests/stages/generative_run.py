@@ -110,6 +110,7 @@ def finetune(run: Path, arm: str, wordings: str) -> None:
         "finetune",
         *("--arm", arm, "--train", "run:prepared/train.jsonl", "--schedule", f"{schedule}.jsonl"),
         *("--phrasebook", f"{schedule}.phrasebook.json", "--validation", "run:formatted/validation.jsonl"),
+        *("--own", "data/raw/prompts"),
         *("--out", f"run:models/{arm}", "--curves", f"run:reports/training/{arm}"),
     )
 
