@@ -1,6 +1,8 @@
 """Train one arm: nothing, a probe, LoRA or every weight."""
 
 import logging
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -19,32 +21,37 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--schedule", type=FILE, required=True, help="Which wording each example is shown under, epoch by epoch.")
 @click.option("--phrasebook", type=FILE, required=True, help="The wordings that the schedule names.")
 @click.option("--validation", type=FILE, required=True, help="Prompts that choose the best epoch.")
+@click.option("--own", type=FOLDER, required=True, help="Folder of the file that `sft.preview_prompts` names.")
 @click.option("--out", type=FOLDER, required=True, help="Folder of the arm: weights, tokenizer, manifest, card.")
 @click.option("--curves", type=FOLDER, required=True, help="Folder of the DVCLive curves.")
 def main(  # noqa: D103
-    arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, validation: Path, out: Path, curves: Path
+    arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, validation: Path, own: Path, **written: Path
 ) -> None:
     with reported():
         from steady.models import quiet_libraries
 
         quiet_libraries()  # before the Trainer is imported, for it imports PEFT
+        from steady.own_prompts import read_own_prompts
         from steady.parameters import read_params
         from steady.prompts.schedule import TrainingPrompts
         from steady.records import Prompt, read_records
         from steady.training.finetune import FinetuneParams, Material, finetune, label_list
 
-        logging.basicConfig(level=logging.WARNING, format="%(message)s")
+        logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+        logging.getLogger("steady").setLevel(logging.INFO)
         started = time.perf_counter()
         view = read_params(params, FinetuneParams)
         prompts = TrainingPrompts.read(train, schedule, phrasebook)
         material = Material(
             prompts=prompts,
             validation=read_records(validation, Prompt),
-            labels=label_list(view.data.labels, prompts.examples),
+            labels=label_list(view.data.labels, prompts.examples, view.model.task),
             multi_label=view.data.multi_label,
+            own_prompts=read_own_prompts(view.sft.preview_prompts, own),
         )
         click.echo(f"finetune {arm}: {len(prompts)} examples from {train}, wordings from {schedule}")
-        manifest = finetune(arm, view, material, out, curves)
+        out, root = written["out"], Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints"
+        manifest = finetune(arm, view, material, out, written["curves"], root)
         share = manifest.training.get("trainable_percent", 0)
         click.echo(f"finetune {arm}: wrote {out}, {share:g} % trainable, in {time.perf_counter() - started:.1f} s")
 

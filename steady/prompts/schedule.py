@@ -98,6 +98,11 @@ class TrainingPrompts:
         """The phrasebook that the prompts are worded with."""
         return self._book
 
+    @property
+    def wordings(self) -> list[list[str]]:
+        """The ids of the wordings of each example, in the order of the epochs."""
+        return self._wordings
+
     def prompt(self, index: int, epoch: int) -> str:
         """The prompt of example `index` in an epoch, which counts from 0."""
         wordings = self._wordings[index]

@@ -74,6 +74,13 @@ class TrainParams(Section):
     eval_steps: int | None = Field(default=None, ge=1)
     gradient_checkpointing: bool = False
 
+    def arguments(self) -> dict[str, Any]:
+        """The keys of `transformers.TrainingArguments`; transformers 5.23 warns of the old name of gradient checkpointing."""
+        own = self.model_dump(
+            exclude={"early_stopping_patience", "base_dropout", "eval_steps", "gradient_checkpointing"}
+        )
+        return own | {"activation_checkpointing": self.gradient_checkpointing}
+
 
 class SftParams(Section):
     """Section `sft`: supervised fine-tuning of a model that generates.

@@ -5,15 +5,13 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from steady.training.dataset import ScheduledRows
-
-CURVES = ("loss", "learning_rate", "grad_norm", "eval_loss", "eval_accuracy")
+CURVES = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "eval_generated_accuracy")
 
 
 class EpochWordings(TrainerCallback):
     """Tells the dataset which epoch it is in before its rows are drawn, also after a resume in the middle of one."""
 
-    def __init__(self, dataset: ScheduledRows) -> None:
+    def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
 
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -29,6 +27,11 @@ class LiveCurves(TrainerCallback):
 
         self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None)
 
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """After a resume, write what was logged before the stop once more."""
+        for entry in state.log_history:
+            self._write(entry, int(entry["step"]))
+
     def on_log(
         self,
         args: TrainingArguments,
@@ -38,11 +41,14 @@ class LiveCurves(TrainerCallback):
         **_: Any,
     ) -> None:
         """Write each logged value under `train/` or `eval/` at the optimizer step it belongs to."""
-        self.live.step = state.global_step
-        for name, value in (logs or {}).items():
-            if name in CURVES:
+        self._write(logs or {}, state.global_step)
+
+    def _write(self, logs: dict[str, float], step: int) -> None:
+        self.live.step = step
+        for name in CURVES:  # in this order, for a checkpoint sorts what was logged
+            if name in logs:
                 split, key = ("eval", name.removeprefix("eval_")) if name.startswith("eval_") else ("train", name)
-                self.live.log_metric(f"{split}/{key}", float(value))
+                self.live.log_metric(f"{split}/{key}", float(logs[name]))
         self.live.make_summary()
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:

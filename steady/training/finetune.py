@@ -1,16 +1,18 @@
 """Train one arm, whatever its method, and write its folder: weights, tokenizer, manifest and card."""
 
+import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import Field
 
 from steady.errors import SteadyError
 from steady.label_task import LabelTask
-from steady.models import ModelParams, load_classifier, load_tokenizer, locate, prepare_torch
+from steady.models import ModelParams, load_classifier, load_tokenizer, locate, pick_device, prepare_torch
 from steady.parameters import Runtime, StageParams
 from steady.pooled import PooledClassifier, linear_head, save_head
 from steady.prompts.phrasebook import fingerprint, write_phrasebook
@@ -21,7 +23,11 @@ from steady.scoring.arm import PHRASEBOOK, ArmManifest, digest_of, write_manifes
 from steady.scoring.classify import in_batches, mean_pooled
 from steady.training.arms import Arm, DpoParams, GrpoParams, LoraParams, ProbeParams, SftParams, TrainParams
 from steady.training.card import CardFacts, render_card
+from steady.training.checkpoints import Checkpoints, code_digest, library_versions
+from steady.training.checkpoints import fingerprint as checkpoint_name
 from steady.training.dataset import ScheduledRows
+from steady.training.preference import OBJECTIVES, check_preference, prefer
+from steady.training.preflight import check_settings
 from steady.training.probe import fit_label_probes, fit_probe
 from steady.training.supervised import encoded_prompts, save_trained, train, wrap_with_lora
 
@@ -47,12 +53,13 @@ class FinetuneParams(StageParams):
 
 @dataclass(frozen=True)
 class Material:
-    """What an arm learns from; `validation` chooses the epoch, or the strength of a probe."""
+    """What an arm learns from; `validation` chooses the epoch, or the strength of a probe; `own_prompts` are only previewed."""
 
     prompts: TrainingPrompts
     validation: Sequence[Prompt]
     labels: tuple[str, ...]
     multi_label: bool = False
+    own_prompts: Sequence[Prompt] = ()
 
     @property
     def task(self) -> LabelTask:
@@ -60,8 +67,14 @@ class Material:
         return LabelTask(self.labels, self.multi_label)
 
 
-def finetune(name: str, params: FinetuneParams, material: Material, folder: Path, curves: Path) -> ArmManifest:
-    """Train the arm `name` and write `folder` and `curves` from scratch.
+def finetune(
+    name: str, params: FinetuneParams, material: Material, folder: Path, curves: Path, root: Path | None = None
+) -> ArmManifest:
+    """Train the arm `name` and write `folder` and `curves`.
+
+    Args:
+        root: where checkpoints lie while it trains; after a stop the same call goes on from the last good one, and ends with the
+            same bytes. None: it begins anew.
 
     Raises:
         SteadyError: `arms` has no such arm, the model cannot be loaded, or the training cannot go on.
@@ -69,12 +82,15 @@ def finetune(name: str, params: FinetuneParams, material: Material, folder: Path
     if name not in params.arms:
         raise SteadyError(f"arms: no arm {name!r}. There are: {', '.join(params.arms)}.")
     arm = params.arms[name]
+    check_settings(name, arm, params)
+    check_preference(name, params, material)
     prepare_torch(params.model, params.seed)
     for path in (folder, curves):
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
-    training = _train(name, arm, params, material, folder, curves) if arm.method != "none" else {}
     base = locate(params.model)
+    saved = Checkpoints(root / training_fingerprint(arm, params, material)) if root else None
+    training = _train(name, arm, params, material, folder, curves, saved) if arm.method != "none" else {}
     manifest = ArmManifest(
         method=arm.method,
         base=base.public_id,
@@ -89,22 +105,53 @@ def finetune(name: str, params: FinetuneParams, material: Material, folder: Path
     )
     write_phrasebook(folder / PHRASEBOOK, material.prompts.book)
     write_manifest(folder, manifest)
+    if saved:
+        saved.remove()
     return manifest
 
 
+def training_fingerprint(arm: Arm, params: FinetuneParams, material: Material) -> str:
+    """What names the folder of an arm's checkpoints: settings, data, base, code, libraries and the machine's way to compute."""
+    import torch
+
+    base, prompts = locate(params.model), material.prompts
+    data = hashlib.sha256()
+    for record in (*prompts.examples, *prompts.wordings, *material.validation):
+        data.update(msgspec.json.encode(record))
+    return checkpoint_name(
+        {
+            "params": params.model_dump(mode="json", exclude={"runtime", "arms"})
+            | {"arm": arm.model_dump(mode="json")},
+            "data": [data.hexdigest(), fingerprint(prompts.book), material.labels, material.multi_label],
+            "base": [base.public_id, base.revision, digest_of(base)],
+            "code": code_digest(Path(__file__).parents[1]),
+            "libraries": library_versions(),
+            "device": [str(pick_device(params.runtime.device)), torch.get_num_threads()],
+        }
+    )
+
+
 def _train(
-    name: str, arm: Arm, params: FinetuneParams, material: Material, folder: Path, curves: Path
+    name: str,
+    arm: Arm,
+    params: FinetuneParams,
+    material: Material,
+    folder: Path,
+    curves: Path,
+    saved: Checkpoints | None,
 ) -> dict[str, Any]:
     """Fit the head on frozen features, then, for LoRA and full fine-tuning, go on from it with the encoder.
 
     Starting from the probe's head (Kumar et al. 2022, arXiv 2202.10054) spares the pretrained features the gradients of a
     random head, and makes the baseline the exact starting point of the other arms.
     """
+    if params.model.task != "SEQ_CLS":
+        return _train_generative(name, arm, params, material, folder, curves, saved)
     tokenizer = load_tokenizer(params.model)
     model = load_classifier(params.model, material.labels, params.runtime.device)
     fitted = _fit_head(model, tokenizer, arm, params, material) if isinstance(model, PooledClassifier) else {}
     if material.multi_label:
-        _set_several(model, params.train)
+        allow_several(model, params.train)
     if arm.method == "probe":
         if not isinstance(model, PooledClassifier):
             raise SteadyError(
@@ -115,13 +162,37 @@ def _train(
         return fitted | _counts(head, sum(parameter.numel() for parameter in model.parameters()))
     if arm.method == "lora":
         model = wrap_with_lora(model, params.lora, locate(params.model))
-    training = fitted | _supervised(model, tokenizer, arm, params, material, curves)
+    training = fitted | _supervised(model, tokenizer, arm, params, material, curves, saved)
     save_trained(model, tokenizer, folder)
     write_bytes(folder / "README.md", render_card(_facts(name, arm, params, material, training)).encode())
     return training
 
 
-def _set_several(model: Any, train_params: TrainParams) -> None:
+def _train_generative(
+    name: str,
+    arm: Arm,
+    params: FinetuneParams,
+    material: Material,
+    folder: Path,
+    curves: Path,
+    saved: Checkpoints | None,
+) -> dict[str, Any]:
+    """Learn the answers, then, where the objective is a preference, tune the same adapter further."""
+    from steady.training.generative import train_generative
+    from steady.training.generative_card import render_generative_card
+
+    validation = validation_prompts(material.validation, arm.wordings)
+    model, tokenizer, training = train_generative(arm, params, material, validation, curves, saved)
+    if arm.objective in OBJECTIVES:
+        training |= {"preference": prefer(model, tokenizer, name, params, material, curves)}
+    save_trained(model, tokenizer, folder)
+    write_bytes(
+        folder / "README.md", render_generative_card(_facts(name, arm, params, material, training), params).encode()
+    )
+    return training
+
+
+def allow_several(model: Any, train_params: TrainParams) -> None:
     """Make a stock head one of several labels a row; a pooled one finds out by the targets."""
     if train_params.label_smoothing_factor:
         raise SteadyError(
@@ -153,7 +224,13 @@ def _fit_head(
 
 
 def _supervised(
-    model: Any, tokenizer: Any, arm: Arm, params: FinetuneParams, material: Material, curves: Path
+    model: Any,
+    tokenizer: Any,
+    arm: Arm,
+    params: FinetuneParams,
+    material: Material,
+    curves: Path,
+    saved: Checkpoints | None,
 ) -> dict[str, Any]:
     max_length = params.format.max_length
     rows = ScheduledRows(material.prompts, tokenizer, material.task, max_length)
@@ -168,6 +245,7 @@ def _supervised(
         seed=params.seed,
         curves=curves,
         progress=params.runtime.progress,
+        checkpoints=saved,
     )
     tokens = sum(len(rows[index]["input_ids"]) for index in range(len(rows)))
     total = sum(parameter.numel() for parameter in model.parameters())
@@ -207,6 +285,10 @@ def validation_prompts(prompts: Sequence[Prompt], wordings: str) -> list[Prompt]
     return [prompt for prompt in prompts if wordings == "variants" or prompt.wording == CANONICAL]
 
 
-def label_list(declared: Sequence[str] | None, examples: Sequence[Example]) -> tuple[str, ...]:
-    """The classes of the head: `data.labels`, or where that is null the sorted labels of the training examples."""
+def label_list(declared: Sequence[str] | None, examples: Sequence[Example], task: str = "SEQ_CLS") -> tuple[str, ...]:
+    """The labels of the task: `data.labels`, or where that is null those of the training examples for a classifier's head, and
+    none for a model that generates, whose answers are then free.
+    """
+    if declared is None and task != "SEQ_CLS":
+        return ()
     return tuple(declared) if declared else tuple(sorted({example.output for example in examples}))

@@ -2,7 +2,6 @@
 
 import json
 import math
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from steady.pooled import PooledClassifier, save_head
 from steady.records import Prompt, write_json
 from steady.training.arms import LoraParams, TrainParams
 from steady.training.callbacks import EpochWordings, LiveCurves
+from steady.training.checkpoints import Checkpoints, kept_in
 from steady.training.dataset import ScheduledRows
+from steady.training.lora import add_lora
 
 
 def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
@@ -25,28 +26,10 @@ def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
     Raises:
         SteadyError: the target modules match nothing; the message lists the linear layers there are.
     """
-    import torch
-    from peft import LoraConfig, TaskType, get_peft_model
-
-    pooled = isinstance(model, PooledClassifier)
-    config = LoraConfig(
-        task_type=TaskType.FEATURE_EXTRACTION if pooled else TaskType.SEQ_CLS,
-        base_model_name_or_path=base.public_id,
-        revision=base.revision,
-        **params.config(),
-    )
-    try:
-        if not pooled:
-            return get_peft_model(model, config)
-        model.encoder = get_peft_model(model.encoder, config)
-        return model
-    except ValueError as error:
-        linear = sorted(
-            {name.split(".")[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
-        )
-        raise SteadyError(
-            f"lora: {error}\nLinear layers of this model: {', '.join(linear)}; or `all-linear`."
-        ) from error
+    if not isinstance(model, PooledClassifier):
+        return add_lora(model, params, base, "SEQ_CLS")
+    model.encoder = add_lora(model.encoder, params, base, "FEATURE_EXTRACTION")
+    return model
 
 
 def set_base_dropout(model: Any, probability: float | None) -> None:
@@ -78,8 +61,12 @@ def train(
     seed: int,
     curves: Path,
     progress: bool,
+    checkpoints: Checkpoints | None = None,
 ) -> dict[str, Any]:
     """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
+
+    Args:
+        checkpoints: where to save and to go on from; None: a run that is stopped begins anew.
 
     Returns:
         Steps done, the best epoch with its validation loss and accuracy, and the prompts and tokens seen.
@@ -89,11 +76,18 @@ def train(
     """
     from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
 
+    from steady.training.checkpoints_trainer import Resumable
+
+    class ClassifierTrainer(Resumable, Trainer):
+        """The Trainer, saving safely."""
+
     set_base_dropout(model, params.base_dropout)
-    with tempfile.TemporaryDirectory(prefix="steady-training-") as folder:
-        trainer = Trainer(
+    with kept_in(checkpoints) as kept:
+        trainer = ClassifierTrainer(
             model=model,
-            args=_arguments(params, folder, seed, progress, steps_per_epoch=_steps_per_epoch(dataset, params)),
+            args=_arguments(
+                params, str(kept.folder), seed, progress, steps_per_epoch=_steps_per_epoch(dataset, params)
+            ),
             train_dataset=dataset,
             eval_dataset=validation,
             data_collator=DataCollatorWithPadding(tokenizer),
@@ -104,7 +98,8 @@ def train(
                 EarlyStoppingCallback(early_stopping_patience=params.early_stopping_patience),
             ],
         )
-        trainer.train()
+        trainer.checkpoints = kept
+        trainer.train_or_resume()
     return _summary(trainer.state, params)
 
 
@@ -115,8 +110,7 @@ def _steps_per_epoch(dataset: ScheduledRows, params: TrainParams) -> int:
 def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, steps_per_epoch: int) -> Any:
     from transformers import TrainingArguments
 
-    own = params.model_dump(exclude={"early_stopping_patience", "base_dropout", "eval_steps"})
-    own["activation_checkpointing"] = own.pop("gradient_checkpointing")  # transformers 5.23 warns of its old name
+    own = params.arguments()
     strategy = "epoch" if params.eval_steps is None else "steps"
     return TrainingArguments(
         output_dir=folder,
@@ -124,7 +118,7 @@ def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, step
         eval_steps=params.eval_steps,
         save_strategy=strategy,
         save_steps=params.eval_steps or 500,
-        save_total_limit=1,
+        restore_callback_states_from_checkpoint=True,
         load_best_model_at_end=True,
         metric_for_best_model="eval_loss",
         greater_is_better=False,
