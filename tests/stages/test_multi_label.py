@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from generative_run import write_model
 from ruamel.yaml import YAML
 
 from steady.label_task import LabelTask
@@ -99,10 +100,8 @@ def run(name: str, arm: str = "") -> str:
     return result.output
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the whole run in it."""
-    place = tmp_path_factory.mktemp("run")
+def write_inputs(place: Path, values: dict[str, Any]) -> None:
+    """Everything that the stages read besides what they write for one another."""
     for name in ("claims.yaml", "requirements.txt", "data/raw/prompts", "metrics/environment.json"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
@@ -111,7 +110,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (place / "data/raw/wordings").mkdir()
     (place / "data/raw/wordings/requests.yaml").write_text(BANK)
     (place / "data/raw/requests.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows()))
-    YAML(typ="safe", pure=True).dump(settings(write_encoder(place / "encoder")), place / "params.yaml")
+    YAML(typ="safe", pure=True).dump(values, place / "params.yaml")
+
+
+def run_all(place: Path) -> None:
+    """Every stage, with `place` as the folder of the run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
         for name in ("prepare", "format"):
@@ -121,6 +124,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 run(name, arm)
         for name in ("compare", "report"):
             run(name)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of a classifier."""
+    place = tmp_path_factory.mktemp("run")
+    write_inputs(place, settings(write_encoder(place / "encoder")))
+    run_all(place)
     return place
 
 
@@ -181,6 +192,28 @@ def test_the_arms_are_compared_and_the_page_has_a_table_of_labels(folder: Path) 
     page = (folder / "reports/index.html").read_text()
     assert "Every label by itself, test split" in page and "Hamming loss" in page and "wrongly given" in page
     assert "Which labels are taken for which?" not in page
+
+
+def test_a_model_that_generates_answers_with_the_sets_that_its_text_names(tmp_path: Path) -> None:
+    """A random model, untrained, writes no labels: every answer is none, and what needs probabilities of labels is null."""
+    values = settings(write_model(tmp_path / "model", "CAUSAL_LM"))
+    values["model"] |= {"task": "CAUSAL_LM", "pooling": None}
+    values["format"] |= {"max_length": 320}
+    values["evaluate"] |= {"max_new_tokens": 4}
+    values["sensitivity"] |= {"test_groups": 3}
+    for arm in ARMS:
+        values["arms"][arm] |= {"method": "none"}
+    write_inputs(tmp_path, values)
+    run_all(tmp_path)
+    for name in ("predictions", "sensitivity"):
+        answers = read_records(tmp_path / f"reports/tuned/{name}.jsonl", Prediction)
+        assert all(not answer.label_logprobs and answer.logprob is not None for answer in answers)
+    found = read_metrics(tmp_path / "metrics/tuned/evaluate.json")
+    assert found["test"]["unparsed"]["value"] == 1.0 and found["test"]["log_loss"]["value"] is None
+    assert found["test"]["hamming_loss"]["value"] == pytest.approx(0.5, abs=0.1) and found["temperature"] is None
+    assert found["generated"]["test"]["no_label"]["value"] == 1.0
+    assert read_metrics(tmp_path / "metrics/tuned/sensitivity.json")["headline"]["posix"]["value"] > 0
+    assert "Every label by itself, test split" in (tmp_path / "reports/index.html").read_text()
 
 
 def test_the_quick_commands_answer_with_sets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
