@@ -98,6 +98,11 @@ def _load_arm(named: Named, revision: str | None) -> Measured | None:
     manifest = read_manifest(named.adapter)
     if not manifest.labels or _writes(named.adapter):
         return None
+    if manifest.multi_label:
+        raise SteadyError(
+            f"{named.adapter}: its answers are sets of labels, and this command measures one label an answer. The pipeline's "
+            "stage `sensitivity` measures sets."
+        )
     pooled = (named.adapter / HEAD).is_file() or named.id.startswith(PACKAGE_PREFIX)
     params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     tokenizer = load_tokenizer(params)

@@ -55,7 +55,8 @@ def _front_matter(facts: CardFacts, params: "FinetuneParams") -> str:
 def _body(facts: CardFacts, params: "FinetuneParams") -> str:
     best, training = facts.training["best"], facts.training
     settings = "\n".join(f"| `{name}` | `{value}` |" for name, value in facts.settings.items())
-    answers = f"one of {', '.join(facts.labels)}" if facts.labels else "a text"
+    number = "any of" if facts.multi_label else "one of"
+    answers = f"{number} {', '.join(facts.labels)}" if facts.labels else "a text"
     wordings = "many wordings of each prompt" if facts.wordings == "variants" else "one wording of each prompt"
     cuts = training["truncation"]
     generated = ""

@@ -34,6 +34,18 @@ def test_findings_are_listed_and_the_exit_code_says_so(tmp_path: Path) -> None:
     assert "… and 3 more findings" in result.output and "Error: 5 findings." in result.output
 
 
+def test_rows_of_several_labels_are_checked_with_the_labels_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"text": "x", "labels": ["a", "b"]}\n{"text": "y", "labels": []}\n')
+    arguments = [str(path), "--format", "text-label", "--labels", "a,b"]
+    result = CliRunner().invoke(main, [*arguments, "--multi-label"])
+    table = [line.split() for line in result.output.splitlines()]
+    assert result.exit_code == 0 and ["label", "a", "1"] in table and ["label", "none", "1"] in table
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 1 and "r.jsonl:1: several_labels: `labels` names 2 labels: a, b" in result.output
+    assert "`labels` is null" in CliRunner().invoke(main, [*arguments[:3], "--multi-label"]).output
+
+
 def test_a_wrong_setting_names_what_is_allowed(tmp_path: Path) -> None:
     path = rows(tmp_path / "r.jsonl")
     for arguments, expected in (
