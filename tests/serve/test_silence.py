@@ -44,7 +44,8 @@ def test_training_and_loading_an_adapter_warn_of_nothing(trained, tmp_path):
     ran = _run(
         "stages.finetune", "--arm", "tuned", "--params", trained.folder / "params.yaml",
         "--train", tmp_path / "train.jsonl", "--schedule", tmp_path / "schedule.jsonl", "--phrasebook", book,
-        "--validation", tmp_path / "validation.jsonl", "--out", tmp_path / "tuned", "--curves", tmp_path / "curves", "--own", tmp_path / "own",
+        "--validation", tmp_path / "validation.jsonl",
+        "--out", tmp_path / "tuned", "--curves", tmp_path / "curves", "--own", tmp_path / "own",
     )  # fmt: skip
     assert ran.stderr == ""
     assert all(line.startswith(("finetune", "{")) for line in ran.stdout.splitlines()), ran.stdout
