@@ -16,7 +16,12 @@ from steady.scoring.matrices import read_matrices
 
 Metrics = dict[str, Any]
 MATRICES = "matrices.safetensors"
-CURVES = {"training loss": "train/loss", "validation loss": "eval/loss", "validation accuracy": "eval/accuracy"}
+CURVES = {
+    "training loss": "train/loss",
+    "validation loss": "eval/loss",
+    "validation accuracy": "eval/accuracy",
+    "share of validation rows answered right": "eval/generated_accuracy",
+}
 
 
 class Preview(msgspec.Struct, frozen=True):
