@@ -263,7 +263,16 @@ def load_language(params: ModelParams, device: str = "cpu", device_map: str | No
     model = load_base(params, device=device, device_map=device_map)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer))
+    _end_answers(model, tokenizer)
     return model, tokenizer
+
+
+def _end_answers(model: Any, tokenizer: Any) -> None:
+    """Have generation stop at the tokenizer's end token too, which is what training teaches."""
+    ends = model.generation_config.eos_token_id
+    ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+    if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in ends:
+        model.generation_config.eos_token_id = [*ends, tokenizer.eos_token_id]
 
 
 @contextmanager

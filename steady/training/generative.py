@@ -109,7 +109,7 @@ def _prepare(arm: Arm, params: "FinetuneParams", material: "Material", validatio
 
 
 def _trainer(ready: Prepared, params: "FinetuneParams", curves: Path, kept: Checkpoints, material: "Material") -> Any:
-    from transformers import EarlyStoppingCallback
+    from transformers import EarlyStoppingCallback, PrinterCallback
 
     from steady.training.generative_trainers import CausalTrainer, SequenceTrainer
 
@@ -132,6 +132,7 @@ def _trainer(ready: Prepared, params: "FinetuneParams", curves: Path, kept: Chec
         shortest = sorted(range(len(ready.rows)), key=lambda index: sum(row.length for row in ready.rows[index]))[:2]
         first = batches([ready.rows[index] for index in shortest])
         trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
+    trainer.remove_callback(PrinterCallback)
     trainer.checkpoints = kept
     trainer.validation = ready.validation
     labels = () if material.multi_label else material.labels
@@ -222,7 +223,8 @@ def check_packing(model: Any, rows: GenerativeRows, tokenizer: Any) -> None:
         with torch.no_grad():
             packed, *alone = (
                 model(
-                    **{name: tensor.to(model.device) for name, tensor in batches([item]).items() if name != "labels"}
+                    **{name: tensor.to(model.device) for name, tensor in batches([item]).items() if name != "labels"},
+                    use_cache=False,  # transformers looks for packed rows only where it makes no cache
                 ).logits
                 for item in (pair, *([row] for row in pair))
             )

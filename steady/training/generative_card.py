@@ -129,8 +129,9 @@ def quick_start(facts: CardFacts, params: "FinetuneParams") -> str:
     lines += ["model = PeftModel.from_pretrained(model, folder)"] * adapted
     lines += ["model.eval()", "", f"prompt = {facts.example!r}", *_encoded(params)]
     lines += [
+        'ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}',
         "with torch.inference_mode():",
-        f"    output = model.generate(**inputs, do_sample=False, max_new_tokens={MOST_NEW_TOKENS})",
+        f"    output = model.generate(**inputs, do_sample=False, max_new_tokens={MOST_NEW_TOKENS}, **ends)",
     ]
     skipped = '[inputs["input_ids"].shape[1] :]' if params.model.task == "CAUSAL_LM" else ""
     lines.append(f"print(tokenizer.decode(output[0]{skipped}, skip_special_tokens=True).strip())")

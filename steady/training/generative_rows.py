@@ -83,6 +83,7 @@ class GenerativeRows:
         self.seed = seed
         self.kept = [place for place, example in enumerate(prompts.examples) if encoder.fits(example.output)]
         self.bins: int | None = None
+        self._cuts: dict[int, list[int]] = {}
         self._epoch = -1
         self.epoch = 0
 
@@ -107,7 +108,15 @@ class GenerativeRows:
     def encoded(self, epoch: int) -> list[Row]:
         """The rows of an epoch."""
         examples = self.prompts.examples
-        return [self.encoder.row(self.prompts.prompt(place, epoch), examples[place].output) for place in self.kept]
+        rows = [self.encoder.row(self.prompts.prompt(place, epoch), examples[place].output) for place in self.kept]
+        self._cuts[epoch] = [row.cut for row in rows]
+        return rows
+
+    def cuts(self, epoch: int) -> list[int]:
+        """Tokens that each prompt of an epoch lost."""
+        if epoch not in self._cuts:
+            self.encoded(epoch)
+        return self._cuts[epoch]
 
     def _deal(self) -> list[list[int]]:
         """Rows in random order, each into the bin that holds least: bins of like length, all of them at every epoch."""
@@ -167,7 +176,7 @@ def grouped_by_length(lengths: Sequence[int], batch_size: int, rng: random.Rando
 
 def count_cuts(rows: GenerativeRows, epochs: int) -> dict[str, int]:
     """What did not fit in the epochs shown: rows without an answer of a length allowed, prompts and tokens cut."""
-    cut = [row.cut for epoch in range(epochs) for row in rows.encoded(epoch)]
+    cut = [tokens for epoch in range(epochs) for tokens in rows.cuts(epoch)]
     return {
         "rows_left_out": len(rows.prompts) - len(rows.kept),
         "prompts_shown": len(cut),

@@ -1,7 +1,10 @@
 """LoRA on a base: through PEFT, with every key of its config that a recipe sets, and what PEFT takes silently refused."""
 
+import copy
 import math
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from steady.errors import SteadyError
@@ -19,7 +22,7 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
     Raises:
         SteadyError: modules are named that the model has not, or PEFT refuses the settings.
     """
-    from peft import LoraConfig, get_peft_model
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 
     _check_modules(model, params)
     settings = params.config()
@@ -27,11 +30,40 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
         settings["trainable_token_indices"] = {name: list(new_tokens) for name in _embedding_names(model)}
     config = LoraConfig(task_type=task, base_model_name_or_path=base.public_id, revision=base.revision, **settings)
     try:
-        return get_peft_model(model, config)
+        adapted = get_peft_model(model, config)
     except (ValueError, TypeError, RuntimeError, KeyError, ImportError) as error:
         raise SteadyError(
             f"lora: {error}\nLinear layers of this model: {_linear_layers(model)}; or `all-linear`."
         ) from error
+    if _changes_base(params.init_lora_weights):
+        state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+        adapted.initial_adapter = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+    return adapted
+
+
+def _changes_base(init: bool | str) -> bool:
+    """Whether an initialisation takes what it puts into the adapter out of the base: PiSSA and OLoRA do."""
+    return isinstance(init, str) and init.startswith(("pissa", "olora"))
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Write the adapter so that it fits the published base: one that began by changing the base is saved as the difference of
+    what it became and what it was, which has twice the rank.
+    """
+    from safetensors.torch import save_file
+
+    asking = {"save_embedding_layers": False}  # PEFT would ask the Hub whether the vocabulary grew
+    if not hasattr(model, "initial_adapter"):
+        model.save_pretrained(str(folder), **asking)
+        return
+    with tempfile.TemporaryDirectory(prefix="steady-initial-") as place:
+        initial = Path(place) / "initial"
+        initial.mkdir()
+        config = copy.deepcopy(model.peft_config["default"])
+        config.init_lora_weights = True
+        config.save_pretrained(str(initial))
+        save_file(model.initial_adapter, initial / "adapter_model.safetensors", metadata={"format": "pt"})
+        model.save_pretrained(str(folder), path_initial_model_for_weight_conversion=str(initial), **asking)
 
 
 def _check_modules(model: Any, params: LoraParams) -> None:

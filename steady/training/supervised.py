@@ -17,7 +17,7 @@ from steady.training.arms import LoraParams, TrainParams
 from steady.training.callbacks import EpochWordings, LiveCurves
 from steady.training.checkpoints import Checkpoints, kept_in
 from steady.training.dataset import ScheduledRows
-from steady.training.lora import add_lora
+from steady.training.lora import add_lora, save_adapter
 
 
 def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
@@ -167,9 +167,10 @@ def _summary(state: Any, params: TrainParams) -> dict[str, Any]:
 def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
     """Save what plain transformers and PEFT load: weights, config, tokenizer, and the head of a pooled classifier."""
     trained = model.encoder if isinstance(model, PooledClassifier) else model
-    # PEFT would ask the Hub whether the vocabulary grew; ours does not, and the default works offline
-    asking = {"save_embedding_layers": False} if hasattr(trained, "peft_config") else {}
-    trained.save_pretrained(str(folder), **asking)
+    if hasattr(trained, "peft_config"):
+        save_adapter(trained, folder)
+    else:
+        trained.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))
     if isinstance(model, PooledClassifier):
         save_head(model.head, folder)

@@ -30,7 +30,7 @@ def model_folder(root: Path, name: str) -> Path:
     folder = root / name
     if not folder.is_dir():
         model = random_model(name)
-        eos, model.generation_config.eos_token_id = model.generation_config.eos_token_id, 257
+        eos, model.generation_config.eos_token_id = model.generation_config.eos_token_id, byte_tokenizer().eos_token_id
         start = model.generation_config.decoder_start_token_id
         model.save_pretrained(folder)
         model.generation_config.eos_token_id = eos

@@ -204,7 +204,9 @@ def test_a_run_that_early_stopping_had_ended_is_not_trained_on(root, tiny_encode
     """The process ends between the last save and the writing of the arm."""
     from steady.training import finetune as module
 
-    given = settings(root, "llama", tiny_encoder, train={"learning_rate": 1.0, "early_stopping_patience": 1})
+    given = settings(
+        root, "llama", tiny_encoder, train={"learning_rate": 2.0, "warmup_steps": 0.9, "early_stopping_patience": 1}
+    )
     whole = train_arm(tmp_path / "whole", *given, tmp_path / "checkpoints")
     assert whole.training["stopped_early"]
 
