@@ -22,7 +22,7 @@ LINES = 600
 FIRST_LINE_SECONDS = 8.0
 LINES_A_SECOND = 60.0
 GAIN = 3.0
-OURS = ("steady", "serve", "--capacity", str(2 * CLIENTS), "--timeout", "300", "--port")
+OURS = ("steady", "serve", "--capacity", str(2 * CLIENTS), "--batch-size", "64", "--timeout", "300", "--port")
 PLAIN = {name: ("benchmarks.plain_server", name) for name in ("def", "async")}
 
 

@@ -133,6 +133,7 @@ def test_the_page_shows_answers_side_by_side_and_has_no_confusion_of_open_answer
     page = (run / "reports/index.html").read_text(encoding="utf-8")
     assert 'id="generated"' in page and 'id="own"' in page and OWN[0] in page
     assert ('id="confusion"' in page) == bool(labels_of(run))
+    assert page.count('class="matrix"') == 3 and 'id="matrix-1"' in page
     assert (run / "reports/previews.md").is_file()
 
 
