@@ -16,6 +16,7 @@ from steady.scoring.groups import ScoredGroup, sensitivity
 
 Floats = NDArray[np.float64]
 MOST_ANSWERS = 12
+UPRIGHT_HEADS = 5
 LONGEST_ANSWER, LONGEST_HEAD = 90, 14
 FAINTEST = -6.0  # nats per token: a probability of a quarter of a percent
 SHADES = 9
@@ -114,7 +115,8 @@ def matrix_table(caption: str, rows: Sequence[Row], arms: Sequence[tuple[str, Sc
         tag("tr", _head("wording"), *heads, _head("prompt", class_="prompt"), role="row"),
     ]
     groups = [tag("thead", *head, role="rowgroup"), tag("tbody", joined(body), role="rowgroup")]
-    whole = tag("table", tag("caption", caption), *groups, class_="heat", role="table")
+    many = " many" if any(len(part.answers) > UPRIGHT_HEADS for part in parts) else ""
+    whole = tag("table", tag("caption", caption), *groups, class_=f"heat{many}", role="table")
     return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
