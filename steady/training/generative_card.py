@@ -133,7 +133,7 @@ def quick_start(facts: CardFacts, params: "FinetuneParams") -> str:
         "with torch.inference_mode():",
         f"    output = model.generate(**inputs, do_sample=False, max_new_tokens={MOST_NEW_TOKENS}, **ends)",
     ]
-    skipped = '[inputs["input_ids"].shape[1] :]' if params.model.task == "CAUSAL_LM" else ""
+    skipped = '[inputs["input_ids"].shape[1] :]' if params.model.task == "CAUSAL_LM" else "[1:]"
     lines.append(f"print(tokenizer.decode(output[0]{skipped}, skip_special_tokens=True).strip())")
     return "\n".join(lines) + "\n"
 

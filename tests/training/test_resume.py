@@ -218,3 +218,61 @@ def test_a_run_that_early_stopping_had_ended_is_not_trained_on(root, tiny_encode
         train_arm(tmp_path / "again", *given, tmp_path / "checkpoints")
     train_arm(tmp_path / "again", *given, tmp_path / "checkpoints")
     assert digests(tmp_path / "again") == digests(tmp_path / "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("family", FAMILIES)
+def test_stopped_at_any_step_it_ends_with_the_same_bytes(
+    family, place, whole, root, tiny_encoder, tmp_path, monkeypatch
+):
+    given = settings(root, family, tiny_encoder)
+    batch = random.Random(f"{family}:steps").sample(range(1, 2 * STEPS), 5)[place]
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        stop_at(patch, batch)
+        train_arm(tmp_path, *given, tmp_path / "checkpoints")
+    train_arm(tmp_path, *given, tmp_path / "checkpoints")
+    assert digests(tmp_path) == whole[family]
+
+
+KILLED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+import steady.training.finetune as module
+module.code_digest = lambda package: "the code"
+from generative_fixture import examples, material, train_arm, view
+params = view(Path(sys.argv[2]), "CAUSAL_LM", train={"eval_steps": 1, "num_train_epochs": 8, "learning_rate": 0.001})
+out = Path(sys.argv[3])
+print("begins", flush=True)
+train_arm(out, params, material(examples()), out / "checkpoints")
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_bytes(root, tmp_path):
+    """`kill -9`, also in the middle of a save: a checkpoint is saved after every step."""
+    import subprocess
+    import time
+
+    command = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(model_folder(root, "llama"))]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run([*command, str(whole)], check=True, capture_output=True)
+    rng, resumed = random.Random(0), 0
+    for _ in range(8):
+        running = subprocess.Popen([*command, str(killed)], stdout=subprocess.PIPE, text=True)
+        assert running.stdout is not None and running.stdout.readline() == "begins\n"
+        saved = killed / "checkpoints"
+        deadline = time.monotonic() + 120
+        before = {path.name for path in saved.rglob("checkpoint-*")}
+        while running.poll() is None and time.monotonic() < deadline:
+            if {path.name for path in saved.rglob("checkpoint-*")} - before:
+                break
+            time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.15))
+        running.kill()
+        running.wait()
+        resumed += bool(before)
+    subprocess.run([*command, str(killed)], check=True, capture_output=True)
+    assert resumed >= 5
+    assert digests(killed) == digests(whole)
