@@ -67,16 +67,9 @@ def _generative_faults(params: "FinetuneParams") -> Iterator[str]:
 def _optimizer_faults(params: "FinetuneParams") -> Iterator[str]:
     from transformers.training_args import OptimizerNames
 
-    from steady.models import pick_device
-
     names = [name.value for name in OptimizerNames]
     if params.train.optim not in names:
         yield f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(names)}."
-    elif (
-        any(part in params.train.optim for part in ("8bit", "paged"))
-        and pick_device(params.runtime.device).type != "cuda"
-    ):
-        yield f"train.optim: {params.train.optim} needs a GPU. On a CPU use adamw_torch_fused."
 
 
 def check_tokenizer(tokenizer: Any, params: "FinetuneParams") -> None:
