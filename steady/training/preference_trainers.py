@@ -182,7 +182,8 @@ def train_rewards(
 def _shared(train: TrainParams, folder: str, seed: int, steps: int, progress: bool) -> dict[str, Any]:
     """Arguments of both trainers; what their own sections do not name is as in supervised training."""
     names = ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
-    return {name: getattr(train, name) for name in (*names, "optim", "gradient_checkpointing")} | {
+    return {name: getattr(train, name) for name in (*names, "optim")} | {
+        "activation_checkpointing": train.gradient_checkpointing,
         "output_dir": folder,
         "save_strategy": "no",
         "logging_steps": max(1, steps // LOGS),
