@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 CLIENTS = 50
 START_SECONDS = 120.0
+LOAD_SECONDS = 8.0
 HEALTH_PAUSE = 0.02
 
 
@@ -48,18 +49,19 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def load(port: int, bodies: Sequence[dict[str, Any]], clients: int = CLIENTS) -> Loaded:
-    """Ask for every body once, `clients` at a time, and for /health all the while."""
-    return asyncio.run(_load(port, [json.dumps(body).encode() for body in bodies], clients))
+def load(port: int, bodies: Sequence[dict[str, Any]], clients: int = CLIENTS, longest: float = LOAD_SECONDS) -> Loaded:
+    """Ask for every body once, `clients` at a time, and for /health all the while; after `longest` seconds ask for no more."""
+    return asyncio.run(_load(port, [json.dumps(body).encode() for body in bodies], clients, longest))
 
 
-async def _load(port: int, bodies: list[bytes], clients: int) -> Loaded:
+async def _load(port: int, bodies: list[bytes], clients: int, longest: float) -> Loaded:
     waiting, seconds = list(reversed(bodies)), []
     health: list[float] = []
+    end = time.perf_counter() + longest
 
     async def client() -> None:
         connection = await asyncio.open_connection("127.0.0.1", port)
-        while waiting:
+        while waiting and time.perf_counter() < end:
             seconds.append(await _ask(*connection, b"POST /predict", waiting.pop()))
         connection[1].close()
 
@@ -72,7 +74,7 @@ async def _load(port: int, bodies: list[bytes], clients: int) -> Loaded:
     watching = asyncio.ensure_future(watch())
     started = time.perf_counter()
     await asyncio.gather(*(client() for _ in range(clients)))
-    rate = len(bodies) / (time.perf_counter() - started)
+    rate = len(seconds) / (time.perf_counter() - started)
     watching.cancel()
     return Loaded(rate, seconds, health)
 

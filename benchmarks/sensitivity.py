@@ -107,7 +107,7 @@ def memory(shape: str, device: str) -> Row:
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak so far was that of imports
     model, tokenizer = random_llama(shape, device), byte_tokenizer()
     ours = Ours(model, tokenizer, 30)
-    ours.score([prompt_texts(400), prompt_texts(390)])
+    ours.score([prompt_texts(400), prompt_texts(390)], unique=3)  # enough responses to fill the batches
     peak = _resident("VmHWM") - before
     weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     declared = weights + BATCH_TOKENS * ours.scorer.memory.position  # type: ignore[union-attr]
@@ -152,7 +152,7 @@ def measure() -> list[Row]:
 @click.command()
 @click.option("--shape", "shapes", multiple=True, type=click.Choice(list(SHAPES)), default=("nano", "110M"))
 @click.option("--device", default="cpu", show_default=True)
-@click.option("--threads", default=2, show_default=True)
+@click.option("--threads", default=2, show_default=True, help="Of the processor; 1 on a machine with other work.")
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--memory", "memory_of", type=click.Choice(list(SHAPES)), default=None, hidden=True)
 def main(shapes: tuple[str, ...], device: str, threads: int, repeats: int, memory_of: str | None) -> None:

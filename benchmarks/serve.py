@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.load import CLIENTS, Loaded, load, server
 from benchmarks.rows import Row
 
-REQUESTS = 150
+REQUESTS = 200
 ROUNDS = 3
 LINES = 600
 FIRST_LINE_SECONDS = 8.0
@@ -71,7 +71,7 @@ def serve_rows() -> Iterator[Row]:
     with server(*OURS) as ours, server(*PLAIN["def"]) as threads, server(*PLAIN["async"]) as loop:
         ports = {"ours": ours, "def": threads, "async": loop}
         for port in ports.values():
-            load(port, _bodies(texts(20)), 8)  # warm
+            load(port, _bodies(texts(20)), 4)  # warm
         found = {name: [] for name in ports}
         for turn in range(ROUNDS):
             for name, port in ports.items():
