@@ -1,9 +1,9 @@
 """`python -m benchmarks`: every benchmark, as a table."""
 
 from benchmarks import help as help_benchmark
-from benchmarks import sensitivity, serve, sources
+from benchmarks import sensitivity, serve, sources, training
 
-BENCHMARKS = (help_benchmark, sources, sensitivity, serve)
+BENCHMARKS = (help_benchmark, sources, sensitivity, serve, training)
 
 
 def main() -> None:

@@ -40,17 +40,19 @@ def measure() -> list[Row]:
     return rows
 
 
-def run(who: str, task: str, answers: str, rows: int, threads: int, device: str = "cpu") -> dict[str, float]:
+def run(
+    who: str, task: str, answers: str, rows: int, threads: int, device: str = "cpu", even: bool = False
+) -> dict[str, float]:
     """One run in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.training", "--who", who, "--task", task, "--answers", answers]
-    command += ["--rows", str(rows), "--threads", str(threads), "--device", device]
+    command += ["--rows", str(rows), "--threads", str(threads), "--device", device, *["--even"] * even]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
 
 
-def texts(rows: int, answers: str) -> list[tuple[str, str]]:
-    """Prompts of 8 to 300 words, most of them short, and answers."""
+def texts(rows: int, answers: str, even: bool = False) -> list[tuple[str, str]]:
+    """Prompts of 8 to 300 words, most of them short (with `even` all of 60), and answers."""
     rng = random.Random(0)
     words = [
         f"{first}{second}" for first in ("ba", "de", "ki", "lo", "mu", "na") for second in ("n", "r", "s", "ta", "ve")
@@ -58,7 +60,7 @@ def texts(rows: int, answers: str) -> list[tuple[str, str]]:
     low, high = ANSWER_WORDS[answers]
     made = []
     for _ in range(rows):
-        count = min(300, int(8 * rng.paretovariate(0.9)))
+        count = 60 if even else min(300, int(8 * rng.paretovariate(0.9)))
         made.append((" ".join(rng.choices(words, k=count)), " ".join(rng.choices(words, k=rng.randint(low, high)))))
     return made
 
@@ -189,16 +191,17 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
 @click.option("--rows", default=384)
 @click.option("--threads", default=1)
 @click.option("--device", default="cpu")
-def main(who: str, task: str, answers: str, rows: int, threads: int, device: str) -> None:
+@click.option("--even", is_flag=True, help="Prompts of one length.")
+def main(who: str, task: str, answers: str, rows: int, threads: int, device: str, even: bool) -> None:
     """Train one epoch, and print tokens a second by the wall clock and by the processor, and the peak memory."""
     if who == "both":
         for one in ("stock", "ours"):
-            print(one, json.dumps(run(one, task, answers, rows, threads, device)))
+            print(one, json.dumps(run(one, task, answers, rows, threads, device, even)))
         return
     import torch
 
     torch.set_num_threads(threads)
-    made = texts(rows, answers)
+    made = texts(rows, answers, even)
     with tempfile.TemporaryDirectory() as folder:
         trainer = (stock if who == "stock" else ours)(task, made, folder, device)
         wall, processor = time.perf_counter(), time.process_time()

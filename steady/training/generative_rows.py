@@ -163,7 +163,7 @@ def grouped_by_length(lengths: Sequence[int], batch_size: int, rng: random.Rando
     """Every index once; slices of `batch_size` have like lengths, and come in random order, a last short one last."""
     order = list(range(len(lengths)))
     rng.shuffle(order)
-    size = batch_size * max(1, min(len(order) // (batch_size * 4), MEGABATCH))
+    size = batch_size * max(1, min(len(order) // (batch_size * 2), MEGABATCH))
     batches = []
     for start in range(0, len(order), size):
         chunk = sorted(order[start : start + size], key=lambda index: lengths[index])
