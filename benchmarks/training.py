@@ -154,7 +154,6 @@ def stock(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> A
 def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> Any:
     """The trainer of this package, which encodes its rows while it trains."""
     from transformers import Seq2SeqTrainingArguments
-    from trl import SFTConfig
 
     from steady.prompts.phrasebook import phrasebook
     from steady.prompts.schedule import TrainingPrompts
@@ -168,14 +167,19 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
     schedule = [ScheduleRow(example_id=one.id, wordings=[CANONICAL]) for one in examples]
     prompts = TrainingPrompts(examples, schedule, phrasebook([CANONICAL_WORDING], None))
     made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, False))  # type: ignore[arg-type]
-    from steady.training.generative_trainers import CausalTrainer, SequenceTrainer
 
     shared = settings(folder, device) | {"remove_unused_columns": False}
     if task == "SEQ_2_SEQ_LM":
+        from steady.training.generative_trainers import SequenceTrainer
+
         arguments = Seq2SeqTrainingArguments(**shared)
         return SequenceTrainer(
             made, model=net, args=arguments, processing_class=tokens, data_collator=SequenceBatches(0)
         )
+    from trl import SFTConfig
+
+    from steady.training.generative_causal import CausalTrainer
+
     batches = CausalBatches(0, answers_only=True)
     arguments = SFTConfig(
         dataset_kwargs={"skip_prepare_dataset": True}, max_length=None, gradient_checkpointing=False, **shared

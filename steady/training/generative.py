@@ -111,8 +111,6 @@ def _prepare(arm: Arm, params: "FinetuneParams", material: "Material", validatio
 def _trainer(ready: Prepared, params: "FinetuneParams", curves: Path, kept: Checkpoints, material: "Material") -> Any:
     from transformers import EarlyStoppingCallback, PrinterCallback
 
-    from steady.training.generative_trainers import CausalTrainer, SequenceTrainer
-
     settings: dict[str, Any] = {
         "model": ready.model,
         "args": _arguments(ready, params, str(kept.folder)),
@@ -126,8 +124,12 @@ def _trainer(ready: Prepared, params: "FinetuneParams", curves: Path, kept: Chec
     }
     pad = ready.tokenizer.pad_token_id
     if params.model.task == "SEQ_2_SEQ_LM":
+        from steady.training.generative_trainers import SequenceTrainer
+
         trainer: Any = SequenceTrainer(ready.rows, data_collator=SequenceBatches(pad), **settings)
     else:
+        from steady.training.generative_causal import CausalTrainer
+
         batches = CausalBatches(pad, params.sft.completion_only_loss, params.sft.packing)
         shortest = sorted(range(len(ready.rows)), key=lambda index: sum(row.length for row in ready.rows[index]))[:2]
         first = batches([ready.rows[index] for index in shortest])
@@ -159,8 +161,6 @@ def _add_previews(
 
 def _arguments(ready: Prepared, params: "FinetuneParams", folder: str) -> Any:
     import torch
-    from transformers import Seq2SeqTrainingArguments
-    from trl import SFTConfig
 
     train = params.train
     strategy = "epoch" if train.eval_steps is None else "steps"
@@ -187,7 +187,11 @@ def _arguments(ready: Prepared, params: "FinetuneParams", folder: str) -> Any:
         "fp16": ready.model.dtype == torch.float16,
     }
     if params.model.task == "SEQ_2_SEQ_LM":
+        from transformers import Seq2SeqTrainingArguments
+
         return Seq2SeqTrainingArguments(**settings)
+    from trl import SFTConfig
+
     return SFTConfig(dataset_kwargs={"skip_prepare_dataset": True}, max_length=None, **settings)
 
 

@@ -1,18 +1,16 @@
-"""TRL's SFTTrainer and transformers' Seq2SeqTrainer, fed and scored by this package: rows of like length, the loss of the
-answers' tokens alone, a validation loss per token, and checkpoints that resume.
+"""A trainer of models that generate: rows of like length, the loss of the answers' tokens alone, a validation loss per token,
+and checkpoints that resume; with Seq2SeqTrainer for encoder-decoders (`generative_causal.py` has the other).
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from datasets import Dataset
 from transformers import Seq2SeqTrainer
-from trl import SFTTrainer
 
 from steady.training.checkpoints_trainer import Resumable
 from steady.training.generative_batches import learned_tokens
-from steady.training.generative_loss import CausalLogits, SequenceLogits, summed_loss
+from steady.training.generative_loss import SequenceLogits, summed_loss
 from steady.training.generative_rows import GenerativeRows, LengthGrouped, Row
 
 Generated = Callable[[], float]
@@ -79,24 +77,6 @@ def batches_of(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
             batches.append([])
         batches[-1].append(row)
     return batches
-
-
-class CausalTrainer(Generative, SFTTrainer):  # type: ignore[misc]
-    """SFTTrainer on rows that come encoded."""
-
-    def __init__(self, rows: GenerativeRows, first: dict[str, Any], **settings: Any) -> None:
-        # it takes no other dataset than one of `datasets`, looks at its first row, and would tokenise it
-        stand_in = Dataset.from_dict({"input_ids": [[0]], "labels": [[0]]})
-        dtypes = {name: tensor.dtype for name, tensor in settings["model"].named_parameters() if tensor.requires_grad}
-        super().__init__(train_dataset=stand_in, eval_dataset=stand_in, **settings)
-        for name, tensor in self.model.named_parameters():
-            if name in dtypes:  # it casts adapters of quantised models to bfloat16
-                tensor.data = tensor.data.to(dtypes[name])
-        self.rows = self.train_dataset = rows
-        self._logits = CausalLogits(self.model, first)
-
-    def _send_telemetry(self) -> None:
-        """Nothing is sent."""
 
 
 class SequenceTrainer(Generative, Seq2SeqTrainer):  # type: ignore[misc]
