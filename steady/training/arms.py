@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
 from steady.parameters import Section
 
@@ -37,7 +37,7 @@ class LoraParams(Section):
     above that of the A matrices (LoRA+, Hayou et al. 2024, arXiv 2402.12354; null: the same for both).
     """
 
-    r: int = Field(ge=1)
+    r: int
     lora_alpha: int = Field(ge=1)
     lora_dropout: float = Field(ge=0, lt=1)
     target_modules: str | list[str]
@@ -46,6 +46,13 @@ class LoraParams(Section):
     use_dora: bool
     init_lora_weights: bool | Literal["gaussian", "olora", "orthogonal", "pissa"] | PissaIterations = True
     loraplus_lr_ratio: float | None = Field(default=None, gt=0)
+
+    @field_validator("r")
+    @classmethod
+    def _trains_something(cls, r: int) -> int:
+        if r < 1:
+            raise ValueError(f"a rank of {r} trains nothing: give at least 1, or choose the method `none` or `probe`")
+        return r
 
     def config(self) -> dict[str, Any]:
         """The keys of `peft.LoraConfig`."""
