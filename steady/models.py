@@ -107,7 +107,7 @@ def locate(params: ModelParams) -> Base:
         SteadyError: the package is unknown or not installed, or its weights are not the ones expected.
     """
     if not params.id.startswith(PACKAGE_PREFIX):
-        return Base(source=params.id, public_id=params.id, revision=params.revision)
+        return Base(params.id, params.id, params.revision, licence_of(Path(params.id)))
     name = params.id.removeprefix(PACKAGE_PREFIX)
     if name not in PACKAGES:
         raise SteadyError(
@@ -129,6 +129,15 @@ def _check_sha256(path: Path, expected: str) -> None:
         raise SteadyError(
             f"{path}: SHA-256 is {got}, expected {expected}: not the published weights. Reinstall the package."
         )
+
+
+def licence_of(folder: Path) -> str | None:
+    """The `license` of a model's folder, as the front matter of its card has it; None where there is none."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    found = re.match(r"---\n(?:.*\n)*?license: *(\S+)\n", card.read_text(encoding="utf-8", errors="replace"))
+    return found[1] if found else None
 
 
 def prepare_torch(params: ModelParams, seed: int) -> None:

@@ -141,6 +141,14 @@ class TestSums:
         assert folder_digest(folder) != before
 
 
+def test_the_licence_of_a_folder_is_that_of_its_card(tmp_path):
+    from steady.models import locate
+
+    assert locate(params(tmp_path)).licence is None
+    (tmp_path / "README.md").write_text("---\nlibrary_name: transformers\nlicense: apache-2.0\n---\n# license: mit\n")
+    assert locate(params(tmp_path)).licence == "apache-2.0"
+
+
 def test_weights_that_are_no_safetensors_are_refused(tmp_path):
     random_model("llama").config.save_pretrained(tmp_path)
     torch.save(random_model("llama").state_dict(), tmp_path / "pytorch_model.bin")
