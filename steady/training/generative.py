@@ -16,7 +16,15 @@ from steady.training.checkpoints import Checkpoints, kept_in
 from steady.training.generative_batches import CausalBatches, SequenceBatches
 from steady.training.generative_rows import GenerativeRows, Row, RowEncoder, count_cuts
 from steady.training.lora import add_lora, count_parameters, loraplus_optimizer
-from steady.training.preflight import available_memory, check_rows, check_tokenizer, expected_memory, memory_line
+from steady.training.preflight import (
+    available_memory,
+    check_rows,
+    check_tokenizer,
+    expected_memory,
+    memory_line,
+    memory_told,
+    settings_told,
+)
 from steady.training.previews import (
     DEFAULT_PROMPTS,
     Answering,
@@ -68,8 +76,9 @@ def train_generative(
     ready = _prepare(arm, params, material, validation)
     trainable, total = count_parameters(ready.model)
     expected = expected_memory(ready.model, ready.rows, params)
-    logger.info(memory_line(expected, available_memory(ready.model.device.type)))
-    with kept_in(saved) as kept:
+    memory = memory_line(expected, available_memory(ready.model.device.type))
+    logger.info(memory)
+    with kept_in(saved) as kept, memory_told(memory):
         trainer = _trainer(ready, params, curves, kept, material)
         trainer.train_or_resume()
     record = _summary(trainer.state, params)
@@ -126,14 +135,16 @@ def _trainer(ready: Prepared, params: "FinetuneParams", curves: Path, kept: Chec
     if params.model.task == "SEQ_2_SEQ_LM":
         from steady.training.generative_trainers import SequenceTrainer
 
-        trainer: Any = SequenceTrainer(ready.rows, data_collator=SequenceBatches(pad), **settings)
+        with settings_told():
+            trainer: Any = SequenceTrainer(ready.rows, data_collator=SequenceBatches(pad), **settings)
     else:
         from steady.training.generative_causal import CausalTrainer
 
         batches = CausalBatches(pad, params.sft.completion_only_loss, params.sft.packing)
         shortest = sorted(range(len(ready.rows)), key=lambda index: sum(row.length for row in ready.rows[index]))[:2]
         first = batches([ready.rows[index] for index in shortest])
-        trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
+        with settings_told():
+            trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
     trainer.remove_callback(PrinterCallback)
     trainer.checkpoints = kept
     trainer.validation = ready.validation

@@ -1,6 +1,7 @@
 """What would fail, or train nothing, in the middle of a run is refused before it begins, with the reason and what to do."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from steady.encoding import chat_frame, end_id
@@ -101,6 +102,29 @@ def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str],
             f"There is no token to learn: of {len(rows.prompts)} training rows none has an answer that fits in "
             f"format.max_length: {max_length}. Raise it, or check that the data has answers (`output`)."
         )
+
+
+@contextmanager
+def settings_told() -> Iterator[None]:
+    """Turn what a trainer refuses of its settings into one clear message."""
+    try:
+        yield
+    except (ValueError, TypeError, ImportError) as error:
+        raise SteadyError(f"train, lora: the trainer refuses these settings: {error}") from error
+
+
+@contextmanager
+def memory_told(expected: str) -> Iterator[None]:
+    """Turn running out of a GPU's memory into one clear message."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise SteadyError(
+            f"Out of memory: {error}\n{expected}\nLower train.per_device_train_batch_size (and raise "
+            "gradient_accumulation_steps) or format.max_length, set train.gradient_checkpointing, or model.quantization: nf4."
+        ) from error
 
 
 def expected_memory(model: Any, rows: GenerativeRows, params: "FinetuneParams") -> dict[str, float]:

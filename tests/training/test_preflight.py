@@ -45,6 +45,7 @@ def short(root: Path, name: str = "llama", **sections: dict[str, Any]) -> tuple[
         ("llama", {"arm": {"objective": "probe"}}, r"method lora needs an objective"),
         ("t5", {"sft": {"packing": True}}, r"packing: an encoder-decoder would mix"),
         ("t5", {"sft": {"completion_only_loss": False}}, r"predicts answers alone"),
+        ("llama", {"lora": {"target_modules": ["lm_head"]}}, r"refuses these settings.*`lm_head` is not supported"),
         ("llama", {"train": {"optim": "adam_of_mine"}}, r"no optimizer 'adam_of_mine'\. There are: adamw_torch"),
         ("llama", {"sft": {"preview_prompts": "data/raw/prompts/x.txt"}}, r"preview_steps, which is null"),
         ("llama", {"train": {"learning_rate": 1e30, "max_grad_norm": 1e30}}, r"not finite.*learning_rate"),
