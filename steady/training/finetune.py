@@ -184,6 +184,7 @@ def _train_generative(
     validation = validation_prompts(material.validation, arm.wordings)
     model, tokenizer, training = train_generative(arm, params, material, validation, curves, saved)
     if arm.objective in OBJECTIVES:
+        prepare_torch(params.model, params.seed)  # the same generators, whether supervised training was resumed or not
         training |= {"preference": prefer(model, tokenizer, name, params, material, curves)}
     save_trained(model, tokenizer, folder)
     write_bytes(
