@@ -1,5 +1,6 @@
 """Rows of models that generate: which tokens are learned, what is cut, how batches and packs are made."""
 
+import copy
 import random
 import sys
 from collections import Counter
@@ -26,7 +27,7 @@ END, PAD = byte_tokenizer().eos_token_id, byte_tokenizer().pad_token_id
 
 
 def encoder(task: str = "CAUSAL_LM", max_length: int = 60, chat: bool = False) -> RowEncoder:
-    tokenizer = byte_tokenizer()
+    tokenizer = copy.deepcopy(byte_tokenizer())  # the others share it, and have no template
     tokenizer.chat_template = TEMPLATE
     return RowEncoder(tokenizer, task, max_length, chat)
 
@@ -171,8 +172,6 @@ def test_the_output_layer_is_asked_for_the_learned_tokens_alone(name, monkeypatc
 
 
 def test_a_model_that_scales_its_logits_by_a_way_of_its_own_goes_through_its_forward():
-    import copy
-
     model = copy.deepcopy(random_model("llama"))
     plain = random_model("llama").forward
     model.forward = lambda *args, **kwargs: _doubled(plain(*args, **kwargs))
