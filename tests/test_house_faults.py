@@ -93,11 +93,11 @@ def test_a_missing_or_damaged_arm_says_what_to_run(tmp_path, content):
         (folder / "steady.json").write_text(content)
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text("")
-    names = ("predictions", "confusion", "metrics")
+    names = ("predictions", "generated", "own-answers", "confusion", "metrics")
     output = fails(
         evaluate.main,
         *("--arm", "tuned", "--params", str(ROOT / "params.yaml"), "--model", str(folder)),
-        *("--prepared", str(tmp_path), "--prompts", str(prompts)),
+        *("--prepared", str(tmp_path), "--prompts", str(prompts), "--own", str(tmp_path)),
         *(f"--{name}={tmp_path / name}.json" for name in names),
     )
     assert "tuned" in output and "dvc repro" in output
