@@ -46,6 +46,8 @@ def write_params(folder: Path, recipe: str, changes: Mapping[str, Any] = SMALL) 
     values = read_yaml(ROOT / "params.yaml") | read_yaml(ROOT / f"recipe/{recipe}.yaml")
     for section, keys in changes.items():
         values[section] = values[section] | keys
+    if values["model"]["task"] == "SEQ_CLS":
+        values["sft"]["generate_rows"] = 0  # it generates nothing
     with (folder / "params.yaml").open("w", encoding="utf-8") as handle:
         YAML(typ="safe", pure=True).dump(values, handle)
     return values
