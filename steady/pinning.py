@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from steady.errors import SteadyError
 from steady.models import FULL_COMMIT, is_hub_id
+from steady.parameters import StageParams, read_params
+from steady.prompts.settings import TokenizerName
 from steady.scoring.loading import full_revision
 from steady.workspaces import change_params
+
+
+class NamedModel(StageParams):
+    """What is read of `params.yaml`: which model, not whether its revision is a full commit yet."""
+
+    model: TokenizerName
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ def pin_revision(path: Path, revision: str | None = None) -> Pinned:
         SteadyError: there is no such file or no `model.id` in it; the model is no Hub model; the Hub has no such model or
             revision, or cannot be reached.
     """
-    model = _model_section(path)
-    model_id, before = model["id"], model.get("revision")
+    model = read_params(path, NamedModel).model
+    model_id, before = model.id, model.revision
     if not is_hub_id(model_id):
         raise SteadyError(
             f"{path}: model.id is {model_id!r}, no Hub id: a folder and a package have no revision to resolve."
@@ -44,16 +48,3 @@ def pin_revision(path: Path, revision: str | None = None) -> Pinned:
         raise SteadyError(f"{model_id}: the Hub gave {commit!r}, not a full commit. Set model.revision by hand.")
     change_params(path, {"model.revision": commit})
     return Pinned(model_id, before, str(commit))
-
-
-def _model_section(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Run from the repository's root, or pass --params.")
-    try:
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise SteadyError(f"{path}: not YAML: {error}") from error
-    model = values.get("model") if isinstance(values, dict) else None
-    if not isinstance(model, dict) or not isinstance(model.get("id"), str):
-        raise SteadyError(f"{path}: there is no `model.id`. Compose a recipe first: dvc exp run -S +recipe=NAME.")
-    return model
