@@ -23,12 +23,13 @@ def main(arm_folder: Path, out: Path, full_precision: bool, params: Path) -> Non
     """
     with reported():
         from steady.merging import TOLERANCE, merge_arm
-        from steady.models import ModelParams
+        from steady.models import ModelParams, quiet_libraries
         from steady.parameters import StageParams, read_params
 
         class View(StageParams):
             model: ModelParams
 
+        quiet_libraries()
         merged = merge_arm(arm_folder, out, read_params(params, View).model, full_precision=full_precision)
         click.echo(
             f"{merged.folder}: {merged.parameters:,} parameters in float32; logits differ by {merged.difference:.1e}, "

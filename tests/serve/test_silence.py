@@ -49,3 +49,10 @@ def test_training_and_loading_an_adapter_warn_of_nothing(trained, tmp_path):
     )  # fmt: skip
     assert ran.stderr == ""
     assert all(line.startswith(("finetune", "{")) for line in ran.stdout.splitlines()), ran.stdout
+
+
+def test_merge_says_nothing_but_its_proof(trained, tmp_path):
+    params, models, _ = trained.paths
+    ran = _run("steady", "merge", Path(models) / "tuned", tmp_path / "merged", "--params", params)
+    assert ran.stderr == ""
+    assert "logits differ by" in ran.stdout
