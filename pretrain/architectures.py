@@ -15,7 +15,8 @@ from pretrain.params import ArchitectureParams
 
 PAD_ID, EOS_ID = 0, 1
 # transformers starts T5 embeddings at a deviation of 1, made for Adafactor's relative steps; AdamW
-# at 0.005 would need hundreds of steps to move them.
+# at 0.005 would need hundreds of steps to move them. The decoder's last norm starts at the inverse,
+# so that the scores, scaled by the root of the width, start as they do in transformers.
 T5_EMBEDDING_SCALE = 0.25
 
 
@@ -31,6 +32,7 @@ def build_model(params: ArchitectureParams, vocab_size: int, seed: int) -> PreTr
     model = T5ForConditionalGeneration(t5_config(params, vocab_size))
     with torch.no_grad():
         model.shared.weight.mul_(T5_EMBEDDING_SCALE)
+        model.decoder.final_layer_norm.weight.div_(T5_EMBEDDING_SCALE)
     return model
 
 

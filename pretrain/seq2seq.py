@@ -22,7 +22,7 @@ from pretrain.sampling import RowOrder
 from pretrain.spans import choose_spans, corrupt
 from pretrain.tokenizer import sentinel
 
-SPAN_DENSITY, MEAN_SPAN_TOKENS = 0.15, 3
+SPAN_DENSITY, MEAN_SPAN_TOKENS = 0.25, 3
 
 
 @dataclass

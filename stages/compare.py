@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from steady.errors import reported
+from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -26,7 +27,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--out", type=FILE, default=Path("metrics/comparison.json"), show_default=True)
 @click.option("--headline", type=FILE, default=Path("metrics/headline.json"), show_default=True)
 def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path, out: Path, headline: Path) -> None:  # noqa: D103
-    with reported():
+    with reported(), stage_process():
         from steady.comparison.claims import read_claims
         from steady.comparison.paired import Testing
         from steady.comparison.results import read_arms, read_formatted

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from steady.errors import reported
+from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -27,7 +28,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--confusion", type=FILE, required=True, help="Actual and predicted label of every test prompt.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own: Path, **out: Path) -> None:  # noqa: D103
-    with reported():
+    with reported(), stage_process():
         from steady.evaluation import EvaluateStage, evaluate_arm, quality_metrics
         from steady.metrics.arm_quality import confusion_rows
         from steady.metrics.files import write_metrics

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from steady.errors import reported
+from steady.stage_process import stage_process
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
+FILE, FOLDER = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
 
 
 @click.command(help=__doc__)
@@ -27,7 +27,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 def main(  # noqa: D103
     arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, validation: Path, own: Path, **written: Path
 ) -> None:
-    with reported():
+    with reported(), stage_process():
         from steady.models import quiet_libraries
 
         quiet_libraries()  # before the Trainer is imported, for it imports PEFT
@@ -37,10 +37,9 @@ def main(  # noqa: D103
         from steady.records import Prompt, read_records
         from steady.training.finetune import FinetuneParams, Material, finetune, label_list
 
+        started, view = time.perf_counter(), read_params(params, FinetuneParams)
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
         logging.getLogger("steady").setLevel(logging.INFO)
-        started = time.perf_counter()
-        view = read_params(params, FinetuneParams)
         prompts = TrainingPrompts.read(train, schedule, phrasebook)
         material = Material(
             prompts=prompts,
@@ -50,10 +49,10 @@ def main(  # noqa: D103
             own_prompts=read_own_prompts(view.sft.preview_prompts, own),
         )
         click.echo(f"finetune {arm}: {len(prompts)} examples from {train}, wordings from {schedule}")
-        out, root = written["out"], Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints"
-        manifest = finetune(arm, view, material, out, written["curves"], root)
-        share = manifest.training.get("trainable_percent", 0)
-        click.echo(f"finetune {arm}: wrote {out}, {share:g} % trainable, in {time.perf_counter() - started:.1f} s")
+        root = Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints"
+        training = finetune(arm, view, material, written["out"], written["curves"], root).training
+        share, seconds = training.get("trainable_percent", 0), time.perf_counter() - started
+        click.echo(f"finetune {arm}: wrote {written['out']}, {share:g} % trainable, in {seconds:.1f} s")
 
 
 if __name__ == "__main__":

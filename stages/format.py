@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from steady.errors import reported
+from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -24,7 +25,7 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
     Reads {train,validation,test}.jsonl and the bank named in format.wordings; writes the wordings, the schedules, the
     prompts, a preview and the token lengths.
     """
-    with reported():
+    with reported(), stage_process():
         from steady.parameters import read_params
         from steady.prompts.figures import format_figures
         from steady.prompts.formatted import make_formatted, read_splits, write_formatted

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from steady.errors import reported
+from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -20,7 +21,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--metrics", type=FILE, required=True, help="What was counted, written.")
 def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path, metrics: Path) -> None:
     """Read the sources, reject what is wrong, keep copies and groups together, and split."""
-    with reported():
+    with reported(), stage_process():
         import time
 
         from steady.parameters import read_params

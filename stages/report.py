@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from steady.errors import reported
+from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -36,7 +37,7 @@ def main(  # noqa: D103
     previews: Path,
     out: Path,
 ) -> None:
-    with reported():
+    with reported(), stage_process():
         from steady.records import write_bytes
         from steady.report.findings import Places, read_findings
         from steady.report.generated import previews_markdown

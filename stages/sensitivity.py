@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from steady.errors import reported
+from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -25,7 +26,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--matrices", type=FILE, required=True, help="Matrices M[i][j] of every group to write.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wordings: Path, **out: Path) -> None:  # noqa: D103
-    with reported():
+    with reported(), stage_process():
         from steady.metrics.files import read_metrics, write_metrics
         from steady.parameters import read_params
         from steady.records import Prompt, Wording, read_records, write_records

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steady.errors import SteadyError
+from steady.readme_families import family_rows, in_words, tokens_told
 
 Metrics = Mapping[str, Any]
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
@@ -21,7 +22,7 @@ COLUMNS = {
     "posix_scaled": "POSIX, scaled",
 }
 ENDPOINT_OF_CLAIM = {"accuracy": "accuracy", "held_out_accuracy": "mean_accuracy", "l2_agreement": "agreement"}
-NOT_ROTATED = "*Not among the committed results.*"
+NOT_COMMITTED = "*Not among the committed results.*"
 REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}
 
 
@@ -42,9 +43,30 @@ def render(metrics: Path) -> dict[str, str]:
         "arms": _arms(seeds),
         "steps": _steps(seeds),
         "claims": _claims(seeds),
-        "leave-one-out": _leave_one_out(_read(rotated, "")) if rotated.is_file() else NOT_ROTATED,
+        "families": _families(seeds),
+        "recipes": _recipes(metrics),
+        "leave-one-out": _leave_one_out(_read(rotated, "")) if rotated.is_file() else NOT_COMMITTED,
         "environment": _environment(environment),
     }
+
+
+def _families(found: Metrics) -> str:
+    return f"{in_words(found)}\n\n{markdown_table(*family_rows(found, estimated))}"
+
+
+def _recipes(metrics: Path) -> str:
+    """The arms of every recipe that was run over several seeds, then where each step moved which family."""
+    told = []
+    for path in sorted(metrics.glob("seeds-*.json")):
+        found = _read(path, "")
+        name = path.stem.removeprefix("seeds-")
+        share = found["trainable_percent"]
+        told.append(
+            f"**`{name}`**, {len(found['seeds'])} seeds, {found['rows']} test rows, {share:.2f} % of the parameters trained."
+            f"{tokens_told(found)}\n\n{_arms(found)}\n\n{in_words(found)}\n\n"
+            f"<details><summary>by level and family</summary>\n\n{markdown_table(*family_rows(found, estimated))}\n\n</details>"
+        )
+    return "\n\n".join(told) or NOT_COMMITTED
 
 
 def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
@@ -78,6 +100,8 @@ def _read(path: Path, maker: str) -> Metrics:
 def estimated(entry: Metrics) -> str:
     """A value with its interval: `0.931 [0.905, 0.955]`."""
     interval = entry.get("interval")
+    if entry["value"] is None:
+        return "–"
     return f"{entry['value']:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from steady.comparison.results import ArmResults
 from steady.metrics.arm_sensitivity import cell_statistic
-from steady.metrics.cells import ALL, HELD_OUT
+from steady.metrics.cells import ALL, HELD_OUT, LEVELS
 from steady.metrics.quality import quality_statistic
 from steady.metrics.resampling import Bootstrap, Floats, group_weights, percentile_interval
 
@@ -26,6 +26,8 @@ ENDPOINTS = {
 }
 """The keys of `metrics/headline.json` and of `headline` in `sensitivity.json`: what is measured where."""
 REFERENCES = ("accuracy", "macro_f1")
+FAMILY_MEASURES = ("mean_accuracy", "worst_wording_accuracy", "spread", "agreement", "posix", "posix_scaled")
+"""What `families` holds of every level and family; the keys of `levels` in `sensitivity.json`."""
 
 
 def over_seeds(runs: Mapping[int, Arms], bootstrap: Bootstrap) -> dict[str, Any]:
@@ -37,7 +39,7 @@ def over_seeds(runs: Mapping[int, Arms], bootstrap: Bootstrap) -> dict[str, Any]
     Returns:
         `seeds`; `rows` of the test split; `trainable_percent` of the last arm; `references` of the first seed; `arms` (arm
         -> endpoint -> value, interval, standard deviation over seeds, values of the seeds); `steps` (`A_to_B` -> endpoint ->
-        the same of the differences B - A).
+        the same of the differences B - A); `families` (level -> family -> `arms` and `steps` -> measure -> the same).
     """
     first = next(iter(runs.values()))
     names = list(first)
@@ -56,7 +58,49 @@ def over_seeds(runs: Mapping[int, Arms], bootstrap: Bootstrap) -> dict[str, Any]
             f"{base}_to_{tuned}": _endpoints([(arms[base], arms[tuned]) for arms in runs.values()], bootstrap)
             for base, tuned in steps
         },
+        "families": _families(runs, names, steps, bootstrap),
     }
+
+
+def shown_in_training(record: Mapping[str, Any]) -> dict[str, int | None]:
+    """Optimizer steps of an arm, and tokens of prompts and answers that it was shown; null for arms that count none."""
+    return {"steps": record.get("steps"), "tokens": record.get("truncation", {}).get("tokens_shown")}
+
+
+def _families(
+    runs: Mapping[int, Arms], names: Sequence[str], steps: Sequence[tuple[str, str]], bootstrap: Bootstrap
+) -> dict[str, Any]:
+    """Every level and family that has groups: its arms, and the differences from arm to arm."""
+    found: dict[str, Any] = {level: {} for level in LEVELS}
+    for (level, family), values in next(iter(runs.values()))[names[0]].cells.items():
+        if level not in found or not values.groups:
+            continue
+        place = (level, family)
+        arms = {name: [_cell(arms[name], place) for arms in runs.values()] for name in names}
+        moved = {
+            f"{base}_to_{tuned}": [_minus(*pair) for pair in zip(arms[base], arms[tuned], strict=True)]
+            for base, tuned in steps
+        }
+        found[level][family] = {
+            kind: {
+                name: resampled(statistics, FAMILY_MEASURES, len(values.groups), bootstrap)
+                for name, statistics in of_kind.items()
+            }
+            for kind, of_kind in (("arms", arms), ("steps", moved))
+        }
+    return found
+
+
+def _cell(arm: ArmResults, place: tuple[str, str]) -> Statistic:
+    return cell_statistic(arm.cells[place])
+
+
+def _minus(before: Statistic, after: Statistic) -> Statistic:
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        one, other = before(weights), after(weights)
+        return {name: other[name] - one[name] for name in one}
+
+    return statistic
 
 
 def _endpoints(pairs: Sequence[tuple[ArmResults | None, ArmResults]], bootstrap: Bootstrap) -> dict[str, Any]:
@@ -72,21 +116,13 @@ def _endpoints(pairs: Sequence[tuple[ArmResults | None, ArmResults]], bootstrap:
 
 def _difference(base: ArmResults | None, arm: ArmResults, place: str) -> Statistic:
     after = _statistic(arm, place)
-    if base is None:
-        return after
-    before = _statistic(base, place)
-
-    def statistic(weights: Floats) -> dict[str, Floats]:
-        one, other = before(weights), after(weights)
-        return {name: other[name] - one[name] for name in one}
-
-    return statistic
+    return after if base is None else _minus(_statistic(base, place), after)
 
 
 def _statistic(arm: ArmResults, place: str) -> Statistic:
     if place == "test":
         return quality_statistic(arm.test.answered())
-    return cell_statistic(arm.cells[place, ALL])
+    return _cell(arm, (place, ALL))
 
 
 def _groups(arm: ArmResults, place: str) -> int:

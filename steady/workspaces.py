@@ -25,16 +25,20 @@ CONFIG = """[core]
 """
 
 
-def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any]) -> None:
+def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe: str | None = None) -> None:
     """Copy every file that Git tracks or would track into `folder`, from scratch, and change its `params.yaml`.
 
     Args:
         root: the repository.
         changes: dotted keys of `params.yaml` with their values, `{"lora.r": 8}`.
+        recipe: the name of a file of `recipe/`, put over the parameters first as `dvc exp run -S +recipe=NAME` does.
 
     Raises:
-        SteadyError: a key is not in `params.yaml`, or `root` is no Git repository.
+        SteadyError: a key is not in `params.yaml`, there is no such recipe, or `root` is no Git repository.
     """
+    known = sorted(path.stem for path in (root / "recipe").glob("*.yaml"))
+    if recipe is not None and recipe not in known:
+        raise SteadyError(f"recipe: there is no {recipe!r}. There are: {', '.join(known)}.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in _files(root):
@@ -44,7 +48,17 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any]) -> None
     (folder / ".dvc").mkdir(exist_ok=True)
     cache = (root / ".dvc" / "cache").resolve()
     (folder / ".dvc" / "config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
+    if recipe is not None:
+        compose_recipe(folder, recipe)
     change_params(folder / "params.yaml", changes)
+
+
+def compose_recipe(folder: Path, recipe: str) -> None:
+    """Put a recipe over the `params.yaml` of a folder."""
+    from dvc.utils.hydra import compose_and_dump
+
+    place = str(folder.resolve())
+    compose_and_dump(f"{place}/params.yaml", place, None, "params", place, [f"+recipe={recipe}"])
 
 
 def _files(root: Path) -> list[str]:

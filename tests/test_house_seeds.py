@@ -104,6 +104,26 @@ def toy_seeds():
         "references": {"tfidf": {"accuracy": estimate(0.7), "macro_f1": estimate(0.69)}},
         "arms": arms,
         "steps": {"baseline_to_tuned": {key: estimate(0.1) for key in readme.COLUMNS}},
+        "families": {
+            level: {
+                family: {
+                    "arms": {name: {"agreement": estimate(0.7), "posix": estimate(0.3)} for name in arms},
+                    "steps": {
+                        "baseline_to_tuned": {
+                            "mean_accuracy": estimate(0),
+                            "agreement": estimate(moved),
+                            "posix": estimate(moved),
+                        }
+                    },
+                }
+                for family, moved in families.items()
+            }
+            for level, families in {"L0": {"format": 0.2}, "L2": {"all": 0.2, "format": 0.2, "spelling": 0}}.items()
+        },
+        "training": {
+            "baseline": [{"steps": None, "tokens": None}] * 2,
+            "tuned": [{"steps": 5, "tokens": 1000}, {"steps": 5, "tokens": 2001}],
+        },
         "claims": [
             {
                 "id": "better",
@@ -138,6 +158,18 @@ def test_the_figures_are_rendered_with_their_intervals(tmp_path):
     assert "| LoRA is better. | +0.100 [+0.050, +0.150] | supported (2 of 2 seeds) |" in blocks["claims"]
     assert "| spelling | baseline → tuned | 0.800 | 0.900 |" in blocks["leave-one-out"]
     assert "torch 2" in blocks["environment"]
+    assert (
+        "| L2 | spelling | 0.700 [0.650, 0.750] | 0.700 [0.650, 0.750] | 0.300 [0.250, 0.350] |" in blocks["families"]
+    )
+    assert (
+        "* baseline → tuned: better in agreement: format (L2); worse in POSIX: format (L2), of 2 families on unseen groups."
+        in blocks["families"]
+    )
+    assert "committed" in blocks["recipes"]
+    write_json(tmp_path / "seeds-tickets-nano.json", toy_seeds())
+    recipes = readme.render(tmp_path)["recipes"]
+    assert recipes.startswith("**`tickets-nano`**, 2 seeds, 40 test rows, 0.75 % of the parameters trained.")
+    assert "Tokens shown in training: tuned 1,500." in recipes and "| tuned | 0.900 [0.850, 0.950] ± 0.010 |" in recipes
 
 
 def test_figures_without_metrics_say_what_to_run(tmp_path):

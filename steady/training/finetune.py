@@ -185,7 +185,7 @@ def _train_generative(
     model, tokenizer, training = train_generative(arm, params, material, validation, curves, saved)
     if arm.objective in OBJECTIVES:
         prepare_torch(params.model, params.seed)  # the same generators, whether supervised training was resumed or not
-        training |= {"preference": prefer(model, tokenizer, name, params, material, curves)}
+        training |= {"preference": prefer(model, tokenizer, name, params, material, curves, saved)}
     save_trained(model, tokenizer, folder)
     write_bytes(
         folder / "README.md", render_generative_card(_facts(name, arm, params, material, training), params).encode()

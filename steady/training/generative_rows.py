@@ -84,6 +84,7 @@ class GenerativeRows:
         self.kept = [place for place, example in enumerate(prompts.examples) if encoder.fits(example.output)]
         self.bins: int | None = None
         self._cuts: dict[int, list[int]] = {}
+        self._tokens: dict[int, int] = {}
         self._epoch = -1
         self.epoch = 0
 
@@ -110,6 +111,7 @@ class GenerativeRows:
         examples = self.prompts.examples
         rows = [self.encoder.row(self.prompts.prompt(place, epoch), examples[place].output) for place in self.kept]
         self._cuts[epoch] = [row.cut for row in rows]
+        self._tokens[epoch] = sum(row.length for row in rows)
         return rows
 
     def cuts(self, epoch: int) -> list[int]:
@@ -117,6 +119,11 @@ class GenerativeRows:
         if epoch not in self._cuts:
             self.encoded(epoch)
         return self._cuts[epoch]
+
+    def tokens(self, epoch: int) -> int:
+        """Tokens of the prompts and answers of an epoch, as they are shown."""
+        self.cuts(epoch)
+        return self._tokens[epoch]
 
     def _deal(self) -> list[list[int]]:
         """Rows in random order, each into the bin that holds least: bins of like length, all of them at every epoch."""
@@ -175,11 +182,12 @@ def grouped_by_length(lengths: Sequence[int], batch_size: int, rng: random.Rando
 
 
 def count_cuts(rows: GenerativeRows, epochs: int) -> dict[str, int]:
-    """What did not fit in the epochs shown: rows without an answer of a length allowed, prompts and tokens cut."""
+    """What was shown in so many epochs, and what did not fit: rows without an answer of a length allowed, prompts, tokens."""
     cut = [tokens for epoch in range(epochs) for tokens in rows.cuts(epoch)]
     return {
         "rows_left_out": len(rows.prompts) - len(rows.kept),
         "prompts_shown": len(cut),
+        "tokens_shown": sum(map(rows.tokens, range(epochs))),
         "prompts_cut": sum(tokens > 0 for tokens in cut),
         "tokens_cut": sum(cut),
     }

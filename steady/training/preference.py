@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from steady.encoding import answer_ids, cut_prompt, prompt_ids
 from steady.errors import SteadyError
+from steady.training.checkpoints import Checkpoints
 from steady.training.preference_rows import Encode, Pair, count_pairs, encode_pairs, questions
 
 if TYPE_CHECKING:
@@ -61,9 +62,18 @@ def check_preference(name: str, params: "FinetuneParams", material: "Material") 
 
 
 def prefer(
-    model: Any, tokenizer: Any, name: str, params: "FinetuneParams", material: "Material", curves: Path
+    model: Any,
+    tokenizer: Any,
+    name: str,
+    params: "FinetuneParams",
+    material: "Material",
+    curves: Path,
+    saved: Checkpoints | None = None,
 ) -> dict[str, Any]:
     """Train the adapter of `model`, a PeftModel, further in place; its state on entry is the reference.
+
+    Args:
+        saved: the checkpoints of the arm, in whose folder those of this training lie; None: a run that is stopped begins anew.
 
     Returns:
         What the record keeps: where the pairs came from and how many were cut or dropped, TRL's figures at the first and the
@@ -82,14 +92,21 @@ def prefer(
 
     before = _validation(model, tokenizer, encode, objective, params, material)
     train = _dpo if objective == "dpo" else _grpo
-    record, history = train(model, tokenizer, encode, params, material, curves / "preference")
+    own = Checkpoints(saved.folder / "preference") if saved else None
+    record, history = train(model, tokenizer, encode, params, material, curves / "preference", own)
     after = _validation(model, tokenizer, encode, objective, params, material)
     measured = {"validation_before": before, "validation_after": after} if before else {}
     return {"objective": objective, **record, **_summary(history, objective), **measured}
 
 
 def _dpo(
-    model: Any, tokenizer: Any, encode: Encode, params: "FinetuneParams", material: "Material", curves: Path
+    model: Any,
+    tokenizer: Any,
+    encode: Encode,
+    params: "FinetuneParams",
+    material: "Material",
+    curves: Path,
+    saved: Checkpoints | None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from steady.training.preference_trainers import train_pairs
 
@@ -113,6 +130,7 @@ def _dpo(
         seed=params.seed,
         curves=curves,
         progress=params.runtime.progress,
+        saved=saved,
     )
     counts = {"pairs": len(encoded.rows), "cut_pairs": encoded.cut, "dropped_pairs": encoded.dropped}
     return {"pairs_from": params.dpo.pairs, **counts}, history
@@ -139,7 +157,13 @@ def _sampled_pairs(
 
 
 def _grpo(
-    model: Any, tokenizer: Any, encode: Encode, params: "FinetuneParams", material: "Material", curves: Path
+    model: Any,
+    tokenizer: Any,
+    encode: Encode,
+    params: "FinetuneParams",
+    material: "Material",
+    curves: Path,
+    saved: Checkpoints | None,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from steady.training.preference_trainers import train_rewards
 
@@ -157,6 +181,7 @@ def _grpo(
         seed=params.seed,
         curves=curves,
         progress=params.runtime.progress,
+        saved=saved,
     )
     return {"prompts": len(asked), "completions": wanted * grpo.num_generations}, history
 

@@ -1,6 +1,5 @@
 """DPO and GRPO through TRL, on the adapter that supervised training left: trained in place, everything else put back."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,14 +10,24 @@ from transformers import PrinterCallback, TrainerCallback, TrainerControl, Train
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
 
 from steady.training.arms import DpoParams, GrpoParams, TrainParams
+from steady.training.checkpoints import Checkpoints, kept_in
+from steady.training.checkpoints_trainer import Resumable
 from steady.training.preference_rows import Encode, PairRow, Question
 from steady.training.rewards import concise_reward
 
 ADAPTER, REFERENCE = "default", "ref"
 LOGS = 50  # points of a curve
+SAVES = 10  # checkpoints of a run
 
 
-class PairTrainer(DPOTrainer):
+class ResumableAdapter(Resumable):
+    """Saves the adapter that is trained; the reference is made again, from the adapter that supervised training left."""
+
+    def _save_weights(self: Any, folder: Path) -> None:
+        self.model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER])
+
+
+class PairTrainer(ResumableAdapter, DPOTrainer):
     """DPO on rows that are token ids already, which tells nobody that it runs."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
@@ -28,7 +37,7 @@ class PairTrainer(DPOTrainer):
         """Nothing asks the network."""
 
 
-class RewardTrainer(GRPOTrainer):
+class RewardTrainer(ResumableAdapter, GRPOTrainer):
     """GRPO whose prompts become token ids the way they are scored, which tells nobody that it runs."""
 
     def __init__(self, *arguments: Any, encode: Encode, **named: Any) -> None:
@@ -52,6 +61,11 @@ class PreferenceCurves(TrainerCallback):
 
         self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None)
 
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """After a resume, write what was logged before the stop once more."""
+        for entry in state.log_history:
+            self._write({name: value for name, value in entry.items() if name != "step"}, int(entry["step"]))
+
     def on_log(
         self,
         args: TrainingArguments,
@@ -61,8 +75,11 @@ class PreferenceCurves(TrainerCallback):
         **_: Any,
     ) -> None:
         """Write each figure at the optimizer step it belongs to."""
-        self.live.step = state.global_step
-        for name, value in figures(logs or {}).items():
+        self._write(logs or {}, state.global_step)
+
+    def _write(self, logs: dict[str, Any], step: int) -> None:
+        self.live.step = step
+        for name, value in sorted(figures(logs).items()):  # a checkpoint sorts what was logged
             self.live.log_metric(name, value)
         self.live.make_summary()
 
@@ -90,16 +107,20 @@ def train_pairs(
     seed: int,
     curves: Path,
     progress: bool,
+    saved: Checkpoints | None,
 ) -> list[dict[str, Any]]:
     """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) against a frozen copy of the adapter as it came.
 
     The rows are taken in their order, once.
 
+    Args:
+        saved: where to save and to go on from; None: a run that is stopped begins anew.
+
     Returns:
         What was logged, an entry for each point of the curves.
     """
     steps = -(-len(rows) // (params.per_device_train_batch_size * train.gradient_accumulation_steps))
-    with tempfile.TemporaryDirectory(prefix="steady-preference-") as folder, restored(model):
+    with kept_in(saved) as kept, restored(model):
         arguments = DPOConfig(
             beta=params.beta,
             loss_type=[params.loss_type],
@@ -109,7 +130,7 @@ def train_pairs(
             per_device_train_batch_size=params.per_device_train_batch_size,
             train_sampling_strategy="sequential",
             disable_dropout=True,
-            **_shared(train, folder, seed, steps, progress),
+            **_shared(train, kept.folder, seed, steps, progress),
         )
         with plain_copies(model), same_weights(model):
             trainer = PairTrainer(
@@ -119,9 +140,7 @@ def train_pairs(
                 processing_class=tokenizer,
                 callbacks=[PreferenceCurves(curves)],
             )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-        return list(trainer.state.log_history)
+        return _logged(trainer, kept)
 
 
 def train_rewards(
@@ -135,10 +154,14 @@ def train_rewards(
     seed: int,
     curves: Path,
     progress: bool,
+    saved: Checkpoints | None,
 ) -> list[dict[str, Any]]:
     """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`.
 
     The questions are taken in their order; with `beta` above 0 a frozen copy of the adapter as it came is the reference.
+
+    Args:
+        saved: where to save and to go on from; None: a run that is stopped begins anew.
 
     Returns:
         What was logged, an entry for each point of the curves.
@@ -151,7 +174,7 @@ def train_rewards(
         ]
 
     rows = [{"prompt": question.prompt, "references": list(question.references)} for question in asked]
-    with tempfile.TemporaryDirectory(prefix="steady-preference-") as folder, restored(model):
+    with kept_in(saved) as kept, restored(model):
         arguments = GRPOConfig(
             beta=params.beta,
             learning_rate=params.learning_rate,
@@ -162,7 +185,7 @@ def train_rewards(
             temperature=params.temperature,
             shuffle_dataset=False,
             disable_dropout=True,
-            **_shared(train, folder, seed, params.max_steps, progress),
+            **_shared(train, kept.folder, seed, params.max_steps, progress),
         )
         with plain_copies(model), same_weights(model):
             trainer = RewardTrainer(
@@ -174,18 +197,26 @@ def train_rewards(
                 callbacks=[PreferenceCurves(curves)],
                 encode=encode,
             )
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-        return list(trainer.state.log_history)
+        return _logged(trainer, kept)
 
 
-def _shared(train: TrainParams, folder: str, seed: int, steps: int, progress: bool) -> dict[str, Any]:
+def _logged(trainer: Any, kept: Checkpoints) -> list[dict[str, Any]]:
+    """Train, or go on from the last good checkpoint; returns what was logged from the start."""
+    trainer.remove_callback(PrinterCallback)
+    trainer.checkpoints = kept
+    trainer.train_or_resume()
+    return list(trainer.state.log_history)
+
+
+def _shared(train: TrainParams, folder: Path, seed: int, steps: int, progress: bool) -> dict[str, Any]:
     """Arguments of both trainers; what their own sections do not name is as in supervised training."""
     names = ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
     return {name: getattr(train, name) for name in (*names, "optim")} | {
         "activation_checkpointing": train.gradient_checkpointing,
-        "output_dir": folder,
-        "save_strategy": "no",
+        "output_dir": str(folder),
+        "save_strategy": "steps",
+        "save_steps": max(1, steps // SAVES),
+        "restore_callback_states_from_checkpoint": True,
         "logging_steps": max(1, steps // LOGS),
         "bf16": False,  # the model has its dtype already; TRL would run it under autocast
         "seed": seed,

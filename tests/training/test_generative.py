@@ -200,6 +200,14 @@ def test_gradient_checkpointing_changes_no_weight(root, tmp_path):
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_a_device_map_changes_no_weight_where_there_is_one_device(name, root, tmp_path):
+    for place, device_map in (("one", None), ("two", "auto")):
+        train_arm(tmp_path / place, *short(root, name, runtime={"device_map": device_map}))
+    first, second = (tmp_path / place / "arm/adapter_model.safetensors" for place in ("one", "two"))
+    assert first.read_bytes() == second.read_bytes()
+
+
 def test_free_answers_need_no_labels(root, tmp_path):
     params, _ = short(root, sft={"generate_rows": 2})
     given = material(examples(("a red one", "some blue ones"), 6), labels=())

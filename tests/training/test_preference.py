@@ -15,6 +15,7 @@ from stand_in.vocabularies import tokenizer_of
 from steady.errors import SteadyError
 from steady.records import Example, Prompt
 from steady.training.arms import Arm, DpoParams, GrpoParams
+from steady.training.checkpoints import Checkpoints
 from steady.training.preference import check_preference, prefer
 from steady.training.preference_rows import Pair, encode_pairs, questions
 
@@ -181,6 +182,45 @@ def test_grpo_twice_gives_the_same_adapter(tmp_path):
         runs.append((adapter(model), record))
     assert all(runs[1][0][name].equal(tensor) for name, tensor in runs[0][0].items())
     assert runs[0][1] == runs[1][1]
+
+
+class Stopped(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize(("objective", "batches"), [("dpo", (2, 4)), ("dpo", (5,)), ("grpo", (1, 2)), ("grpo", (3,))])
+def test_stopped_it_goes_on_and_ends_with_the_same_adapter_and_curves(
+    tmp_path, monkeypatch, caplog, objective, batches
+):
+    from transformers import Trainer
+
+    step = Trainer.training_step
+
+    def run(folder: Path, batch: int) -> Any:
+        seen = iter(range(10**6))
+
+        def stopping(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if next(seen) == batch:
+                raise Stopped
+            return step(self, *args, **kwargs)
+
+        monkeypatch.setattr(Trainer, "training_step", stopping)
+        model, tokenizer = adapted()
+        saved = Checkpoints(folder / "checkpoints")
+        record = prefer(model, tokenizer, "tuned", params(objective), material(), folder, saved)
+        return adapter(model), record, {path.name: path.read_bytes() for path in folder.rglob("*.tsv")}
+
+    whole = run(tmp_path / "whole", -1)
+    done = 0  # steps before the last checkpoint, one each
+    for batch in batches:
+        with pytest.raises(Stopped):
+            run(tmp_path / "stopped", batch - done)
+        done = batch
+    weights, record, curves = run(tmp_path / "stopped", -1)
+    assert f"Going on from step {done}" in caplog.text
+    assert all(weights[name].equal(tensor) for name, tensor in whole[0].items())
+    assert (record, curves) == whole[1:]
+    assert curves
 
 
 @pytest.mark.parametrize("objective", ["dpo", "grpo"])

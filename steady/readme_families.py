@@ -1,0 +1,70 @@
+"""The README's tables over seeds by family of rewording, and what they say in words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+Metrics = Mapping[str, Any]
+SHOWN = {"agreement": "agreement", "posix": "POSIX"}
+HIGHER_IS_BETTER = {"mean_accuracy": True, "agreement": True, "posix": False}
+SPOKEN = {"mean_accuracy": "accuracy", "agreement": "agreement", "posix": "POSIX"}
+
+
+def family_rows(found: Metrics, estimated: Any) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table by level and family: every arm's agreement and POSIX.
+
+    Args:
+        found: `metrics/seeds*.json`.
+        estimated: renders an entry with its interval.
+    """
+    arms = list(found["arms"])
+    header = ["level", "family", *(f"{title}, {arm}" for title in SHOWN.values() for arm in arms)]
+    rows = [
+        [level, family, *(estimated(cell["arms"][arm][measure]) for measure in SHOWN for arm in arms)]
+        for level, family, cell in _cells(found)
+    ]
+    return header, rows
+
+
+def _cells(found: Metrics) -> Iterator[tuple[str, str, Metrics]]:
+    for level, families in found["families"].items():
+        for family, cell in families.items():
+            yield level, family, cell
+
+
+def in_words(found: Metrics) -> str:
+    """Where each step made a family better or worse: those whose interval leaves zero out, on unseen groups (L1, L2)."""
+    steps = found["steps"]
+    return "\n".join(f"* {name.replace('_to_', ' → ')}: {_moved(found, name)}" for name in steps)
+
+
+def _moved(found: Metrics, step: str) -> str:
+    better, worse, cells = [], [], 0
+    for level, family, cell in _cells(found):
+        if level == "L0" or family == "all":
+            continue
+        cells += 1
+        for measure, higher in HIGHER_IS_BETTER.items():
+            low, high = cell["steps"][step][measure]["interval"]
+            if low is None or high is None or low <= 0 <= high:
+                continue
+            (better if (low > 0) == higher else worse).append((measure, f"{family} ({level})"))
+    return f"better in {_listed(better)}; worse in {_listed(worse)}, of {cells} families on unseen groups."
+
+
+def _listed(places: Sequence[tuple[str, str]]) -> str:
+    told = []
+    for measure, title in SPOKEN.items():
+        found = [place for name, place in places if name == measure]
+        if found:
+            told.append(f"{title}: {', '.join(found)}")
+    return " · ".join(told) or "nothing that the intervals would bear out"
+
+
+def tokens_told(found: Metrics) -> str:
+    """What each trained arm was shown, means over seeds."""
+    told = []
+    for arm, records in found["training"].items():
+        tokens = [record["tokens"] for record in records if record["tokens"]]
+        if tokens:
+            told.append(f"{arm} {sum(tokens) / len(tokens):,.0f}")
+    return f" Tokens shown in training: {', '.join(told)}." if told else ""
