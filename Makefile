@@ -44,8 +44,8 @@ check: $(STAMP) ## ruff, ruff format, mypy --strict, and the checks of the sampl
 	@python -m checks.data
 	@python -m checks.repository
 
-seeds: $(STAMP) ## the default over several training seeds: mean and spread (SEEDS="0 1 2 3 4")
-	@python -m steady seeds $(SEEDS)
+seeds: $(STAMP) ## the default over several training seeds: mean and spread (SEEDS="0 1 2 3 4", RECIPE=name for another)
+	@python -m steady seeds $(if $(RECIPE),--recipe $(RECIPE)) $(SEEDS)
 
 leave-one-out: $(STAMP) ## rotate the family of rewordings that training never sees
 	@python -m steady leave-one-out

@@ -51,7 +51,8 @@ def render(metrics: Path) -> dict[str, str]:
 
 
 def _families(found: Metrics) -> str:
-    return f"{in_words(found)}\n\n{markdown_table(*family_rows(found, estimated))}"
+    table = markdown_table(*family_rows(found, estimated))
+    return f"{in_words(found)}\n\n<details><summary>by level and family</summary>\n\n{table}\n\n</details>"
 
 
 def _recipes(metrics: Path) -> str:
@@ -63,8 +64,7 @@ def _recipes(metrics: Path) -> str:
         share = found["trainable_percent"]
         told.append(
             f"**`{name}`**, {len(found['seeds'])} seeds, {found['rows']} test rows, {share:.2f} % of the parameters trained."
-            f"{tokens_told(found)}\n\n{_arms(found)}\n\n{in_words(found)}\n\n"
-            f"<details><summary>by level and family</summary>\n\n{markdown_table(*family_rows(found, estimated))}\n\n</details>"
+            f"{tokens_told(found)}\n\n{_arms(found)}\n\n{_families(found)}"
         )
     return "\n\n".join(told) or NOT_COMMITTED
 

@@ -38,7 +38,9 @@ def in_words(found: Metrics) -> str:
 
 
 def _moved(found: Metrics, step: str) -> str:
-    better, worse, cells = [], [], 0
+    cells = 0
+    better: list[tuple[str, str]] = []
+    worse: list[tuple[str, str]] = []
     for level, family, cell in _cells(found):
         if level == "L0" or family == "all":
             continue

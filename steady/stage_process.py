@@ -49,7 +49,7 @@ def _watch_parent() -> None:
 
     def orphaned() -> bool:
         try:
-            return child.ppid() != expected
+            return bool(child.ppid() != expected)
         except psutil.NoSuchProcess:
             return True
 

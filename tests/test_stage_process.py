@@ -54,7 +54,7 @@ def _holder(folder: Path) -> bool:
 def test_a_stage_ends_when_only_the_process_that_started_it_is_killed(tmp_path: Path, ending: str) -> None:
     (tmp_path / "stage.py").write_text(STAGE)
     command = f"{sys.executable} stage.py{ending}"
-    paths = {"PYTHONPATH": os.getcwd()}
+    paths = {"PYTHONPATH": str(Path(__file__).parents[1])}
     parent = subprocess.Popen([sys.executable, "-c", PARENT, "/bin/sh", command], cwd=tmp_path, env=os.environ | paths)
     assert _wait_for((tmp_path / "started").exists, 30)
     assert _holder(tmp_path)
@@ -69,9 +69,12 @@ def test_a_second_process_of_a_stage_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr(module, "_watch_parent", lambda: None)
-    with stage_process():
-        with pytest.raises(SteadyError, match="another process is running the stage prepare"), stage_process():
-            pass
+    with (
+        stage_process(),
+        pytest.raises(SteadyError, match="another process is running the stage prepare"),
+        stage_process(),
+    ):
+        pass
     with stage_process():
         pass
 
