@@ -9,7 +9,8 @@ from steady.errors import SteadyError
 def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
     """The base with the adapter in `folder`; in float32 merged into its weights, which scores faster and moves logits by < 1e-5.
 
-    It stays beside quantised weights and those of 16 bits, which could not hold the sum.
+    It stays beside quantised weights and those of 16 bits, which could not hold the sum, and beside embeddings that are the
+    output layer too, which the sum would change as well.
 
     Raises:
         SteadyError: there is no adapter, it was made for another base, or its tensors are not finite or not the model's.
@@ -31,7 +32,9 @@ def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
     except (RuntimeError, ValueError, OSError) as error:
         raise SteadyError(f"{folder}: the adapter does not fit the base: {error}") from error
     _check_tensors(adapted, folder)
-    return adapted.merge_and_unload().eval() if is_mergeable(model) else adapted.eval()
+    if is_mergeable(model) and not adapts_tied_embeddings(adapted):
+        return adapted.merge_and_unload().eval()
+    return adapted.eval()
 
 
 def is_mergeable(model: Any) -> bool:
@@ -39,6 +42,18 @@ def is_mergeable(model: Any) -> bool:
     import torch
 
     return getattr(model, "quantization_method", None) is None and model.dtype == torch.float32
+
+
+def adapts_tied_embeddings(adapted: Any) -> bool:
+    """Whether the adapter changes embeddings whose weights are the output layer's too: the output layer it leaves as it is."""
+    import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    head = adapted.get_output_embeddings()
+    layers = (module.get_base_layer() for module in adapted.modules() if isinstance(module, BaseTunerLayer))
+    return any(
+        isinstance(layer, torch.nn.Embedding) and head is not None and layer.weight is head.weight for layer in layers
+    )
 
 
 def _check_tensors(adapted: Any, folder: Path) -> None:

@@ -59,8 +59,8 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
         full_precision: merge the adapter of a quantised base into that base's full weights.
 
     Raises:
-        SteadyError: the arm is none of LoRA or was made from another base; the base is quantised; `out` is there already; or a
-            logit differs by more than 1e-5 (of the largest logit, where that is above 1).
+        SteadyError: the arm is none of LoRA or was made from another base; the base is quantised; the adapter is on embeddings that
+            are the output layer too; `out` is there already; or a logit differs by more than 1e-5 (of the largest logit, where that is above 1).
     """
     manifest = checked_manifest(folder, params)
     _check(folder, out, manifest, params, full_precision)
@@ -68,6 +68,11 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     prepare_torch(plain, manifest.seed)
     wanted = _logits(_load(plain, manifest, folder, merged=False), plain)
     model = _load(plain, manifest, folder, merged=True)
+    if hasattr(model, "peft_config"):
+        raise SteadyError(
+            f"{folder}: the adapter changes the embeddings, whose weights are the output layer's too in this base; merged, it would "
+            "change both. Use the adapter beside its base, or train one without embeddings in lora.target_modules."
+        )
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         _save(model, plain, folder, temporary)

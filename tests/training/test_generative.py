@@ -200,6 +200,47 @@ def test_gradient_checkpointing_changes_no_weight(root, tmp_path):
     assert len(found) == 1
 
 
+def test_an_adapter_on_tied_embeddings_scores_as_it_was_trained_and_is_not_merged(root, tmp_path):
+    """The output layer shares the weights and is not adapted: merged, the adapter would change it too."""
+    from peft import PeftModel
+
+    from steady.merging import merge_arm
+
+    folder = tied_folder(root)
+    lora = {"target_modules": ["embed_tokens", "v_proj"], "r": 4, "lora_dropout": 0.0}
+    params = view(folder, "CAUSAL_LM", lora=lora, train={"num_train_epochs": 1, "learning_rate": 0.05})
+    train_arm(tmp_path, params, material(examples(rows=6)))
+    language = load_arm_language(tmp_path / "arm", params.model, "cpu")
+    beside = PeftModel.from_pretrained(load_language(params.model)[0], str(tmp_path / "arm")).eval()
+    ids = torch.tensor([prompt_ids(language.tokenizer, "CAUSAL_LM", "Say the colour.")])
+    with torch.no_grad():
+        wanted = beside(ids).logits[0, -1]
+        merged = beside.merge_and_unload()(ids).logits[0, -1]
+    found = sequence_logits(language, tuple(ids[0].tolist()), (5,))[0]
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert not torch.allclose(merged, wanted, atol=1e-2), "or the test could not fail"
+    with pytest.raises(SteadyError, match="changes the embeddings, whose weights are the output layer's too"):
+        merge_arm(tmp_path / "arm", tmp_path / "merged", params.model)
+
+
+def tied_folder(root: Path) -> Path:
+    """A random Llama whose embeddings are its output layer."""
+    from conftest_models import byte_tokenizer
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder = root / "tied"
+    if not folder.is_dir():
+        tokenizer = byte_tokenizer()
+        torch.manual_seed(0)
+        sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+        config = LlamaConfig(
+            vocab_size=len(tokenizer), tie_word_embeddings=True, eos_token_id=tokenizer.eos_token_id, **sizes
+        )
+        LlamaForCausalLM(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return folder
+
+
 @pytest.mark.parametrize("name", ["llama", "t5"])
 def test_a_device_map_changes_no_weight_where_there_is_one_device(name, root, tmp_path):
     for place, device_map in (("one", None), ("two", "auto")):
