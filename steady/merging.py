@@ -59,8 +59,9 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
         full_precision: merge the adapter of a quantised base into that base's full weights.
 
     Raises:
-        SteadyError: the arm is none of LoRA or was made from another base; the base is quantised; the adapter is on embeddings that
-            are the output layer too; `out` is there already; or a logit differs by more than 1e-5 (of the largest logit, where that is above 1).
+        SteadyError: the arm is none of LoRA or was made from another base; the base is quantised; the adapter is on embeddings
+            that are the output layer too; `out` is there already; or a logit differs by more than 1e-5 (of the largest logit,
+            where that is above 1).
     """
     manifest = checked_manifest(folder, params)
     _check(folder, out, manifest, params, full_precision)
