@@ -61,9 +61,10 @@ def _recipes(metrics: Path) -> str:
     for path in sorted(metrics.glob("seeds-*.json")):
         found = _read(path, "")
         name = path.stem.removeprefix("seeds-")
-        share = found["trainable_percent"]
+        share, count = found["trainable_percent"], len(found["seeds"])
+        seeds = "1 seed" if count == 1 else f"{count} seeds"
         told.append(
-            f"**`{name}`**, {len(found['seeds'])} seeds, {found['rows']} test rows, {share:.2f} % of the parameters trained."
+            f"**`{name}`**, {seeds}, {found['rows']} test rows, {share:.2f} % of the parameters trained."
             f"{tokens_told(found)}\n\n{_arms(found)}\n\n{_families(found)}"
         )
     return "\n\n".join(told) or NOT_COMMITTED
