@@ -128,14 +128,13 @@ def rows(shapes: Sequence[str], device: str, threads: int, repeats: int) -> Iter
     tokenizer = byte_tokenizer()
     for shape in shapes:
         model = random_llama(shape, device)
-        cases = [case for case in CASES if case.shape == shape or shape not in {"nano", "110M"}]
-        floors = {length: measured_floor(model, length) for length in sorted({case.length for case in cases})}
-        for length, floor in floors.items():
-            name = f"{shape}: tokens a second, body of the model, sequences of {length}"
-            yield Row(name, 1 / floor.body.processor, "1/s", None)
-        for case in cases:
-            repeated = repeats if shape == "nano" else 1
-            yield from compare(replace(case, shape=shape), model, tokenizer, floors[case.length], repeated)
+        floor = measured_floor(model)
+        yield Row(f"{shape}: tokens a second, body of the model", 1 / floor.body.processor, "1/s", None)
+        for case in CASES:
+            if case.shape == shape or shape not in {"nano", "110M"}:
+                yield from compare(
+                    replace(case, shape=shape), model, tokenizer, floor, repeats if shape == "nano" else 1
+                )
         if shape == "nano":
             yield from whole_group_check(model, tokenizer)
             yield from curve(model, tokenizer)

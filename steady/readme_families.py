@@ -1,15 +1,16 @@
 """The README's tables over seeds by family of rewording, and what they say in words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from steady.metrics.arm_sensitivity import HIGHER, MEASURES
+
 Metrics = Mapping[str, Any]
-SHOWN = {"agreement": "agreement", "posix": "POSIX"}
-HIGHER_IS_BETTER = {"mean_accuracy": True, "agreement": True, "posix": False}
-SPOKEN = {"mean_accuracy": "accuracy", "agreement": "agreement", "posix": "POSIX"}
+TITLES = {"mean_accuracy": "accuracy", "agreement": "agreement", "posix": "POSIX"}
+SHOWN = ("agreement", "posix")
 
 
-def family_rows(found: Metrics, estimated: Any) -> tuple[list[str], list[list[str]]]:
+def family_rows(found: Metrics, estimated: Callable[[Metrics], str]) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table by level and family: every arm's agreement and POSIX.
 
     Args:
@@ -17,7 +18,7 @@ def family_rows(found: Metrics, estimated: Any) -> tuple[list[str], list[list[st
         estimated: renders an entry with its interval.
     """
     arms = list(found["arms"])
-    header = ["level", "family", *(f"{title}, {arm}" for title in SHOWN.values() for arm in arms)]
+    header = ["level", "family", *(f"{TITLES[measure]}, {arm}" for measure in SHOWN for arm in arms)]
     rows = [
         [level, family, *(estimated(cell["arms"][arm][measure]) for measure in SHOWN for arm in arms)]
         for level, family, cell in _cells(found)
@@ -45,17 +46,17 @@ def _moved(found: Metrics, step: str) -> str:
         if level == "L0" or family == "all":
             continue
         cells += 1
-        for measure, higher in HIGHER_IS_BETTER.items():
+        for measure in TITLES:
             low, high = cell["steps"][step][measure]["interval"]
             if low is None or high is None or low <= 0 <= high:
                 continue
-            (better if (low > 0) == higher else worse).append((measure, f"{family} ({level})"))
+            (better if (low > 0) == (MEASURES[measure] == HIGHER) else worse).append((measure, f"{family} ({level})"))
     return f"better in {_listed(better)}; worse in {_listed(worse)}, of {cells} families on unseen groups."
 
 
 def _listed(places: Sequence[tuple[str, str]]) -> str:
     told = []
-    for measure, title in SPOKEN.items():
+    for measure, title in TITLES.items():
         found = [place for name, place in places if name == measure]
         if found:
             told.append(f"{title}: {', '.join(found)}")
