@@ -37,12 +37,12 @@ def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wo
         started = time.perf_counter()
         view = read_params(params, SensitivityStage)
         asked = read_records(prompts, Prompt)
-        opened = open_arm(model, scoring(view, Path(os.environ.get("DVC_ROOT", "."))))
+        temperature = read_metrics(evaluated)["temperature"]
+        opened = open_arm(model, scoring(view, Path(os.environ.get("DVC_ROOT", ".")), temperature))
         answers = answer(opened, asked, paired=True)
         write_records(out["predictions"], answers.predictions)
         write_matrices(out["matrices"], answers.groups)
         known = read_records(wordings, Wording)
-        temperature = read_metrics(evaluated)["temperature"]
         write_metrics(
             out["metrics"], moved_answers(asked, answers, known, opened.manifest.label_task, temperature, view)
         )

@@ -29,12 +29,16 @@ class EvaluateStage(StageParams):
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an arm said: to the prompts of the run, with the `scores` of generated texts, and to the user's own prompts."""
+    """What an arm said: to the prompts of the run, with the `scores` of generated texts, and to the user's own prompts.
+
+    `temperature` is that of a model that generates (`fit_token_temperature`), None for a classifier.
+    """
 
     manifest: ArmManifest
     answers: ArmAnswers
     scores: list[TextScores]
     own: list[OwnAnswer]
+    temperature: float | None
 
     def clear(self) -> None:
         """Forget what was kept for a stopped run."""
@@ -55,7 +59,15 @@ def evaluate_arm(
     task = arm.manifest.label_task
     asked = zip(prompts, answers.predictions, answers.references, strict=True) if answers.references else []
     scores = [text_scores(prompt, said, task, reference) for prompt, said, reference in asked]
-    return Evaluated(arm.manifest, answers, scores, _own_answers(arm, own))
+    return Evaluated(arm.manifest, answers, scores, _own_answers(arm, own), _temperature(arm, prompts))
+
+
+def _temperature(arm: OpenArm, prompts: Sequence[Prompt]) -> float | None:
+    if arm.scorer is None:
+        return None
+    from steady.scoring.token_temperature import fit_token_temperature
+
+    return fit_token_temperature(arm.scorer, [prompt for prompt in prompts if prompt.split == "validation"])
 
 
 def _own_answers(arm: OpenArm, own: Sequence[Prompt]) -> list[OwnAnswer]:
@@ -82,6 +94,7 @@ def quality_metrics(prompts: Sequence[Prompt], found: Evaluated, prepared: Path,
         references=_references(prompts, task, prepared, view.seed) if task.labels else None,
         trainable_percent=found.manifest.training.get("trainable_percent"),
         multi_label=task.multi_label,
+        temperature=found.temperature,
     )
     bootstrap = Bootstrap(own.bootstrap_draws, own.confidence, view.seed)
     said = found.answers.predictions

@@ -7,23 +7,29 @@ from steady.metrics.arm_sensitivity import HIGHER, MEASURES
 
 Metrics = Mapping[str, Any]
 TITLES = {"mean_accuracy": "accuracy", "agreement": "agreement", "posix": "POSIX"}
-SHOWN = ("agreement", "posix")
+COLUMNS = {
+    "mean_accuracy": "accuracy",
+    "worst_wording_accuracy": "worst wording",
+    "spread": "spread",
+    "agreement": "agreement",
+    "posix": "POSIX",
+    "posix_scaled": "POSIX, scaled",
+}
 
 
 def family_rows(found: Metrics, estimated: Callable[[Metrics], str]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table by level and family: every arm's agreement and POSIX.
+    """Header and rows of the table by level, family and arm.
 
     Args:
         found: `metrics/seeds*.json`.
         estimated: renders an entry with its interval.
     """
-    arms = list(found["arms"])
-    header = ["level", "family", *(f"{TITLES[measure]}, {arm}" for measure in SHOWN for arm in arms)]
     rows = [
-        [level, family, *(estimated(cell["arms"][arm][measure]) for measure in SHOWN for arm in arms)]
+        [level, family, arm, *(estimated(measures[name]) for name in COLUMNS)]
         for level, family, cell in _cells(found)
+        for arm, measures in cell["arms"].items()
     ]
-    return header, rows
+    return ["level", "family", "arm", *COLUMNS.values()], rows
 
 
 def _cells(found: Metrics) -> Iterator[tuple[str, str, Metrics]]:

@@ -23,9 +23,10 @@ class SensitivityStage(StageParams):
     runtime: Runtime
 
 
-def scoring(view: SensitivityStage, root: Path | None) -> Scoring:
+def scoring(view: SensitivityStage, root: Path | None, temperature: float | None) -> Scoring:
     """How the arm is asked; a stopped run goes on from what is kept below `root`."""
-    return Scoring(view.model, view.evaluate.batch_size, view.evaluate.max_new_tokens, view.runtime, root)
+    own = view.evaluate
+    return Scoring(view.model, own.batch_size, own.max_new_tokens, view.runtime, root, temperature)
 
 
 def moved_answers(

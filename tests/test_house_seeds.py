@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steady import readme, seeds, workspaces
+from steady import readme, readme_families, seeds, workspaces
 from steady.errors import SteadyError
 from steady.metrics.resampling import Bootstrap
 
@@ -107,7 +107,10 @@ def toy_seeds():
         "families": {
             level: {
                 family: {
-                    "arms": {name: {"agreement": estimate(0.7), "posix": estimate(0.3)} for name in arms},
+                    "arms": {
+                        name: {key: estimate(0.3 if key == "posix" else 0.7) for key in readme_families.COLUMNS}
+                        for name in arms
+                    },
                     "steps": {
                         "baseline_to_tuned": {
                             "mean_accuracy": estimate(0),
@@ -159,7 +162,8 @@ def test_the_figures_are_rendered_with_their_intervals(tmp_path):
     assert "| spelling | baseline → tuned | 0.800 | 0.900 |" in blocks["leave-one-out"]
     assert "torch 2" in blocks["environment"]
     assert (
-        "| L2 | spelling | 0.700 [0.650, 0.750] | 0.700 [0.650, 0.750] | 0.300 [0.250, 0.350] |" in blocks["families"]
+        f"| L2 | spelling | tuned |{' 0.700 [0.650, 0.750] |' * 4} 0.300 [0.250, 0.350] | 0.700 [0.650, 0.750] |"
+        in blocks["families"]
     )
     assert (
         "* baseline → tuned: better in agreement: format (L2); worse in POSIX: format (L2), of 2 families on unseen groups."

@@ -31,6 +31,7 @@ def evaluate_metrics(
     references: Mapping[str, Reference] | None = None,
     trainable_percent: float | None = None,
     multi_label: bool = False,
+    temperature: float | None = None,
 ) -> dict[str, Any]:
     """Everything of `evaluate.json`.
 
@@ -39,6 +40,7 @@ def evaluate_metrics(
         labels: the label list, empty for free text.
         references: answers to the inputs of the test prompts, in their order (`text_references`).
         multi_label: whether an answer may have several of the labels.
+        temperature: of a model that generates, fitted on tokens; None fits it on the label probabilities of validation.
 
     Returns:
         `test`, `validation` (see `split_metrics`), `references` (name -> the same, on test), `labels`, `temperature` (fitted
@@ -53,7 +55,8 @@ def evaluate_metrics(
         name: {**split_metrics(_referred(test, reference), bootstrap), "settings": reference.settings}
         for name, reference in (references or {}).items()
     }
-    metrics |= {"labels": list(labels), "temperature": _of_split(answers, "validation").temperature()}
+    fitted = _of_split(answers, "validation").temperature() if temperature is None else temperature
+    metrics |= {"labels": list(labels), "temperature": fitted}
     return metrics | {"trainable_percent": trainable_percent} | ({"multi_label": True} if multi_label else {})
 
 
@@ -91,13 +94,6 @@ def _counts(answers: Answers, data: Answered) -> tuple[list[dict[str, int]], dic
     counts = confusion_matrix(data.gold, data.answer, data.classes)
     names = {"actual": list(answers.labels), "predicted": [*answers.labels, NO_LABEL_COLUMN]}
     return [{"support": int(row.sum())} for row in counts], {"confusion": {**names, "counts": counts.tolist()}}
-
-
-def validation_temperature(
-    prompts: Sequence[Prompt], predictions: Sequence[Prediction], labels: Sequence[str], multi_label: bool = False
-) -> float | None:
-    """The temperature fitted on the validation prompts; None where the model gives no label probabilities."""
-    return _of_split(read_answers(prompts, predictions, labels, multi_label), "validation").temperature()
 
 
 def confusion_rows(

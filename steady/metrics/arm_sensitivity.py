@@ -72,7 +72,7 @@ def sensitivity_metrics(
     Args:
         prompts: all sensitivity prompts, canonical ones included; `predictions` in the same order.
         labels: the label list, empty for free text.
-        temperature: fitted on validation (`validation_temperature`); None leaves `posix_scaled` null.
+        temperature: fitted on validation; None leaves `posix_scaled` null.
         matrices: saved matrices of models that generate, by group id; None for a classifier.
         multi_label: whether an answer may have several of the labels.
 

@@ -33,12 +33,16 @@ class Cell(NamedTuple):
 
 
 class GroupScores(NamedTuple):
-    """A saved matrix of one group of generated responses; see `posix.Group`. Rows are the prompts of `prompt_ids`."""
+    """A saved matrix of one group of generated responses; see `posix.Group`. Rows are the prompts of `prompt_ids`.
+
+    `scaled` is the same with the logits divided by the arm's temperature, None where it has none.
+    """
 
     prompt_ids: tuple[str, ...]
     matrix: Floats
     lengths: Floats
     responses: Sequence[Any]
+    scaled: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ def cell_values(
     Args:
         answers: all sensitivity prompts of the arm, canonical ones included.
         temperature: divides the log-probabilities of a classifier for `psi_scaled`; None gives NaN.
-        matrices: for models that generate, the saved matrix of each group id; a classifier needs none.
+        matrices: for models that generate, the saved matrix of each group id, and for `psi_scaled` the scaled one; a
+            classifier needs none.
     """
     prompts = [answers.prompts[row] for row in cell.rows]
     codes, groups = numbered(prompt.group_id for prompt in prompts)
@@ -198,8 +203,8 @@ def _psi_values(
             faults[fault] += 1
             continue
         table[place, :3] = prompt_sensitivity(*scored)
-        if temperature is not None and matrices is None and answers.logprobs is not None:
-            scaled = classifier_group(answers.scaled(rows, temperature))
+        scaled = _scaled_matrix(answers, group, rows, temperature, matrices)
+        if scaled is not None:
             table[place, 3] = prompt_sensitivity(*scaled).psi
     return table, {fault: faults[fault] for fault in FAULTS}
 
@@ -215,7 +220,27 @@ def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[st
         return classifier_group(answers.logprobs[rows])
     if group not in matrices:
         raise SteadyError(f"group {group}: no saved matrix. Run `dvc repro` to score again.")
-    saved = matrices[group]
+    return _cut(matrices[group], matrices[group].matrix, answers, rows)
+
+
+def _scaled_matrix(
+    answers: Answers,
+    group: str,
+    rows: Codes,
+    temperature: float | None,
+    matrices: Mapping[str, GroupScores] | None,
+) -> Group | None:
+    """The matrix at the arm's temperature, or None where it has none."""
+    if matrices is not None:
+        scaled = matrices[group].scaled
+        return None if scaled is None else _cut(matrices[group], scaled, answers, rows)
+    if temperature is None or answers.logprobs is None:
+        return None
+    return classifier_group(answers.scaled(rows, temperature))
+
+
+def _cut(saved: GroupScores, matrix: Floats, answers: Answers, rows: Codes) -> Group:
+    """The rows and columns of some prompts of a saved group."""
     places = [saved.prompt_ids.index(answers.prompts[row].id) for row in rows]
-    matrix = np.asarray(saved.matrix)[np.ix_(places, places)]
-    return Group(matrix, np.asarray(saved.lengths)[places], [saved.responses[place] for place in places])
+    responses = [saved.responses[place] for place in places]
+    return Group(np.asarray(matrix)[np.ix_(places, places)], np.asarray(saved.lengths)[places], responses)

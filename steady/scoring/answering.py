@@ -15,8 +15,9 @@ from steady.errors import SteadyError
 from steady.records import Prediction
 from steady.scoring.groups import PromptGroup, ScoredGroup, bundles
 from steady.scoring.language import Tokens, decode, encode, encode_answer
-from steady.scoring.likelihood import Scorer, score_prompts
+from steady.scoring.likelihood import score_prompts
 from steady.scoring.partial import Partial
+from steady.scoring.scorer import Scorer
 
 Given = Mapping[str, Sequence[str]]
 """Prompt id -> answers whose log-probability is asked for."""
@@ -26,7 +27,8 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """What the model said to one prompt; log-probabilities are in nats, summed over tokens, end token included.
 
     `tokens` is the greedy response and `logprob` its log-probability; `given` and `given_tokens` belong to the answers that
-    were asked for, `row` to the responses of the prompts of its group, in their order (empty where no matrix is made).
+    were asked for, `row` to the responses of the prompts of its group, in their order (empty where no matrix is made), and
+    `scaled_row` the same at the scorer's one temperature (empty where it has none).
     """
 
     prompt_id: str
@@ -35,6 +37,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     given: list[float]
     given_tokens: list[int]
     row: list[float]
+    scaled_row: list[float] = []
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def answer_bundle(scorer: Scorer, asked: Sequence[Asked], paired: bool) -> list[
         for prompt, answers in zip(one.prompts, one.given, strict=True):
             wanted[prompt] = wanted.get(prompt, frozenset()) | frozenset(one.prompts if paired else ())
             given[prompt] = given.get(prompt, frozenset()) | frozenset(answers)
-    responses, scores = score_prompts(scorer, wanted, given)
+    responses, scores, scaled = score_prompts(scorer, wanted, given)
     said = [
         [
             Said(
@@ -131,6 +134,9 @@ def answer_bundle(scorer: Scorer, asked: Sequence[Asked], paired: bool) -> list[
                 given=[scores[prompt, answer] for answer in answers],
                 given_tokens=[len(answer) for answer in answers],
                 row=[scores[prompt, responses[other].tokens] for other in one.prompts] if paired else [],
+                scaled_row=[scaled[prompt, responses[other].tokens][0] for other in one.prompts]
+                if paired and scaled
+                else [],
             )
             for name, prompt, answers in zip(one.group.prompt_ids, one.prompts, one.given, strict=True)
         ]
@@ -142,7 +148,7 @@ def answer_bundle(scorer: Scorer, asked: Sequence[Asked], paired: bool) -> list[
 
 def _check_finite(said: Sequence[Said]) -> None:
     for item in said:
-        if not all(map(math.isfinite, [item.logprob, *item.given, *item.row])):
+        if not all(map(math.isfinite, [item.logprob, *item.given, *item.row, *item.scaled_row])):
             raise SteadyError(
                 f"prompt {item.prompt_id}: a log-probability is not finite: the weights are broken, or `model.dtype` is too "
                 "coarse. Train the arm again, or set `model.dtype: float32`."
@@ -157,4 +163,5 @@ def response_text(scorer: Scorer, said: Said) -> str:
 def scored_group(group: PromptGroup, said: Sequence[Said], predictions: Sequence[Prediction]) -> ScoredGroup:
     """The matrix of a group whose responses were scored under all its prompts."""
     lengths = np.asarray([len(item.tokens) for item in said], dtype=np.float64)
-    return ScoredGroup(group.id, np.asarray([item.row for item in said]), lengths, tuple(predictions))
+    matrix, scaled = (np.asarray(rows) for rows in ([item.row for item in said], [item.scaled_row for item in said]))
+    return ScoredGroup(group.id, matrix, lengths, tuple(predictions), scaled=scaled if scaled.size else None)

@@ -16,19 +16,23 @@ from steady.scoring.partial import Partial, code_digest, fingerprint, partial_of
 from steady.scoring.predictions import classify
 
 if TYPE_CHECKING:
-    from steady.scoring.likelihood import Scorer
+    from steady.scoring.scorer import Scorer
 
 CLASSIFIES = "SEQ_CLS"
 
 
 class Scoring(NamedTuple):
-    """How an arm is asked: prompts in a batch, the longest answer in tokens, and where a stopped run is kept (None: nowhere)."""
+    """How an arm is asked: prompts in a batch, the longest answer in tokens, and where a stopped run is kept (None: nowhere).
+
+    `temperature`: the matrices of a model that generates are made with the logits divided by it too.
+    """
 
     model: ModelParams
     batch_size: int
     max_new_tokens: int
     runtime: Runtime
     root: Path | None = None
+    temperature: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,14 @@ def open_arm(folder: Path, settings: Scoring) -> OpenArm:
     if params.task == CLASSIFIES:
         return OpenArm(folder, manifest, settings, load_scorer(folder, params, device), None)
     from steady.scoring.arm import load_arm_language
-    from steady.scoring.likelihood import KEPT_SHARE, make_scorer
+    from steady.scoring.likelihood import make_scorer
+    from steady.scoring.scorer import KEPT_SHARE
 
     language = load_arm_language(folder, params, device)
     positions = settings.batch_size * (manifest.max_length + settings.max_new_tokens)
-    return OpenArm(
-        folder, manifest, settings, None, make_scorer(language, settings.max_new_tokens, round(positions / KEPT_SHARE))
-    )
+    temperatures = () if settings.temperature is None else (settings.temperature,)
+    scorer = make_scorer(language, settings.max_new_tokens, round(positions / KEPT_SHARE), temperatures)
+    return OpenArm(folder, manifest, settings, None, scorer)
 
 
 def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, references: bool = False) -> ArmAnswers:
@@ -116,6 +121,7 @@ def _partial(arm: OpenArm, prompts: Sequence[Prompt], paired: bool, references: 
         settings.model,
         arm.scorer.batch_tokens,
         settings.max_new_tokens,
+        settings.temperature,
         str(arm.scorer.language.device),
         code_digest(),
         [(prompt.id, prompt.group_id, prompt.prompt, prompt.completion, prompt.references) for prompt in prompts],

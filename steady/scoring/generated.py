@@ -12,9 +12,9 @@ from steady.scoring.answering import Said, answer_groups, response_text, scored_
 from steady.scoring.answers import ArmAnswers
 from steady.scoring.groups import PromptGroup, prompt_groups
 from steady.scoring.language import count_cut
-from steady.scoring.likelihood import Scorer
 from steady.scoring.partial import Partial
 from steady.scoring.predictions import DECIMALS, log_softmax
+from steady.scoring.scorer import Scorer
 
 
 def generated_answers(

@@ -8,7 +8,8 @@ from steady.errors import SteadyError
 from steady.records import Prediction, Prompt
 from steady.scoring.groups import Floats, Mask, PromptGroup, ScoredGroup, bundles, prompt_groups, sample_pairs
 from steady.scoring.language import Tokens, decode, encode
-from steady.scoring.likelihood import Response, Scorer, greedy_responses, score_prompts
+from steady.scoring.likelihood import greedy_responses, score_prompts
+from steady.scoring.scorer import Response, Scorer
 
 
 def generate(scorer: Scorer, prompts: Sequence[str], prompt_ids: Sequence[str]) -> list[Prediction]:
@@ -33,7 +34,7 @@ def score_groups(
         for row, prompt in enumerate(prompts):
             others = frozenset(_others(prompts, row, sampled))
             wanted[prompt] = wanted.get(prompt, frozenset()) | others
-    responses, scores = score_prompts(scorer, wanted)
+    responses, scores, _ = score_prompts(scorer, wanted)
     return [
         _scored(scorer, group, prompts, sampled, responses, scores)
         for group, prompts, sampled in zip(groups, encoded, samples, strict=True)

@@ -43,7 +43,8 @@ class ScoredGroup:
 
     `matrix` is `(N, N)`, log P(response of column | prompt of row) in nats, NaN where it was not asked for; `lengths` `(N,)`
     counts the tokens of each response, end token included, and is 1 for the label of a classifier; `predictions` are the
-    responses, with the diagonal as `logprob`; `sampled` marks the pairs of a sample, None where all pairs were scored.
+    responses, with the diagonal as `logprob`; `sampled` marks the pairs of a sample, None where all pairs were scored; `scaled`
+    is the matrix with the logits divided by the temperature of the arm, None where it has none.
     """
 
     id: str
@@ -51,6 +52,7 @@ class ScoredGroup:
     lengths: Floats
     predictions: tuple[Prediction, ...]
     sampled: Mask | None = None
+    scaled: Floats | None = None
 
     @property
     def responses(self) -> list[tuple[int, ...] | str]:
@@ -61,7 +63,7 @@ class ScoredGroup:
     def scores(self) -> GroupScores:
         """The same as `steady.metrics` takes it."""
         ids = tuple(item.prompt_id for item in self.predictions)
-        return GroupScores(ids, self.matrix, self.lengths, self.responses)
+        return GroupScores(ids, self.matrix, self.lengths, self.responses, self.scaled)
 
     @property
     def fault(self) -> str | None:

@@ -140,10 +140,14 @@ def call(language: LanguageModel, **inputs: Any) -> torch.Tensor:
     return logits[:, -keep:] if keep and logits.shape[1] > keep else logits
 
 
-def token_logprobs(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Natural-log probabilities of `targets` `(…)` under `logits` `(…, vocabulary)`, by a float32 log-softmax, in float64."""
-    logprobs = torch.log_softmax(logits.float(), dim=-1)
-    return logprobs.gather(-1, targets.unsqueeze(-1)).squeeze(-1).double()
+def token_logprobs(logits: torch.Tensor, targets: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
+    """Natural-log probabilities of `targets` `(…)` under `logits` `(…, vocabulary)`, by a float32 log-softmax, in float64.
+
+    Args:
+        temperature: divides the logits.
+    """
+    scaled = logits.float() if temperature == 1 else logits.float() / temperature
+    return torch.log_softmax(scaled, dim=-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1).double()
 
 
 @torch.inference_mode()
@@ -167,9 +171,9 @@ def sequence_logits(language: LanguageModel, prompt: Tokens, response: Tokens) -
     return logits[0, -len(response) - 1 :]
 
 
-def sequence_logprob(language: LanguageModel, prompt: Tokens, response: Tokens) -> float:
+def sequence_logprob(language: LanguageModel, prompt: Tokens, response: Tokens, temperature: float = 1.0) -> float:
     """Log P(response | prompt) in nats, one sequence at a time: the reference, and the way of models without such a cache."""
     if not response:
         return 0.0
     logits = sequence_logits(language, prompt, response[:-1])
-    return float(token_logprobs(logits, torch.tensor(response, device=logits.device)).sum())
+    return float(token_logprobs(logits, torch.tensor(response, device=logits.device), temperature).sum())

@@ -6,102 +6,48 @@ every other entry.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import torch
 
 from steady.scoring.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
 from steady.scoring.passes import Prompted, padded, read_prompts
-
-KEPT_SHARE = 0.75
-"""Share of the token budget for the prompts' keys and values; the rest is for batches of responses."""
+from steady.scoring.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
 
 Cell = tuple[int, Tokens]
 """A row (a prompt of a bundle) and a response."""
 
 
-class Response(NamedTuple):
-    """Token ids of a greedy response, the end token included if one was emitted, and its log-probability in nats."""
-
-    tokens: Tokens
-    logprob: float
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Bytes of keys and values per position (all layers, and one layer) and of the logits of one scored token."""
-
-    position: int
-    layer: int
-    logits: int
-
-    def response_cost(self, prompt_tokens: int, response_tokens: int) -> float:
-        """Cached positions that take as many bytes as scoring one response does."""
-        branched = (prompt_tokens + response_tokens) * self.layer
-        return (branched + response_tokens * self.logits) / self.position
-
-
-@dataclass
-class Passes:
-    """Tokens that went through the model, by purpose, and the largest bundle and batch that were held."""
-
-    prefill: int = 0
-    decode: int = 0
-    score: int = 0
-
-    @property
-    def total(self) -> int:
-        """All token passes."""
-        return self.prefill + self.decode + self.score
-
-
-@dataclass(frozen=True)
-class Scorer:
-    """A model with the limits it is scored under.
-
-    `batch_tokens` is the budget: cached positions held at once, what scoring takes beside them converted into positions.
-    `memory` is None for a model without a cache that can be branched: it is scored one whole sequence at a time.
-    """
-
-    language: LanguageModel
-    max_new_tokens: int
-    batch_tokens: int
-    memory: Memory | None
-    passes: Passes = field(default_factory=Passes)
-
-    @property
-    def kept_positions(self) -> int:
-        """Cached positions of prompts held at once."""
-        return int(self.batch_tokens * KEPT_SHARE)
-
-
 @torch.inference_mode()
-def make_scorer(language: LanguageModel, max_new_tokens: int, batch_tokens: int) -> Scorer:
+def make_scorer(
+    language: LanguageModel, max_new_tokens: int, batch_tokens: int, temperatures: tuple[float, ...] = ()
+) -> Scorer:
     """A scorer whose cache has been tried: a model that cannot branch one, or whose numbers differ, does without.
 
     The trial compares two responses behind a padded and an unpadded prompt with the one-sequence reference.
     """
-    scorer = Scorer(language, max_new_tokens, batch_tokens, memory=None)
     try:
-        memory = _tried(language)
+        memory = _tried(language, 3 if temperatures else 2)
     except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
-        return scorer
-    return Scorer(language, max_new_tokens, batch_tokens, memory) if memory else scorer
+        memory = None
+    return Scorer(language, max_new_tokens, batch_tokens, memory, temperatures)
 
 
 TRIAL_TOLERANCE = 1e-3
 
 
-def _tried(language: LanguageModel) -> Memory | None:
-    """The memory that a position takes, or None where cached numbers are not those of the reference."""
+def _tried(language: LanguageModel, copies: int) -> Memory | None:
+    """The memory that a position takes, or None where cached numbers are not those of the reference.
+
+    Args:
+        copies: of the logits of a scored token that are held at once.
+    """
     size = language.model.get_input_embeddings().weight.shape[0]
     prompts: list[Tokens] = [tuple(n * 7 % size for n in range(3, 7)), tuple(n * 11 % size for n in range(2, 13))]
     prompted = read_prompts(language, prompts, 2, batch_tokens=100)
     layers = prompted.layer_bytes()
-    memory = Memory(sum(layers), max(layers), 2 * 4 * prompted.first.shape[-1])
+    memory = Memory(sum(layers), max(layers), copies * 4 * prompted.first.shape[-1])
     cells = [(row, tuple(n * 5 % size for n in range(1, stop))) for row in (0, 1) for stop in (4, 6)]
-    scored = _batch_scores(prompted, cells)
+    scored = [score[0] for score in _batch_scores(prompted, cells, (1.0,))]
     if not language.reference_dtype:
         return memory
     expected = [sequence_logprob(language, prompts[row], response) for row, response in cells]
@@ -173,26 +119,31 @@ def _reference_response(scorer: Scorer, prompt: Tokens) -> Response:
     return Response(tuple(tokens), sum(logprobs))
 
 
-def _batch_scores(prompted: Prompted, cells: Sequence[Cell]) -> list[float]:
-    """Log P of each response: its first token from the prefill, the others from one pass behind the prompt."""
+def _batch_scores(prompted: Prompted, cells: Sequence[Cell], temperatures: Sequence[float]) -> list[list[float]]:
+    """Log P of each response at each temperature: its first token from the prefill, the others from one pass behind the prompt."""
     rows, responses = [row for row, _ in cells], [response for _, response in cells]
     width = max(map(len, responses))
     targets, mask = padded(responses, width, prompted.first.device, left=False)
     chosen = torch.tensor(rows, device=targets.device)
-    totals = token_logprobs(prompted.first[chosen], targets[:, 0])
+    first = prompted.first[chosen]
+    totals = [token_logprobs(first, targets[:, 0], temperature) for temperature in temperatures]
     if width > 1:
         logits = prompted.respond(rows, targets[:, :-1], mask[:, 1:])
-        totals = totals + torch.where(mask[:, 1:], token_logprobs(logits, targets[:, 1:]), 0.0).sum(dim=1)
-    scores: list[float] = totals.tolist()
+        for place, temperature in enumerate(temperatures):
+            others = token_logprobs(logits, targets[:, 1:], temperature)
+            totals[place] = totals[place] + torch.where(mask[:, 1:], others, 0.0).sum(dim=1)
+    scores: list[list[float]] = torch.stack(totals, dim=1).tolist()
     return scores
 
 
-def _score(scorer: Scorer, prompted: Prompted, prompts: Sequence[Tokens], cells: Sequence[Cell]) -> dict[Cell, float]:
+def _score(
+    scorer: Scorer, prompted: Prompted, prompts: Sequence[Tokens], cells: Sequence[Cell]
+) -> dict[Cell, list[float]]:
     """Log-probabilities of cells, in batches of like length within the budget."""
     ordered = sorted(cells, key=lambda cell: (len(cell[1]), cell))
-    found: dict[Cell, float] = {}
+    found: dict[Cell, list[float]] = {}
     for batch in _batches(scorer, [len(prompt) for prompt in prompts], ordered):
-        found |= zip(batch, _batch_scores(prompted, batch), strict=True)
+        found |= zip(batch, _batch_scores(prompted, batch, (1.0, *scorer.temperatures)), strict=True)
     scorer.passes.score += sum(len(response) - 1 for _, response in cells)
     return found
 
@@ -218,7 +169,7 @@ def score_prompts(
     scorer: Scorer,
     wanted: Mapping[Tokens, frozenset[Tokens]],
     given: Mapping[Tokens, frozenset[Tokens]] | None = None,
-) -> tuple[dict[Tokens, Response], dict[tuple[Tokens, Tokens], float]]:
+) -> Scores:
     """Greedy responses of prompts, and the log-probabilities of responses under prompts.
 
     Prompts that fit the budget together are read once; others are read again, chunk by chunk, when all responses are known.
@@ -226,9 +177,6 @@ def score_prompts(
     Args:
         wanted: for every prompt, the prompts whose responses are scored under it.
         given: for some prompts, responses of no prompt's making that are scored under it too, such as labels.
-
-    Returns:
-        The response of each prompt, and log P(response | prompt) in nats by (prompt, response).
     """
     given = given or {}
     if scorer.memory is None:
@@ -240,13 +188,18 @@ def score_prompts(
         del prompted  # before the next chunk is read
         prompted = _read(scorer, chunk)
         responses |= zip(chunk, _decode(scorer, prompted), strict=True)
-    scores: dict[tuple[Tokens, Tokens], float] = {}
+    found: dict[Key, list[float]] = {}
     for chunk in reversed(chunks):
         prompted = prompted or _read(scorer, chunk)
         wants = [_responses(prompt, wanted, given, responses) for prompt in chunk]
-        scores |= _chunk_scores(scorer, prompted, chunk, wants)
+        found |= _chunk_scores(scorer, prompted, chunk, wants)
         prompted = None
-    return responses, scores
+    return _split(scorer, responses, found)
+
+
+def _split(scorer: Scorer, responses: dict[Tokens, Response], found: Mapping[Key, Sequence[float]]) -> Scores:
+    scaled = {key: tuple(values[1:]) for key, values in found.items()} if scorer.temperatures else {}
+    return Scores(responses, {key: values[0] for key, values in found.items()}, scaled)
 
 
 def _responses(
@@ -261,20 +214,23 @@ def _responses(
 
 def _chunk_scores(
     scorer: Scorer, prompted: Prompted, chunk: Sequence[Tokens], wants: Sequence[Sequence[Tokens]]
-) -> dict[tuple[Tokens, Tokens], float]:
+) -> dict[Key, list[float]]:
     cells = [(row, response) for row, wanted in enumerate(wants) for response in wanted]
     scored = _score(scorer, prompted, chunk, cells)
-    return {(chunk[row], response): value for (row, response), value in scored.items()}
+    return {(chunk[row], response): values for (row, response), values in scored.items()}
 
 
 def _reference_scores(
     scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]], given: Mapping[Tokens, frozenset[Tokens]]
-) -> tuple[dict[Tokens, Response], dict[tuple[Tokens, Tokens], float]]:
+) -> Scores:
     """What `score_prompts` returns, one whole sequence at a time."""
     responses = {prompt: _reference_response(scorer, prompt) for prompt in wanted}
-    scores: dict[tuple[Tokens, Tokens], float] = {}
+    found: dict[Key, list[float]] = {}
     for prompt in wanted:
         for response in _responses(prompt, wanted, given, responses):
             scorer.passes.score += len(prompt) + len(response)
-            scores[prompt, response] = sequence_logprob(scorer.language, prompt, response)
-    return responses, scores
+            found[prompt, response] = [
+                sequence_logprob(scorer.language, prompt, response, temperature)
+                for temperature in (1.0, *scorer.temperatures)
+            ]
+    return _split(scorer, responses, found)

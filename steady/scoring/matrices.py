@@ -21,13 +21,16 @@ from steady.scoring.groups import ScoredGroup
 FORMAT = "steady-matrices-1"
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A group of a file: its prompts in the order of the rows, whether its pairs were sampled, and its digest."""
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A group of a file: its prompts in the order of the rows, whether its pairs were sampled, its digest, and whether a matrix
+    at the temperature of the arm lies beside.
+    """
 
     id: str
     prompt_ids: list[str]
     sampled: bool
     digest: str
+    scaled: bool = False
 
 
 class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,8 +56,16 @@ def write_matrices(path: Path, groups: Sequence[ScoredGroup], *, key: str = "", 
         tensors[f"{number:06d}.lengths"] = np.ascontiguousarray(group.lengths)
         if group.sampled is not None:
             tensors[f"{number:06d}.sampled"] = np.ascontiguousarray(group.sampled)
+        if group.scaled is not None:
+            tensors[f"{number:06d}.scaled"] = np.ascontiguousarray(group.scaled)
     entries = [
-        Entry(group.id, [item.prompt_id for item in group.predictions], group.sampled is not None, _digest(group))
+        Entry(
+            group.id,
+            [item.prompt_id for item in group.predictions],
+            group.sampled is not None,
+            _digest(group),
+            group.scaled is not None,
+        )
         for group in groups
     ]
     predictions = [list(group.predictions) for group in groups] if with_predictions else None
@@ -119,15 +130,16 @@ def _group(
     tensors: Mapping[str, NDArray[Any]], number: int, entry: Entry, predictions: Sequence[Prediction]
 ) -> ScoredGroup:
     sampled = tensors[f"{number:06d}.sampled"] if entry.sampled else None
+    scaled = tensors[f"{number:06d}.scaled"] if entry.scaled else None
     matrix, lengths = (tensors[f"{number:06d}.{part}"] for part in ("matrix", "lengths"))
-    return ScoredGroup(entry.id, matrix, lengths, tuple(predictions), sampled)
+    return ScoredGroup(entry.id, matrix, lengths, tuple(predictions), sampled, scaled)
 
 
 def _digest(group: ScoredGroup) -> str:
     """Of the matrix and of what the model answered; whether an answer counts as correct may change without it."""
     answers = [[item.prompt_id, item.text, item.token_ids, item.label_logprobs] for item in group.predictions]
     digest = hashlib.blake2b(msgspec.json.encode([group.id, answers]), digest_size=16)
-    for part in (group.matrix, group.lengths, group.sampled):
+    for part in (group.matrix, group.lengths, group.sampled, group.scaled):
         digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
     return digest.hexdigest()
 

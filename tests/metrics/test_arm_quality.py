@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from steady.metrics.arm_quality import confusion_rows, evaluate_metrics, validation_temperature
+from steady.metrics.arm_quality import confusion_rows, evaluate_metrics
 from steady.metrics.files import laid_out, rounded
 from steady.metrics.references import Reference
 from steady.records import Prediction
@@ -74,14 +74,14 @@ def test_an_empty_split_is_null_not_an_error(asked, prediction, labels):
 def test_the_temperature_comes_from_validation_alone(asked, prediction, labels):
     # right once out of three with confidence .8: calibrated confidence is far lower
     answers = [prediction(p, "cat") for p in asked]
-    temperature = validation_temperature(asked, answers, labels)
-    assert temperature is not None
+    temperature = evaluate_metrics(asked, answers, labels, **HOW)["temperature"]
     assert temperature > 5
     changed = [
         prediction(p, p.completion, confidence=0.9) if p.split == "test" else a
         for p, a in zip(asked, answers, strict=True)
     ]
-    assert validation_temperature(asked, changed, labels) == temperature
+    assert evaluate_metrics(asked, changed, labels, **HOW)["temperature"] == temperature
+    assert evaluate_metrics(asked, answers, labels, **HOW, temperature=1.5)["temperature"] == 1.5
 
 
 def test_confusion_rows_are_what_dvc_plots(asked, prediction):

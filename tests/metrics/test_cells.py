@@ -113,5 +113,9 @@ def test_saved_matrices_are_cut_to_the_prompts_of_the_cell(prompt, wordings):
     saved = {"g1": GroupScores(tuple(p.id for p in asked), matrix, np.array([9, 2, 9, 4]), ["c", "a", "s", "b"])}
     found = cell_values(answers, cell_of(asked, wordings, "L2", "spelling"), temperature=None, matrices=saved)
     assert found.psi == pytest.approx([0.75])
+    assert np.isnan(found.psi_scaled).all()
+    halved = {"g1": saved["g1"]._replace(scaled=matrix / 2)}
+    found = cell_values(answers, cell_of(asked, wordings, "L2", "spelling"), temperature=2.0, matrices=halved)
+    assert (found.psi, found.psi_scaled) == (pytest.approx([0.75]), pytest.approx([0.375]))
     with pytest.raises(SteadyError, match="group g1: no saved matrix"):
         cell_values(answers, cell_of(asked, wordings, "L2", "spelling"), temperature=None, matrices={})

@@ -52,6 +52,20 @@ def test_the_choice_is_the_label_whose_whole_sequence_is_likeliest(name):
         assert sum(2.718281828459045**value for value in said.label_logprobs) == pytest.approx(1.0, abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["llama", "t5", "mamba"])
+def test_the_scaled_matrix_divides_the_logits_by_the_temperature(name):
+    plain, scorer = (make_scorer(described(name), 4, 400, temperatures) for temperatures in ((), (1.7,)))
+    expected, found = answers(plain, OPEN), answers(scorer, OPEN)
+    assert [group.scaled for group in expected.groups] == [None, None]
+    for one, other in zip(expected.groups, found.groups, strict=True):
+        assert other.matrix == pytest.approx(one.matrix, abs=1e-4)
+        prompts = {prompt.id: encode(scorer.language, [prompt.prompt])[0] for prompt in PROMPTS}
+        for row, prompt in enumerate(other.predictions):
+            for column, said in enumerate(other.predictions):
+                whole = sequence_logprob(scorer.language, prompts[prompt.prompt_id], tuple(said.token_ids), 1.7)
+                assert other.scaled[row, column] == pytest.approx(whole, abs=1e-4)
+
+
 @pytest.mark.parametrize("name", ["llama", "t5"])
 def test_a_matrix_holds_every_response_under_every_prompt_of_its_group(name):
     scorer = make_scorer(described(name), 4, 400)

@@ -10,14 +10,13 @@ from steady.scoring.generative import generate, score_groups
 from steady.scoring.groups import PromptGroup
 from steady.scoring.language import encode, sequence_logprob
 from steady.scoring.likelihood import (
-    Memory,
-    Scorer,
     _reference_response,
     chunks_of,
     greedy_responses,
     make_scorer,
     score_prompts,
 )
+from steady.scoring.scorer import Memory, Scorer
 
 TOLERANCE = 1e-4
 TOKENS = 6
@@ -41,7 +40,7 @@ def as_groups(*groups):
 
 def test_scores_and_responses_are_those_of_whole_sequences(any_language):
     scorer = make_scorer(any_language, TOKENS, 4000)
-    responses, scores = score_prompts(scorer, wanted_of(any_language, *GROUPS))
+    responses, scores, _ = score_prompts(scorer, wanted_of(any_language, *GROUPS))
     assert len(scores) > len(responses)
     for prompt, response in responses.items():
         assert response.tokens == _reference_response(scorer, prompt).tokens
@@ -61,8 +60,8 @@ def test_a_small_budget_reads_prompts_twice_and_changes_no_number(name):
     wide, tight = make_scorer(language, TOKENS, 4000), make_scorer(language, TOKENS, 130)
     wanted = wanted_of(language, *GROUPS)
     assert len(chunks_of(wide, set(wanted))) == 1 < len(chunks_of(tight, set(wanted)))
-    expected, scores = score_prompts(wide, wanted)
-    responses, again = score_prompts(tight, wanted)
+    expected, scores, _ = score_prompts(wide, wanted)
+    responses, again, _ = score_prompts(tight, wanted)
     assert {prompt: item.tokens for prompt, item in responses.items()} == {
         prompt: item.tokens for prompt, item in expected.items()
     }

@@ -1,6 +1,7 @@
 """Matrices come back as they were written, and whatever happened to their file is noticed and named."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def predictions_of(*groups: ScoredGroup) -> dict[str, Prediction]:
 
 
 def test_groups_come_back_with_the_predictions_that_lie_beside_the_file(tmp_path):
-    groups = [scored("g1", 3), scored("g2", 4, sample_pairs(4, 5, 0, "g2"))]
+    groups = [scored("g1", 3), scored("g2", 4, sample_pairs(4, 5, 0, "g2")), replace(scored("g3"), scaled=np.eye(3))]
     write_matrices(tmp_path / "m.safetensors", groups, key="run")
     back = read_matrices(tmp_path / "m.safetensors", predictions_of(*groups), key="run")
     for one, other in zip(back, groups, strict=True):
@@ -35,6 +36,8 @@ def test_groups_come_back_with_the_predictions_that_lie_beside_the_file(tmp_path
         assert (one.lengths == other.lengths).all()
         assert (one.sampled is None) == (other.sampled is None)
     assert (back[1].sampled == groups[1].sampled).all()
+    assert [group.scaled is None for group in back] == [True, True, False]
+    assert (back[2].scaled == np.eye(3)).all() and (back[2].scores.scaled == np.eye(3)).all()
 
 
 def test_a_part_holds_its_predictions_itself(tmp_path):

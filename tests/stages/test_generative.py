@@ -94,9 +94,11 @@ def test_posix_comes_from_the_matrices_that_are_kept(run):
         diagonal = dict(zip(group.prompt_ids, group.matrix.diagonal(), strict=True))
         assert all(abs(diagonal[name] - logprobs[name]) < 1e-5 for name in group.prompt_ids)
     found = metrics(run, "tuned/sensitivity")["levels"]["L2"]["all"]["measures"]
-    assert found["posix"]["value"] > 0 and found["posix_scaled"]["value"] is None
-    step = metrics(run, "comparison")["steps"]["baseline_to_tuned"]["levels"]["L2"]["all"]["measures"]["posix"]
-    assert step["to"] == found["posix"]["value"]
+    step = metrics(run, "comparison")["steps"]["baseline_to_tuned"]["levels"]["L2"]["all"]["measures"]
+    for name in ("posix", "posix_scaled"):
+        assert step[name]["to"] == found[name]["value"] > 0
+    assert metrics(run, "tuned/sensitivity")["temperature"] == metrics(run, "tuned/evaluate")["temperature"] != 1
+    assert found["posix_scaled"]["value"] != found["posix"]["value"]
 
 
 def test_references_without_a_language_model_stand_beside_label_tasks_alone(run):
