@@ -193,8 +193,7 @@ def load_tokenizer(params: ModelParams) -> Any:
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
-    if params.special_tokens:
-        tokenizer.add_tokens(list(params.special_tokens))
+    tokenizer.add_tokens(list(params.special_tokens))
     if params.task != "SEQ_CLS" and tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -228,7 +227,8 @@ def load_base(
         _check_family(params, config)
         settings = weight_settings(params, config.model_type, place, device_map) | {"revision": base.revision}
         if params.task == "SEQ_CLS" and labels is not None and not headless:
-            settings |= _head_settings(labels)
+            places = {name: place for place, name in enumerate(labels)}
+            settings |= {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": places}
         kind = getattr(transformers, "AutoModel" if headless else AUTO_MODELS[params.task])
         model = kind.from_pretrained(base.source, trust_remote_code=False, use_safetensors=True, **settings)
     keep_packing(model)
@@ -237,16 +237,11 @@ def load_base(
     return (model if "device_map" in settings else model.to(place)).eval()
 
 
-def _head_settings(labels: tuple[str, ...]) -> dict[str, Any]:
-    names = dict(enumerate(labels))
-    return {"num_labels": len(labels), "id2label": names, "label2id": {name: place for place, name in names.items()}}
-
-
 def _check_family(params: ModelParams, config: Any) -> None:
-    if params.task != "SEQ_CLS" and bool(config.is_encoder_decoder) is (params.task == "CAUSAL_LM"):
-        other = "CAUSAL_LM" if params.task == "SEQ_2_SEQ_LM" else "SEQ_2_SEQ_LM"
+    family = "SEQ_2_SEQ_LM" if config.is_encoder_decoder else "CAUSAL_LM"
+    if params.task not in ("SEQ_CLS", family):
         raise SteadyError(
-            f"model.task: {params.id!r} is a {config.model_type} model, which is not of {params.task}. Set it to {other}."
+            f"model.task: {params.id!r} is a {config.model_type} model, which is not of {params.task}. Set it to {family}."
         )
 
 

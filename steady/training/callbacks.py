@@ -1,5 +1,6 @@
 """Trainer callbacks: the wording of the epoch, and live curves."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -37,18 +38,23 @@ class LiveCurves(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        logs: dict[str, float] | None = None,
+        logs: dict[str, Any] | None = None,
         **_: Any,
     ) -> None:
-        """Write each logged value under `train/` or `eval/` at the optimizer step it belongs to."""
+        """Write the `values` at the optimizer step they belong to."""
         self._write(logs or {}, state.global_step)
 
-    def _write(self, logs: dict[str, float], step: int) -> None:
-        self.live.step = step
-        for name in CURVES:  # in this order, for a checkpoint sorts what was logged
+    def values(self, logs: dict[str, Any]) -> Iterable[tuple[str, float]]:
+        """What is written of an entry of the log: names under `train/` or `eval/`, in one order, for a checkpoint sorts the log."""
+        for name in CURVES:
             if name in logs:
                 split, key = ("eval", name.removeprefix("eval_")) if name.startswith("eval_") else ("train", name)
-                self.live.log_metric(f"{split}/{key}", float(logs[name]))
+                yield f"{split}/{key}", float(logs[name])
+
+    def _write(self, logs: dict[str, Any], step: int) -> None:
+        self.live.step = step
+        for name, value in self.values(logs):
+            self.live.log_metric(name, value)
         self.live.make_summary()
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:

@@ -3,16 +3,18 @@
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steady.encoding import answer_ids, cut_prompt, prompt_ids
 from steady.errors import SteadyError
 from steady.training.checkpoints import Checkpoints
-from steady.training.preference_rows import Encode, Pair, count_pairs, encode_pairs, questions
+from steady.training.preference_rows import Pair, count_pairs, encode_pairs, questions
 
 if TYPE_CHECKING:
     from steady.training.finetune import FinetuneParams, Material
+    from steady.training.preference_trainers import Run
 
 OBJECTIVES = ("dpo", "grpo")
 SHOWN = {
@@ -61,6 +63,34 @@ def check_preference(name: str, params: "FinetuneParams", material: "Material") 
         raise SteadyError("\n".join(faults))
 
 
+@dataclass(frozen=True)
+class _Job:
+    """The tuning of one arm: the PeftModel, the objective, settings and data, and where the curves and the checkpoints go."""
+
+    model: Any
+    tokenizer: Any
+    objective: str
+    params: "FinetuneParams"
+    material: "Material"
+    curves: Path
+    saved: Checkpoints | None
+
+    @property
+    def run(self) -> "Run":
+        from steady.training.preference_trainers import Run
+
+        return Run(self.params.train, self.params.seed, self.curves, self.params.runtime.progress, self.saved)
+
+    def encode(self, prompt: str) -> list[int]:
+        """Token ids of a prompt, cut as in supervised training."""
+        task, framed = self.params.model.task, self.params.model.chat_template
+        return cut_prompt(prompt_ids(self.tokenizer, task, prompt, framed), task, self.params.format.max_length)
+
+    def encode_answer(self, answer: str, prompt: str) -> list[int]:
+        """Token ids of an answer that follows a prompt."""
+        return answer_ids(self.tokenizer, self.params.model.task, answer, prompt, self.params.model.chat_template)
+
+
 def prefer(
     model: Any,
     tokenizer: Any,
@@ -84,125 +114,74 @@ def prefer(
         SteadyError: see `check_preference`; or no pair is left; or a loss is not finite.
     """
     check_preference(name, params, material)
-    objective = params.arms[name].objective
-
-    def encode(prompt: str) -> list[int]:
-        task, framed = params.model.task, params.model.chat_template
-        return cut_prompt(prompt_ids(tokenizer, task, prompt, framed), task, params.format.max_length)
-
-    before = _validation(model, tokenizer, encode, objective, params, material)
-    train = _dpo if objective == "dpo" else _grpo
     own = Checkpoints(saved.folder / "preference") if saved else None
-    record, history = train(model, tokenizer, encode, params, material, curves / "preference", own)
-    after = _validation(model, tokenizer, encode, objective, params, material)
+    job = _Job(model, tokenizer, params.arms[name].objective, params, material, curves / "preference", own)
+    before = _validation(job)
+    record, history = _dpo(job) if job.objective == "dpo" else _grpo(job)
+    after = _validation(job)
     measured = {"validation_before": before, "validation_after": after} if before else {}
-    return {"objective": objective, **record, **_summary(history, objective), **measured}
+    return {"objective": job.objective, **record, **_summary(history, job.objective), **measured}
 
 
-def _dpo(
-    model: Any,
-    tokenizer: Any,
-    encode: Encode,
-    params: "FinetuneParams",
-    material: "Material",
-    curves: Path,
-    saved: Checkpoints | None,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _dpo(job: _Job) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from steady.training.preference_trainers import train_pairs
 
-    task, framed = params.model.task, params.model.chat_template
-    sampled = params.dpo.pairs == "sampled"
-    pairs = _sampled_pairs(model, tokenizer, encode, params, material) if sampled else _data_pairs(params, material)
-    encoded = encode_pairs(
-        pairs, encode, lambda answer, prompt: answer_ids(tokenizer, task, answer, prompt, framed), params.dpo.max_length
-    )
+    dpo = job.params.dpo
+    pairs = _sampled_pairs(job) if dpo.pairs == "sampled" else _data_pairs(job)
+    encoded = encode_pairs(pairs, job.encode, job.encode_answer, dpo.max_length)
     if not encoded.rows:
         raise SteadyError(
             f"dpo: no pair is left of {len(pairs)}; {encoded.dropped} prompts are as long as dpo.max_length: "
-            f"{params.dpo.max_length} tokens. Raise it, or with `pairs: sampled` num_samples or temperature."
+            f"{dpo.max_length} tokens. Raise it, or with `pairs: sampled` num_samples or temperature."
         )
-    history = train_pairs(
-        model,
-        tokenizer,
-        encoded.rows,
-        params.dpo,
-        params.train,
-        seed=params.seed,
-        curves=curves,
-        progress=params.runtime.progress,
-        saved=saved,
-    )
+    history = train_pairs(job.model, job.tokenizer, encoded.rows, dpo, job.run)
     counts = {"pairs": len(encoded.rows), "cut_pairs": encoded.cut, "dropped_pairs": encoded.dropped}
-    return {"pairs_from": params.dpo.pairs, **counts}, history
+    return {"pairs_from": dpo.pairs, **counts}, history
 
 
-def _data_pairs(params: "FinetuneParams", material: "Material") -> list[Pair]:
+def _data_pairs(job: _Job) -> list[Pair]:
     """The pairs of the data, every epoch in another order and, where the arm has them, other wordings."""
-    wanted = params.dpo.num_train_epochs * count_pairs(material.prompts)
-    asked = itertools.islice(questions(material.prompts, params.seed, paired=True), wanted)
+    prompts = job.material.prompts
+    wanted = job.params.dpo.num_train_epochs * count_pairs(prompts)
+    asked = itertools.islice(questions(prompts, job.params.seed, paired=True), wanted)
     return [Pair(question.prompt, question.chosen, question.rejected or "") for question in asked]
 
 
-def _sampled_pairs(
-    model: Any, tokenizer: Any, encode: Encode, params: "FinetuneParams", material: "Material"
-) -> list[Pair]:
+def _sampled_pairs(job: _Job) -> list[Pair]:
     from steady.training.preference_sampling import Sampling, draw_answers, rank_samples
 
-    wanted = params.dpo.num_train_epochs * len(material.prompts)
-    asked = list(itertools.islice(questions(material.prompts, params.seed), wanted))
-    rows = [encode(question.prompt) for question in asked]
-    sampling = Sampling(params.dpo.temperature, max_length=params.dpo.max_length)
-    answers = draw_answers(model, tokenizer, rows, sampling, params.seed, params.dpo.num_samples)
-    return rank_samples(asked, answers, params.dpo.within_words)
+    dpo, prompts, seed = job.params.dpo, job.material.prompts, job.params.seed
+    asked = list(itertools.islice(questions(prompts, seed), dpo.num_train_epochs * len(prompts)))
+    rows = [job.encode(question.prompt) for question in asked]
+    sampling = Sampling(dpo.temperature, max_length=dpo.max_length)
+    answers = draw_answers(job.model, job.tokenizer, rows, sampling, seed, dpo.num_samples)
+    return rank_samples(asked, answers, dpo.within_words)
 
 
-def _grpo(
-    model: Any,
-    tokenizer: Any,
-    encode: Encode,
-    params: "FinetuneParams",
-    material: "Material",
-    curves: Path,
-    saved: Checkpoints | None,
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def _grpo(job: _Job) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     from steady.training.preference_trainers import train_rewards
 
-    grpo = params.grpo
-    together = grpo.per_device_train_batch_size * params.train.gradient_accumulation_steps
+    grpo = job.params.grpo
+    together = grpo.per_device_train_batch_size * job.params.train.gradient_accumulation_steps
     wanted = grpo.max_steps * together // grpo.num_generations
-    asked = list(itertools.islice(questions(material.prompts, params.seed), wanted))
-    history = train_rewards(
-        model,
-        tokenizer,
-        encode,
-        asked,
-        grpo,
-        params.train,
-        seed=params.seed,
-        curves=curves,
-        progress=params.runtime.progress,
-        saved=saved,
-    )
+    asked = list(itertools.islice(questions(job.material.prompts, job.params.seed), wanted))
+    history = train_rewards(job.model, job.tokenizer, job.encode, asked, grpo, job.run)
     return {"prompts": len(asked), "completions": wanted * grpo.num_generations}, history
 
 
-def _validation(
-    model: Any, tokenizer: Any, encode: Encode, objective: str, params: "FinetuneParams", material: "Material"
-) -> dict[str, float]:
+def _validation(job: _Job) -> dict[str, float]:
     from steady.training.preference_sampling import Sampling, measure_answers
 
-    prompts = material.validation[: params.sft.generate_rows]
+    prompts = job.material.validation[: job.params.sft.generate_rows]
     if not prompts:
         return {}
-    asked: Sequence[tuple[str, Sequence[str]]] = [
-        (prompt.prompt, prompt.references or [prompt.completion]) for prompt in prompts
-    ]
-    if objective == "dpo":
-        return measure_answers(
-            model, tokenizer, encode, asked, Sampling(None, max_length=params.dpo.max_length), params.dpo.within_words
-        )
-    sampling = Sampling(None, max_new_tokens=params.grpo.max_completion_length)
-    return measure_answers(model, tokenizer, encode, asked, sampling, params.grpo.within_words)
+    asked = [(prompt.prompt, prompt.references or [prompt.completion]) for prompt in prompts]
+    dpo, grpo = job.params.dpo, job.params.grpo
+    if job.objective == "dpo":
+        sampling, limit = Sampling(None, max_length=dpo.max_length), dpo.within_words
+    else:
+        sampling, limit = Sampling(None, max_new_tokens=grpo.max_completion_length), grpo.within_words
+    return measure_answers(job.model, job.tokenizer, job.encode, asked, sampling, limit)
 
 
 def _summary(history: Sequence[dict[str, Any]], objective: str) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """DPO and GRPO through TRL, on the adapter that supervised training left: trained in place, everything else put back."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import PrinterCallback, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PrinterCallback
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
 
 from steady.training.arms import DpoParams, GrpoParams, TrainParams
+from steady.training.callbacks import LiveCurves
 from steady.training.checkpoints import Checkpoints, kept_in
 from steady.training.checkpoints_trainer import Resumable
 from steady.training.preference_rows import Encode, PairRow, Question
@@ -51,76 +53,44 @@ class RewardTrainer(ResumableAdapter, GRPOTrainer):
         """Nothing asks the network."""
 
 
-class PreferenceCurves(TrainerCallback):
+class PreferenceCurves(LiveCurves):
     """DVCLive curves of every figure that TRL logs, over optimizer steps; run times are left out."""
 
     LEFT_OUT = ("runtime", "per_second", "total_flos", "step_time", "profiling", "num_tokens", "epoch", "train_loss")
 
-    def __init__(self, folder: Path) -> None:
-        from dvclive import Live
-
-        self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None)
-
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """After a resume, write what was logged before the stop once more."""
-        for entry in state.log_history:
-            self._write({name: value for name, value in entry.items() if name != "step"}, int(entry["step"]))
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, Any] | None = None,
-        **_: Any,
-    ) -> None:
-        """Write each figure at the optimizer step it belongs to."""
-        self._write(logs or {}, state.global_step)
-
-    def _write(self, logs: dict[str, Any], step: int) -> None:
-        self.live.step = step
-        for name, value in sorted(figures(logs).items()):  # a checkpoint sorts what was logged
-            self.live.log_metric(name, value)
-        self.live.make_summary()
-
-    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """Close the files."""
-        self.live.end()
+    def values(self, logs: dict[str, Any]) -> Iterable[tuple[str, float]]:
+        """What equal runs have in common, sorted by name, for a checkpoint sorts the log."""
+        for name, value in sorted(logs.items()):
+            if value is not None and name != "step" and not any(part in name for part in self.LEFT_OUT):
+                yield name, float(value)
 
 
-def figures(logs: dict[str, Any]) -> dict[str, float]:
-    """The logged values that equal runs have in common."""
-    return {
-        name: float(value)
-        for name, value in logs.items()
-        if value is not None and not any(part in name for part in PreferenceCurves.LEFT_OUT)
-    }
+@dataclass(frozen=True)
+class Run:
+    """What DPO and GRPO are told alike: the schedule and the seed, where the curves go, and whether progress is shown.
+
+    `saved` is where to save and to go on from; None: a run that is stopped begins anew.
+    """
+
+    train: TrainParams
+    seed: int
+    curves: Path
+    progress: bool
+    saved: Checkpoints | None
 
 
 def train_pairs(
-    model: Any,
-    tokenizer: Any,
-    rows: Sequence[PairRow],
-    params: DpoParams,
-    train: TrainParams,
-    *,
-    seed: int,
-    curves: Path,
-    progress: bool,
-    saved: Checkpoints | None,
+    model: Any, tokenizer: Any, rows: Sequence[PairRow], params: DpoParams, run: Run
 ) -> list[dict[str, Any]]:
     """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) against a frozen copy of the adapter as it came.
 
     The rows are taken in their order, once.
 
-    Args:
-        saved: where to save and to go on from; None: a run that is stopped begins anew.
-
     Returns:
         What was logged, an entry for each point of the curves.
     """
-    steps = -(-len(rows) // (params.per_device_train_batch_size * train.gradient_accumulation_steps))
-    with kept_in(saved) as kept, restored(model):
+    steps = -(-len(rows) // (params.per_device_train_batch_size * run.train.gradient_accumulation_steps))
+    with kept_in(run.saved) as kept, restored(model):
         arguments = DPOConfig(
             beta=params.beta,
             loss_type=[params.loss_type],
@@ -130,7 +100,7 @@ def train_pairs(
             per_device_train_batch_size=params.per_device_train_batch_size,
             train_sampling_strategy="sequential",
             disable_dropout=True,
-            **_shared(train, kept.folder, seed, steps, progress),
+            **_shared(run, kept.folder, steps),
         )
         with plain_copies(model), same_weights(model):
             trainer = PairTrainer(
@@ -138,30 +108,17 @@ def train_pairs(
                 args=arguments,
                 train_dataset=Dataset.from_list([dict(row) for row in rows]),
                 processing_class=tokenizer,
-                callbacks=[PreferenceCurves(curves)],
+                callbacks=[PreferenceCurves(run.curves)],
             )
         return _logged(trainer, kept)
 
 
 def train_rewards(
-    model: Any,
-    tokenizer: Any,
-    encode: Encode,
-    asked: Sequence[Question],
-    params: GrpoParams,
-    train: TrainParams,
-    *,
-    seed: int,
-    curves: Path,
-    progress: bool,
-    saved: Checkpoints | None,
+    model: Any, tokenizer: Any, encode: Encode, asked: Sequence[Question], params: GrpoParams, run: Run
 ) -> list[dict[str, Any]]:
     """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`.
 
     The questions are taken in their order; with `beta` above 0 a frozen copy of the adapter as it came is the reference.
-
-    Args:
-        saved: where to save and to go on from; None: a run that is stopped begins anew.
 
     Returns:
         What was logged, an entry for each point of the curves.
@@ -174,7 +131,7 @@ def train_rewards(
         ]
 
     rows = [{"prompt": question.prompt, "references": list(question.references)} for question in asked]
-    with kept_in(saved) as kept, restored(model):
+    with kept_in(run.saved) as kept, restored(model):
         arguments = GRPOConfig(
             beta=params.beta,
             learning_rate=params.learning_rate,
@@ -185,7 +142,7 @@ def train_rewards(
             temperature=params.temperature,
             shuffle_dataset=False,
             disable_dropout=True,
-            **_shared(train, kept.folder, seed, params.max_steps, progress),
+            **_shared(run, kept.folder, params.max_steps),
         )
         with plain_copies(model), same_weights(model):
             trainer = RewardTrainer(
@@ -194,7 +151,7 @@ def train_rewards(
                 args=arguments,
                 train_dataset=Dataset.from_list(rows),
                 processing_class=tokenizer,
-                callbacks=[PreferenceCurves(curves)],
+                callbacks=[PreferenceCurves(run.curves)],
                 encode=encode,
             )
         return _logged(trainer, kept)
@@ -208,21 +165,21 @@ def _logged(trainer: Any, kept: Checkpoints) -> list[dict[str, Any]]:
     return list(trainer.state.log_history)
 
 
-def _shared(train: TrainParams, folder: Path, seed: int, steps: int, progress: bool) -> dict[str, Any]:
+def _shared(run: Run, folder: Path, steps: int) -> dict[str, Any]:
     """Arguments of both trainers; what their own sections do not name is as in supervised training."""
     names = ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
-    return {name: getattr(train, name) for name in (*names, "optim")} | {
-        "activation_checkpointing": train.gradient_checkpointing,
+    return {name: getattr(run.train, name) for name in (*names, "optim")} | {
+        "activation_checkpointing": run.train.gradient_checkpointing,
         "output_dir": str(folder),
         "save_strategy": "steps",
         "save_steps": max(1, steps // SAVES),
         "restore_callback_states_from_checkpoint": True,
         "logging_steps": max(1, steps // LOGS),
         "bf16": False,  # the model has its dtype already; TRL would run it under autocast
-        "seed": seed,
-        "data_seed": seed,
+        "seed": run.seed,
+        "data_seed": run.seed,
         "report_to": "none",
-        "disable_tqdm": not progress,
+        "disable_tqdm": not run.progress,
         "dataloader_pin_memory": False,
     }
 
