@@ -3,6 +3,7 @@
 Files are JSON Lines, UTF-8, one object a line, keys in the order of the fields below, so the same input gives the same bytes.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -151,18 +152,36 @@ def content_id(*parts: str, occurrence: int = 0) -> str:
     return digest.hexdigest()
 
 
+def _temporary(path: Path) -> Path:
+    """A hidden sibling of this process to write into; what processes that were killed have left of the same file is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        process = left.name.removeprefix(f".{path.name}.").removesuffix(".tmp")
+        if process.isdigit() and not _runs(int(process)):
+            left.unlink(missing_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it runs, and is another user's
+        return True
+    return True
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write to a temporary sibling and rename, so that a reader never sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     temporary.write_bytes(content)
     temporary.replace(path)
 
 
 def write_records(path: Path, records: Iterable[msgspec.Struct]) -> int:
     """Write JSON Lines atomically and return the number of rows. The folder is made when it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = _temporary(path)
     rows = 0
     with temporary.open("wb") as handle:
         for record in records:
