@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from steady.errors import SteadyError
-from steady.readme_families import family_rows, in_words, tokens_told
+from steady.readme_families import family_rows, in_words, text_rows, tokens_told
 
 Metrics = Mapping[str, Any]
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
@@ -63,9 +63,11 @@ def _recipes(metrics: Path) -> str:
         name = path.stem.removeprefix("seeds-")
         share, count = found["trainable_percent"], len(found["seeds"])
         seeds = "1 seed" if count == 1 else f"{count} seeds"
+        is_open = found.get("generated") and next(iter(found["arms"].values()))["macro_f1"]["value"] is None
+        texts = f"{markdown_table(*text_rows(found, estimated))}\n\n" if is_open else ""
         told.append(
             f"**`{name}`**, {seeds}, {found['rows']} test rows, {share:.2f} % of the parameters trained."
-            f"{tokens_told(found)}\n\n{_arms(found)}\n\n{_families(found)}"
+            f"{tokens_told(found)}\n\n{_arms(found)}\n\n{texts}{_families(found)}"
         )
     return "\n\n".join(told) or NOT_COMMITTED
 

@@ -7,6 +7,7 @@ from steady.metrics.arm_sensitivity import HIGHER, MEASURES
 
 Metrics = Mapping[str, Any]
 TITLES = {"mean_accuracy": "accuracy", "agreement": "agreement", "posix": "POSIX"}
+TEXTS = {"rouge_l": "ROUGE-L", "chrf": "chrF", "reference_perplexity": "perplexity of the reference", "words": "words"}
 COLUMNS = {
     "mean_accuracy": "accuracy",
     "worst_wording_accuracy": "worst wording",
@@ -67,6 +68,12 @@ def _listed(places: Sequence[tuple[str, str]]) -> str:
         if found:
             told.append(f"{title}: {', '.join(found)}")
     return " · ".join(told) or "nothing that the intervals would bear out"
+
+
+def text_rows(found: Metrics, estimated: Callable[[Metrics], str]) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table of open answers: what every arm wrote to the test prompts, against the references."""
+    rows = [[arm, *(estimated(measures[name]) for name in TEXTS)] for arm, measures in found["generated"].items()]
+    return ["", *TEXTS.values()], rows
 
 
 def tokens_told(found: Metrics) -> str:

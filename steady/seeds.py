@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from steady.comparison.paired import text_columns
 from steady.comparison.results import ArmResults
 from steady.metrics.arm_sensitivity import cell_statistic
+from steady.metrics.arm_text import text_statistic
 from steady.metrics.cells import ALL, HELD_OUT, LEVELS
 from steady.metrics.quality import quality_statistic
 from steady.metrics.resampling import Bootstrap, Floats, group_weights, percentile_interval
@@ -26,6 +28,8 @@ ENDPOINTS = {
 }
 """The keys of `metrics/headline.json` and of `headline` in `sensitivity.json`: what is measured where."""
 REFERENCES = ("accuracy", "macro_f1")
+TEXT_MEASURES = ("exact_match", "rouge_l", "chrf", "reference_perplexity", "words")
+"""What `generated` holds of the texts written to the test prompts; the keys of `generated` in `evaluate.json`."""
 FAMILY_MEASURES = ("mean_accuracy", "worst_wording_accuracy", "spread", "agreement", "posix", "posix_scaled")
 """What `families` holds of every level and family; the keys of `levels` in `sensitivity.json`."""
 
@@ -39,7 +43,8 @@ def over_seeds(runs: Mapping[int, Arms], bootstrap: Bootstrap) -> dict[str, Any]
     Returns:
         `seeds`; `rows` of the test split; `trainable_percent` of the last arm; `references` of the first seed; `arms` (arm
         -> endpoint -> value, interval, standard deviation over seeds, values of the seeds); `steps` (`A_to_B` -> endpoint ->
-        the same of the differences B - A); `families` (level -> family -> `arms` and `steps` -> measure -> the same).
+        the same of the differences B - A); `families` (level -> family -> `arms` and `steps` -> measure -> the same);
+        `generated` (arm -> measure -> the same), empty where an arm writes nothing.
     """
     first = next(iter(runs.values()))
     names = list(first)
@@ -59,7 +64,16 @@ def over_seeds(runs: Mapping[int, Arms], bootstrap: Bootstrap) -> dict[str, Any]
             for base, tuned in steps
         },
         "families": _families(runs, names, steps, bootstrap),
+        "generated": {name: _texts([arms[name] for arms in runs.values()], bootstrap) for name in names}
+        if all(arm.generated for arm in first.values())
+        else {},
     }
+
+
+def _texts(arms: Sequence[ArmResults], bootstrap: Bootstrap) -> dict[str, Any]:
+    answered = arms[0].test.answered()
+    statistics = [text_statistic(text_columns(arm), answered.groups, answered.group_count) for arm in arms]
+    return resampled(statistics, TEXT_MEASURES, answered.group_count, bootstrap)
 
 
 def shown_in_training(record: Mapping[str, Any]) -> dict[str, int | None]:

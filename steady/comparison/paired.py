@@ -122,7 +122,7 @@ def compare_texts(base: ArmResults, tuned: ArmResults, testing: Testing) -> dict
     Everything is null where an arm generates nothing; `words` has no better direction, and is listed as lower is better.
     """
     answered = base.test.answered()
-    both = [_text_columns(arm) for arm in (base, tuned)]
+    both = [text_columns(arm) for arm in (base, tuned)]
     count = answered.group_count if base.generated and tuned.generated else 0
     groups = answered.groups[: len(answered.groups) if count else 0]
     one, other = (
@@ -136,7 +136,8 @@ def compare_texts(base: ArmResults, tuned: ArmResults, testing: Testing) -> dict
     }
 
 
-def _text_columns(arm: ArmResults) -> dict[str, Floats]:
+def text_columns(arm: ArmResults) -> dict[str, Floats]:
+    """The scores of the texts that an arm wrote to the test prompts (`score_columns`); no rows for a classifier."""
     limit = arm.evaluate.get("generated", {}).get("within_words_limit")
     return score_columns(arm.test.prompts[: len(arm.generated)], arm.generated, arm.test.labels, limit or 0)
 

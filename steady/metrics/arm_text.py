@@ -10,7 +10,7 @@ from steady.label_task import LabelTask
 from steady.metrics.answers import numbered
 from steady.metrics.quality import group_sums
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, ratio
-from steady.metrics.text import chrf, exact_match, read_answer, rouge_l, word_count
+from steady.metrics.text import chrf, exact_match, is_short, read_answer, rouge_l, word_count
 from steady.records import Prediction, Prompt, Split, TextScores
 
 SPLITS: tuple[Split, ...] = ("test", "validation")
@@ -64,7 +64,7 @@ def generated_metrics(
     Args:
         scores: in the order of the prompts; empty for a classifier.
         labels: the label list, empty for open answers, which have neither `label_accuracy` nor `no_label`.
-        within_words: the most words of a short answer.
+        within_words: the most words of a short answer (`is_short`).
 
     Returns:
         `within_words_limit` and, by split, estimates. `reference_perplexity` is exp(-log P(reference) / tokens), pooled over
@@ -101,7 +101,7 @@ def score_columns(
             one.rouge_l,
             one.chrf,
             float(one.words),
-            float(one.words <= within_words),
+            float(is_short(one.words, within_words)),
             one.reference_logprob,
             float(one.reference_tokens),
         )

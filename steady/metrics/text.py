@@ -18,6 +18,11 @@ def word_count(text: str) -> int:
     return len(text.split())
 
 
+def is_short(words: int, limit: int) -> bool:
+    """Whether an answer of so many words is within the limit; an empty one is no answer."""
+    return 0 < words <= limit
+
+
 def exact_match(text: str, references: Sequence[str]) -> bool:
     """Whether a text equals a reference once case and white space are normalised; an empty text equals none."""
     answer = normalised(text)

@@ -105,15 +105,18 @@ class SftParams(Section):
     generate_rows: int = Field(ge=0)
 
 
+DpoLoss = Literal["sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "apo_zero", "apo_down", "sft"]
+
+
 class DpoParams(Section):
-    """Section `dpo`: keys of `trl.DPOConfig`, and where the pairs come from.
+    """Section `dpo`: keys of `trl.DPOConfig` (of several losses in `loss_type` the sum), and where the pairs come from.
 
     `pairs: data` takes the rejected answers of the data; `sampled` draws `num_samples` answers for each prompt at `temperature`
-    and takes the best and the worst of them, by content kept and at most `within_words` words.
+    and takes the best and the worst of them, by chrF and at most `within_words` words.
     """
 
     beta: float = Field(gt=0)
-    loss_type: Literal["sigmoid", "hinge", "ipo", "robust", "apo_zero", "apo_down"]
+    loss_type: DpoLoss | list[DpoLoss]
     learning_rate: float = Field(gt=0)
     num_train_epochs: int = Field(ge=1)
     per_device_train_batch_size: int = Field(ge=1)

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
+from steady.metrics.text import chrf, is_short, word_count
 from steady.training.preference_rows import Encode, Pair, Question
-from steady.training.rewards import best_and_worst, concise_reward, kept, word_count
+from steady.training.rewards import best_and_worst, concise_reward
 
 BATCH = 32
 
@@ -89,14 +90,14 @@ def measure_answers(
     sampling: Sampling,
     limit: int,
 ) -> dict[str, float]:
-    """Greedy answers to prompts with their references: mean reward, mean share kept, rate within the limit, mean words."""
+    """Greedy answers to prompts with their references: mean reward, mean chrF, rate within the limit, mean words."""
     rows = [encode(prompt) for prompt, _ in asked]
     answers = [texts[0] for texts in draw_answers(model, tokenizer, rows, sampling, seed=0)]
     judged = list(zip(answers, [references for _, references in asked], strict=True))
     figures = {
         "reward": [concise_reward(text, references, limit) for text, references in judged],
-        "kept": [kept(text, references) for text, references in judged],
-        "within_words": [float(word_count(text) <= limit) for text in answers],
+        "chrf": [chrf(text, references) for text, references in judged],
+        "within_words": [float(is_short(word_count(text), limit)) for text in answers],
         "words": [float(word_count(text)) for text in answers],
     }
     return {name: round(sum(values) / len(values), 6) for name, values in figures.items()}

@@ -93,7 +93,7 @@ def train_pairs(
     with kept_in(run.saved) as kept, restored(model):
         arguments = DPOConfig(
             beta=params.beta,
-            loss_type=[params.loss_type],
+            loss_type=params.loss_type,
             max_length=params.max_length,
             learning_rate=params.learning_rate,
             num_train_epochs=1,

@@ -160,7 +160,7 @@ def test_pairs_can_be_sampled_and_ranked(tmp_path):
     data.prompts.examples = LETTERS
     found = prefer(model, tokenizer, "tuned", params(dpo=settings), data, tmp_path)
     assert found["pairs_from"] == "sampled" and 0 < found["pairs"] <= 16
-    assert set(found["validation_before"]) == {"reward", "kept", "within_words", "words"}
+    assert set(found["validation_before"]) == {"reward", "chrf", "within_words", "words"}
 
 
 def test_grpo_makes_answers_short_and_reports_the_divergence(tmp_path):
