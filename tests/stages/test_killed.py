@@ -4,7 +4,7 @@ Each stage runs as `dvc.yaml` has it, in a process group of its own and in a sma
 SIGKILL. Every file and folder of the project is compared, so nothing may be left beside the outputs: no temporary file, and no
 kept part of the work once the stage has succeeded. Two things are allowed: `.dvc/tmp`, where the lock of the stage lies, and
 what a killed process had in the system's folder for temporary files. `STEADY_KILLS=20` kills each stage twenty times instead of
-three.
+twice.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ from stand_in.pipeline import ROOT, SMALL, commands, run_stage, write_project
 
 from checks.pipeline import Stage, read_stages
 
-KILLS = int(os.environ.get("STEADY_KILLS", "3"))
+KILLS = int(os.environ.get("STEADY_KILLS", "2"))
 AT_ONCE = 2
 KEPT = ("**/checkpoint-*", "scoring-*/*.jsonl")  # below .checkpoints: what a stopped run goes on from
 Sections = Mapping[str, Mapping[str, Any]]
