@@ -6,7 +6,7 @@ from typing import Any
 from steady.metrics.arm_sensitivity import HIGHER, MEASURES
 
 Metrics = Mapping[str, Any]
-TITLES = {"mean_accuracy": "accuracy", "agreement": "agreement", "posix": "POSIX"}
+MOVED = ("mean_accuracy", "agreement", "posix")
 TEXTS = {"rouge_l": "ROUGE-L", "chrf": "chrF", "reference_perplexity": "perplexity of the reference", "words": "words"}
 COLUMNS = {
     "mean_accuracy": "accuracy",
@@ -53,7 +53,7 @@ def _moved(found: Metrics, step: str) -> str:
         if level == "L0" or family == "all":
             continue
         cells += 1
-        for measure in TITLES:
+        for measure in MOVED:
             low, high = cell["steps"][step][measure]["interval"]
             if low is None or high is None or low <= 0 <= high:
                 continue
@@ -63,10 +63,10 @@ def _moved(found: Metrics, step: str) -> str:
 
 def _listed(places: Sequence[tuple[str, str]]) -> str:
     told = []
-    for measure, title in TITLES.items():
+    for measure in MOVED:
         found = [place for name, place in places if name == measure]
         if found:
-            told.append(f"{title}: {', '.join(found)}")
+            told.append(f"{COLUMNS[measure]}: {', '.join(found)}")
     return " · ".join(told) or "nothing that the intervals would bear out"
 
 

@@ -21,11 +21,14 @@ from generative_run import (
 
 from steady.commands.inspect import main as inspect
 from steady.commands.predict import main as predict
+from steady.comparison.results import read_arms, read_formatted
 from steady.errors import SteadyError
 from steady.metrics.files import read_metrics
+from steady.metrics.resampling import Bootstrap
 from steady.own_prompts import FOLDER
 from steady.records import OwnAnswer, Prediction, Prompt, TextScores, read_records
 from steady.scoring.matrices import read_group_scores
+from steady.seeds import over_seeds
 from steady.serve.app import Limits, make_app
 from steady.serve.asking import open_asker
 
@@ -82,6 +85,26 @@ def test_every_arm_answers_every_prompt_freely_and_chooses_a_label_where_there_a
         assert all(one.reference_logprob < 0 < one.reference_tokens for one in scores)
     longest = max(len(prompt.prompt.encode()) for prompt in prompts)
     assert (metrics(run, "tuned/evaluate")["generated"]["cut_prompts"] > 0) == (longest > 320 - 10 * bool(labels))
+
+
+def test_over_seeds_the_figures_are_those_of_each_run(run):
+    formatted = read_formatted(run / "formatted")
+    arms = {arm.name: arm for arm in read_arms(list(ARMS), run / "metrics", run / "reports", formatted)}
+    found = over_seeds({0: arms, 1: arms}, Bootstrap(50, 0.95, 0))
+    for name in ARMS:
+        written, headline = metrics(run, f"{name}/evaluate"), metrics(run, f"{name}/sensitivity")
+        for measure, entry in found["generated"][name].items():
+            assert entry["value"] == pytest.approx(written["generated"]["test"][measure]["value"], abs=1e-5)
+            assert entry["values"][0] == entry["values"][1] and entry["std"] == 0
+        assert found["arms"][name]["accuracy"]["value"] == pytest.approx(written["test"]["accuracy"]["value"], abs=1e-5)
+        for measure, entry in headline["headline"].items():
+            assert found["arms"][name][measure]["value"] == pytest.approx(entry["value"], abs=1e-5)
+    measured = metrics(run, "tuned/sensitivity")["levels"]["L2"]["all"]["measures"]
+    family = found["families"]["L2"]["all"]
+    for measure, entry in family["arms"]["tuned"].items():
+        assert entry["value"] == pytest.approx(measured[measure]["value"], abs=1e-5)
+        step = family["steps"]["baseline_to_tuned"][measure]["value"]
+        assert step == pytest.approx(entry["value"] - family["arms"]["baseline"][measure]["value"])
 
 
 def test_posix_comes_from_the_matrices_that_are_kept(run):

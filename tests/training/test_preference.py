@@ -125,6 +125,17 @@ def test_dpo_starts_at_the_adapter_it_was_given_and_widens_the_margin(tmp_path):
     assert (tmp_path / "preference/plots/metrics/rewards/margins.tsv").is_file()
 
 
+def test_several_losses_are_summed(tmp_path):
+    first = {
+        "+".join(losses): prefer(*adapted(), "tuned", params(dpo={"loss_type": losses}), material(), tmp_path)[
+            "first_loss"
+        ]
+        for losses in (["sigmoid"], ["sft"], ["sigmoid", "sft"])
+    }
+    assert first["sigmoid+sft"] == pytest.approx(first["sigmoid"] + first["sft"], abs=1e-3)
+    assert first["sft"] > 1
+
+
 def test_dpo_twice_gives_the_same_adapter_and_the_same_curves(tmp_path):
     runs = []
     for name in ("one", "two"):
