@@ -60,15 +60,8 @@ def material(rejected: bool = True) -> Any:
 
 
 def params(objective: str = "dpo", **changes: Any) -> Any:
-    dpo = {
-        "beta": 0.5,
-        "loss_type": "sigmoid",
-        "learning_rate": 2e-2,
-        "num_train_epochs": 3,
-        "pairs": "data",
-        "num_samples": 3,
-    }
-    dpo |= {"per_device_train_batch_size": 2, "temperature": 1.0, "within_words": 4, "max_length": 48}
+    dpo = {"beta": 0.5, "loss_type": "sigmoid", "learning_rate": 2e-2, "num_train_epochs": 3, "pairs": "data"}
+    dpo |= {"num_samples": 3, "per_device_train_batch_size": 2, "temperature": 1.0, "within_words": 4, "max_length": 48}
     grpo = {"beta": 0.1, "learning_rate": 2e-2, "max_steps": 4, "per_device_train_batch_size": 8, "num_generations": 4}
     grpo |= {"max_completion_length": 8, "temperature": 1.0, "within_words": 3}
     train = {"gradient_accumulation_steps": 1, "lr_scheduler_type": "constant", "warmup_steps": 0, "weight_decay": 0.0}
