@@ -10,7 +10,7 @@ from dvc.utils.hydra import compose_and_dump
 from ruamel.yaml import YAML
 
 from checks.pipeline import leaf_paths, stage_view
-from steady.models import FULL_COMMIT
+from steady.models.params import FULL_COMMIT
 from steady.parameters import SECTIONS, read_params
 
 ROOT = Path(__file__).resolve().parent.parent

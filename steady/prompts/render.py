@@ -9,10 +9,10 @@ import msgspec
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank
-from steady.prompts.grammar import format_parts, label_list, parse_format
+from steady.prompts.families.format import format_parts, label_list, parse_format
+from steady.prompts.families.spelling import misspell
+from steady.prompts.families.surface import resurface
 from steady.prompts.parts import Part, fill, join, listed, split_template
-from steady.prompts.spelling import misspell
-from steady.prompts.surface import resurface
 from steady.records import CANONICAL, Example, Wording
 
 OWN_NAMES = ("Task", "Input", "Answer")

@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from steady.errors import SteadyError
-from steady.models import ModelParams, load_language
+from steady.models.load import load_language
+from steady.models.params import ModelParams
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = ROOT / "models/base"

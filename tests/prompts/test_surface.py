@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
+from steady.prompts.families.surface import OPERATORS, resurface
 from steady.prompts.parts import Part, fill, join
-from steady.prompts.surface import OPERATORS, resurface
 
 PARTS = fill("Pick {labels}.\n\nNote: {input}\nAnswer:", "He said it's 5PM at `Lab`.", "Cat or Dog")
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pytest
 
 from steady.prompts.bank import Bank, label_bank, with_templates
-from steady.prompts.settings import FAMILIES, FormatParams
-from steady.prompts.wordings import available_wordings
+from steady.prompts.levels import available_wordings
+from steady.prompts.params import FAMILIES, FormatParams
 from steady.records import Wording
 
 Params = Callable[..., FormatParams]

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from steady.errors import SteadyError
-from steady.scoring.arm import MANIFEST, PHRASEBOOK
+from steady.models.arm import MANIFEST, PHRASEBOOK
 from steady.serve.asking import open_asker
 
 

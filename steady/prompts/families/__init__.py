@@ -1,0 +1,1 @@
+"""The families of rewordings: how each words a prompt anew."""
