@@ -47,10 +47,11 @@ def is_mergeable(adapted: Any) -> bool:
     base = adapted.get_base_model()
     if getattr(base, "quantization_method", None) is not None or adapts_tied_embeddings(adapted):
         return False
-    return base.dtype == torch.float32 or _is_plain_lora(adapted)
+    return base.dtype == torch.float32 or is_plain_lora(adapted)
 
 
-def _is_plain_lora(adapted: Any) -> bool:
+def is_plain_lora(adapted: Any) -> bool:
+    """Whether an adapter is LoRA alone: no DoRA, and no module or token that is trained whole."""
     from peft.utils.other import AuxiliaryTrainingWrapper
 
     return not any(
