@@ -14,14 +14,10 @@ from steady.inference.likelihood import (
     make_scorer,
     score_prompts,
 )
-<<<<<<< HEAD:tests/inference/test_likelihood.py
+from steady.inference.passes import cpu_tokens, shared_tokens
 from steady.inference.scorer import Memory, Scorer
 from steady.measure.generative import generate, score_groups
 from steady.scoring.groups import PromptGroup
-=======
-from steady.scoring.passes import cpu_tokens, shared_tokens
-from steady.scoring.scorer import Memory, Scorer
->>>>>>> speed:tests/scoring/test_likelihood.py
 
 TOLERANCE = 1e-4
 TOKENS = 6

@@ -9,18 +9,11 @@ from typing import Any
 import torch
 from transformers import Seq2SeqTrainer
 
-<<<<<<< HEAD:steady/finetune/language/trainers.py
 from steady.finetune.checkpoints.trainer import Resumable
 from steady.finetune.language.batches import learned_tokens
 from steady.finetune.language.loss import SequenceLogits, summed_loss
 from steady.finetune.language.rows import GenerativeRows, LengthGrouped, Row
-=======
-from steady.adapters import is_plain_lora
-from steady.training.checkpoints_trainer import Resumable
-from steady.training.generative_batches import learned_tokens
-from steady.training.generative_loss import SequenceLogits, summed_loss
-from steady.training.generative_rows import GenerativeRows, LengthGrouped, Row
->>>>>>> speed:steady/training/generative_trainers.py
+from steady.models.adapters import is_plain_lora
 
 Generated = Callable[[], float]
 EVALUATION_TOKENS = 4096  # in a batch, padding included
