@@ -74,7 +74,7 @@ def test_a_small_budget_reads_prompts_twice_and_changes_no_number(name):
 @pytest.fixture
 def counted(monkeypatch):
     """Tokens of every forward pass, padding included."""
-    from steady.scoring import passes
+    from steady.inference import passes
 
     shapes, call = [], passes.call
 
