@@ -11,8 +11,9 @@ from steady.format.lengths import summary, tokenizer_file
 from steady.inspection.answers import AnswerView, answer_pieces, framed, limit
 from steady.parameters import read_params
 from steady.prompts.bank import Bank, task_bank
+from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.params import FormatStage
-from steady.prompts.render import applies, render, with_paraphrases
+from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Split, Wording, read_records
 
 Piece = tuple[str, dict[str, Any]]

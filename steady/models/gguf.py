@@ -20,8 +20,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from steady.models.checksums import SUMS, sha256_of, verify_sums
 from steady.errors import SteadyError
+from steady.models.checksums import SUMS, sha256_of, verify_sums
 from steady.models.gguf_header import Header, read_header
 
 SUFFIX = ".gguf"
