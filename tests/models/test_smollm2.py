@@ -87,8 +87,14 @@ def test_an_arm_on_its_four_bit_weights_is_trained_saved_reloaded_and_scored(tmp
 
     model = SMOLLM2.model_dump(mode="json") | {"quantization": "nf4"}
     train = {"max_steps": 3, "learning_rate": 0.001, "eval_steps": 3}
-    given = material(examples(rows=6), wordings=1)
-    params = view(Path(PACKAGE), "CAUSAL_LM", model=model, train=train, format={"max_length": 128})
+    given = material(examples(rows=2), wordings=1)
+    own = {
+        "model": model,
+        "train": train,
+        "format": {"max_length": 128},
+        "sft": {"preview_steps": None, "generate_rows": 0},
+    }
+    params = view(Path(PACKAGE), "CAUSAL_LM", **own)
     manifest = train_arm(tmp_path, params, given)
     assert (manifest.base, manifest.quantised) == (PUBLIC_ID, "Q4_1, dequantised")
     adapter = json.loads((tmp_path / "arm/adapter_config.json").read_text(encoding="utf-8"))
