@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from steady.labels import joined
 from steady.prepare.columns import class_name
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Item, Row, json_type, show
+from steady.prepare.readers.rows import Draft, Item, LeftOut, Row, json_type, show
 
 
 class Context(NamedTuple):
@@ -18,7 +18,7 @@ class Context(NamedTuple):
     multi_label: bool = False
 
 
-Convert = Callable[[Row, Context], Iterator[Draft]]
+Convert = Callable[[Row, Context], Iterator[Draft | LeftOut]]
 Items = Iterator[Item]
 
 

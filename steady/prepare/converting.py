@@ -4,7 +4,8 @@ from typing import Any
 
 from steady.prepare.columns import mapped
 from steady.prepare.context import Context, Convert, Items
-from steady.prepare.readers.files import File, Record
+from steady.prepare.readers.files import File, Record, unreadable
+from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, rejection
 
@@ -24,9 +25,20 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
         yield refused(file, line, row.findings, raw or repr(dict(row.values)), source)
         return
     for draft in drafts:
+        if isinstance(draft, LeftOut):
+            yield draft
+            continue
         if draft.language is None:
             draft.language = _language(row)
         yield placed(draft, file, line, source)
+
+
+def to_the_fault(file: File, items: Items) -> Items:
+    """The items of a file, up to the place from which on it cannot be read."""
+    try:
+        yield from items
+    except UnreadableError as error:
+        yield unreadable(file, error)
 
 
 def as_object(value: dict[str, Any] | str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from steady.errors import SteadyError
 from steady.labels import joined
+from steady.prepare import formats
 from steady.prepare.joining import Joined, Rows, contradictions, join
 from steady.prepare.params import DataParams
 from steady.prepare.readers.rows import Draft, Finding, LeftOut, Unreadable, rejection
@@ -90,7 +91,11 @@ def read_all(params: DataParams, table: Table, counts: Counts, rejected: Rejecte
 
 def reject_contradictions(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> Rows:
     """Reject the rows whose text or group is given two answers; returns them."""
-    same_output = [place for place, source in enumerate(params.sources) if source.format == "instruction-output-group"]
+    same_output = [
+        place
+        for place, source in enumerate(params.sources)
+        if getattr(formats.module(source.format), "SAME_OUTPUT", False)
+    ]
     by_text, by_group = contradictions(table, frozenset(same_output))
     for row in np.union1d(by_text, by_group).tolist():
         draft = table.draft(row)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from steady.prepare.context import Context, Items
-from steady.prepare.converting import as_object, placed, refused
+from steady.prepare.converting import as_object, placed, refused, to_the_fault
 from steady.prepare.duplicates import text_hash
-from steady.prepare.readers.files import File, Record, records, unreadable
+from steady.prepare.readers.files import File, records, unreadable
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, json_type, rejection, show
@@ -44,16 +44,13 @@ def items(files: list[File], context: Context) -> Items:
         if wanted is not None and _task(file) not in wanted:
             yield LeftOut(1, "task")
             continue
-        head: dict[str, Any] = {}
-        try:
-            # A copy may state its definition behind the instances, so a task is read before its first draft is made.
-            instances: list[Record] = list(records(file, source, head))
-            yield from _of_task(file, head, instances, source)
-        except UnreadableError as error:
-            yield unreadable(file, error)
+        yield from to_the_fault(file, _of_task(file, source))
 
 
-def _of_task(file: File, head: Mapping[str, Any], instances: list[Record], source: SourceParams) -> Items:
+def _of_task(file: File, source: SourceParams) -> Items:
+    head: dict[str, Any] = {}
+    # A copy may state its definition behind the instances, so a task is read before its first draft is made.
+    instances = list(records(file, source, head))
     definitions, findings = _definitions(head)
     if findings and instances:
         yield [rejection(file.name, 1, finding, "") for finding in findings]

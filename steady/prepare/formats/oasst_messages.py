@@ -7,13 +7,11 @@ from typing import Any
 
 from steady.prepare.columns import mapped
 from steady.prepare.context import Context, Items
-from steady.prepare.converting import as_object, placed, refused
+from steady.prepare.converting import as_object, placed, refused, to_the_fault
 from steady.prepare.duplicates import text_hash
-from steady.prepare.formats.oasst import Post, threads
-from steady.prepare.formats.oasst_trees import nested_posts
-from steady.prepare.readers.files import File, records, unreadable
-from steady.prepare.readers.opening import UnreadableError
+from steady.prepare.readers.files import File, records
 from steady.prepare.readers.rows import Draft, Row
+from steady.prepare.threads import Post, nested_posts, threads
 
 SAMPLE = {
     "message_id": "m2",
@@ -31,10 +29,7 @@ SAMPLE = {
 def items(files: list[File], context: Context) -> Items:
     """The threads of each tree, read tree by tree."""
     for file in files:
-        try:
-            yield from _of_file(file, context)
-        except UnreadableError as error:
-            yield unreadable(file, error)
+        yield from to_the_fault(file, _of_file(file, context))
 
 
 def _of_file(file: File, context: Context) -> Items:

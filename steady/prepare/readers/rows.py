@@ -1,6 +1,6 @@
 """What a data source yields: drafts of examples, rejected rows and rows left out on purpose; and how a row is checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -86,6 +86,36 @@ class Row:
     def optional(self, name: str) -> str:
         """The text of a field that may be missing, null or blank: then `""`."""
         return self.text(name, empty=True) if self.values.get(name) is not None else ""
+
+    def answer(self, name: str) -> str:
+        """The text of an answer without outer white space; a blank one has the code `empty_output`."""
+        text = self.text(name, empty=True).strip()
+        if not text and isinstance(self.values.get(name), str):
+            self.note(
+                "empty_output",
+                f"`{name}` is {self.values[name]!r}; an answer is needed to train on. Fill it in or leave the row out.",
+            )
+        return text
+
+    def objects(self, name: str, *, required: bool) -> "Iterator[Row]":
+        """The objects listed in a field, as rows with the findings of this one; missing and null are no object unless `required`."""
+        value = self.values.get(name)
+        if value is None and not required:
+            return
+        if not isinstance(value, list) or (required and not value):
+            self.note("missing_field", f"`{name}` is {show(value)} ({json_type(value)}); it must be a list of objects.")
+            return
+        for place, item in enumerate(value):
+            if isinstance(item, Mapping):
+                yield self.inner(item)
+            else:
+                self.note("wrong_type", f"`{name}[{place}]` is {show(item)} ({json_type(item)}); it must be an object.")
+
+    def inner(self, values: Mapping[str, Any]) -> "Row":
+        """An object within this record: what is wrong with it is wrong with the record."""
+        row = Row(values, self.line)
+        row.findings = self.findings
+        return row
 
     def _not_text(self, name: str, value: Any) -> None:
         if name not in self.values:
