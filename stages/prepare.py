@@ -32,7 +32,7 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
         settings = read_params(params, PrepareParams)
         outputs = Outputs({"train": train, "validation": validation, "test": test}, rejected, metrics)
         counts = prepare(settings.data, settings.data.seed, outputs)
-        sizes = ", ".join(f"{name} {split['rows']}" for name, split in counts.splits.items())
+        sizes = ", ".join(f"{name} {split.rows}" for name, split in counts.splits.items())
         click.echo(
             f"{counts.total('read')} rows read from {len(settings.data.sources)} source(s): {counts.total('accepted')} accepted "
             f"({sizes}), {counts.total('rejected')} rejected, {counts.total('duplicates')} duplicates, "

@@ -5,6 +5,7 @@ each top-level section it reads.
 """
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -76,7 +77,7 @@ def read_params(path: Path, view: type[Params]) -> Params:
     return params
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Run from the repository's root, or pass --params.")
     try:

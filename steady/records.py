@@ -216,5 +216,6 @@ def read_records(path: Path, kind: type[Record]) -> list[Record]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write one indented JSON document atomically; NaN and infinities are refused, they break readers downstream."""
+    """Write one indented JSON document atomically; NaN and infinities are refused, since they break readers downstream."""
+    value = msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())

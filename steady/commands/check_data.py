@@ -10,6 +10,7 @@ from steady.errors import SteadyError, reported
 if TYPE_CHECKING:
     from steady.prepare.checking import Checked
     from steady.prepare.params import DataParams
+    from steady.prompts.params import LabelNames
     from steady.records import Example
 
 
@@ -53,8 +54,9 @@ def main(
         import tempfile
 
         from steady.prepare.checking import check
+        from steady.prompts.params import LabelNames
 
-        task = {"labels": labels.split(",") if labels else None, "multi_label": multi_label}
+        task = LabelNames(labels=tuple(labels.split(",")) if labels else None, multi_label=multi_label)
         settings = _settings(path, format_name, options, task, params)
         with tempfile.TemporaryDirectory() as folder:
             checked = check(settings, Path(folder), samples)
@@ -73,7 +75,7 @@ def main(
 
 
 def _settings(
-    path: str | None, format_name: str | None, options: tuple[str, ...], task: dict[str, Any], params: Path
+    path: str | None, format_name: str | None, options: tuple[str, ...], task: "LabelNames", params: Path
 ) -> "DataParams":
     """The sources to check, as the section `data` would have them."""
     from pydantic import ValidationError
@@ -88,7 +90,7 @@ def _settings(
     source = {"path": path, "format": format_name} | dict(_option(option) for option in options)
     values = {"sources": [source], "train_rows": 1.0, "validation_rows": 0, "test_rows": 0}
     try:
-        return DataParams.model_validate(values | task)
+        return DataParams.model_validate(values | task.model_dump())
     except ValidationError as error:
         faults = [
             f"{'.'.join(map(str, item['loc'][2:]))}: {item['msg']}, got {item['input']!r}." for item in error.errors()
@@ -115,11 +117,11 @@ def _table(checked: "Checked") -> list[str]:
     rows: list[tuple[str, Any]] = [(f"rows {fate.replace('_', ' ')}", number) for fate, number in checked.fates.items()]
     rows += [(f"  left out: {code}", number) for code, number in checked.left_out.items()]
     rows += [(f"  findings: {code}", number) for code, number in checked.codes.items()]
-    rows += [("groups", description["groups"]), ("near-duplicate pairs", checked.near)]
-    rows += [(f"label {name}", number) for name, number in description["labels"].items()]
-    rows += [(f"language {name}", number) for name, number in (description["languages"] or {}).items()]
+    rows += [("groups", description.groups), ("near-duplicate pairs", checked.near)]
+    rows += [(f"label {name}", number) for name, number in description.labels.items()]
+    rows += [(f"language {name}", number) for name, number in (description.languages or {}).items()]
     for name in ("characters_of_prompts", "characters_of_outputs"):
-        spread = description[name]
+        spread: dict[str, int] | None = getattr(description, name)
         shown = ", ".join(f"{key} {value}" for key, value in spread.items()) if spread else "none"
         rows.append((name.replace("_", " "), shown))
     width = max(len(name) for name, _ in rows)

@@ -49,6 +49,8 @@ def main(root: Path, strict: bool, record: bool) -> None:
 
 def _tell(root: Path, changed: list[str], total: int) -> None:
     """Print what differs: files, headline figures, parameters, environments."""
+    import msgspec
+
     from steady.repro.provenance import changed_json, changed_values, committed, environment
 
     click.echo(f"{len(changed)} of {total} outputs differ from the committed results:")
@@ -59,7 +61,8 @@ def _tell(root: Path, changed: list[str], total: int) -> None:
     if committed(root, "params.yaml") != (root / "params.yaml").read_text(encoding="utf-8"):
         click.echo("params.yaml is not the committed one, so differences are expected")
     recorded = committed(root, ENVIRONMENT)
-    differences = changed_values(json.loads(recorded), environment()) if recorded else []
+    here = msgspec.to_builtins(environment())
+    differences = changed_values(json.loads(recorded), here) if recorded else []
     click.echo(f"environment: {len(differences)} differences from the one of the committed results")
     for name, old, new in differences:
         click.echo(f"  {name}: committed {old}, here {new}")

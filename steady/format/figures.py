@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+
+import msgspec
 
 from steady.format.formatted import Formatted
 from steady.format.lengths import Encode, summary, token_counts
@@ -13,18 +14,28 @@ from steady.records import Prompt
 TRAIN_PROMPTS_COUNTED = 20_000
 
 
-def format_figures(result: Formatted, encode: Encode) -> dict[str, Any]:
-    """What `metrics/format.json` holds: wordings per family, and tokens per split and family.
+class FormatFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `metrics/format.json`: wordings per family, scheduled prompts per family, tokens per split and family.
 
-    Of the schedule at most `TRAIN_PROMPTS_COUNTED` prompts are counted, evenly spread; `scheduled` says how many there are.
+    Of the schedule the tokens of at most `TRAIN_PROMPTS_COUNTED` prompts are counted, evenly spread.
     """
-    return {
-        "model": result.params.model.id,
-        "max_length": result.params.format.max_length,
-        "wordings": wording_counts(result),
-        "scheduled": scheduled_counts(result),
-        "tokens": _token_figures(result, encode),
-    }
+
+    model: str
+    max_length: int
+    wordings: dict[str, dict[str, int]]
+    scheduled: dict[str, int]
+    tokens: dict[str, dict[str, dict[str, float | int]]]
+
+
+def format_figures(result: Formatted, encode: Encode) -> FormatFigures:
+    """How many wordings there are, and how long the prompts are for the model."""
+    return FormatFigures(
+        model=result.params.model.id,
+        max_length=result.params.format.max_length,
+        wordings=wording_counts(result),
+        scheduled=scheduled_counts(result),
+        tokens=_token_figures(result, encode),
+    )
 
 
 def wording_counts(result: Formatted) -> dict[str, dict[str, int]]:

@@ -13,6 +13,7 @@ from steady.models.tokenizer import answer_ids, chat_frame, prompt_ids
 from steady.parameters import Section, StageParams
 
 Piece = tuple[str, dict[str, Any]]
+"""Text, and how `click.style` shows it."""
 FRAME = {"fg": "cyan", "dim": True}
 NOTE = {"dim": True}
 LEARNED = ({"fg": "magenta", "underline": True}, {"fg": "blue", "underline": True})

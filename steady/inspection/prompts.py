@@ -8,7 +8,7 @@ from typing import Any
 from steady.errors import SteadyError
 from steady.format.formatted import SPLITS
 from steady.format.lengths import summary, tokenizer_file
-from steady.inspection.answers import AnswerView, answer_pieces, framed, limit
+from steady.inspection.answers import AnswerView, Piece, answer_pieces, framed, limit
 from steady.parameters import read_params
 from steady.prompts.bank import Bank, task_bank
 from steady.prompts.families.paraphrase import with_paraphrases
@@ -16,7 +16,6 @@ from steady.prompts.params import FormatStage
 from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Split, Wording, read_records
 
-Piece = tuple[str, dict[str, Any]]
 CLASSIFIES = "SEQ_CLS"
 CUT = {"fg": "red", "strikethrough": True}
 SPECIAL = {"fg": "cyan", "dim": True}

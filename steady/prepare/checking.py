@@ -2,7 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from steady.prepare.joining import join
 from steady.prepare.params import DataParams
 from steady.prepare.prepare import read_all, reject_contradictions
 from steady.prepare.rejecting import RejectedRows
-from steady.prepare.summary import Counts, describe
+from steady.prepare.summary import FATES, Counts, Description, describe
 from steady.prepare.table import Table
 from steady.prepare.writing import example
 from steady.records import Example
@@ -25,7 +25,7 @@ class Checked(NamedTuple):
     codes: dict[str, int]
     left_out: dict[str, int]
     lines: list[str]
-    description: dict[str, Any]
+    description: Description
     near: int
     samples: list[Example]
 
@@ -44,7 +44,7 @@ def check(params: DataParams, folder: Path, samples: int) -> Checked:
         counts.count("accepted", table.column("source")[rows])
         first = [table.draft(row) for row in rows[:samples].tolist()]
         return Checked(
-            fates={fate: counts.total(fate) for fate in ("read", "accepted", "rejected", "duplicates", "left_out")},
+            fates={fate: counts.total(fate) for fate in FATES},
             codes=dict(rejected.codes.most_common()),
             left_out=dict(counts.left_out.most_common()),
             lines=rejected.lines,

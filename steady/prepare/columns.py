@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from steady.prepare.readers.params import Column, SourceParams
-from steady.prepare.readers.rows import show
+from steady.prepare.readers.rows import Values, show
 
 
-def mapped(values: Mapping[str, Any], source: SourceParams) -> dict[str, Any]:
+def mapped(values: Mapping[str, Any], source: SourceParams) -> Values:
     """The row with the fields that `columns` describes; a field whose column is missing is missing too."""
     result = dict(values)
     for field, columns in source.columns.items():

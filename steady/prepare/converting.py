@@ -1,13 +1,11 @@
 """One raw record to drafts, findings or the note that it is left out."""
 
-from typing import Any
-
 from steady.prepare.columns import mapped
 from steady.prepare.context import Context, Convert, Items
 from steady.prepare.readers.files import File, Record, unreadable
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, rejection
+from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, Values, rejection
 
 ALWAYS_LEFT_OUT = ("blank_row",)
 
@@ -41,7 +39,7 @@ def to_the_fault(file: File, items: Items) -> Items:
         yield unreadable(file, error)
 
 
-def as_object(value: dict[str, Any] | str) -> dict[str, Any]:
+def as_object(value: Values | str) -> Values:
     """A record as an object: a text stands for the object that has it as `text`."""
     return {"text": value} if isinstance(value, str) else value
 

@@ -88,7 +88,7 @@ def read_bank(path: Path) -> Bank:
     return _bank(content)
 
 
-def _bank(content: dict[str, Any]) -> Bank:
+def _bank(content: Any) -> Bank:
     templates = [
         Template(
             id=str(item["id"]),
@@ -99,9 +99,12 @@ def _bank(content: dict[str, Any]) -> Bank:
         )
         for item in content["wordings"]
     ]
-    texts: dict[str, Any] = {key: str(content[key]) for key in KEYS if key not in ("labels", "wordings")}
     return Bank(
-        **texts,
+        task=str(content["task"]),
+        canonical=str(content["canonical"]),
+        instruction=str(content["instruction"]),
+        input_name=str(content["input_name"]),
+        answer_name=str(content["answer_name"]),
         labels=tuple(map(str, content["labels"])),
         templates={template.id: template for template in templates},
     )

@@ -13,7 +13,7 @@ from steady.prepare.duplicates import text_hash
 from steady.prepare.readers.files import File, records, unreadable
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, json_type, rejection, show
+from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, Values, json_type, rejection, show
 
 SAMPLE = {
     "Definition": ["Name the capital of the country."],
@@ -48,7 +48,7 @@ def items(files: list[File], context: Context) -> Items:
 
 
 def _of_task(file: File, source: SourceParams) -> Items:
-    head: dict[str, Any] = {}
+    head: Values = {}
     # A copy may state its definition behind the instances, so a task is read before its first draft is made.
     instances = list(records(file, source, head))
     definitions, findings = _definitions(head)
@@ -107,7 +107,7 @@ def _codes(value: Any) -> set[str]:
     return {LANGUAGES.get(name, name) for name in names if isinstance(name, str)}
 
 
-def _draft(row: Row, definitions: list[str], meta: dict[str, Any]) -> Draft:
+def _draft(row: Row, definitions: list[str], meta: Values) -> Draft:
     """The draft of an instance: all outputs are references, the first that is not blank is the target.
 
     A task with several definitions words its instruction in several ways: each instance takes one, chosen by its input.

@@ -7,6 +7,7 @@ from typing import Any
 
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
+from steady.prepare.readers.rows import Values
 
 Record = tuple[int, Any, str]
 BATCH = 1000
@@ -94,7 +95,7 @@ def hub(source: SourceParams) -> Iterator[Record]:
         ) from error
 
 
-def _named(values: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any]:
+def _named(values: Values, names: dict[str, list[str]]) -> Values:
     for column, classes in names.items():
         if isinstance(value := values.get(column), int) and 0 <= value < len(classes):
             values[column] = classes[value]

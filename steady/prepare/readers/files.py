@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from steady.prepare.readers.json_lines import json_lines
 from steady.prepare.readers.opening import UnreadableError, data_suffix, open_bytes
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Unreadable, rejection
+from steady.prepare.readers.rows import Unreadable, Values, rejection
 from steady.records import Rejected
 
 Record = tuple[int, Any, bytes | str]
@@ -43,7 +43,7 @@ def find_files(source: SourceParams) -> list[File]:
     return [File(Path(name), name) for name in names]
 
 
-def records(file: File, source: SourceParams, head: dict[str, Any] | None = None) -> Iterator[Record]:
+def records(file: File, source: SourceParams, head: Values | None = None) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record of a file: `value` is an object, a string or the list of its findings.
 
     Args:

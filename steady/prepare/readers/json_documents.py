@@ -8,12 +8,12 @@ from typing import IO, Any
 
 from steady.prepare.readers.json_faults import RefusedError, bad_bytes
 from steady.prepare.readers.json_window import Window
-from steady.prepare.readers.rows import Finding, json_type, show
+from steady.prepare.readers.rows import Finding, Values, json_type, show
 
 Record = tuple[int, Any, str]
 
 
-def json_document(handle: IO[bytes], records: str | None, head: dict[str, Any]) -> Iterator[Record]:
+def json_document(handle: IO[bytes], records: str | None, head: Values) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record: `value` is an object, or the list of its findings.
 
     Args:
@@ -32,7 +32,7 @@ def json_document(handle: IO[bytes], records: str | None, head: dict[str, Any]) 
         yield window.line, [_unexpected("the end of the file", character)], window.text[window.position :][:200]
 
 
-def _members(window: Window, opening: str, records: str, head: dict[str, Any]) -> Iterator[Record]:
+def _members(window: Window, opening: str, records: str, head: Values) -> Iterator[Record]:
     """The elements of the member `records`; what makes the document itself unreadable ends it with one finding."""
     found = False
     try:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from steady.prepare.readers.rows import Finding, json_type, show
+from steady.prepare.readers.rows import Finding, Values, json_type, show
 
 MAX_INTEGER_DIGITS = 18
 MAX_DEPTH_REASON = "the value is nested too deeply to be read; a few levels are expected."
@@ -23,7 +23,7 @@ class RefusedError(Exception):
         self.at_end = at_end
 
 
-def decode_strictly(raw: bytes, *, last: bool = False) -> dict[str, Any] | str | list[Finding]:
+def decode_strictly(raw: bytes, *, last: bool = False) -> Values | str | list[Finding]:
     """The object (or string) on one line of JSON, or the list of its `Finding`s; `last` says that no line break follows."""
     text = raw.decode("utf-8", "surrogateescape")
     if faults := bad_bytes(text):
@@ -76,7 +76,7 @@ def bad_bytes(text: str) -> list[Finding]:
     return []
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> Values:
     value = dict(pairs)
     if len(value) < len(pairs):
         seen: set[str] = set()

@@ -9,6 +9,8 @@ from steady.records import Message, Rejected, Split
 
 RAW_LIMIT = 2000
 VALUE_LIMIT = 60
+Values = dict[str, Any]
+"""The fields of a raw record, or of a JSON document: whatever the file has."""
 
 
 class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -28,7 +30,7 @@ class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     group: str | None = None
     source: str = ""
     line: int = 0
-    meta: dict[str, Any] = {}
+    meta: Values = {}
     classified: bool = False
 
 

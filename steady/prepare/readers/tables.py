@@ -9,7 +9,7 @@ from typing import IO, Any
 from steady.prepare.readers.json_faults import bad_bytes
 from steady.prepare.readers.json_lines import MAX_LINE_BYTES, too_long
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Finding, show
+from steady.prepare.readers.rows import Finding, Values, show
 
 Record = tuple[int, Any, str]
 BLANK = Finding("blank_row", "every cell is empty.")
@@ -109,7 +109,7 @@ def _is_header(cells: list[str], source: SourceParams) -> bool:
     return not cells[label].strip().isdigit() and cells[label] not in source.classes
 
 
-def _row(cells: list[str], names: Sequence[str]) -> dict[str, Any] | list[Finding]:
+def _row(cells: list[str], names: Sequence[str]) -> Values | list[Finding]:
     if not any(cell.strip() for cell in cells):
         return [BLANK]
     if len(cells) != len(names):
