@@ -43,6 +43,7 @@ def validation_prompts(
         usable = [[wording.id for wording in family if applies(example, wording, bank)] for family in families.values()]
         turns = take_turns([ids for ids in usable if ids], random.Random(f"{params.seed}:validation:{example.id}"))
         chosen = [name for name, _ in zip(turns, range(params.validation_wordings), strict=False)]
+        # Where there are fewer wordings than are wanted, they come round again.
         yield from (prompt_of(example, by_id[name], bank) for name in dict.fromkeys(chosen))
 
 
@@ -63,6 +64,7 @@ def draw_groups(examples: Sequence[Example], count: int, seed: int) -> list[Exam
     first: dict[str, Example] = {}
     for example in examples:
         first.setdefault(example.group_id, example)
+    # By a hash of each group: more rows add groups and change no choice between the others.
     return sorted(first.values(), key=lambda example: content_id(f"{seed}:group", example.group_id))[:count]
 
 
@@ -118,6 +120,7 @@ def balanced_choice(wordings: Sequence[Wording], count: int, seed: str) -> list[
     strengths: Counter[int] = Counter()
     chosen: list[Wording] = []
     while left and len(chosen) < count:
+        # Strengths first: they say how far a prompt is changed.
         best = min(left, key=lambda wording: (strengths[wording.strength], operators[wording.operator]))
         left.remove(best)
         chosen.append(best)

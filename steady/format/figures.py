@@ -80,6 +80,7 @@ def _train(result: Formatted) -> Iterator[tuple[str, str]]:
     """Family and prompt of the schedule's entries, evenly thinned where there are too many."""
     params, wordings = result.params.format, {wording.id: wording for wording in result.wordings}
     total = len(result.splits["train"]) * params.wordings_per_example
+    # Rounded up, so that no more than the limit are counted.
     step = max(1, -(-total // TRAIN_PROMPTS_COUNTED))
     pairs = (
         (example, name)

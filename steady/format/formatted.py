@@ -24,6 +24,7 @@ from steady.prompts.schedule import canonical_schedule, trained_families, varian
 from steady.records import Example, Prompt, ScheduleRow, Split, Wording, read_records, write_records
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+# Examples on which the tokens of two wordings are compared.
 PROBES = 4
 Splits = Mapping[Split, list[Example]]
 
@@ -88,6 +89,7 @@ def make_formatted(params: FormatStage, splits: Splits, encode: Encode) -> Forma
     everything = available_wordings(bank, params.format, most)
     faults = [*_bank_faults(params, bank), *_split_faults(splits)]
     alike: dict[str, str] = {}
+    # A faulty bank or an empty split cannot be rendered.
     if not faults:
         probes = sorted(splits["train"], key=lambda example: example.id)[:PROBES]
         alike = look_alikes(everything, probes, bank, encode)
@@ -139,6 +141,7 @@ def _split_faults(splits: Splits) -> Iterator[str]:
         rows = splits[split]
         if not rows:
             yield f"{split}.jsonl of the prepared data has no examples. Raise `data.{split}_rows`."
+        # Formats of whole conversations fill neither field.
         blank = [row for row in rows if not row.instruction and not row.input]
         if blank:
             yield (

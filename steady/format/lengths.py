@@ -22,6 +22,7 @@ def tokenizer_file(model_id: str, revision: str | None) -> Path:
     Raises:
         SteadyError: there is none.
     """
+    # Importing the package may import a model library with it.
     if model_id.startswith(PACKAGE):
         return _in_package(model_id.removeprefix(PACKAGE))
     if Path(model_id).is_dir():
@@ -66,6 +67,7 @@ def load_encode(path: Path) -> Encode:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
         raise SteadyError(f"{path}: not a tokenizer: {error}") from error
+    # Lengths are those of whole prompts, and padding is no part of them.
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]

@@ -66,6 +66,7 @@ def _held_out(members: Sequence[Wording]) -> list[Wording]:
 
 
 def _shown(number: int, prompt: str, encode: Encode) -> list[str]:
+    # A prompt that has a fence in it needs a longer one around it.
     fence = "`" * max(3, 1 + max((len(run) for run in FENCE.findall(prompt)), default=0))
     return ["", f"Example {number}, {len(encode([prompt])[0])} tokens:", "", f"{fence}text", prompt, fence]
 

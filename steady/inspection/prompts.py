@@ -136,6 +136,7 @@ def pieces(prompt: str, encoding: Any, most: int, *, from_start: bool = False) -
     `from_start` loses its first tokens.
     """
     tail = 0
+    # Truncation keeps the special tokens at the end, so they are counted first.
     while tail < len(encoding.ids) and encoding.special_tokens_mask[len(encoding.ids) - 1 - tail]:
         tail += 1
     kept = most - tail

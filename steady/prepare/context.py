@@ -31,9 +31,11 @@ def labels_of(row: Row, name: str, context: Context) -> list[str]:
     if not isinstance(value, list):
         label = _label(row, name, value, context)
         return [label] if label else []
+    # What is no label reads as "" and is noted.
     labels = {_label(row, name, item, context) for item in value} - {""}
     if not context.multi_label:
         _check_one(row, name, value, labels)
+    # Without `data.labels` all have the same place, and their names decide.
     order = {label: place for place, label in enumerate(context.labels or ())}
     return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
 

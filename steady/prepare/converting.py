@@ -18,8 +18,10 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
         yield refused(file, line, value, raw, source)
         return
     row = Row(mapped(as_object(value), source) if source.columns else as_object(value), line)
+    # The findings are complete when the last draft is made.
     drafts = list(convert(row, context))
     if row.findings:
+        # Columnar files have no raw text.
         yield refused(file, line, row.findings, raw or repr(dict(row.values)), source)
         return
     for draft in drafts:
@@ -52,6 +54,7 @@ def _language(row: Row) -> str | None:
 def refused(file: File, line: int, findings: list[Finding], raw: bytes | str, source: SourceParams) -> Item:
     """A record with findings: left out where the source says so for all of them, else rejected."""
     codes = {finding.code for finding in findings}
+    # A row that has another fault as well is rejected: somebody should look at it.
     if codes <= {*source.leave_out, *ALWAYS_LEFT_OUT}:
         return LeftOut(line, findings[0].code)
     return [rejection(file.name, line, finding, raw) for finding in findings]

@@ -64,6 +64,7 @@ def join(table: Table, threshold: float | None, left_out: Rows, scratch: Path) -
     given = rows[group[rows] != NONE]
     for run in equal_runs(group[given]):
         _join_all(families, given[run])
+    # What is split as one may differ in its target, so a prompt joins clusters and not families.
     clusters = families.copy()
     for run in equal_runs(prompt[rows]):
         _join_all(clusters, rows[run])
@@ -97,6 +98,7 @@ def _join_near(table: Table, rows: Rows, threshold: float, clusters: Sets, scrat
             return item_tokens("", normal_form("\n".join(message.content for message in draft.messages[:-1])))
         return item_tokens(normal_form(draft.instruction), normal_form(draft.input))
 
+    # Band after band: hashes are made by document and read back by band, one band in memory at a time.
     width = 8 * len(rows)
     count = bands(threshold)[0]
     try:

@@ -49,10 +49,12 @@ def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
     """
     outputs.rejected.parent.mkdir(parents=True, exist_ok=True)
     counts = Counts([Counter() for _ in params.sources])
+    # Beside the outputs, where there is room for data; a temporary folder may lie in memory.
     with Table(outputs.rejected.with_name(".drafts.tmp")) as table:
         with RejectedRows(outputs.rejected) as rejected:
             read_all(params, table, counts, rejected)
             contradictory = reject_contradictions(params, table, counts, rejected)
+            # Before the search for duplicates: faulty data are corrected and read again anyway.
             rejected.refuse_if_many(params.max_rejected, counts.total("read"))
         counts.findings = dict(sorted(rejected.codes.items()))
         joined = join(table, params.near_duplicate_threshold, contradictory, outputs.rejected.with_name(".bands.tmp"))
@@ -65,6 +67,7 @@ def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
             rows = in_order(table, kept[splitting.places == place], seed)
             write_records(outputs.splits[split], examples(params, table, joined, rows, names, split))
         count_splits(counts, table, joined, kept, splitting)
+    # A row that is lost on the way is a fault of this program, not of the data.
     counts.balance()
     write_json(outputs.metrics, summarize(counts, params))
     return counts

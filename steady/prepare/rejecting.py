@@ -47,6 +47,7 @@ class RejectedRows:
 
     def refuse_if_many(self, allowed: int | float, read: int) -> None:
         """Raise, with every finding, where a file cannot be read or more rows are rejected than a count or a share of those read."""
+        # 1 is one row and 1.0 is all rows.
         limit = allowed * read if isinstance(allowed, float) else allowed
         if not self.fatal and self.rows <= limit:
             return

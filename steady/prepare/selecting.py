@@ -17,6 +17,7 @@ def select(params: DataParams, table: Table, joined: Joined, kept: Rows, seed: i
     limits = (params.max_groups, params.max_rows, *(item.max_rows or item.weight for item in params.sources))
     if not any(limits):
         return kept, left_out
+    # Families are drawn and not rows, so that a group stays whole as long as the limit allows.
     ranks = family_ranks(table, joined, kept, seed)
     source = table.column("source")
     caps = {place: item.max_rows for place, item in enumerate(params.sources) if item.max_rows is not None}
@@ -50,6 +51,7 @@ def _weighted(params: DataParams, source: NDArray[np.uint16]) -> dict[int, int]:
     weights = [item.weight or 1.0 for item in params.sources]
     available = np.bincount(source, minlength=len(weights)).tolist()
     unit = min(rows / weight for rows, weight in zip(available, weights, strict=True))
+    # The product may fall a rounding error short of a whole number.
     return {place: int(unit * weight + 1e-9) for place, weight in enumerate(weights)}
 
 

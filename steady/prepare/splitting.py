@@ -34,6 +34,7 @@ def split_rows(params: DataParams, table: Table, joined: Joined, kept: Rows, see
     Raises:
         SteadyError: there are fewer rows than are asked for.
     """
+    # In the table 0 is no given split; here that is UNUSED.
     given = table.column("split")[kept].astype(np.int8) - 1
     cluster = dense(joined.clusters[kept])
     latest = np.full(cluster.max() + 1, UNUSED, dtype=np.int8)
@@ -94,6 +95,7 @@ def _split_the_rest(
         if "validation" in splits or not params.validation_rows or "train" not in splits:
             return
         free = places == TRAIN
+        # At least one row has to stay for training.
         taken = split_sizes((1, params.validation_rows, 0), int(free.sum()))[VALIDATION]
         sizes = (int(free.sum()) - taken, taken, 0)
     rows = kept[free]

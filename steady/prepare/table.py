@@ -72,9 +72,11 @@ class Table:
         """Read one draft back."""
         start = self.offset[row]
         end = self.offset[row + 1] if row + 1 < len(self.offset) else self._end
+        # What is still in the buffer cannot be read back.
         if self._written < end:
             self._file.flush()
             self._written = self._end
+        # `pread` leaves the place alone at which the next draft is written.
         return self._decode(os.pread(self._file.fileno(), end - start, start))
 
     def column(self, name: str) -> NDArray[Any]:

@@ -84,6 +84,7 @@ def threads(posts: list[Post], context: Context) -> Iterator[Draft | LeftOut]:
             children.setdefault(parent, []).append(post)
     yield from _lost(lost, posts)
     for siblings in children.values():
+        # Posts without a rank keep the order of the file.
         siblings.sort(key=lambda post: (post.rank is None, post.rank or 0))
     for root in children.get(None, []):
         drafts: list[Draft | LeftOut] = list(_of_tree(root, children, context))
@@ -101,6 +102,7 @@ def _lost(lost: list[tuple[Post, str]], posts: list[Post]) -> Iterator[LeftOut]:
         post, code = stack.pop()
         yield LeftOut(post.line, code)
         hanging = [child for child in below.get(post.identity, []) if child.identity not in seen]
+        # A post is counted once, also where the data make a circle.
         seen.update(child.identity for child in hanging)
         stack += [(child, code) for child in hanging]
 

@@ -27,6 +27,7 @@ def joined_names(table: Table, joined: Joined) -> dict[int, str]:
         return names
     order = np.lexsort((group, joined.families))
     families = joined.families[order]
+    # Only families of several names are looked at: each name is read from disk.
     changes = (families[1:] == families[:-1]) & (group[order][1:] != group[order][:-1])
     for row in np.flatnonzero(np.isin(joined.families, families[1:][changes]) & (group != NONE)).tolist():
         family, name = int(joined.families[row]), str(table.draft(row).group)

@@ -15,6 +15,7 @@ from steady.errors import SteadyError
 KEYS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "wordings")
 WORDING_KEYS = ("id", "kind", "split", "labels", "template")
 SPLITS = ("trained", "held_out")
+# Ids become parts of the ids of wordings, which people type on the command line.
 IDENTIFIER = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLOTS = re.compile(r"\{(\w+)\}")
 
@@ -77,11 +78,13 @@ def read_bank(path: Path) -> Bank:
             "example brings its own instruction."
         )
     try:
+        # The round-trip loader knows the line of every key.
         content = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise SteadyError(f"{path}: not YAML: {error}") from error
     if not isinstance(content, dict):
         raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
+    # In the order of the lines; two checks may find the same fault.
     faults = sorted(set(_bank_faults(content)))
     if faults:
         raise SteadyError("\n".join(f"{path}:{line}: {fault}" for line, fault in faults))

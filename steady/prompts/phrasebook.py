@@ -15,6 +15,7 @@ from steady.prompts.families.paraphrase import templates_of
 from steady.prompts.render import applies, render
 from steady.records import Example, Wording, write_bytes
 
+# Any example will do, as long as it never changes.
 PROBE = Example(id="probe", group_id="probe", instruction="Sort this message.", input="Where is order 4711, please?")
 
 

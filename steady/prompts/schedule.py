@@ -32,6 +32,7 @@ def variant_schedule(
         rng = random.Random(f"{params.seed}:schedule:{example.id}")
         usable = [[wording.id for wording in family if applies(example, wording, bank)] for family in families.values()]
         turns = take_turns([family for family in usable if family], rng)
+        # Were the offset the same for all, some epochs would show the canonical wording alone.
         offset = rng.randrange(params.canonical_every)
         places = range(offset, offset + params.wordings_per_example)
         chosen = [CANONICAL if place % params.canonical_every == 0 else next(turns, CANONICAL) for place in places]

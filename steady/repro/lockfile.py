@@ -65,6 +65,7 @@ def folder_listing(root: Path, folder: Path) -> dict[str, str]:
 
 def listing_md5(listing: Mapping[str, str]) -> str:
     """The hash that DVC gives a folder: the MD5 of its listing as JSON, ordered by path."""
+    # By the parts of the path and not by its text: that is the order whose bytes DVC hashes.
     ordered = sorted(listing.items(), key=lambda item: tuple(item[0].split("/")))
     entries = [{"md5": md5, "relpath": path} for path, md5 in ordered]
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + DIRECTORY

@@ -76,6 +76,7 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
         SteadyError: a key is not there.
     """
     yaml = YAML()
+    # No line is folded, so that a diff shows what was changed and nothing else.
     yaml.width = 4096
     yaml.representer.add_representer(
         type(None), lambda made, _: made.represent_scalar("tag:yaml.org,2002:null", "null")
@@ -101,6 +102,7 @@ def reproduce(folder: Path) -> None:
     """
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     environment = os.environ | {"PATH": os.pathsep.join(places)}
+    # Set where this runs below another DVC; the copy is a repository of its own.
     environment.pop("DVC_ROOT", None)
     done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=folder, env=environment, check=False)
     if done.returncode:

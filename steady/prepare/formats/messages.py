@@ -10,6 +10,7 @@ from steady.prepare.readers.rows import Draft, Row, json_type, show
 from steady.records import Message
 
 SAMPLE = {"messages": [{"role": "user", "content": "Name a planet."}, {"role": "assistant", "content": "Mars"}]}
+# As ShareGPT, Open Assistant and other collections call them.
 ROLES = {"human": "user", "prompter": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 ALLOWED = ("system", "user", "assistant", "tool")
 

@@ -43,6 +43,7 @@ def _of_file(file: File, context: Context) -> Items:
         row = Row(mapped(as_object(value), context.source), line)
         if (name := row.values.get("message_tree_id")) != tree:
             yield from _finished(file, posts, context)
+            # A hash takes less memory than a name, and a table may have millions of trees.
             finished.add(text_hash(str(tree)))
             posts, tree = [], name
             if text_hash(str(name)) in finished:

@@ -15,6 +15,7 @@ from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.rows import Draft
 
 SAMPLE = prompt_completion.SAMPLE
+# Rows that are compared; by how much larger a share of words equal rows must have in common than neighbouring ones.
 COMPARED = 50
 MARGIN = 0.2
 Words = list[set[str]]

@@ -33,10 +33,12 @@ def find_files(source: SourceParams) -> list[File]:
     if path.is_dir():
         found = [item for item in path.rglob("*") if item.is_file() and data_suffix(item) in KNOWN]
         found = [item for item in found if not any(part.startswith(".") for part in item.relative_to(path).parts)]
+        # A folder of `save_to_disk`, whose JSON files describe the data.
         if (path / "dataset_info.json").is_file():
             found = [item for item in found if item.suffix == ".arrow"]
     else:
         parts = path.parts
+        # `Path.glob` takes no absolute pattern, so it starts in the last folder whose name is plain.
         fixed = next((i for i, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts))
         found = [] if fixed == len(parts) else list(Path(*parts[:fixed]).glob("/".join(parts[fixed:])))
     names = sorted(item.as_posix() for item in found if item.is_file())

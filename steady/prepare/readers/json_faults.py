@@ -6,6 +6,7 @@ from typing import Any
 
 from steady.prepare.readers.rows import Finding, Values, json_type, show
 
+# So many digits always fit a signed 64-bit number; readers differ in what they make of longer ones.
 MAX_INTEGER_DIGITS = 18
 MAX_DEPTH_REASON = "the value is nested too deeply to be read; a few levels are expected."
 
@@ -25,6 +26,7 @@ class RefusedError(Exception):
 
 def decode_strictly(raw: bytes, *, last: bool = False) -> Values | str | list[Finding]:
     """The object (or string) on one line of JSON, or the list of its `Finding`s; `last` says that no line break follows."""
+    # A byte that is no UTF-8 becomes a lone surrogate, so that its place can be named.
     text = raw.decode("utf-8", "surrogateescape")
     if faults := bad_bytes(text):
         return faults
@@ -158,6 +160,7 @@ def _cut_off(message: str, rest: str) -> bool:
     if message.startswith("Unterminated") or not rest:
         return True
     if message.startswith("Invalid \\"):
+        # An escape has at most six characters: behind more of them the text does not end.
         return len(rest) < 7
     return message == "Expecting value" and any(word.startswith(rest) for word in ("true", "false", "null", "NaN", "-"))
 

@@ -13,6 +13,7 @@ Values = dict[str, Any]
 """The fields of a raw record, or of a JSON document: whatever the file has."""
 
 
+# Drafts hold no reference to themselves: the garbage collector need not walk millions of them.
 class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """An example before it has an id: the fields are those of `Example`; `group` is the group that the data give, if any, and
     `classified` says that it is of a label task, also where it has no label.
@@ -128,6 +129,7 @@ class Row:
 
 def rejection(source: str, line: int, finding: Finding, raw: bytes | str) -> Rejected:
     """The record of a rejected row; the raw text is cut at 2,000 characters, and bytes that are no UTF-8 are shown as `\\xNN`."""
+    # A character has at most four bytes.
     text = raw[: 4 * RAW_LIMIT].decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw[: 4 * RAW_LIMIT]
     text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) > RAW_LIMIT:

@@ -18,6 +18,7 @@ BLANK = Finding("blank_row", "every cell is empty.")
 def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record: `value` is a dict of cells, or the list of its findings."""
     delimiter = source.delimiter or ("," if ".csv" in path.suffixes else "\t")
+    # Line breaks stay as they are, because a quoted cell may hold some.
     text = io.TextIOWrapper(handle, "utf-8", errors="surrogateescape", newline="")
     records = _cells(text, delimiter, quoting=source.quoting)
     names: Sequence[str] | None = None
@@ -34,6 +35,7 @@ def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Recor
             yield line, findings, raw
         else:
             yield line, _row(cells, names), raw
+    # The stream is closed by whoever opened it.
     text.detach()
 
 

@@ -24,6 +24,7 @@ def wordings(task: Task) -> list[Wording]:
         return []
     seen = {bank.templates[bank.canonical].labels or bank.labels}
     found = []
+    # Few labels have fewer orders than are asked for.
     for seed in range(1, 20 * params.orders):
         order = order_of(bank.labels, seed)
         if order not in seen and len(seen) <= params.orders:

@@ -78,6 +78,7 @@ def with_paraphrases(examples: Iterable[Example]) -> list[Example]:
 def _with_prompts(example: Example, group: list[Example]) -> Example:
     own = item_text(example.instruction, example.input)
     listed_beside = [item_text(text, example.input) for text in example.meta.get(PARAPHRASES, ())]
+    # Those of the same group and target ask for the same thing in other words.
     siblings = [item_text(other.instruction, other.input) for other in group]
     others = [text for text in dict.fromkeys([*listed_beside, *siblings]) if text != own]
     return replace(example, meta={**example.meta, PROMPTS: others}) if others else example

@@ -69,6 +69,7 @@ def _title(text: str) -> str:
     return WORD.sub(lambda word: word.group()[0].upper() + word.group()[1:], text)
 
 
+# What a model's tokenizer cannot tell from another wording is left out later, by `format.lengths.look_alikes`.
 OPERATORS: dict[str, Operator] = {
     "lower-all": Operator("casing", True, _all(str.lower)),
     "upper-text": Operator("casing", True, _text(str.upper)),
