@@ -114,7 +114,9 @@ def _option(text: str) -> tuple[str, Any]:
 def _table(checked: "Checked") -> list[str]:
     """Lines of two columns."""
     description = checked.description
-    rows: list[tuple[str, Any]] = [(f"rows {fate.replace('_', ' ')}", number) for fate, number in checked.fates.items()]
+    rows: list[tuple[str, Any]] = [
+        (f"rows {outcome.replace('_', ' ')}", number) for outcome, number in checked.outcomes.items()
+    ]
     rows += [(f"  left out: {code}", number) for code, number in checked.left_out.items()]
     rows += [(f"  findings: {code}", number) for code, number in checked.codes.items()]
     rows += [("groups", description.groups), ("near-duplicate pairs", checked.near)]

@@ -42,12 +42,12 @@ def main(root: Path, strict: bool, record: bool) -> None:
         if not changed:
             click.echo(f"identical to the committed results: all {len(outputs)} outputs, byte for byte")
             return
-        _tell(root, changed, len(outputs))
+        _show_differences(root, changed, len(outputs))
         if strict:
             raise SteadyError(f"{len(changed)} outputs differ from the committed ones")
 
 
-def _tell(root: Path, changed: list[str], total: int) -> None:
+def _show_differences(root: Path, changed: list[str], total: int) -> None:
     """Print what differs: files, headline figures, parameters, environments."""
     import msgspec
 

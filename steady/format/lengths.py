@@ -3,12 +3,15 @@
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank
 from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Wording
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 PACKAGE = "package:"
 FILE = "tokenizer.json"
@@ -55,8 +58,8 @@ def _existing(path: Path, model_id: str) -> Path:
     return path
 
 
-def load_encode(path: Path) -> Encode:
-    """The encoder of a `tokenizer.json`, with neither the truncation nor the padding that the file may ask for.
+def load_tokenizer_file(path: Path) -> "Tokenizer":
+    """The tokenizer of a `tokenizer.json`, with neither the truncation nor the padding that the file may ask for.
 
     Raises:
         SteadyError: the file is no tokenizer.
@@ -70,6 +73,12 @@ def load_encode(path: Path) -> Encode:
     # Lengths are those of whole prompts, and padding is no part of them.
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    return tokenizer
+
+
+def load_encode(path: Path) -> Encode:
+    """The encoder of a `tokenizer.json`; errors as `load_tokenizer_file` has them."""
+    tokenizer = load_tokenizer_file(path)
     return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
 
 

@@ -60,13 +60,13 @@ def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
         joined = join(table, params.near_duplicate_threshold, contradictory, outputs.rejected.with_name(".bands.tmp"))
         counts.near = joined.near
         counts.count("duplicates", table.column("source")[joined.copies])
-        kept = _selected(params, table, joined, contradictory, counts, seed)
-        splitting = split_rows(params, table, joined, kept, seed)
+        eligible = _selected(params, table, joined, contradictory, counts, seed)
+        splitting = split_rows(params, table, joined, eligible, seed)
         names = joined_names(table, joined)
         for place, split in enumerate(SPLITS):
-            rows = in_order(table, kept[splitting.places == place], seed)
+            rows = in_order(table, eligible[splitting.places == place], seed)
             write_records(outputs.splits[split], examples(params, table, joined, rows, names, split))
-        count_splits(counts, table, joined, kept, splitting)
+        count_splits(counts, table, joined, eligible, splitting)
     # A row that is lost on the way is a fault of this program, not of the data.
     counts.balance()
     write_json(outputs.metrics, summarize(counts, params))
@@ -115,11 +115,11 @@ def _selected(params: DataParams, table: Table, joined: Joined, rejected: Rows, 
     """The rows to split: no copies, nothing rejected, within the limits; of two classes at least, where there are classes."""
     usable = ~joined.copies
     usable[rejected] = False
-    kept = np.flatnonzero(usable)
-    chosen, left_out = select(params, table, joined, kept, seed)
+    eligible = np.flatnonzero(usable)
+    chosen, left_out = select(params, table, joined, eligible, seed)
     _check_classes(params, table, chosen)
     if left_out:
-        counts.count("left_out", table.column("source")[np.setdiff1d(kept, chosen)])
+        counts.count("left_out", table.column("source")[np.setdiff1d(eligible, chosen)])
         counts.left_out.update(left_out)
     return chosen
 

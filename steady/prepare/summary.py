@@ -15,7 +15,7 @@ from steady.prepare.splits import SPLITS, UNUSED
 from steady.prepare.splitting import LEAK, Splitting
 from steady.prepare.table import Table
 
-FATES = ("read", "accepted", "rejected", "duplicates", "left_out")
+OUTCOMES = ("read", "accepted", "rejected", "duplicates", "left_out")
 QUANTILES = {"minimum": 0.0, "median": 0.5, "p95": 0.95, "maximum": 1.0}
 
 
@@ -61,7 +61,7 @@ NO_LEAKS = Leaks(found={}, removed=0, left=0)
 
 @dataclass
 class Counts:
-    """Rows of each fate, in all and by source. Every row read is accepted, rejected, a duplicate or left out."""
+    """Rows of each outcome, in all and by source. Every row read is accepted, rejected, a duplicate or left out."""
 
     sources: list[Counter[str]]
     left_out: Counter[str] = field(default_factory=Counter)
@@ -70,9 +70,9 @@ class Counts:
     leaks: Leaks = NO_LEAKS
     splits: dict[str, Description] = field(default_factory=dict)
 
-    def total(self, fate: str) -> int:
-        """Rows of a fate (read, accepted, rejected, duplicates, left_out) over all sources."""
-        return sum(source[fate] for source in self.sources)
+    def total(self, outcome: str) -> int:
+        """Rows of an outcome (read, accepted, rejected, duplicates, left_out) over all sources."""
+        return sum(source[outcome] for source in self.sources)
 
     def leave_out(self, rows: NDArray[Any], code: str) -> None:
         """Count rows, given by their source, as left out under a code."""
@@ -80,27 +80,27 @@ class Counts:
             self.left_out[code] += len(rows)
             self.count("left_out", rows)
 
-    def count(self, fate: str, rows: NDArray[Any]) -> None:
-        """Count rows, given by their source, under a fate."""
+    def count(self, outcome: str, rows: NDArray[Any]) -> None:
+        """Count rows, given by their source, under an outcome."""
         for place, number in enumerate(np.bincount(rows, minlength=len(self.sources)).tolist()):
-            self.sources[place][fate] += number
+            self.sources[place][outcome] += number
 
     def balance(self) -> None:
-        """Check that the fates add up for each source."""
+        """Check that the outcomes add up for each source."""
         for place, source in enumerate(self.sources):
-            fates = sum(source[fate] for fate in FATES[1:])
-            assert fates == source["read"], f"source {place}: {source['read']} rows read, {fates} accounted for"
+            outcomes = sum(source[outcome] for outcome in OUTCOMES[1:])
+            assert outcomes == source["read"], f"source {place}: {source['read']} rows read, {outcomes} accounted for"
 
 
-def count_splits(counts: Counts, table: Table, joined: Joined, kept: Rows, splitting: Splitting) -> None:
+def count_splits(counts: Counts, table: Table, joined: Joined, eligible: Rows, splitting: Splitting) -> None:
     """Fill in what each split holds and what leaked."""
     source = table.column("source")
-    counts.leave_out(source[kept[splitting.places == UNUSED]], "not_asked_for")
-    counts.leave_out(source[kept[splitting.places == LEAK]], "leak")
+    counts.leave_out(source[eligible[splitting.places == UNUSED]], "not_asked_for")
+    counts.leave_out(source[eligible[splitting.places == LEAK]], "leak")
     removed = int((splitting.places == LEAK).sum())
     counts.leaks = Leaks(found=splitting.leaks, removed=removed, left=splitting.left)
     for place, name in enumerate(SPLITS):
-        rows = kept[splitting.places == place]
+        rows = eligible[splitting.places == place]
         counts.count("accepted", source[rows])
         counts.splits[name] = describe(table, joined, rows)
 
@@ -149,13 +149,13 @@ def summarize(counts: Counts, params: DataParams) -> Summary:
     for split in splits:
         languages.update(split.languages or {"unknown": split.rows} if split.rows else {})
     return Summary(
-        rows={fate: counts.total(fate) for fate in FATES},
+        rows={outcome: counts.total(outcome) for outcome in OUTCOMES},
         groups=sum(split.groups for split in splits),
         labels=list(params.labels or sorted({label for split in splits for label in split.labels})),
         languages=dict(sorted(languages.items())) if set(languages) > {"unknown"} else None,
         splits=counts.splits,
         sources=[
-            {"path": source.path, "format": source.format} | {fate: counted[fate] for fate in FATES}
+            {"path": source.path, "format": source.format} | {outcome: counted[outcome] for outcome in OUTCOMES}
             for source, counted in zip(params.sources, counts.sources, strict=True)
         ],
         rejected=counts.findings,

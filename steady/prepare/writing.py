@@ -11,7 +11,7 @@ from steady.prepare.splits import seeded
 from steady.prepare.table import NONE, Table, name_space, prompt_text, target_text
 from steady.records import Example, Split, content_id
 
-_SAID = [name for name in Example.__struct_fields__ if name not in ("id", "group_id", "split")]
+_SHARED_FIELDS = [name for name in Example.__struct_fields__ if name not in ("id", "group_id", "split")]
 
 
 def in_order(table: Table, rows: Rows, seed: int) -> Rows:
@@ -52,5 +52,5 @@ def examples(
 def example(draft: Draft, group: str | None, split: Split | None) -> Example:
     """The example of a draft: its id is a hash of what it says, and without a group it is its own."""
     identity = content_id(draft.instruction, draft.input, prompt_text(draft), target_text(draft))
-    said = {name: getattr(draft, name) for name in _SAID}
-    return Example(id=identity, group_id=group or identity, split=split, **said)
+    fields = {name: getattr(draft, name) for name in _SHARED_FIELDS}
+    return Example(id=identity, group_id=group or identity, split=split, **fields)
