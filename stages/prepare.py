@@ -21,6 +21,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--metrics", type=FILE, required=True, help="What was counted, written.")
 def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path, metrics: Path) -> None:
     """Read the sources, reject what is wrong, keep copies and groups together, and split."""
+    # Imports stand within, so that `--help` and a mistyped option need no library.
     with reported(), stage_process():
         import time
 

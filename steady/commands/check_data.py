@@ -58,6 +58,7 @@ def main(
 
         task = LabelNames(labels=tuple(labels.split(",")) if labels else None, multi_label=multi_label)
         settings = _settings(path, format_name, options, task, params)
+        # Checking writes what prepare writes on the way, and keeps none of it.
         with tempfile.TemporaryDirectory() as folder:
             checked = check(settings, Path(folder), samples)
         for line in _table(checked):
@@ -68,6 +69,7 @@ def main(
             click.secho(f"… and {more} more findings; list them with --findings.", fg="red")
         for example in checked.samples:
             _show(example)
+        # A script can stop on it.
         if checked.codes:
             raise SteadyError(
                 f"{sum(checked.codes.values())} findings. Correct the rows, or name codes in `leave_out`."
@@ -88,6 +90,7 @@ def _settings(
     if format_name is None:
         raise SteadyError("--format is missing. `python -m steady sources` lists the formats with an example row each.")
     source = {"path": path, "format": format_name} | dict(_option(option) for option in options)
+    # All rows in train: sizes are asked for, and nothing is split here.
     values = {"sources": [source], "train_rows": 1.0, "validation_rows": 0, "test_rows": 0}
     try:
         return DataParams.model_validate(values | task.model_dump())
@@ -133,6 +136,7 @@ def _table(checked: "Checked") -> list[str]:
 def _show(example: "Example") -> None:
     """Print an example: the fields in colour, each cut at 500 characters."""
     click.secho(f"\n{example.source}:{example.line}  {example.id}  group {example.group_id}", fg="blue")
+    # The last turn is the output, which is shown as such.
     turns = [(message.role, message.content) for message in (example.messages or [])[:-1]]
     fields = [("instruction", example.instruction), ("input", example.input), *turns, ("output", example.output)]
     fields += [("rejected", example.rejected or "")]

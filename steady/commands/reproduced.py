@@ -43,6 +43,7 @@ def main(root: Path, strict: bool, record: bool) -> None:
             click.echo(f"identical to the committed results: all {len(outputs)} outputs, byte for byte")
             return
         _show_differences(root, changed, len(outputs))
+        # By default a difference is no failure: another processor gives other last digits.
         if strict:
             raise SteadyError(f"{len(changed)} outputs differ from the committed ones")
 
@@ -58,6 +59,7 @@ def _show_differences(root: Path, changed: list[str], total: int) -> None:
         click.echo(f"  {path}")
     for name, old, new in changed_json(root, HEADLINE):
         click.echo(f"  {HEADLINE}: {name}: committed {old}, here {new}")
+    # Stated, since other parameters explain every other difference.
     if committed(root, "params.yaml") != (root / "params.yaml").read_text(encoding="utf-8"):
         click.echo("params.yaml is not the committed one, so differences are expected")
     recorded = committed(root, ENVIRONMENT)

@@ -60,6 +60,7 @@ def inlined(node: Any, definitions: Schema) -> Any:
         return [inlined(item, definitions) for item in node]
     if not isinstance(node, dict):
         return node
+    # What several stages read of one section is merged, which needs the parts themselves.
     if "$ref" in node:
         target = definitions[node["$ref"].rpartition("/")[2]]
         rest = {key: value for key, value in node.items() if key != "$ref"}
@@ -69,6 +70,7 @@ def inlined(node: Any, definitions: Schema) -> Any:
 
 def merged(one: Schema, other: Schema) -> Schema:
     """Two schemas of one section as one: the properties and required keys of both; the longer description stays."""
+    # `seed` and `arms` are no sections with keys of their own.
     if not one or "properties" not in one or "properties" not in other:
         return one or other
     both = max(one, other, key=lambda schema: len(schema["properties"]))

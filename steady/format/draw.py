@@ -41,6 +41,7 @@ def validation_prompts(
     for example in examples:
         yield prompt_of(example, CANONICAL_WORDING, bank)
         usable = [[wording.id for wording in family if applies(example, wording, bank)] for family in families.values()]
+        # Seeded by the example, so that other rows do not change its prompts.
         turns = take_turns([ids for ids in usable if ids], random.Random(f"{params.seed}:validation:{example.id}"))
         chosen = [name for name, _ in zip(turns, range(params.validation_wordings), strict=False)]
         # Where there are fewer wordings than are wanted, they come round again.
@@ -99,6 +100,7 @@ def held_out_levels(wordings: Sequence[Wording], family: str) -> dict[Level, lis
         for wording in wordings
         if wording.family == family and (not wording.trained or wording.operator == OF_THE_EXAMPLE)
     ]
+    # L2 first: where the number is odd, the harder level gets one more.
     levels: tuple[Level, ...] = ("L2", "L1")
     found = {level: [wording for wording in pool if wording.level == level] for level in levels}
     return {level: members for level, members in found.items() if members}

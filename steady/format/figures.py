@@ -55,6 +55,7 @@ def wording_counts(result: Formatted) -> dict[str, dict[str, int]]:
 
 def scheduled_counts(result: Formatted) -> dict[str, int]:
     """How many prompts of each family the schedule of the variants names."""
+    # The family is the part of the id before the slash.
     counts = Counter(name.split("/")[0] for row in result.schedule() for name in row.wordings)
     return dict(sorted(counts.items()))
 
@@ -97,5 +98,6 @@ def _scored(result: Formatted, split: str) -> Iterator[tuple[str, str]]:
     for source in (result.validation(), result.evaluation(), result.sensitivity()):
         for prompt in source:
             if prompt.split == split:
+                # A canonical prompt is among the prompts of several stages and counts once.
                 seen.setdefault(prompt.id, prompt)
     return ((prompt.wording.split("/")[0], prompt.prompt) for prompt in seen.values())

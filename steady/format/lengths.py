@@ -46,6 +46,7 @@ def _in_package(name: str) -> Path:
     if found is None or found.origin is None:
         raise SteadyError(f"model.id: the package {name!r} is not installed. Install it, or give a folder or a Hub id.")
     root = Path(found.origin).parent
+    # Packages differ in where they put it.
     places = [root / "model" / FILE, root / FILE]
     return next((place for place in places if place.is_file()), None) or _existing(places[0], f"{PACKAGE}{name}")
 

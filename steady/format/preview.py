@@ -42,6 +42,7 @@ def typical_examples(examples: Sequence[Example]) -> list[Example]:
     by_length = sorted(examples, key=lambda example: (len(item_text(example.instruction, example.input)), example.id))
     middle = len(by_length) // 2
     first, others = by_length[middle], [*by_length[middle + 1 :], *reversed(by_length[:middle])]
+    # Another target, because a page with one label shows half of the task.
     second = next((example for example in others if example.output != first.output), *others[:1] or [first])
     return [first] if second is first else [first, second]
 

@@ -129,6 +129,7 @@ def _select_wordings(wordings: Sequence[Wording], selectors: Sequence[str]) -> l
             raise SteadyError(
                 f"no wording {selector!r}. Give `all`, a family ({families}) or an id of the wordings' file."
             )
+        # A wording that two selectors name is shown once.
         selected |= match
     return list(selected.values())
 
@@ -158,6 +159,7 @@ def _framed(inspection: Inspection, prompt: str) -> Iterator[Piece]:
     """The prompt within what the chat template puts around it, where there is one."""
     model = inspection.view.model
     encoding = inspection.tokenizer.encode(prompt, add_special_tokens=not model.chat_template)
+    # A decoder loses the start of a long prompt, since the question stands at its end.
     inner = pieces(prompt, encoding, inspection.most_tokens, from_start=model.task == "CAUSAL_LM")
     if not model.chat_template:
         yield from inner
@@ -202,6 +204,7 @@ def pieces(prompt: str, encoding: Any, most: int, *, from_start: bool = False) -
             yield (prompt[end:] if place == count - tail and end else "") + f"⟨{token}⟩", SPECIAL
             continue
         beyond = place < count - most if from_start else place >= most - tail and count > most
+        # White space between tokens, which a tokenizer of whole words drops.
         yield prompt[end:start], {}
         yield prompt[start:stop], dict(CUT if beyond else TOKENS[place % 2])
         end = stop

@@ -38,6 +38,7 @@ def check(params: DataParams, folder: Path, samples: int) -> Checked:
         contradictory = reject_contradictions(params, table, counts, rejected)
         joined = join(table, params.near_duplicate_threshold, contradictory, folder / "bands.tmp")
         counts.count("duplicates", table.column("source")[joined.copies])
+        # As prepare accepts rows, without limits and splits, which are about numbers and not about faults.
         accepted = ~joined.copies
         accepted[contradictory] = False
         rows = np.flatnonzero(accepted)

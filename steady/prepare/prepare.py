@@ -24,6 +24,7 @@ from steady.prepare.table import Table
 from steady.prepare.writing import examples, in_order, joined_names
 from steady.records import Split, write_json, write_records
 
+# All rows of a contradiction are rejected: which of them is right, the data do not say.
 _LABELS = Finding(
     "conflicting_labels", "the same text has other labels elsewhere (all its rows are listed); keep one label."
 )

@@ -18,6 +18,7 @@ def read_source(source: SourceParams, labels: tuple[str, ...] | None, multi_labe
         return
     context = Context(source, labels, multi_label)
     module = formats.module(source.format)
+    # A file of nothing but blank lines is most likely the wrong file.
     something = False
     items = module.items(files, context) if hasattr(module, "items") else _each(files, context, module.drafts)
     for item in items:

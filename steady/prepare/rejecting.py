@@ -33,6 +33,7 @@ class RejectedRows:
 
     def __exit__(self, *exception: object) -> None:
         self._file.close()
+        # Also after an error, since these rows say what has to be corrected.
         self._temporary.replace(self.path)
 
     def add(self, findings: list[Rejected], *, rows: int = 1) -> None:

@@ -38,6 +38,7 @@ def split_rows(params: DataParams, table: Table, joined: Joined, eligible: Rows,
     given = table.column("split")[eligible].astype(np.int8) - 1
     cluster = dense(joined.clusters[eligible])
     latest = np.full(cluster.max() + 1, UNUSED, dtype=np.int8)
+    # The later split wins: results are quoted for test, and validation chooses between models.
     np.maximum.at(latest, cluster, given)
     places: NDArray[np.int8] = latest[cluster]
     leaking = (given != UNUSED) & (given < places)
@@ -90,6 +91,7 @@ def _split_the_rest(
     """Assign the rows without a given split; where all have one and none is validation, that is taken from train."""
     sizes: tuple[int | float, ...] = (params.train_rows, params.validation_rows, params.test_rows)
     splits = {source.split for source in params.sources}
+    # Rows that came with a split stay there, and what shares a cluster with them has followed.
     free = places == UNUSED
     if None not in splits:
         if "validation" in splits or not params.validation_rows or "train" not in splits:
@@ -112,6 +114,7 @@ def _strata(table: Table, rows: Rows, group: NDArray[np.int32]) -> NDArray[np.in
     order = np.lexsort((table.column("content")[rows], group))
     firsts = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
     del order
+    # Strata are numbered as they first occur, which depends on the order of the rows.
     by_name = np.argsort(np.argsort(list(table.strata))).astype(np.int32)
     return dense(by_name[table.column("stratum")[rows[firsts]]])
 

@@ -131,6 +131,7 @@ def language_counts(table: Table, rows: Rows) -> dict[str, int] | None:
     """Rows of each language, sorted; None where no row names one."""
     numbers = np.bincount(table.column("language")[rows].astype(np.int64), minlength=len(table.languages)).tolist()
     counts = {name or "unknown": number for name, number in zip(table.languages, numbers, strict=True) if number}
+    # A count of unknown languages alone would say nothing.
     return None if set(counts) <= {"unknown"} else dict(sorted(counts.items()))
 
 
@@ -147,6 +148,7 @@ def summarize(counts: Counts, params: DataParams) -> Summary:
     splits = counts.splits.values()
     languages: Counter[str] = Counter()
     for split in splits:
+        # A split in which no row names a language counts as unknown beside others that do.
         languages.update(split.languages or {"unknown": split.rows} if split.rows else {})
     return Summary(
         rows={outcome: counts.total(outcome) for outcome in OUTCOMES},

@@ -53,6 +53,7 @@ class Table:
         """Append a draft of `source`, the one at `place`."""
         packed = self._encode(draft)
         self._file.write(packed)
+        # Before the draft is counted in, so that it is where the draft begins.
         self.offset.append(self._end)
         self._end += len(packed)
         prompt, target = prompt_text(draft), target_text(draft)

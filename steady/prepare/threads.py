@@ -78,6 +78,7 @@ def threads(posts: list[Post], context: Context) -> Iterator[Draft | LeftOut]:
             lost.append((post, "orphan"))
         elif post.fault:
             lost.append((post, post.fault))
+        # A tree that begins with an answer has no question to it.
         elif parent is None and post.role != "user":
             lost.append((post, "no_question"))
         else:

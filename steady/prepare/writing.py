@@ -51,6 +51,7 @@ def examples(
 
 def example(draft: Draft, group: str | None, split: Split | None) -> Example:
     """The example of a draft: its id is a hash of what it says, and without a group it is its own."""
+    # Of the content alone, so that another order of rows, or another file name, gives the same ids.
     identity = content_id(draft.instruction, draft.input, prompt_text(draft), target_text(draft))
     fields = {name: getattr(draft, name) for name in _SHARED_FIELDS}
     return Example(id=identity, group_id=group or identity, split=split, **fields)

@@ -52,6 +52,7 @@ class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 def task_bank(path: Path | None, labels: tuple[str, ...] | None, *, multi_label: bool) -> Bank | None:
     """The bank of a task: of the file, or of its labels alone; errors as `read_bank` has them."""
     bank = read_bank(path) if path else label_bank(labels)
+    # Left unset for tasks of one label, whose phrasebooks then keep their bytes.
     return msgspec.structs.replace(bank, several=True) if bank is not None and multi_label else bank
 
 
@@ -182,6 +183,7 @@ def _repeats(wordings: list[Any]) -> Iterator[Fault]:
     for key in ("id", "template"):
         seen: dict[Any, Any] = {}
         for item in wordings:
+            # The same text with the labels in another order is another wording.
             value = (item.get(key), str(item.get("labels")) if key == "template" else "")
             if item.get(key) is not None and value in seen:
                 first = _line(seen[value], key)
@@ -195,6 +197,7 @@ def _canonical_faults(content: Any, wordings: list[Any]) -> Iterator[Fault]:
     if isinstance(canonical, str) and not named:
         ids = ", ".join(str(item.get("id")) for item in wordings)
         yield _line(content, "canonical"), f"canonical {canonical!r} is the id of no wording. There are: {ids}."
+    # Every arm is trained on the canonical wording or compared on it.
     if named and named[0].get("split") != "trained":
         yield _line(content, "canonical"), f"canonical {canonical!r} has to be a trained wording."
 

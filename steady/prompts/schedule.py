@@ -29,6 +29,7 @@ def variant_schedule(
     """
     families = trained_families(wordings)
     for example in examples:
+        # Seeded by the example, so that a row more or less does not change the schedule of the others.
         rng = random.Random(f"{params.seed}:schedule:{example.id}")
         usable = [[wording.id for wording in family if applies(example, wording, bank)] for family in families.values()]
         turns = take_turns([family for family in usable if family], rng)
@@ -82,6 +83,7 @@ class TrainingPrompts:
                 f"The schedule names {len(strangers)} examples {strangers[:3]} that are not in the train split and "
                 f"{len(missing)} wordings {missing[:3]} that are not in the phrasebook. Run `dvc repro format`."
             )
+        # In the order of the schedule.
         self.examples = [known[row.example_id] for row in rows]
         self._wordings = [row.wordings for row in rows]
         self._book = book

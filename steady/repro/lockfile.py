@@ -118,5 +118,6 @@ def cache_damage(root: Path, entry: Entry) -> Iterator[str]:
         needed |= {f"{entry.path}/{name}": md5 for name, md5 in (cached_listing(cache, entry.md5) or {}).items()}
     for name, md5 in needed.items():
         path = cache_path(cache, md5)
+        # A missing object is fetched by `dvc pull`; a damaged one would be copied into the workspace.
         if path.is_file() and file_md5(path) != md5.removesuffix(DIRECTORY):
             yield f"{path.relative_to(root)}: damaged copy of {name}"

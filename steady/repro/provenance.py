@@ -52,6 +52,7 @@ def _processor() -> tuple[str, list[str]]:
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    # Arm calls them Features.
     flags = facts.get("flags", facts.get("Features", "")).split()
     name = facts.get("model name", platform.processor() or "unknown")
     return name, [instruction for instruction in INSTRUCTIONS if instruction in flags]
@@ -66,6 +67,7 @@ def committed(root: Path, path: str) -> str | None:
     known = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, check=False)
     if known.returncode:
         raise SteadyError(f"{root}: no Git commit to compare with. Clone the repository with Git.")
+    # `./` is the folder and not the top of the repository, should they differ.
     found = subprocess.run(["git", "show", f"HEAD:./{path}"], cwd=root, capture_output=True, check=False)
     return None if found.returncode else found.stdout.decode()
 

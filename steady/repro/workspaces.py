@@ -47,6 +47,7 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe:
         shutil.copy2(root / name, target)
     (folder / ".dvc").mkdir(exist_ok=True)
     cache = (root / ".dvc" / "cache").resolve()
+    # The copy is no Git repository, and shares the cache so that what has run before costs nothing.
     (folder / ".dvc" / "config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
     if recipe is not None:
         compose_recipe(folder, recipe)
@@ -62,6 +63,7 @@ def compose_recipe(folder: Path, recipe: str) -> None:
 
 
 def _files(root: Path) -> list[str]:
+    # New files that are not ignored count as well: an uncommitted change is copied as it is.
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     done = subprocess.run(command, cwd=root, capture_output=True, check=False)
     if done.returncode:

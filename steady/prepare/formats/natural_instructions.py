@@ -52,6 +52,7 @@ def _of_task(file: File, source: SourceParams) -> Items:
     # A copy may state its definition behind the instances, so a task is read before its first draft is made.
     instances = list(records(file, source, head))
     definitions, findings = _definitions(head)
+    # Without an instruction no instance can be asked; what is wrong with the instances is reported too.
     if findings and instances:
         yield [rejection(file.name, 1, finding, "") for finding in findings]
         instances = [instance for instance in instances if isinstance(instance[1], list)]
@@ -116,6 +117,7 @@ def _draft(row: Row, definitions: list[str], meta: Values) -> Draft:
     text = row.text("input", empty=True)
     if "input" in row.values and isinstance(row.values["input"], str) and not text.strip():
         row.note("blank_input", f"`input` is {text!r}; there is nothing to answer.")
+    # Chosen by the text and not by the line, so that a file in another order gives the same examples.
     definition = definitions[text_hash(text) % len(definitions)] if len(definitions) > 1 else "".join(definitions)
     if isinstance(row.values.get("id"), str):
         meta = meta | {"id": row.values["id"]}
@@ -131,6 +133,7 @@ def _outputs(row: Row) -> list[str]:
         reason = f"`output` is {show(value)} ({json_type(value)}); it must be a text or a list of texts."
         row.note("wrong_type" if "output" in row.values else "missing_field", reason)
         return []
+    # The same answer may be listed several times.
     stripped = list(dict.fromkeys(output.strip() for output in outputs if output.strip()))
     if not stripped:
         row.note("empty_output", f"`output` is {show(value)}; an answer is needed to train on.")

@@ -46,6 +46,7 @@ def _of_file(file: File, context: Context) -> Items:
             # A hash takes less memory than a name, and a table may have millions of trees.
             finished.add(text_hash(str(tree)))
             posts, tree = [], name
+            # Rows of a tree that come later would find their parents gone and be lost without a word.
             if text_hash(str(name)) in finished:
                 row.note("scattered_tree", f"the tree {name!r} ended above; sort the rows by `message_tree_id`.")
         parent = row.values.get("parent_id")

@@ -31,6 +31,7 @@ def _of_turns(row: Row) -> Draft:
     chosen, rejected = before + read_turns(row, "chosen"), before + read_turns(row, "rejected")
     if not chosen or not rejected:
         return Draft()
+    # A loss over pairs compares two answers to one prompt.
     if chosen[:-1] != rejected[:-1]:
         row.note(
             "different_prompts", "`chosen` and `rejected` differ before their last turn; they must answer the same."

@@ -53,6 +53,7 @@ def group_names(files: list[File], context: Context) -> dict[str, str]:
 
 def aligned(left: Words, right: Words) -> bool:
     """Whether rows of equal place share more words than a row shares with the next one of the other file."""
+    # One row has no neighbour to compare with.
     if len(left) < 2 or len(left) != len(right):
         return False
     same = sum(map(_overlap, left, right)) / len(left)

@@ -45,7 +45,9 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
 
 def _draft(worded: str, instance: Row, instruction: str) -> Draft:
     text, output = instance.optional("input"), instance.answer("output")
+    # Reformulations of one instance ask for the same thing, and nothing but their content says so.
     group = text_hash("\x1f".join(map(normal_form, (instruction, text, output))))
+    # The instruction quotes its input, which would otherwise stand there twice.
     if _SLOT in worded:
         worded, text = worded.replace(_SLOT, text), ""
     worded, text, output = (part.replace("<sep>", "\n").strip() for part in (worded, text, output))

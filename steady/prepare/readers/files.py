@@ -41,6 +41,7 @@ def find_files(source: SourceParams) -> list[File]:
         # `Path.glob` takes no absolute pattern, so it starts in the last folder whose name is plain.
         fixed = next((i for i, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts))
         found = [] if fixed == len(parts) else list(Path(*parts[:fixed]).glob("/".join(parts[fixed:])))
+    # Folders list their files in no fixed order.
     names = sorted(item.as_posix() for item in found if item.is_file())
     return [File(Path(name), name) for name in names]
 

@@ -79,6 +79,7 @@ class Row:
     def text(self, name: str, *, empty: bool = False) -> str:
         """The text of a field; `empty` allows it to be blank."""
         value = self.values.get(name)
+        # A number is refused too, rather than written out in one of several ways.
         if type(value) is not str:
             self._not_text(name, value)
             return ""

@@ -30,6 +30,7 @@ def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Recor
             if _is_header(cells, source):
                 names = cells
                 continue
+            # Without a header, columns are known by their numbers.
             names = [str(number) for number in range(len(cells))]
         if findings or names is None:
             yield line, findings, raw
@@ -55,6 +56,7 @@ def _cells(text: io.TextIOWrapper, delimiter: str, *, quoting: bool) -> Iterator
         except csv.Error as error:
             yield line, [lines.last[:2000]], [_refused(str(error), reader.line_num)]
             continue
+        # The reader gives an empty list for an empty line.
         if cells:
             yield line, cells, _damage(cells)
 

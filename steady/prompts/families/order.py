@@ -33,6 +33,7 @@ def wordings(task: Task) -> list[Wording]:
                 Wording(id=f"order/s{seed}", family="order", operator="permute", seed=seed, trained=seed % 2 == 1)
             )
     reordered = any(template.labels and template.trained for template in bank.templates.values())
+    # An exception to the rule of the levels, which the top of this file explains.
     if reordered and "paraphrase" in params.trained_families and "order" not in params.trained_families:
         return [replace(wording, trained=False, rule=KNOWN) for wording in found]
     return [placed(wording, params) for wording in found]

@@ -44,6 +44,7 @@ def wordings(task: Task) -> list[Wording]:
 def render(example: Example, wording: Wording, bank: Bank | None) -> str:
     """The template filled, or the example's own paraphrase of the number `wording.seed`, which counts from 1."""
     if bank is None or not bank.templates:
+        # Whole prompts, with no template around them.
         prompts: list[str] = example.meta[PROMPTS]
         note = label_note(bank)
         return join([*note, Part("text", "\n\n" if note else ""), Part("input", prompts[wording.seed - 1])])

@@ -58,6 +58,7 @@ def _after(filler: str) -> Rewrite:
     def rewrite(parts: list[Part]) -> list[Part]:
         *rest, last = parts
         body, line_break, cue = last.text.rpartition("\n")
+        # A model goes on after the cue, so nothing may stand behind it.
         if last.kind == "text" and line_break and cue.endswith(":"):
             return [*rest, Part("text", f"{body}\n{filler}\n{cue}")]
         return [*parts, Part("text", f"\n{filler}")]
