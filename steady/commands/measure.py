@@ -15,6 +15,7 @@ CHAT = {"auto": None, "on": True, "off": False}
 @click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--model", default=None, help="A Hub id, a folder, or package:NAME.")
 @click.option("--revision", default=None, help="Commit, branch or tag of a Hub model; the full commit is recorded.")
+@click.option("--gguf-file", default=None, help="The GGUF file of the folder or repository to read the model from.")
 @click.option("--adapter", type=FOLDER, default=None, help="A PEFT adapter or an arm.")
 @click.option(
     "--chat-template",
@@ -30,7 +31,7 @@ CHAT = {"auto": None, "on": True, "off": False}
     type=click.Choice(("auto", "float32", "bfloat16", "float16")),
     default="auto",
     show_default=True,
-    help="auto: float32 on a CPU, else 16 bits.",
+    help="auto: bfloat16 on a GPU or a CPU that has it.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 …")
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads of a CPU.")
@@ -89,7 +90,7 @@ def _score(prompts: Path, model: str, out: Path, options: dict[str, Any]) -> Non
     from steady.measure.measure import Limits, measure_model
 
     prepare(options["threads"])
-    place = {name: options[name] for name in ("revision", "adapter", "dtype", "device", "system")}
+    place = {name: options[name] for name in ("revision", "adapter", "dtype", "device", "system", "gguf_file")}
     limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "precision", "seed")}
     named = Named(model, chat_template=CHAT[options["chat"]], **place)
     measure_model(named, prompts, out, Limits(**limits), lambda line: click.echo(line, err=True), options["budget"])

@@ -10,15 +10,16 @@ from steady.errors import SteadyError
 from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
-from steady.models.base import locate
+from steady.models.base import ENCODERS, Base, locate
 from steady.models.description import Description, describe, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
-from steady.models.params import PACKAGE_PREFIX, ModelParams
+from steady.models.params import ModelParams
 
 if TYPE_CHECKING:
     from steady.inference.language import LanguageModel
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Count = Callable[[Sequence[str]], list[int]]
 GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 
 
@@ -26,7 +27,8 @@ GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 class Named:
     """A model by name: a Hub id, a folder or `package:NAME`, its revision, the adapter on it, and where and how it runs.
 
-    `chat_template`: prompts go through the tokenizer's chat template; None where it has one. `system` is the system message.
+    `chat_template`: prompts go through the tokenizer's chat template, None where it has one; `system` is the system message.
+    `gguf_file` is the file of the folder or repository that the model is read from.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Named:
     device: str = "auto"
     chat_template: bool | None = None
     system: str = ""
+    gguf_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,9 +57,10 @@ class OpenModel:
     language: "LanguageModel | None"
     labels: LabelScorer | None
     context: int | None
-    count: Callable[[Sequence[str]], list[int]]
+    count: Count
     dtype: str
     revision: str | None
+    base: Base
 
 
 BATCH_SIZE = 32  # prompts, of a classifier
@@ -74,7 +78,8 @@ def open_model(named: Named) -> OpenModel:
         manifest = read_manifest(named.adapter)
         if manifest.labels and not _generates(named.adapter):
             return _open_classifying_arm(named, named.adapter, manifest, revision)
-    config = load_config(_params(named, revision, "CAUSAL_LM"))
+    base = locate(_params(named, revision, "CAUSAL_LM"))
+    config = load_config(base)
     task = task_of(config)
     if task is None:
         raise SteadyError(
@@ -85,15 +90,20 @@ def open_model(named: Named) -> OpenModel:
     params = _params(named, revision, task, dtype=named.dtype)
     model, tokenizer = load_base(params, device=named.device), load_tokenizer(params)
     if named.adapter is not None:
-        model = attach_adapter(model, named.adapter, locate(params).public_id)
-    known = describe(config, tokenizer)
-    return (_opened_classifier if task == "SEQ_CLS" else _opened_language)(named, model, tokenizer, known, revision)
+        model = attach_adapter(model, named.adapter, base.public_id)
+    known, dtype = describe(config, tokenizer), str(model.dtype).removeprefix("torch.")
+    if task == "SEQ_CLS":
+        _refuse_chat(named)
+        scorer, limit = _label_scorer(model, tokenizer, known)
+        return OpenModel(None, scorer, limit, _counter(tokenizer), dtype, revision, base)
+    language, count = _language(named, model, tokenizer, known)
+    return OpenModel(language, None, language.context, count, dtype, revision, base)
 
 
 def _params(
     named: Named, revision: str | None, task: str, pooling: str | None = None, dtype: str = "float32"
 ) -> ModelParams:
-    settings = {"pooling": pooling, "dtype": dtype, "num_threads": None}
+    settings = {"gguf_file": named.gguf_file, "pooling": pooling, "dtype": dtype, "num_threads": None}
     return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task, **settings})
 
 
@@ -114,21 +124,23 @@ def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, rev
 
     _refuse_chat(named)
     # the manifest does not say how the head reads the encoder; an arm with a head of its own pools
-    pooled = (folder / HEAD).is_file() or named.id.startswith(PACKAGE_PREFIX)
+    pooled = (folder / HEAD).is_file() or named.id in ENCODERS
     params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     scorer = LabelScorer(load_scorer(folder, params, named.device), tuple(manifest.labels), BATCH_SIZE)
-    return OpenModel(None, scorer, manifest.max_length, _counter(load_tokenizer(params)), "float32", revision)
+    return OpenModel(
+        None, scorer, manifest.max_length, _counter(load_tokenizer(params)), "float32", revision, locate(params)
+    )
 
 
-def _opened_classifier(named: Named, model: Any, tokenizer: Any, known: Description, revision: str | None) -> OpenModel:
-    _refuse_chat(named)
+def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[LabelScorer, int]:
+    """A classifier, and the most tokens of a prompt."""
     limit = min(tokenizer.model_max_length, known.positions or tokenizer.model_max_length)
     batch_size = BATCH_SIZE if known.has_padding else 1  # without a padding token, one prompt at a time
-    scorer = LabelScorer(model_logits(model, tokenizer, limit), known.labels, batch_size)
-    return OpenModel(None, scorer, limit, _counter(tokenizer), _dtype(model), revision)
+    return LabelScorer(model_logits(model, tokenizer, limit), known.labels, batch_size), limit
 
 
-def _opened_language(named: Named, model: Any, tokenizer: Any, known: Description, revision: str | None) -> OpenModel:
+def _language(named: Named, model: Any, tokenizer: Any, known: Description) -> "tuple[LanguageModel, Count]":
+    """A model that generates, and what counts the tokens of its prompts, the chat template included."""
     from steady.inference.language import language_model, whole_prompt
 
     framed = known.has_chat_template if named.chat_template is None else named.chat_template
@@ -142,11 +154,7 @@ def _opened_language(named: Named, model: Any, tokenizer: Any, known: Descriptio
             "Write it into the prompts, or choose an instruction-tuned model."
         )
     language = language_model(model, tokenizer, framed, system=named.system)
-
-    def count(texts: Sequence[str]) -> list[int]:
-        return [len(whole_prompt(language, text)) for text in texts]
-
-    return OpenModel(language, None, language.context, count, _dtype(model), revision)
+    return language, lambda texts: [len(whole_prompt(language, text)) for text in texts]
 
 
 def _refuse_chat(named: Named) -> None:
@@ -154,15 +162,8 @@ def _refuse_chat(named: Named) -> None:
         raise SteadyError("--chat-template, --system: a classifier reads the prompt alone. Leave them out.")
 
 
-def _dtype(model: Any) -> str:
-    return str(model.dtype).removeprefix("torch.")
-
-
-def _counter(tokenizer: Any) -> Callable[[Sequence[str]], list[int]]:
-    def count(texts: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in tokenizer(list(texts), truncation=False, padding=False)["input_ids"]]
-
-    return count
+def _counter(tokenizer: Any) -> Count:
+    return lambda texts: [len(ids) for ids in tokenizer(list(texts), truncation=False, padding=False)["input_ids"]]
 
 
 def prepare(threads: int | None) -> None:

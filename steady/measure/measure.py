@@ -177,7 +177,7 @@ def _settings(named: Named, opened: OpenModel, file: PromptFile, limits: Limits)
         model=named.id,
         revision=opened.revision,
         adapter=None if named.adapter is None else str(named.adapter),
-        weights=" ".join(fingerprint(path) for path in folders),
+        weights=" ".join([*(fingerprint(path) for path in folders), *filter(None, [opened.base.gguf_sha256])]),
         dtype=opened.dtype,
         prompts=hashlib.blake2b(file.path.read_bytes(), digest_size=16).hexdigest(),
         max_new_tokens=limits.max_new_tokens if opened.language else 1,
@@ -188,6 +188,9 @@ def _settings(named: Named, opened: OpenModel, file: PromptFile, limits: Limits)
         labels=list(opened.labels.labels) if opened.labels else [],
         chat_template=bool(opened.language and opened.language.chat_template),
         system=named.system,
+        gguf_file=named.gguf_file,
+        base=opened.base.public_id if opened.base.quantised else "",
+        quantised=opened.base.quantised,
     )
 
 
@@ -240,6 +243,7 @@ def summarise(folder: Path, draws: int, confidence: float, seed: int) -> dict[st
     measures = {
         "model": run.settings.model,
         "revision": run.settings.revision,
+        **({"base": run.settings.base, "quantised": run.settings.quantised} if run.settings.quantised else {}),
         "adapter": run.settings.adapter,
         "dtype": run.settings.dtype,
         "max_new_tokens": run.settings.max_new_tokens,

@@ -23,11 +23,13 @@ RUN, PROMPTS, PREDICTIONS, MATRICES, SKIPPED = (
 PARTS = "parts"
 
 
-class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What was asked: the same settings and prompts give the same numbers; values for different `max_new_tokens` do not compare.
 
     `weights` and `prompts` are digests of the files; `labels` those of a classifier. `chat_template`: prompts went through the
     tokenizer's chat template, after the message `system` where there is one.
+    `weights` and `prompts` are digests of the files; `labels` those of a classifier; `base` and `quantised`
+    say which published model it is and how its weights differ from those, where they do.
     """
 
     model: str
@@ -44,6 +46,9 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     labels: list[str]
     chat_template: bool = False
     system: str = ""
+    gguf_file: str | None = None
+    base: str = ""
+    quantised: str | None = None
 
     @property
     def key(self) -> str:

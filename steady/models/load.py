@@ -82,15 +82,14 @@ def load_tokenizer(params: ModelParams) -> Any:
     return tokenizer
 
 
-def load_config(params: ModelParams) -> Any:
-    """The configuration of the base.
+def load_config(base: Base) -> Any:
+    """The configuration of a base.
 
     Raises:
         SteadyError: there is no such model, or it cannot be reached.
     """
     from transformers import AutoConfig
 
-    base = locate(params)
     with load_errors(base):
         return AutoConfig.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
 
@@ -116,11 +115,11 @@ def load_base(
     import transformers
 
     base, place = locate(params), pick_device(device)
-    config = load_config(params)
+    config = load_config(base)
     with load_errors(base):
         verify_sums(Path(base.source), weights=True)
         check_task(params.id, params.task, config)
-        settings = weight_settings(params, config.model_type, place, device_map) | {"revision": base.revision}
+        settings = weight_settings(params, config, place, device_map) | {"revision": base.revision}
         if params.task == "SEQ_CLS" and labels is not None and not headless:
             places = {name: place for place, name in enumerate(labels)}
             settings |= {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": places}

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,12 +28,9 @@ def score_label_groups(scorer: LabelScorer, groups: Sequence[PromptGroup]) -> li
 
 def _unjudged(prediction: Prediction) -> Prediction:
     """A prediction before it is compared with an output; JSON has no NaN, so without numbers there is no label either."""
-    known = (
-        {}
-        if np.isfinite(prediction.label_logprobs).all()
-        else dict[str, Any](parsed=None, label_logprobs=[], logprob=None)
-    )
-    return msgspec.structs.replace(prediction, correct=None, **known)
+    if np.isfinite(prediction.label_logprobs).all():
+        return msgspec.structs.replace(prediction, correct=None)
+    return msgspec.structs.replace(prediction, correct=None, parsed=None, label_logprobs=[], logprob=None)
 
 
 def label_groups(prompts: Sequence[Prompt], predictions: Sequence[Prediction], task: LabelTask) -> list[ScoredGroup]:

@@ -63,8 +63,7 @@ class Generative(Resumable):
     def saved_bytes(self: Any) -> int:
         """Bytes that a forward pass over the longest training item keeps for its backward pass, the weights aside.
 
-        The pass is made once, before training: what a layer keeps depends on the model, its adapter and the dtypes, and was
-        half of what a formula for all of them said.
+        The pass is made once, before training, for what a layer keeps depends on the model, its adapter and the dtypes.
         """
         longest = max(range(len(self.rows)), key=self.rows.lengths().__getitem__)
         batch = self._prepare_inputs(self.data_collator([self.rows[longest]]))
