@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from steady.records import Prediction
 from steady.serve import schema
-from steady.serve.answers import agreement, answer, predictions_of
+from steady.serve.answers import agreement, answer
 from steady.serve.arms import ReadyArm
 from steady.serve.aside import QuickHealth, aside
 from steady.serve.batching import Batcher, Closed, Full, Unit
@@ -71,7 +71,7 @@ def make_app(arms: Sequence[ReadyArm], phrasing: Phrasing, limits: Limits) -> Fa
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        scores = {arm.name: partial(predictions_of, arm, batch_size=limits.batch_size) for arm in arms}
+        scores = {arm.name: arm.predict for arm in arms}
         app.state.batcher = Batcher(scores, limits.capacity, limits.batch_size, counts.batch)
         yield
         await asyncio.to_thread(app.state.batcher.close)

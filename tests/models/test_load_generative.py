@@ -67,9 +67,13 @@ def test_float16_is_refused_for_t5(folders, settings):
         load_base(params(folders["t5"], "SEQ_2_SEQ_LM", **settings))
 
 
-def test_dtype_is_what_was_asked_and_auto_is_float32_on_a_cpu(folders):
+@pytest.mark.parametrize("instructions, expected", [(True, torch.bfloat16), (False, torch.float32)])
+def test_dtype_is_what_was_asked_and_auto_is_bfloat16_on_a_cpu_that_has_it(
+    folders, monkeypatch, instructions, expected
+):
+    monkeypatch.setattr("steady.models.precision.has_bfloat16_instructions", lambda: instructions)
     assert load_base(params(folders["llama"], dtype="bfloat16")).dtype == torch.bfloat16
-    assert load_base(params(folders["llama"], dtype="auto"), device="cpu").dtype == torch.float32
+    assert load_base(params(folders["llama"], dtype="auto"), device="cpu").dtype == expected
 
 
 def test_attention_is_what_was_asked(folders):
