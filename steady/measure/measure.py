@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from steady.errors import SteadyError
-from steady.inference.budget import Budget, budget_lines, calibration_groups, minutes, plan_budget
+from steady.inference.budget import CALIBRATION_PROMPTS, Budget, budget_lines, minutes, plan_budget
 from steady.inference.named import Named, OpenModel, open_model
 from steady.measure import runs
 from steady.measure.group_measures import measure_groups
@@ -77,7 +77,8 @@ def measure_model(
     job = _job(opened, groups, lengths, limits, say)
     budget = _tell_budget(job, say)
     if budget_only:
-        _tell_minutes(job, budget, say)
+        job.score([_sample(job)])  # the first passes of a process are slower
+        _timed(job, budget, [_sample(job)], say)
         return
     with runs.locked(folder):
         settings = _settings(named, opened, file, limits)
@@ -152,23 +153,35 @@ def _different(group: PromptGroup) -> list[str]:
     return list(dict(zip(reversed(group.prompts), reversed(group.prompt_ids), strict=True)).values())
 
 
-def _tell_minutes(job: _Job, budget: Budget, say: Say) -> None:
-    """Time a few prompts and say what the whole run will take."""
-    texts = calibration_groups([group.prompts for group in job.groups])
-    sample = PromptGroup("calibration", tuple(str(place) for place in range(len(texts))), tuple(texts))
-    job.score([sample])  # the first pass warms up
+def _timed(job: _Job, budget: Budget, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
+    """Score groups, and say by the time that they took what the whole run will take."""
     started = time.perf_counter()
-    done = job.score([sample])
+    done = job.score(groups)
     seconds = time.perf_counter() - started
-    group = done[0]
-    steps = [len(item.token_ids) - 1 for item in group.predictions] if job.opened.language else [0]
-    tokens = sum(job.opened.count(list(dict.fromkeys(texts))))
-    unique = dict(zip(group.responses, group.lengths, strict=True)).values()
-    passes = tokens + sum(steps) + len(set(texts)) * int(sum(unique) - len(unique))
+    passes = sum(_passes(job, group, scored) for group, scored in zip(groups, done, strict=True))
     low, high = minutes(budget, passes, seconds)
     say(
         f"expected: {low:.1f} minutes if the responses of a group are equal, {high:.1f} if all differ and reach the limit"
     )
+    return done
+
+
+def _passes(job: _Job, group: PromptGroup, scored: ScoredGroup) -> int:
+    """Token passes that a group took, as `plan_budget` counts them."""
+    tokens = sum(job.lengths[name] for name in _different(group))
+    if job.opened.language is None:
+        return tokens
+    decoded = dict(zip(group.prompts, scored.lengths, strict=True))
+    responses = dict(zip(scored.responses, scored.lengths, strict=True))
+    steps = [sum(lengths.values()) - len(lengths) for lengths in (decoded, responses)]
+    share = float(np.mean(~np.isnan(scored.matrix)))  # of the matrix that was scored
+    return tokens + int(steps[0] + len(decoded) * steps[1] * share)
+
+
+def _sample(job: _Job) -> PromptGroup:
+    """A few prompts to time where nothing else is scored: the first ones of the group in the middle."""
+    group = job.groups[len(job.groups) // 2]
+    return PromptGroup(group.id, group.prompt_ids[:CALIBRATION_PROMPTS], group.prompts[:CALIBRATION_PROMPTS])
 
 
 def _settings(named: Named, opened: OpenModel, file: PromptFile, limits: Limits) -> runs.RunSettings:
@@ -211,10 +224,9 @@ def _score_all(job: _Job, budget: Budget, folder: Path, key: str, say: Say) -> l
         if damage:
             say(f"{damage} It is scored again.")
         if kept is None:
-            if not timed:
-                _tell_minutes(job, budget, say)
-                timed = True
-            kept = job.score([job.groups[place] for place in places])
+            chosen = [job.groups[place] for place in places]
+            kept = job.score(chosen) if timed else _timed(job, budget, chosen, say)
+            timed = True
             runs.write_part(folder, number, kept, key)
         found[number] = kept
         left = len(plan) - len(found)
