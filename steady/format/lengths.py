@@ -1,4 +1,4 @@
-"""What a model's tokenizer makes of prompts: their lengths, and which wordings it cannot tell apart. Needs no model library, unless a GGUF file has to be converted first."""
+"""What a tokenizer makes of prompts: their lengths, and which wordings it cannot tell apart. GGUF files are converted first."""
 
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
