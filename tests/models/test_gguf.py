@@ -286,7 +286,9 @@ class TestUse:
             checked_manifest(arm, params(files, "small.gguf"))
 
     def test_it_is_measured(self, files, converted):
-        measured = open_model(Named(str(files), gguf_file="small.gguf", dtype="float32", device="cpu"))
+        measured = open_model(
+            Named(str(files), gguf_file="small.gguf", dtype="float32", device="cpu", chat_template=False)
+        )
         assert measured.language is not None and measured.count(["th"]) == [1]
         assert measured.base.quantised == "Q4_1, dequantised"
 
