@@ -16,7 +16,7 @@ from tiny_gguf import TOKENS, tiny_llama, write_gguf
 
 from steady.errors import SteadyError
 from steady.format.lengths import load_encode, tokenizer_file
-from steady.measure.loading import Named, load_measured
+from steady.inference.named import Named, open_model
 from steady.models import gguf as conversion
 from steady.models.arm import ArmManifest, checked_manifest, write_manifest
 from steady.models.base import locate
@@ -286,7 +286,9 @@ class TestUse:
             checked_manifest(arm, params(files, "small.gguf"))
 
     def test_it_is_measured(self, files, converted):
-        measured = load_measured(Named(str(files), gguf_file="small.gguf", dtype="float32", device="cpu"))
+        measured = open_model(
+            Named(str(files), gguf_file="small.gguf", dtype="float32", device="cpu", chat_template=False)
+        )
         assert measured.language is not None and measured.count(["th"]) == [1]
         assert measured.base.quantised == "Q4_1, dequantised"
 
