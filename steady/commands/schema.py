@@ -14,7 +14,7 @@ def main(out: Path) -> None:
     with reported():
         from steady.compare.params import CompareStage
         from steady.evaluate.evaluate import EvaluateStage
-        from steady.finetune.finetune import FinetuneParams
+        from steady.finetune.params import FinetuneParams
         from steady.parameters_schema import params_schema
         from steady.prepare.params import PrepareParams
         from steady.prompts.params import FormatStage

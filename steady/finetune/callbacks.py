@@ -1,6 +1,6 @@
 """Trainer callbacks: the wording of the epoch, and live curves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +38,20 @@ class LiveCurves(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        logs: dict[str, Any] | None = None,
+        logs: Mapping[str, float] | None = None,
         **_: Any,
     ) -> None:
         """Write the `values` at the optimizer step they belong to."""
         self._write(logs or {}, state.global_step)
 
-    def values(self, logs: dict[str, Any]) -> Iterable[tuple[str, float]]:
+    def values(self, logs: Mapping[str, float]) -> Iterable[tuple[str, float]]:
         """What is written of an entry of the log: names under `train/` or `eval/`, in one order, for a checkpoint sorts the log."""
         for name in CURVES:
             if name in logs:
                 split, key = ("eval", name.removeprefix("eval_")) if name.startswith("eval_") else ("train", name)
                 yield f"{split}/{key}", float(logs[name])
 
-    def _write(self, logs: dict[str, Any], step: int) -> None:
+    def _write(self, logs: Mapping[str, float], step: int) -> None:
         self.live.step = step
         for name, value in self.values(logs):
             self.live.log_metric(name, value)

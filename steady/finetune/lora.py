@@ -118,12 +118,7 @@ def loraplus_optimizer(model: Any, lora: LoraParams, train: TrainParams) -> Any:
     )
 
 
-def count_parameters(model: Any) -> tuple[int, int]:
-    """Trainable parameters and all; a 4-bit weight packs two numbers into a byte, and both are counted."""
-    trainable = total = 0
-    for parameter in model.parameters():
-        state = getattr(parameter, "quant_state", None)
-        numbers = math.prod(state.shape) if state is not None else parameter.numel()
-        total += numbers
-        trainable += numbers if parameter.requires_grad else 0
-    return trainable, total
+def numbers_in(parameter: Any) -> int:
+    """Numbers of a weight tensor; bitsandbytes packs two of 4 bits into a byte, and both are counted."""
+    state = getattr(parameter, "quant_state", None)
+    return math.prod(state.shape) if state is not None else int(parameter.numel())

@@ -2,32 +2,33 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from steady.errors import SteadyError
 from steady.finetune.language.rows import GenerativeRows, RowEncoder
-from steady.finetune.params import Arm
+from steady.finetune.params import Arm, FinetuneParams
+from steady.finetune.preference.rows import count_pairs
+from steady.finetune.run import TrainingRun
 from steady.models.tokenizer import chat_frame, end_id
-
-if TYPE_CHECKING:
-    from steady.finetune.finetune import FinetuneParams
 
 GIB = 2**30
 BITS_8 = ("8bit",)
 
 
-def check_settings(name: str, arm: Arm, params: "FinetuneParams") -> None:
-    """Refuse settings of an arm that do not go together; nothing is loaded.
+def check_settings(run: TrainingRun) -> None:
+    """Refuse settings of an arm that do not go together, or do not fit its data; nothing is loaded.
 
     Raises:
         SteadyError: all faults at once.
     """
-    faults = [*_method_faults(name, arm, params), *_generative_faults(params), *_optimizer_faults(params)]
+    params = run.params
+    faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params), *_optimizer_faults(params)]
+    faults += preference_faults(run)
     if faults:
         raise SteadyError("\n".join(faults))
 
 
-def _method_faults(name: str, arm: Arm, params: "FinetuneParams") -> Iterator[str]:
+def _method_faults(name: str, arm: Arm, params: FinetuneParams) -> Iterator[str]:
     model = params.model
     if arm.method == "full" and model.quantization != "none":
         yield (
@@ -38,13 +39,41 @@ def _method_faults(name: str, arm: Arm, params: "FinetuneParams") -> Iterator[st
         yield f"arms.{name}: method full in float16 has gradients that vanish. Use model.dtype bfloat16 or float32."
     if arm.method == "probe" and model.task != "SEQ_CLS":
         yield f"arms.{name}: method probe needs model.task SEQ_CLS, got {model.task}. Use none or lora."
-    if arm.method in {"lora", "full"} and arm.objective == "probe":
-        yield f"arms.{name}: method {arm.method} needs an objective: sft, dpo or grpo."
+    if (arm.objective == "none") is (arm.method in {"lora", "full"}):
+        yield (
+            f"arms.{name}: method {arm.method} with objective {arm.objective}. Methods lora and full need sft, dpo or grpo; "
+            "none and probe have none."
+        )
     if params.lora.loraplus_lr_ratio is not None and arm.method == "full":
         yield f"arms.{name}: lora.loraplus_lr_ratio is of LoRA, and method full has none. Set it to null."
 
 
-def _generative_faults(params: "FinetuneParams") -> Iterator[str]:
+def preference_faults(run: TrainingRun) -> Iterator[str]:
+    """What preference tuning cannot do: train without an adapter or without pairs, or on batches of broken groups."""
+    name, arm, params = run.name, run.arm, run.params
+    if arm.objective not in ("dpo", "grpo"):
+        return
+    if params.model.task != "CAUSAL_LM":
+        yield f"arms.{name}: objective {arm.objective} needs model.task CAUSAL_LM, got {params.model.task}."
+    if arm.method != "lora":
+        yield (
+            f"arms.{name}: objective {arm.objective} needs method lora, got {arm.method}: the adapter as supervised training "
+            "leaves it is the reference."
+        )
+    if arm.objective == "dpo" and params.dpo.pairs == "data" and not count_pairs(run.data.prompts):
+        yield (
+            "dpo.pairs: data, but no training example has a losing answer. Use a source with `format: preference`, or "
+            "`dpo.pairs: sampled`."
+        )
+    together = params.grpo.per_device_train_batch_size * params.train.gradient_accumulation_steps
+    if arm.objective == "grpo" and together % params.grpo.num_generations:
+        yield (
+            f"grpo.per_device_train_batch_size × train.gradient_accumulation_steps is {together}, which does not hold whole "
+            f"groups of grpo.num_generations: {params.grpo.num_generations}."
+        )
+
+
+def _generative_faults(params: FinetuneParams) -> Iterator[str]:
     model, sft = params.model, params.sft
     if model.task == "SEQ_CLS":
         for key, value in (
@@ -65,7 +94,7 @@ def _generative_faults(params: "FinetuneParams") -> Iterator[str]:
         yield "sft.preview_prompts: they are answered every sft.preview_steps, which is null. Set that to a number of steps."
 
 
-def _optimizer_faults(params: "FinetuneParams") -> Iterator[str]:
+def _optimizer_faults(params: FinetuneParams) -> Iterator[str]:
     from transformers.training_args import OptimizerNames
 
     names = [name.value for name in OptimizerNames]
@@ -73,7 +102,7 @@ def _optimizer_faults(params: "FinetuneParams") -> Iterator[str]:
         yield f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(names)}."
 
 
-def check_tokenizer(tokenizer: Any, params: "FinetuneParams") -> None:
+def check_tokenizer(tokenizer: Any, params: FinetuneParams) -> None:
     """Refuse a tokenizer that cannot end an answer, or a chat template that cannot frame a prompt.
 
     Raises:
@@ -127,7 +156,7 @@ def memory_told(expected: str) -> Iterator[None]:
         ) from error
 
 
-def expected_memory(model: Any, rows: GenerativeRows, params: "FinetuneParams") -> dict[str, float]:
+def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams) -> dict[str, float]:
     """GiB that training is expected to take: weights, gradients and optimizer state, and what a step keeps for the backward pass.
 
     The last is an estimate for a transformer without materialised attention: for each token and layer about 16 vectors of the

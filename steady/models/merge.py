@@ -12,7 +12,8 @@ import msgspec
 from steady.errors import SteadyError
 from steady.models.adapters import attach_adapter
 from steady.models.arm import PHRASEBOOK, ArmManifest, checked_manifest, write_manifest
-from steady.models.base import Base, locate
+from steady.models.base import locate
+from steady.models.card import Card, render_card
 from steady.models.load import load_classifier, load_language, load_tokenizer, prepare_torch
 from steady.models.params import ModelParams
 from steady.models.pooled import HEAD, PooledClassifier, load_head, save_head
@@ -25,19 +26,6 @@ PROBES = (
     "1 2 3 4 5 — naïve café, 北京, 12 %",
     "The quick brown fox jumps over the lazy dog, and then the dog, after some thought, walks home alone in the rain.",
 )
-CARD = """---
-base_model: {base}
-library_name: transformers
-license: {licence}
-tags: [merged, lora, steady]
----
-
-# {name}
-
-`{base}` (revision: {revision}) with a LoRA adapter merged into its weights, in float32. On {probes}
-probe prompts its logits differ from those of the base with the adapter beside it by at most {difference:.1e} of the largest logit.
-The adapter's own card says what it was trained on.
-"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +75,7 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
                 f"{folder}: the merged model's logits differ by {difference:.1e}, allowed is {TOLERANCE:.0e}. Nothing was "
                 "written: use the adapter beside its base."
             )
-        _describe(temporary, out.name, manifest, locate(params), difference)
+        _describe(temporary, out.name, manifest, params, difference)
         temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -172,15 +160,23 @@ def _save(model: Any, params: ModelParams, folder: Path, out: Path) -> None:
         shutil.copy(folder / PHRASEBOOK, out / PHRASEBOOK)
 
 
-def _describe(out: Path, name: str, manifest: ArmManifest, base: Base, difference: float) -> None:
+def _describe(out: Path, name: str, manifest: ArmManifest, params: ModelParams, difference: float) -> None:
     """The card, and the manifest of a whole model, so that it can be scored as an arm."""
     write_manifest(out, msgspec.structs.replace(manifest, method="full"))
-    card = CARD.format(
-        base=base.public_id,
-        licence=base.licence or "other",
-        name=name,
-        revision=base.revision or "the weights published under that id",
-        probes=len(PROBES),
-        difference=difference,
+    note = (
+        f"## Merging\n\nThe adapter was merged into the weights in float32. On {len(PROBES)} probe prompts the logits differ from "
+        f"those of the base with\nthe adapter beside it by at most {difference:.1e} of the largest logit. The card of the adapter "
+        "says what it was trained on."
     )
-    write_bytes(out / "README.md", card.encode())
+    card = Card(
+        name=name,
+        kind="merged",
+        base=locate(params),
+        model=params,
+        labels=tuple(manifest.labels),
+        multi_label=manifest.multi_label,
+        max_length=manifest.max_length,
+        example=PROBES[0],
+        note=note,
+    )
+    write_bytes(out / "README.md", render_card(card).encode())
