@@ -15,7 +15,7 @@ from steady.finetune.lora import save_adapter
 from steady.finetune.params import FinetuneParams
 from steady.finetune.preflight import check_settings
 from steady.finetune.run import Record, TrainingData, TrainingRun
-from steady.models.arm import PHRASEBOOK, ArmManifest, digest_of, write_manifest
+from steady.models.arm import PHRASEBOOK, ArmManifest, write_manifest
 from steady.models.base import locate
 from steady.models.card import Card, CardTraining, render_card
 from steady.models.load import pick_device, prepare_torch
@@ -63,7 +63,8 @@ def finetune(
         seed=params.seed,
         training=record,
         prompts_sha256=fingerprint(data.prompts.book),
-        base_digest=digest_of(base),
+        base_digest=base.digest,
+        quantised=base.quantised,
         multi_label=data.multi_label,
     )
     write_phrasebook(folder / PHRASEBOOK, data.prompts.book)
@@ -88,7 +89,7 @@ def training_fingerprint(run: TrainingRun) -> str:
             "params": run.params.model_dump(mode="json", exclude={"runtime", "arms"}),
             "arm": run.arm.model_dump(mode="json"),
             "data": [digest.hexdigest(), fingerprint(data.prompts.book), data.labels, data.multi_label],
-            "base": [base.public_id, base.revision, digest_of(base)],
+            "base": [base.public_id, base.revision, base.digest],
             "code": code_digest(Path(__file__).parents[1]),
             "libraries": library_versions(),
             "device": [str(pick_device(run.params.runtime.device)), torch.get_num_threads()],

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from steady.prompts.bank import Bank
-from steady.prompts.levels import CANONICAL_WORDING, ITEM
+from steady.prompts.levels import CANONICAL_WORDING, OF_THE_EXAMPLE
 from steady.prompts.params import FormatParams, SensitivityDraw
 from steady.prompts.render import applies, render
 from steady.prompts.schedule import take_turns, trained_families
@@ -95,7 +95,7 @@ def held_out_levels(wordings: Sequence[Wording], family: str) -> dict[Level, lis
     pool = [
         wording
         for wording in wordings
-        if wording.family == family and (not wording.trained or wording.operator == ITEM)
+        if wording.family == family and (not wording.trained or wording.operator == OF_THE_EXAMPLE)
     ]
     levels: tuple[Level, ...] = ("L2", "L1")
     found = {level: [wording for wording in pool if wording.level == level] for level in levels}

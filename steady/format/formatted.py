@@ -16,10 +16,10 @@ from steady.format.draw import (
 )
 from steady.format.lengths import Encode, look_alikes
 from steady.prompts.bank import Bank, task_bank
+from steady.prompts.families.paraphrase import PROMPTS, with_paraphrases
 from steady.prompts.levels import CANONICAL_WORDING, available_wordings
 from steady.prompts.params import FormatStage
 from steady.prompts.phrasebook import phrasebook, write_phrasebook
-from steady.prompts.render import PROMPTS, with_paraphrases
 from steady.prompts.schedule import canonical_schedule, trained_families, variant_schedule
 from steady.records import Example, Prompt, ScheduleRow, Split, Wording, read_records, write_records
 

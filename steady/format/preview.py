@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from steady.format.formatted import Formatted
 from steady.format.lengths import Encode
-from steady.prompts.render import applies, item_text, render
+from steady.prompts.canonical import item_text
+from steady.prompts.render import applies, render
 from steady.records import Example, Wording
 
 PER_SIDE = 2

@@ -11,8 +11,9 @@ from steady.format.lengths import summary, tokenizer_file
 from steady.inspection.answers import AnswerView, answer_pieces, framed, limit
 from steady.parameters import read_params
 from steady.prompts.bank import Bank, task_bank
+from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.params import FormatStage
-from steady.prompts.render import applies, render, with_paraphrases
+from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Split, Wording, read_records
 
 Piece = tuple[str, dict[str, Any]]
@@ -71,7 +72,8 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, as
     bank = task_bank(view.format.wordings, view.data.labels, multi_label=view.data.multi_label)
     wordings = {wording.id: wording for wording in read_records(listed, Wording)}
     examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
-    tokenizer = Tokenizer.from_file(str(tokenizer_file(view.model.id, view.model.revision)))
+    path = tokenizer_file(view.model.id, view.model.revision, view.model.gguf_file)
+    tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     answers = read_params(params, AnswerView)

@@ -127,11 +127,12 @@ def _title(card: Card) -> str:
 def _base(card: Card) -> str:
     base, loaded = card.base, card.model.quantization
     # A base that is a folder of the repository has no page on the Hub.
-    on_hub = base.source != base.public_id or base.revision is not None
-    name = f"[{base.public_id}](https://huggingface.co/{base.public_id})" if on_hub else f"`{base.public_id}`"
-    facts = [f"revision: {base.revision or 'the weights published under that id'}"] if on_hub else []
-    # Weights that are published quantised (GGUF) belong here too, as soon as a base says so.
-    facts += [f"loaded in {loaded}"] if loaded != "none" and card.kind != "merged" else []
+    if base.revision is None and (base.gguf_file or base.source == base.public_id):
+        name, facts = f"the model in `{base.public_id}` of the repository", [base.weights] if base.quantised else []
+    else:
+        name, facts = f"[{base.public_id}](https://huggingface.co/{base.public_id})", [base.weights]
+    if loaded != "none" and card.kind != "merged":
+        facts.append(f"loaded in {loaded}")
     return f"{name} ({', '.join(facts)})" if facts else name
 
 
@@ -200,8 +201,7 @@ def quick_start(card: Card) -> str:
 def _loading(card: Card, auto: str) -> list[str]:
     dtype = "float32" if card.model.dtype == "auto" or card.kind == "merged" else card.model.dtype
     adapted, named = card.kind == "adapter", card.model.task == "SEQ_CLS"
-    revision = f", revision={card.base.revision!r}" if card.base.revision else ""
-    source = f"{card.base.public_id!r}{revision}" if adapted else "folder"
+    source = card.base.arguments if adapted else "folder"
     # The base of an adapter has no head for these labels; a whole model has it in its configuration.
     head = ", num_labels=len(labels), id2label=dict(enumerate(labels))" if named and adapted and not card.pooled else ""
     lines = [f"labels = {list(card.labels)}"] * named

@@ -67,7 +67,9 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         _save(model, plain, folder, temporary)
-        again = plain.model_copy(update={"id": str(temporary), "revision": None, "special_tokens": ()})
+        again = plain.model_copy(
+            update={"id": str(temporary), "revision": None, "gguf_file": None, "special_tokens": ()}
+        )
         found = _logits(_read_back(again, manifest, temporary), again)
         difference = max(_difference(one, other) for one, other in zip(wanted, found, strict=True))
         if difference > TOLERANCE:

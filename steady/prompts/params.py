@@ -1,14 +1,17 @@
 """The typed settings of the format stage: section `format`, and what it reads of `data`, `model` and `sensitivity`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
 from steady.parameters import Section, StageParams
+from steady.prompts import families
 
-Family = Literal["spelling", "format", "paraphrase", "surface", "order"]
-FAMILIES: tuple[Family, ...] = ("spelling", "format", "paraphrase", "surface", "order")
+if TYPE_CHECKING:
+    Family = str
+else:
+    Family = Literal[families.names()]  # one family, one file: the names are those of the modules
 
 
 class FormatParams(Section):
@@ -86,6 +89,7 @@ class TokenizerName(Section):
 
     id: str
     revision: str | None
+    gguf_file: str | None = None
 
 
 class FormatStage(StageParams):

@@ -15,9 +15,9 @@ from steady.format.draw import (
     validation_prompts,
 )
 from steady.prompts.bank import Bank
+from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.levels import available_wordings
 from steady.prompts.params import FormatParams, SensitivityDraw
-from steady.prompts.render import with_paraphrases
 from steady.records import Example, Wording
 
 Make = Callable[..., Example]

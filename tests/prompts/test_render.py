@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank, label_bank, task_bank
+from steady.prompts.canonical import canonical_parts
+from steady.prompts.families.order import order_of
+from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.levels import CANONICAL_WORDING, available_wordings
 from steady.prompts.params import FormatParams
 from steady.prompts.parts import protected_spans
-from steady.prompts.render import applies, canonical_parts, order_of, render, with_paraphrases
+from steady.prompts.render import applies, render
 from steady.records import Example, Wording
 
 Make = Callable[..., Example]

@@ -68,12 +68,13 @@ def train_language(run: TrainingRun) -> tuple[Any, Any, Record]:
     params = run.params
     ready = _prepare(run)
     counts = parameter_counts(ready.model)
-    expected = expected_memory(ready.model, ready.rows, params)
-    memory = memory_line(expected, available_memory(ready.model.device.type))
-    logger.info(memory)
-    with kept_in(run.checkpoints) as kept, memory_told(memory):
+    with kept_in(run.checkpoints) as kept:
         trainer = _trainer(ready, run, kept)
-        trainer.train_or_resume()
+        expected = expected_memory(ready.model, ready.rows, params, trainer.saved_bytes())
+        memory = memory_line(expected, available_memory(ready.model.device.type))
+        logger.info(memory)
+        with memory_told(memory):
+            trainer.train_or_resume()
     record = training_summary(trainer.state)
     cuts = count_cuts(ready.rows, math.ceil(record["epochs"]))
     _report_cuts(cuts, params)

@@ -2,7 +2,8 @@
 
 A prompt is `instruction SPACE Descriptor SEPARATOR item SPACE Descriptor SEPARATOR`. Where the instruction lists labels they
 may be enumerated: `OPTION WRAPPER(NUMBER) ITEM_SEPARATOR label`, put together by JOINER. Every value of a component is either
-trained on or held out for testing, so that a format of held-out values is new in its parts and not only as a whole.
+trained on or held out for testing, so that a format of held-out values is new in its parts and not only as a whole. Where the
+family is trained on, new combinations of trained values are held out too.
 """
 
 import random
@@ -10,9 +11,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from steady.prompts.parts import Part, listed
+from steady.prompts.bank import Bank
+from steady.prompts.canonical import has_templates, instruction_parts, item_text, shown_labels
+from steady.prompts.levels import Task, placed
+from steady.prompts.parts import Part, join, listed, split_template
+from steady.records import Example, Wording
 
 Pool = Literal["trained", "unseen", "held_out"]
+POOLS: tuple[Pool, ...] = ("trained", "unseen", "held_out")
+OWN_NAMES = ("Task", "Input", "Answer")  # descriptors where no bank names the fields
 
 # The values of the published grammar. Its empty space is left out: it would fuse words and numbers with their neighbours.
 # Values that an uncased, blank-insensitive tokenizer cannot tell apart stand on the same side.
@@ -94,6 +101,32 @@ class Format(NamedTuple):
     def held_out_values(self) -> list[str]:
         """`component name` of every value that is held out."""
         return [f"{key} {name}" for key, name in self._asdict().items() if name in HELD_OUT[key]]
+
+
+def wordings(task: Task) -> list[Wording]:
+    """`format.formats` wordings of each pool."""
+    found = []
+    for pool in POOLS:
+        for form in draw_formats(pool, task.params.formats, enumerable=has_templates(task.bank)):
+            operator = "enumerated" if form.joiner else "plain"
+            wording = Wording(id=form.wording_id, family="format", operator=operator, trained=pool == "trained")
+            found.append(placed(wording, task.params, unseen=", ".join(form.held_out_values)))
+    return found
+
+
+def render(example: Example, wording: Wording, bank: Bank | None) -> str:
+    """The fields of the prompt in the format that the wording's id spells out."""
+    form = parse_format(wording.id)
+    if bank is None or not bank.templates:
+        task, about, answer = OWN_NAMES
+        instruction = instruction_parts(example.instruction, bank)
+        fields: list[tuple[str, Part | None]] = [(about, Part("input", example.input))] if example.input else []
+        lead = format_parts(form, [], [(task, Part("text", ""))]) if instruction else []
+        return join(format_parts(form, [*lead, *instruction], [*fields, (answer, None)]))
+    shown = Part("labels", shown_labels(bank, label_list(form, bank.labels)))
+    instruction = [shown if part.kind == "labels" else part for part in split_template(bank.instruction)]
+    item = Part("input", item_text(example.instruction, example.input))
+    return join(format_parts(form, instruction, [(bank.input_name, item), (bank.answer_name, None)]))
 
 
 @lru_cache(maxsize=4096)

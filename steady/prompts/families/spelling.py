@@ -1,10 +1,17 @@
-"""Spelling mistakes: some words of the prompt each lose, gain, swap or mistype one letter (POSIX, arXiv 2410.02185, section 4)."""
+"""The spelling family: some words of the prompt each lose, gain, swap or mistype one letter (POSIX, arXiv 2410.02185, section 4).
+
+Mistakes of odd seeds are trained on where the family is, those of even seeds are held out.
+"""
 
 import random
 import re
 from collections.abc import Callable, Sequence
 
+from steady.prompts.bank import Bank
+from steady.prompts.canonical import canonical_parts
+from steady.prompts.levels import Task, placed
 from steady.prompts.parts import PROTECTED_PATTERN, Part
+from steady.records import Example, Wording
 
 WORDS = re.compile(rf"(?:{PROTECTED_PATTERN}) | (?<!\w)(?P<word>[^\W\d_]{{3,}})(?!\w)", re.VERBOSE | re.DOTALL)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
@@ -17,6 +24,32 @@ KEYS = {letter: complex(shift + x, y) for y, (row, shift) in enumerate(KEYBOARD)
 NEIGHBOURS = {
     key: "".join(other for other, there in KEYS.items() if 0 < abs(there - here) < 1.3) for key, here in KEYS.items()
 }
+
+
+def wordings(task: Task) -> list[Wording]:
+    """One wording for each operator, each of `format.spelling_strengths` (misspelt words) and each of `format.spelling_seeds`."""
+    return [
+        placed(
+            Wording(
+                id=f"spelling/{operator}-{strength}-s{seed}",
+                family="spelling",
+                operator=operator,
+                strength=strength,
+                seed=seed,
+                trained=seed % 2 == 1,
+            ),
+            task.params,
+        )
+        for operator in OPERATORS
+        for strength in task.params.spelling_strengths
+        for seed in range(1, task.params.spelling_seeds + 1)
+    ]
+
+
+def render(example: Example, wording: Wording, bank: Bank | None) -> str:
+    """The canonical prompt misspelt; other words are hit in another example."""
+    rng = random.Random(f"{wording.id}:{example.id}")
+    return misspell(canonical_parts(example, bank), wording.operator, wording.strength, rng)
 
 
 def insert(word: str, rng: random.Random) -> str:

@@ -4,7 +4,11 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from steady.prompts.parts import Part, change_unprotected
+from steady.prompts.bank import Bank
+from steady.prompts.canonical import canonical_parts
+from steady.prompts.levels import Task, placed
+from steady.prompts.parts import Part, change_unprotected, join
+from steady.records import Example, Wording
 
 Change = Callable[[str], str]
 Rewrite = Callable[[list[Part]], list[Part]]
@@ -97,6 +101,14 @@ OPERATORS: dict[str, Operator] = {
 }
 
 
-def resurface(parts: list[Part], operator: str) -> list[Part]:
-    """The parts of a prompt after a surface operator."""
-    return OPERATORS[operator].rewrite(parts)
+def wordings(task: Task) -> list[Wording]:
+    """One wording for each operator."""
+    return [
+        placed(Wording(id=f"surface/{name}", family="surface", operator=name, trained=operator.trained), task.params)
+        for name, operator in OPERATORS.items()
+    ]
+
+
+def render(example: Example, wording: Wording, bank: Bank | None) -> str:
+    """The canonical prompt after the operator."""
+    return join(OPERATORS[wording.operator].rewrite(canonical_parts(example, bank)))
