@@ -42,8 +42,9 @@ def finetune(
     if name not in params.arms:
         raise SteadyError(f"arms: no arm {name!r}. There are: {', '.join(params.arms)}.")
     run = TrainingRun(name, params, data, curves)
-    check_settings(run)
+    check_settings(run)  # before anything is loaded or deleted
     prepare_torch(params.model, params.seed)
+    # Files of an earlier arm would be part of this one: a head beside an adapter, or the curve of another objective.
     for path in (folder, curves):
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
@@ -99,6 +100,7 @@ def training_fingerprint(run: TrainingRun) -> str:
 
 def _train(run: TrainingRun, folder: Path) -> Record:
     """Train by the kind of model, then, where the objective is a preference, tune the same adapter further."""
+    # Imported where they are used: TRL and PEFT take seconds to import, and an arm of a probe needs neither.
     if run.params.model.task == "SEQ_CLS":
         from steady.finetune.classifier.supervised import train_classifier
 
@@ -107,6 +109,7 @@ def _train(run: TrainingRun, folder: Path) -> Record:
         from steady.finetune.language.language import train_language
 
         model, tokenizer, record = train_language(run)
+    # A probe leaves a head alone: the encoder is the published one, so there is nothing to load with plain PEFT.
     if run.arm.method not in TRAINED:
         save_head(model.head, folder)
         return record

@@ -1,4 +1,4 @@
-"""What would fail, or train nothing, in the middle of a run is refused before it begins, with the reason and what to do."""
+"""Checks before a training: settings that would fail or train nothing are refused, with the reason and what to do."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,6 +70,7 @@ def preference_faults(run: TrainingRun) -> Iterator[str]:
             "dpo.pairs: data, but no training example has a losing answer. Use a source with `format: preference`, or "
             "`dpo.pairs: sampled`."
         )
+    # GRPO compares the completions of one prompt with each other, so a group may not be spread over two steps.
     together = params.grpo.per_device_train_batch_size * params.train.gradient_accumulation_steps
     if arm.objective == "grpo" and together % params.grpo.num_generations:
         yield (
@@ -89,6 +90,7 @@ def _generative_faults(params: FinetuneParams) -> Iterator[str]:
             if value:
                 yield f"sft.{key}: a SEQ_CLS model generates nothing. Leave it out, or choose a model that generates."
         return
+    # Settings of the head of a classifier, and of packing, which needs attention that keeps the rows of a sequence apart.
     if model.pooling is not None:
         yield f"model.pooling: {model.pooling} is of SEQ_CLS; a {model.task} model has null."
     if model.task == "SEQ_2_SEQ_LM" and sft.packing:
@@ -102,6 +104,7 @@ def _generative_faults(params: FinetuneParams) -> Iterator[str]:
 def _optimizer_faults(params: FinetuneParams) -> Iterator[str]:
     from transformers.training_args import OptimizerNames
 
+    # The Trainer would load the model and tokenise the data before it refused the name.
     names = [name.value for name in OptimizerNames]
     if params.train.optim not in names:
         yield f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(names)}."
@@ -119,7 +122,7 @@ def check_tokenizer(tokenizer: Any, params: FinetuneParams) -> None:
 
 
 def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str], max_length: int) -> None:
-    """Refuse rows of which nothing could be learned.
+    """Refuse rows from which nothing can be learned.
 
     Raises:
         SteadyError: a label is longer than the limit, or no row has a token to learn.
@@ -170,6 +173,7 @@ def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams, sa
     """
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
+    # Adam keeps two numbers for each trained one: in float32, or in 8 bits.
     states = 2 * (1 if any(part in params.train.optim for part in BITS_8) else 4)
     if params.train.gradient_checkpointing:
         config = (model.get_base_model() if hasattr(model, "get_base_model") else model).config.get_text_config()

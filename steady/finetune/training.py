@@ -35,6 +35,7 @@ def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
         "logging_steps": max(1, (min(steps, train.max_steps) if train.max_steps > 0 else steps) // LOGS_PER_EPOCH),
         "seed": run.params.seed,
         "data_seed": run.params.seed,
+        # Trackers of experiments are found by what is installed; the curves are written by `LiveCurves`.
         "report_to": "none",
         "disable_tqdm": not run.params.runtime.progress,
         "use_cpu": pick_device(run.params.runtime.device).type == "cpu",
@@ -53,11 +54,12 @@ def shared_callbacks(run: TrainingRun, dataset: Any) -> list[Any]:
 
 
 def set_base_dropout(model: Any, probability: float | None) -> None:
-    """Set every dropout of the base, also those that attention keeps as a number; LoRA's own is left alone, None changes nothing."""
+    """Set every dropout of the base, also those that attention keeps as a number; None changes nothing."""
     import torch
 
     if probability is None:
         return
+    # Dropout costs time on a CPU; that of LoRA is a setting of its own (`lora.lora_dropout`).
     for name, module in model.named_modules():
         if isinstance(module, torch.nn.Dropout) and "lora_dropout" not in name:
             module.p = probability
@@ -90,6 +92,7 @@ def training_summary(state: Any) -> Record:
             "The loss is not finite, or nothing was evaluated. Lower train.learning_rate, check the data for rows with no text, "
             f"or set train.eval_steps to at most {state.global_step} steps."
         )
+    # The first of equals, which is the one that the Trainer has kept.
     best = min(evaluations, key=lambda entry: entry["eval_loss"])
     figures = {f"validation_{name}": best[f"eval_{name}"] for name in FIGURES if f"eval_{name}" in best}
     return {

@@ -55,15 +55,18 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     """
     manifest = checked_manifest(folder, params)
     _check(folder, out, manifest, params, full_precision)
+    # In float32, because the sum in fewer bits would round what the adapter adds.
     plain = params.model_copy(update={"quantization": "none", "dtype": "float32"})
     prepare_torch(plain, manifest.seed)
     wanted = _logits(_load(plain, manifest, folder, merged=False), plain)
     model = _load(plain, manifest, folder, merged=True)
+    # `attach_adapter` leaves an adapter beside its base where the sum would change more than the adapter did.
     if hasattr(model, "peft_config"):
         raise SteadyError(
             f"{folder}: the adapter changes the embeddings, whose weights are the output layer's too in this base; merged, it would "
             "change both. Use the adapter beside its base, or train one without embeddings in lora.target_modules."
         )
+    # Beside `out`, so that the rename stays on one file system: `out` is there whole or not at all.
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         _save(model, plain, folder, temporary)
@@ -106,7 +109,8 @@ def _load(params: ModelParams, manifest: ArmManifest, folder: Path, *, merged: b
     from peft import PeftModel
 
     public_id = locate(params).public_id
-    torch.manual_seed(manifest.seed)  # of heads and rows of added tokens, as when the arm was trained
+    # Heads and embeddings of added tokens are drawn at random when a base is loaded; the seed gives those of the training.
+    torch.manual_seed(manifest.seed)
     attach: Callable[[Any], Any] = (
         (lambda base: attach_adapter(base, folder, public_id))
         if merged

@@ -1,4 +1,4 @@
-"""The training prompts as a torch-style dataset, tokenised when a row is asked for."""
+"""The training prompts as a map-style dataset of torch, tokenised when a row is read."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class ScheduledRows:
     """A map-style dataset of `{input_ids, attention_mask, labels}`; `epoch` (from 0) selects each row's wording, and `labels` is
     what the loss wants of the right answer (`LabelTask.target`).
 
-    Nothing is cached: neither the tokenizer, nor the template, nor the wording can go stale.
+    Nothing is cached, so the wording of another epoch cannot be returned.
     """
 
     def __init__(self, prompts: TrainingPrompts, tokenizer: Any, task: LabelTask, max_length: int) -> None:

@@ -62,6 +62,7 @@ def fit_probe(
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
 
+    # A class without a row would have no column, and its logit would be taken for that of another one.
     _check_occurs([label for label in labels if label not in gold])
     fitted = [LogisticRegression(C=strength, max_iter=2000).fit(features, gold) for strength in sorted(strengths)]
     losses = [
@@ -98,6 +99,7 @@ def fit_label_probes(
         for strength in sorted(strengths)
     ]
     heads = [[np.concatenate([getattr(one, part) for one in model.estimators_]) for part in PARTS] for model in fitted]
+    # Binary cross-entropy from logits: log(1 + exp(-z)) for a label that applies and log(1 + exp(z)) for one that does not.
     losses = [np.logaddexp(0, (1 - 2 * wanted) * (validation @ weight.T + bias)).mean() for weight, bias in heads]
     weight, bias = heads[int(np.argmin(losses))]
     return weight.astype(np.float32), bias.astype(np.float32), sorted(strengths)[int(np.argmin(losses))]
@@ -111,6 +113,7 @@ def _check_occurs(missing: list[str]) -> None:
 def _dense(model: Any, labels: tuple[str, ...]) -> tuple[Features, Features]:
     """Coefficients in label order; two classes, for which scikit-learn keeps one row, become two symmetric ones."""
     weight, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
+    # Halved, so that the difference of the two logits is the logit of the one row.
     if len(model.classes_) == 2:
         weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
     order = [list(model.classes_).index(label) for label in labels]

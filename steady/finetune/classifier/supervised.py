@@ -53,7 +53,7 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     if data.multi_label:
         allow_several(model, params.train)
     if run.arm.method == "probe":
-        model.encoder.requires_grad_(False)
+        model.encoder.requires_grad_(False)  # so that the head alone is counted as trained
         return model, tokenizer, record | parameter_counts(model)
     if run.arm.method == "lora":
         model = wrap_with_lora(model, params.lora, locate(params.model))
@@ -61,6 +61,7 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     rows = ScheduledRows(data.prompts, tokenizer, data.task, length)
     counts = parameter_counts(model)
     record |= counts | train(model, tokenizer, rows, encoded_prompts(run.validation, tokenizer, data.task, length), run)
+    # Tokens of the last epoch: the wordings differ from epoch to epoch, and so do their lengths.
     tokens = sum(len(rows[index]["input_ids"]) for index in range(len(rows)))
     return model, tokenizer, record | {"train_tokens_last_epoch": tokens}
 
@@ -114,6 +115,7 @@ def train(
 
     from steady.finetune.checkpoints.trainer import Resumable
 
+    # Defined here, because `Resumable` imports transformers, which a command line has no need of.
     class ClassifierTrainer(Resumable, Trainer):
         """The Trainer with checkpoints that resume exactly."""
 
@@ -121,7 +123,7 @@ def train(
     with kept_in(run.checkpoints) as kept:
         arguments = TrainingArguments(
             per_device_eval_batch_size=64,
-            train_sampling_strategy="group_by_length",
+            train_sampling_strategy="group_by_length",  # batches of like length have little padding
             **shared_arguments(run, str(kept.folder), len(rows)),
         )
         trainer = ClassifierTrainer(

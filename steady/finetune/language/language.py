@@ -89,6 +89,7 @@ def _prepare(run: TrainingRun) -> Prepared:
     encoder = RowEncoder(tokenizer, task, longest, framed)
     rows = GenerativeRows(data.prompts, encoder, params.seed)
     check_rows(rows, encoder, data.labels, longest)
+    # Prompts are cut, answers never: half an answer would be a wrong target.
     usable = [prompt for prompt in run.validation if encoder.fits(prompt.completion)]
     if not usable:
         raise SteadyError("No validation prompt has an answer that fits in format.max_length. Raise it.")
@@ -98,6 +99,7 @@ def _prepare(run: TrainingRun) -> Prepared:
         model = add_lora(model, params.lora, locate(params.model), task, ids)
     else:
         model.requires_grad_(True)
+    # After the adapter: packing is checked on the model that will be trained.
     if params.sft.packing:
         check_packing(model, rows, tokenizer)
         rows.pack()
@@ -127,11 +129,12 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         from steady.finetune.language.causal import CausalTrainer
 
         batches = CausalBatches(pad, params.sft.completion_only_loss, params.sft.packing)
+        # Two short rows are enough to compare the two ways of computing logits, and cheap on a large model.
         shortest = sorted(range(len(ready.rows)), key=lambda index: sum(row.length for row in ready.rows[index]))[:2]
         first = batches([ready.rows[index] for index in shortest])
         with settings_told():
             trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
-    trainer.remove_callback(PrinterCallback)
+    trainer.remove_callback(PrinterCallback)  # it prints every entry of the log
     trainer.checkpoints = kept
     trainer.validation = ready.validation
     # A set of labels is compared as a text with its reference, whose order of labels is the right one.
@@ -147,6 +150,7 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
 def _add_previews(trainer: Any, ready: Prepared, run: TrainingRun, kept: Checkpoints) -> None:
     shown = run.data.own_prompts or ready.prompts[:DEFAULT_PROMPTS]
     previews = Previews(ready.answering, [prompt.prompt for prompt in shown])
+    # Previews of steps before a stop are read back, so that a resumed run ends with the same file.
     step, _ = kept.last_good()
     if step is not None:
         previews.read(kept.path(step))
@@ -159,7 +163,7 @@ def _arguments(ready: Prepared, run: TrainingRun, folder: str) -> Any:
     import torch
 
     settings = shared_arguments(run, folder, len(ready.rows)) | {
-        "remove_unused_columns": False,
+        "remove_unused_columns": False,  # a row is no mapping of columns here
         "bf16": ready.model.dtype == torch.bfloat16,
         "fp16": ready.model.dtype == torch.float16,
     }
@@ -185,7 +189,7 @@ def check_packing(model: Any, rows: GenerativeRows, tokenizer: Any) -> None:
     pair = sorted(rows.rows, key=lambda row: row.length)[:2]
     batches = CausalBatches(tokenizer.pad_token_id, answers_only=False, packed=True)
     was_training = model.training
-    model.eval()
+    model.eval()  # dropout would make any two passes differ
     try:
         with torch.no_grad():
             packed, *alone = (

@@ -1,4 +1,4 @@
-"""Preference tuning of an arm: DPO or GRPO from the adapter that supervised training left, in the same stage."""
+"""Preference tuning of an arm: DPO or GRPO, starting from the adapter of supervised training, in the same stage."""
 
 import itertools
 import math
@@ -60,6 +60,7 @@ def prefer(model: Any, tokenizer: Any, run: TrainingRun) -> Record:
     """
     objective = run.arm.objective
     job = _Job(model, tokenizer, run.phase("preference"))
+    # Measured on validation prompts: the test split is scored by the stage `evaluate` alone.
     before = _validation(job)
     record, history = _dpo(job) if objective == "dpo" else _grpo(job)
     after = _validation(job)

@@ -29,17 +29,18 @@ class ResumableAdapter(Resumable):
 
 
 class PairTrainer(ResumableAdapter, DPOTrainer):
-    """DPO on rows that are token ids already, which tells nobody that it runs."""
+    """DPO on rows that are token ids already."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        # TRL would apply a template of its own, and prompts would be other ones than those that are scored.
         return dataset
 
     def _send_telemetry(self) -> None:
-        """Nothing asks the network."""
+        """Send nothing; TRL would report every trainer that is made."""
 
 
 class RewardTrainer(ResumableAdapter, GRPOTrainer):
-    """GRPO whose prompts become token ids the way they are scored, which tells nobody that it runs."""
+    """GRPO whose prompts are tokenised as they are when an arm is scored."""
 
     def __init__(self, *arguments: Any, encode: Encode, **named: Any) -> None:
         self.encode = encode
@@ -49,7 +50,7 @@ class RewardTrainer(ResumableAdapter, GRPOTrainer):
         return [self.encode(prompt) for prompt in prompts], None, {}
 
     def _send_telemetry(self) -> None:
-        """Nothing asks the network."""
+        """Send nothing; TRL would report every trainer that is made."""
 
 
 class PreferenceCurves(LiveCurves):
@@ -80,12 +81,13 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
             loss_type=params.loss_type,
             max_length=params.max_length,
             learning_rate=params.learning_rate,
-            num_train_epochs=1,
+            num_train_epochs=1,  # `rows` holds the pairs of all epochs, each with the wording of its epoch
             per_device_train_batch_size=params.per_device_train_batch_size,
-            train_sampling_strategy="sequential",
+            train_sampling_strategy="sequential",  # the rows are shuffled already, once for each epoch
             disable_dropout=True,
             **_shared(run, kept.folder, steps),
         )
+        # TRL copies the adapter as it is now: that copy is the reference.
         with plain_copies(model), same_weights(model):
             trainer = PairTrainer(
                 model=model,
