@@ -51,8 +51,8 @@ def main(  # noqa: D103
             own_prompts=read_own_prompts(view.sft.preview_prompts, own),
         )
         click.echo(f"finetune {arm}: {len(prompts)} examples from {train}, wordings from {schedule}")
-        root = Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints"
-        training = finetune(arm, view, data, written["out"], written["curves"], root).training
+        checkpoints = Path(os.environ.get("DVC_ROOT", "."), ".checkpoints")
+        training = finetune(arm, view, data, written["out"], written["curves"], checkpoints).training
         share, seconds = training.get("trainable_percent", 0), time.perf_counter() - started
         click.echo(f"finetune {arm}: wrote {written['out']}, {share:g} % trainable, in {seconds:.1f} s")
 

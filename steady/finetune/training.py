@@ -35,7 +35,7 @@ def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
         "logging_steps": max(1, (min(steps, train.max_steps) if train.max_steps > 0 else steps) // LOGS_PER_EPOCH),
         "seed": run.params.seed,
         "data_seed": run.params.seed,
-        # Trackers of experiments are found by what is installed; the curves are written by `LiveCurves`.
+        # By default the Trainer reports to every tracker that is installed; the curves are those of `LiveCurves`.
         "report_to": "none",
         "disable_tqdm": not run.params.runtime.progress,
         "use_cpu": pick_device(run.params.runtime.device).type == "cpu",

@@ -53,13 +53,17 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
             that are the output layer too; `out` is there already; or a logit differs by more than 1e-5 (of the largest logit,
             where that is above 1).
     """
+    from peft import PeftModel
+
     manifest = checked_manifest(folder, params)
     _check(folder, out, manifest, params, full_precision)
     # In float32, because the sum in fewer bits would round what the adapter adds.
     plain = params.model_copy(update={"quantization": "none", "dtype": "float32"})
     prepare_torch(plain, manifest.seed)
-    wanted = _logits(_load(plain, manifest, folder, merged=False), plain)
-    model = _load(plain, manifest, folder, merged=True)
+    public_id = locate(plain).public_id
+    beside = _load(plain, manifest, folder, lambda base: PeftModel.from_pretrained(base, str(folder)).eval())
+    wanted = _logits(beside, plain)
+    model = _load(plain, manifest, folder, lambda base: attach_adapter(base, folder, public_id))
     # `attach_adapter` leaves an adapter beside its base where the sum would change more than the adapter did.
     if hasattr(model, "peft_config"):
         raise SteadyError(
@@ -73,7 +77,7 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
         again = plain.model_copy(
             update={"id": str(temporary), "revision": None, "gguf_file": None, "special_tokens": ()}
         )
-        found = _logits(_read_back(again, manifest, temporary), again)
+        found = _logits(_load(again, manifest, temporary, lambda model: model.eval()), again)
         difference = max(_difference(one, other) for one, other in zip(wanted, found, strict=True))
         if difference > TOLERANCE:
             raise SteadyError(
@@ -103,19 +107,12 @@ def _check(folder: Path, out: Path, manifest: ArmManifest, params: ModelParams, 
         raise SteadyError(f"{out}: there already. Name a folder that is not there, or remove it.")
 
 
-def _load(params: ModelParams, manifest: ArmManifest, folder: Path, *, merged: bool) -> Any:
-    """The arm's model, its adapter in its weights or beside them."""
+def _load(params: ModelParams, manifest: ArmManifest, folder: Path, attach: Callable[[Any], Any]) -> Any:
+    """A model for the task of an arm, its encoder or all of it changed by `attach`, and the head that lies in `folder`."""
     import torch
-    from peft import PeftModel
 
-    public_id = locate(params).public_id
     # Heads and embeddings of added tokens are drawn at random when a base is loaded; the seed gives those of the training.
     torch.manual_seed(manifest.seed)
-    attach: Callable[[Any], Any] = (
-        (lambda base: attach_adapter(base, folder, public_id))
-        if merged
-        else (lambda base: PeftModel.from_pretrained(base, str(folder)).eval())
-    )
     if params.task != "SEQ_CLS":
         return attach(load_language(params)[0])
     model = load_classifier(params, tuple(manifest.labels))
@@ -123,15 +120,6 @@ def _load(params: ModelParams, manifest: ArmManifest, folder: Path, *, merged: b
         return attach(model)
     model.encoder = attach(model.encoder)
     model.head = load_head(folder, *model.head.weight.shape)
-    return model.eval()
-
-
-def _read_back(params: ModelParams, manifest: ArmManifest, folder: Path) -> Any:
-    if params.task != "SEQ_CLS":
-        return load_language(params)[0]
-    model = load_classifier(params, tuple(manifest.labels))
-    if isinstance(model, PooledClassifier):
-        model.head = load_head(folder, *model.head.weight.shape)
     return model.eval()
 
 
