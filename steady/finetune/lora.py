@@ -58,6 +58,7 @@ def save_adapter(model: Any, folder: Path) -> None:
     if not hasattr(model, "initial_adapter"):
         model.save_pretrained(str(folder), **offline)
         return
+    # PEFT subtracts the initial adapter itself, and reads it from a folder.
     with tempfile.TemporaryDirectory(prefix="steady-initial-") as place:
         initial = Path(place) / "initial"
         initial.mkdir()
@@ -92,6 +93,7 @@ def _linear_layers(model: Any) -> str:
 
 def _embedding_names(model: Any) -> list[str]:
     """The names of the input embeddings and of an output layer with weights of its own."""
+    # Tied weights are trained through the input embeddings alone; twice, PEFT would hold two copies of the same rows.
     wanted = [model.get_input_embeddings()]
     head = model.get_output_embeddings()
     if head is not None and head.weight is not wanted[0].weight:

@@ -84,6 +84,7 @@ class TrainParams(Section):
 
     def arguments(self) -> dict[str, Any]:
         """The keys of `transformers.TrainingArguments`; transformers 5.23 warns of the old name of gradient checkpointing."""
+        # The excluded keys are those of callbacks and of the base, or are named otherwise.
         own = self.model_dump(
             exclude={"early_stopping_patience", "base_dropout", "eval_steps", "gradient_checkpointing"}
         )

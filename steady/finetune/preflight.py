@@ -142,8 +142,8 @@ def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str],
 
 
 @contextmanager
-def settings_told() -> Iterator[None]:
-    """Turn what a trainer refuses of its settings into one clear message."""
+def explained_settings() -> Iterator[None]:
+    """Turn the error of a trainer that refuses its settings into one message that names the sections."""
     try:
         yield
     except (ValueError, TypeError, ImportError) as error:
@@ -151,8 +151,8 @@ def settings_told() -> Iterator[None]:
 
 
 @contextmanager
-def memory_told(expected: str) -> Iterator[None]:
-    """Turn running out of a GPU's memory into one clear message."""
+def explained_memory(expected: str) -> Iterator[None]:
+    """Turn running out of memory into one message with what was expected and which keys to lower."""
     import torch
 
     try:
@@ -199,7 +199,7 @@ def available_memory(device_type: str) -> float:
 
 
 def memory_line(expected: dict[str, float], available: float) -> str:
-    """What is printed before the first step."""
+    """The line that is logged before the first step; where the memory does not suffice, with what to do."""
     parts = ", ".join(f"{name.replace('_', ' ')} {size:.2f}" for name, size in expected.items())
     line = f"memory expected: {sum(expected.values()):.2f} GiB ({parts}); free: {available:.1f} GiB"
     if sum(expected.values()) <= available:

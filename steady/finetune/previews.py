@@ -34,6 +34,7 @@ class Answering:
 
     def __call__(self, prompts: Sequence[str]) -> list[str]:
         """The texts, without special tokens, in the order of the prompts."""
+        # Generating sets the model to evaluation, without dropout; training has to go on as it was.
         was_training = self.model.training
         language = language_model(self.model, self.tokenizer, self.chat_template, self.max_length)
         scorer = make_scorer(language, self.max_new_tokens, BATCH_TOKENS)

@@ -1,4 +1,4 @@
-"""Trainers that save safely and go on exactly: what the Trainer of transformers leaves out of its checkpoints is put in."""
+"""Trainers whose checkpoints are whole and resume to the same bytes: with what the Trainer of transformers leaves out."""
 
 import json
 import logging
@@ -30,10 +30,10 @@ class Resumable:
     _had_stopped = False
 
     def train_or_resume(self) -> int | None:
-        """Train from the last good checkpoint, or from the start; say which, and name those that are damaged.
+        """Train from the last good checkpoint, or from the start; damaged checkpoints are logged.
 
         Returns:
-            The step gone on from, None for the start.
+            The step of the checkpoint, None for the start.
         """
         step, faults = self.checkpoints.last_good() if self.checkpoints else (None, [])
         for fault in faults:

@@ -17,9 +17,9 @@ from steady.finetune.preflight import (
     check_rows,
     check_tokenizer,
     expected_memory,
+    explained_memory,
+    explained_settings,
     memory_line,
-    memory_told,
-    settings_told,
 )
 from steady.finetune.previews import (
     DEFAULT_PROMPTS,
@@ -73,7 +73,7 @@ def train_language(run: TrainingRun) -> tuple[Any, Any, Record]:
         expected = expected_memory(ready.model, ready.rows, params, trainer.saved_bytes())
         memory = memory_line(expected, available_memory(ready.model.device.type))
         logger.info(memory)
-        with memory_told(memory):
+        with explained_memory(memory):
             trainer.train_or_resume()
     record = training_summary(trainer.state)
     cuts = count_cuts(ready.rows, math.ceil(record["epochs"]))
@@ -123,7 +123,7 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
     if params.model.task == "SEQ_2_SEQ_LM":
         from steady.finetune.language.trainers import SequenceTrainer
 
-        with settings_told():
+        with explained_settings():
             trainer: Any = SequenceTrainer(ready.rows, data_collator=SequenceBatches(pad), **settings)
     else:
         from steady.finetune.language.causal import CausalTrainer
@@ -132,7 +132,7 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         # Two short rows are enough to compare the two ways of computing logits, and cheap on a large model.
         shortest = sorted(range(len(ready.rows)), key=lambda index: sum(row.length for row in ready.rows[index]))[:2]
         first = batches([ready.rows[index] for index in shortest])
-        with settings_told():
+        with explained_settings():
             trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
     trainer.remove_callback(PrinterCallback)  # it prints every entry of the log
     trainer.checkpoints = kept
