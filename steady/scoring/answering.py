@@ -1,7 +1,7 @@
 """Answer prompts with a model that generates: free text, the log-probabilities of given answers, and rows of the matrices.
 
 The work is cut into bundles of prompts of like length, each scored by itself, so that a run that was stopped goes on from the
-bundles that are done and ends with the same bytes.
+bundles that are done and, on the same kind of processor, ends with the same bytes.
 """
 
 import math

@@ -74,7 +74,7 @@ def finetune(
 
     Args:
         root: where checkpoints lie while it trains; after a stop the same call goes on from the last good one, and ends with the
-            same bytes. None: it begins anew.
+            same bytes on the same kind of processor. None: it begins anew.
 
     Raises:
         SteadyError: `arms` has no such arm, the model cannot be loaded, or the training cannot go on.
