@@ -1,7 +1,7 @@
 """Score groups of prompts with a model that generates: its responses, the log-probabilities of given answers, the matrices.
 
 The work is cut into bundles of prompts of like length, each scored by itself, so that a run that was stopped goes on from the
-bundles that are done and ends with the same bytes.
+bundles that are done and, on the same kind of processor, ends with the same bytes.
 """
 
 import math
