@@ -90,8 +90,8 @@ class Ours:
     """The scorer on one model."""
 
     def __init__(self, model: Any, tokenizer: Any, tokens: int) -> None:
-        from steady.scoring.language import language_model
-        from steady.scoring.likelihood import make_scorer
+        from steady.inference.language import language_model
+        from steady.inference.likelihood import make_scorer
 
         language = replace(language_model(model, tokenizer), end_ids=frozenset())
         self.scorer = make_scorer(language, tokens, BATCH_TOKENS)
@@ -99,8 +99,8 @@ class Ours:
 
     def score(self, groups: Sequence[Sequence[str]], unique: int | None = None) -> int:
         """Score groups together; the tokens that went through the model. `unique` folds the responses into so many."""
-        from steady.scoring import likelihood
-        from steady.scoring.generative import score_groups
+        from steady.inference import likelihood
+        from steady.measure.generative import score_groups
         from steady.scoring.groups import PromptGroup
 
         decode = likelihood._decode

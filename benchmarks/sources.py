@@ -59,8 +59,8 @@ def write_rows(path: Path, rows: int) -> None:
 
 def run_prepare(sources: list[dict[str, Any]], out: Path, *, near: bool) -> int:
     """The stage's work; returns the rows read."""
-    from steady.preparing.prepare import Outputs, prepare
-    from steady.preparing.settings import DataParams
+    from steady.prepare.params import DataParams
+    from steady.prepare.prepare import Outputs, prepare
 
     threshold = 0.8 if near else None
     params = DataParams.model_validate({"sources": sources, "near_duplicate_threshold": threshold} | SIZES)
@@ -73,7 +73,7 @@ def run_datasets(data: Path, unnatural: Path, out: Path) -> int:
     """The same with `datasets`: load, map to the same fields, normal forms and hashes, drop copies, shuffle, split, write."""
     import datasets
 
-    from steady.duplicates import normal_form, text_hash
+    from steady.prepare.duplicates import normal_form, text_hash
 
     def row(instruction: str, text: str, outputs: list[str], source: str) -> dict[str, Any]:
         prompt = f"{instruction}\n{text}" if text else instruction

@@ -155,12 +155,12 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
     """The trainer of this package, which encodes its rows while it trains."""
     from transformers import Seq2SeqTrainingArguments
 
+    from steady.finetune.language.batches import CausalBatches, SequenceBatches
+    from steady.finetune.language.rows import GenerativeRows, RowEncoder
+    from steady.prompts.levels import CANONICAL_WORDING
     from steady.prompts.phrasebook import phrasebook
     from steady.prompts.schedule import TrainingPrompts
-    from steady.prompts.wordings import CANONICAL_WORDING
     from steady.records import CANONICAL, Example, ScheduleRow
-    from steady.training.generative_batches import CausalBatches, SequenceBatches
-    from steady.training.generative_rows import GenerativeRows, RowEncoder
 
     tokens, net = tokenizer(), model(task, device)
     examples = [Example(id=str(n), group_id=str(n), instruction=p, output=a) for n, (p, a) in enumerate(rows)]
@@ -170,7 +170,7 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
 
     shared = settings(folder, device) | {"remove_unused_columns": False}
     if task == "SEQ_2_SEQ_LM":
-        from steady.training.generative_trainers import SequenceTrainer
+        from steady.finetune.language.trainers import SequenceTrainer
 
         arguments = Seq2SeqTrainingArguments(**shared)
         return SequenceTrainer(
@@ -178,7 +178,7 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
         )
     from trl import SFTConfig
 
-    from steady.training.generative_causal import CausalTrainer
+    from steady.finetune.language.causal import CausalTrainer
 
     batches = CausalBatches(0, answers_only=True)
     arguments = SFTConfig(

@@ -36,7 +36,8 @@ def functions(tree: ast.AST) -> list[Function]:
 def check_lengths(path: str, text: str) -> Iterator[Finding]:
     """Findings for a file, a stage script or a function that is too long."""
     lines = len(text.splitlines())
-    allowed = LONGEST_STAGE if path.startswith("stages/") else LONGEST_FILE
+    is_stage = path.startswith("stages/") and path != "stages/process.py"
+    allowed = LONGEST_STAGE if is_stage else LONGEST_FILE
     if lines > allowed:
         yield Finding(path, 0, "file-length", f"{lines} lines, allowed {allowed}")
     for function in functions(ast.parse(text)):

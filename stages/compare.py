@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from stages.process import stage_process
 from steady.errors import reported
-from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -28,12 +28,12 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--headline", type=FILE, default=Path("metrics/headline.json"), show_default=True)
 def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path, out: Path, headline: Path) -> None:  # noqa: D103
     with reported(), stage_process():
-        from steady.comparison.claims import read_claims
-        from steady.comparison.paired import Testing
-        from steady.comparison.results import read_arms, read_formatted
-        from steady.comparison.settings import CompareStage
-        from steady.comparison.summary import comparison
-        from steady.comparison.summary import headline as headline_numbers
+        from steady.compare.claims import read_claims
+        from steady.compare.paired import Testing
+        from steady.compare.params import CompareStage
+        from steady.compare.results import read_arms, read_formatted
+        from steady.compare.summary import comparison
+        from steady.compare.summary import headline as headline_numbers
         from steady.metrics.files import write_metrics
         from steady.metrics.resampling import Bootstrap
         from steady.parameters import read_params

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from stages.process import stage_process
 from steady.errors import reported
-from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -29,11 +29,11 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own: Path, **out: Path) -> None:  # noqa: D103
     with reported(), stage_process():
-        from steady.evaluation import EvaluateStage, evaluate_arm, quality_metrics
+        from steady.evaluate.evaluate import EvaluateStage, evaluate_arm, quality_metrics
         from steady.metrics.arm_quality import confusion_rows
         from steady.metrics.files import write_metrics
-        from steady.own_prompts import read_own_prompts
         from steady.parameters import read_params
+        from steady.prompts.own_prompts import read_own_prompts
         from steady.records import Prompt, read_records, write_json, write_records
 
         started = time.perf_counter()

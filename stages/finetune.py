@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from stages.process import stage_process
 from steady.errors import reported
-from steady.stage_process import stage_process
 
 FILE, FOLDER = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
 
@@ -28,14 +28,14 @@ def main(  # noqa: D103
     arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, validation: Path, own: Path, **written: Path
 ) -> None:
     with reported(), stage_process():
-        from steady.models import quiet_libraries
+        from steady.models.load import quiet_libraries
 
         quiet_libraries()  # before the Trainer is imported, for it imports PEFT
-        from steady.own_prompts import read_own_prompts
+        from steady.finetune.finetune import FinetuneParams, Material, finetune, label_list
         from steady.parameters import read_params
+        from steady.prompts.own_prompts import read_own_prompts
         from steady.prompts.schedule import TrainingPrompts
         from steady.records import Prompt, read_records
-        from steady.training.finetune import FinetuneParams, Material, finetune, label_list
 
         started, view = time.perf_counter(), read_params(params, FinetuneParams)
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)

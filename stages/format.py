@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
+from stages.process import stage_process
 from steady.errors import reported
-from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -26,12 +26,12 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
     prompts, a preview and the token lengths.
     """
     with reported(), stage_process():
+        from steady.format.figures import format_figures
+        from steady.format.formatted import make_formatted, read_splits, write_formatted
+        from steady.format.lengths import load_encode, tokenizer_file
+        from steady.format.preview import preview
         from steady.parameters import read_params
-        from steady.prompts.figures import format_figures
-        from steady.prompts.formatted import make_formatted, read_splits, write_formatted
-        from steady.prompts.lengths import load_encode, tokenizer_file
-        from steady.prompts.preview import preview
-        from steady.prompts.settings import FormatStage
+        from steady.prompts.params import FormatStage
         from steady.records import write_bytes, write_json
 
         start = time.perf_counter()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from stages.process import stage_process
 from steady.errors import reported
-from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -25,8 +25,8 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
         import time
 
         from steady.parameters import read_params
-        from steady.preparing.prepare import Outputs, prepare
-        from steady.preparing.settings import PrepareParams
+        from steady.prepare.params import PrepareParams
+        from steady.prepare.prepare import Outputs, prepare
 
         started = time.perf_counter()
         settings = read_params(params, PrepareParams)

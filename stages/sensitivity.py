@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from stages.process import stage_process
 from steady.errors import reported
-from steady.stage_process import stage_process
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -32,7 +32,7 @@ def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wo
         from steady.records import Prompt, Wording, read_records, write_records
         from steady.scoring.answers import answer, open_arm
         from steady.scoring.matrices import write_matrices
-        from steady.steadiness import SensitivityStage, moved_answers, scoring
+        from steady.sensitivity.sensitivity import SensitivityStage, moved_answers, scoring
 
         started = time.perf_counter()
         view = read_params(params, SensitivityStage)

@@ -20,6 +20,8 @@ SECTIONS = (
     "data",
     "format",
     "arms",
+    "none",
+    "full",
     "probe",
     "lora",
     "train",

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from steady.lockfile import Entry, read_lock
-from steady.workspaces import change_params
+from steady.repro.lockfile import Entry, read_lock
+from steady.repro.workspaces import change_params
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parent.parent

@@ -8,10 +8,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from checks.pipeline import leaf_paths, read_stages
-from steady import readme
 from steady.__main__ import main
 from steady.errors import SteadyError
-from steady.preparing.settings import DataParams
+from steady.prepare.params import DataParams
+from steady.report import readme
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

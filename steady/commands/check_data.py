@@ -8,8 +8,8 @@ import click
 from steady.errors import SteadyError, reported
 
 if TYPE_CHECKING:
-    from steady.preparing.checking import Checked
-    from steady.preparing.settings import DataParams
+    from steady.prepare.checking import Checked
+    from steady.prepare.params import DataParams
     from steady.records import Example
 
 
@@ -52,7 +52,7 @@ def main(
     with reported():
         import tempfile
 
-        from steady.preparing.checking import check
+        from steady.prepare.checking import check
 
         task = {"labels": labels.split(",") if labels else None, "multi_label": multi_label}
         settings = _settings(path, format_name, options, task, params)
@@ -79,7 +79,7 @@ def _settings(
     from pydantic import ValidationError
 
     from steady.parameters import read_params
-    from steady.preparing.settings import DataParams, PrepareParams
+    from steady.prepare.params import DataParams, PrepareParams
 
     if path is None:
         return read_params(params, PrepareParams).data

@@ -41,7 +41,7 @@ def main(
     IDS are ids of examples or of their groups, or the beginnings of them; the split is searched for them, then the others.
     """
     with reported():
-        from steady.inspection import lengths_table, open_inspection, shown_row
+        from steady.inspection.prompts import lengths_table, open_inspection, shown_row
 
         inspection = open_inspection(params, prepared, listed, split, wordings)
         if lengths:

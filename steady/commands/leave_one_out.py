@@ -27,8 +27,8 @@ def main(root: Path, out: Path) -> None:
     with reported():
         from steady.metrics.files import read_metrics, write_metrics
         from steady.parameters import read_params
-        from steady.prompts.settings import FormatStage
-        from steady.workspaces import make_workspace, reproduce
+        from steady.prompts.params import FormatStage
+        from steady.repro.workspaces import make_workspace, reproduce
 
         view = read_params(root / "params.yaml", FormatStage)
         families = view.sensitivity.families

@@ -21,7 +21,7 @@ from steady.errors import reported
 def main(folders: tuple[Path, ...], draws: int, confidence: float, seed: int) -> None:
     """Compute every measure in FOLDERS again from the saved matrices and answers; writes measures.json and index.html."""
     with reported():
-        from steady.scoring.measuring import summarise
-        from steady.scoring.page import tables
+        from steady.measure.measure import summarise
+        from steady.measure.page import tables
 
         click.echo(tables([summarise(folder, draws, confidence, seed) for folder in folders]))

@@ -22,8 +22,9 @@ def main(arm_folder: Path, out: Path, full_precision: bool, params: Path) -> Non
     OUT is written only if its logits are those of the base with the adapter beside it, within 1e-5.
     """
     with reported():
-        from steady.merging import TOLERANCE, merge_arm
-        from steady.models import ModelParams, quiet_libraries
+        from steady.models.load import quiet_libraries
+        from steady.models.merge import TOLERANCE, merge_arm
+        from steady.models.params import ModelParams
         from steady.parameters import StageParams, read_params
 
         class View(StageParams):

@@ -68,10 +68,10 @@ def main(
 ) -> None:
     """Paraphrase SOURCE: the prompts of a file of groups (.jsonl), or the templates of a bank of wordings (.yaml)."""
     with reported():
-        from steady.paraphrasing.command import Order, paraphrase
-        from steady.paraphrasing.drawing import Sampling, read_ask
-        from steady.paraphrasing.judging import Filters
-        from steady.scoring.loading import Named, quiet
+        from steady.measure.loading import Named, quiet
+        from steady.paraphrase.command import Order, paraphrase
+        from steady.paraphrase.drawing import Sampling, read_ask
+        from steady.paraphrase.judging import Filters
 
         quiet(threads)
         sampling = Sampling(samples, temperature, top_p, max_new_tokens, seed, read_ask(ask))

@@ -23,7 +23,7 @@ def main(root: Path, force: bool) -> None:
         import sys
 
         from steady.records import write_json
-        from steady.timing import stage_seconds
+        from steady.repro.timing import stage_seconds
 
         command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}

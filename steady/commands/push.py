@@ -15,7 +15,7 @@ from steady.errors import reported
 def main(arm_folder: Path, repo_id: str, private: bool, message: str | None) -> None:
     """Upload adapter, tokenizer and card of ARM_FOLDER (models/tuned, say) to the model repository REPO_ID, OWNER/NAME."""
     with reported():
-        from steady.publishing import push_arm
+        from steady.models.publish import push_arm
 
         pushed = push_arm(arm_folder, repo_id, private=private, message=message)
         click.echo(f"{len(pushed.files)} files: {', '.join(pushed.files)}\n{pushed.url}")

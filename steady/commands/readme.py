@@ -13,8 +13,8 @@ from steady.errors import SteadyError, reported
 def main(root: Path, check: bool) -> None:
     """Render the figures of README.md from metrics/."""
     with reported():
-        from steady.readme import render, replace_blocks
         from steady.records import write_bytes
+        from steady.report.readme import render, replace_blocks
 
         path = root / "README.md"
         before = path.read_text(encoding="utf-8")

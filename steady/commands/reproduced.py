@@ -20,9 +20,9 @@ ENVIRONMENT = "metrics/environment.json"
 def main(root: Path, strict: bool, record: bool) -> None:
     """Compare the outputs that dvc.lock records with those of the last commit: identical, or every difference."""
     with reported():
-        from steady.lockfile import read_lock
-        from steady.provenance import changed_outputs, committed, environment
         from steady.records import write_json
+        from steady.repro.lockfile import read_lock
+        from steady.repro.provenance import changed_outputs, committed, environment
 
         if record:
             write_json(root / ENVIRONMENT, environment())
@@ -49,7 +49,7 @@ def main(root: Path, strict: bool, record: bool) -> None:
 
 def _tell(root: Path, changed: list[str], total: int) -> None:
     """Print what differs: files, headline figures, parameters, environments."""
-    from steady.provenance import changed_json, changed_values, committed, environment
+    from steady.repro.provenance import changed_json, changed_values, committed, environment
 
     click.echo(f"{len(changed)} of {total} outputs differ from the committed results:")
     for path in changed:

@@ -15,7 +15,7 @@ from steady.errors import reported
 def main(revision: str | None, params: Path) -> None:
     """Ask the Hub which full commit model.revision is, and write it into params.yaml, so that every later run gets the same."""
     with reported():
-        from steady.pinning import pin_revision
+        from steady.repro.pinning import pin_revision
 
         pinned = pin_revision(params, revision)
         if pinned.before == pinned.commit:

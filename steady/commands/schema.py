@@ -12,14 +12,14 @@ from steady.errors import reported
 def main(out: Path) -> None:
     """Write the JSON schema of params.yaml, which editors use to complete and check keys."""
     with reported():
-        from steady.comparison.settings import CompareStage
-        from steady.evaluation import EvaluateStage
-        from steady.preparing.settings import PrepareParams
-        from steady.prompts.settings import FormatStage
+        from steady.compare.params import CompareStage
+        from steady.evaluate.evaluate import EvaluateStage
+        from steady.finetune.finetune import FinetuneParams
+        from steady.parameters_schema import params_schema
+        from steady.prepare.params import PrepareParams
+        from steady.prompts.params import FormatStage
         from steady.records import write_json
-        from steady.schema import params_schema
-        from steady.steadiness import SensitivityStage
-        from steady.training.finetune import FinetuneParams
+        from steady.sensitivity.sensitivity import SensitivityStage
 
         views = (PrepareParams, FormatStage, FinetuneParams, EvaluateStage, SensitivityStage, CompareStage)
         write_json(out, params_schema(views))

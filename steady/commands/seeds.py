@@ -27,7 +27,7 @@ def main(seeds: tuple[int, ...], root: Path, recipe: str | None, out: Path | Non
     with reported():
         if len(set(seeds)) != len(seeds):
             raise SteadyError(f"seeds: {' '.join(map(str, seeds))} names one twice.")
-        from steady.workspaces import make_workspace, reproduce
+        from steady.repro.workspaces import make_workspace, reproduce
 
         folders = {seed: root / FOLDER / (recipe or "") / f"seed-{seed}" for seed in seeds}
         for seed, folder in folders.items():
@@ -39,13 +39,13 @@ def main(seeds: tuple[int, ...], root: Path, recipe: str | None, out: Path | Non
 
 def collect(folders: Mapping[int, Path], out: Path) -> None:
     """Read what the seeds left behind in their folders, summarise and tell."""
-    from steady.comparison.results import read_arms, read_formatted
-    from steady.comparison.settings import CompareStage
+    from steady.compare.params import CompareStage
+    from steady.compare.results import read_arms, read_formatted
     from steady.metrics.files import read_metrics, write_metrics
     from steady.metrics.resampling import Bootstrap
+    from steady.models.arm import read_manifest
     from steady.parameters import read_params
-    from steady.scoring.arm import read_manifest
-    from steady.seeds import over_seeds, shown_in_training, verdicts
+    from steady.repro.seeds import over_seeds, shown_in_training, verdicts
 
     one = next(iter(folders.values()))
     settings = read_params(one / "params.yaml", CompareStage)

@@ -79,9 +79,9 @@ def main(
     the same thing share a group_id. The model generates, or classifies. A run that is killed goes on when it is called again.
     """
     with reported():
-        from steady.scoring.loading import Named, quiet
-        from steady.scoring.measuring import Limits, measure_model, summarise
-        from steady.scoring.page import table
+        from steady.measure.loading import Named, quiet
+        from steady.measure.measure import Limits, measure_model, summarise
+        from steady.measure.page import table
 
         quiet(threads)
         named = Named(model, revision, adapter, dtype, device)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ def main() -> None:
     """List the formats of raw data, with an example row each."""
     import json
 
-    from steady.sources.reading import format_modules
+    from steady.prepare.reading import format_modules
 
     for name, module in format_modules().items():
         click.secho(name, fg="green", bold=True)

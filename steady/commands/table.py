@@ -13,10 +13,10 @@ from steady.errors import reported
 def main(metrics: Path, md: bool) -> None:
     """Print the arms side by side: quality, sensitivity per level and family, differences with p, verdicts."""
     with reported():
-        from steady.comparison import tables
-        from steady.comparison.generated_tables import generated_tables
-        from steady.comparison.label_tables import label_tables
         from steady.metrics.files import read_metrics
+        from steady.report import tables
+        from steady.report.generated_tables import generated_tables
+        from steady.report.label_tables import label_tables
 
         compared = read_metrics(metrics / "comparison.json")
         quality = {name: read_metrics(metrics / name / "evaluate.json") for name in compared["arms"]}

@@ -12,7 +12,7 @@ from steady.errors import SteadyError, reported
 def main(root: Path) -> None:
     """Re-hash every file that dvc.lock names, here and in the cache, and point at the damaged ones."""
     with reported():
-        from steady.lockfile import cache_damage, damage, read_lock
+        from steady.repro.lockfile import cache_damage, damage, read_lock
 
         lock = root / "dvc.lock"
         if not lock.is_file():

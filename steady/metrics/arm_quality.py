@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from steady.label_task import LabelTask
+from steady.labels import LabelTask
 from steady.metrics.answers import Answers, read_answers
 from steady.metrics.label_sets import two_by_two
 from steady.metrics.quality import Answered, confusion_matrix, quality_statistic

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from steady.errors import SteadyError
-from steady.label_task import LabelTask
+from steady.labels import LabelTask
 from steady.metrics.answers import numbered
 from steady.metrics.quality import group_sums
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, ratio

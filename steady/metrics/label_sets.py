@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steady.label_task import LabelTask, log_complements, log_sigmoid
+from steady.labels import LabelTask, log_complements, log_sigmoid
 from steady.metrics.posix import best_temperature
 from steady.metrics.quality import Codes
 from steady.metrics.resampling import Floats

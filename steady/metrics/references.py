@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steady.label_task import LabelTask
+from steady.labels import LabelTask
 from steady.metrics.resampling import Floats, one_blas_thread
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from steady.label_task import LabelTask
+from steady.labels import LabelTask
 from steady.metrics.references import MAX_ITERATIONS, STRENGTHS, LabelledTexts, Reference, vectorizer
 from steady.metrics.resampling import Floats
 

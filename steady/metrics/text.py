@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from steady.label_task import NO_LABELS, LabelTask, joined
+from steady.labels import NO_LABELS, LabelTask, joined
 from steady.metrics.answers import normalised
 
 WORD = re.compile(r"[^\W_]+")

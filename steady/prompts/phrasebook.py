@@ -11,6 +11,7 @@ import msgspec
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank, with_templates
+from steady.prompts.families.paraphrase import templates_of
 from steady.prompts.render import applies, render
 from steady.records import Example, Wording, write_bytes
 
@@ -40,8 +41,7 @@ class Phrasebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 def phrasebook(wordings: Sequence[Wording], bank: Bank | None) -> Phrasebook:
     """The phrasebook of some wordings: of the bank's templates it keeps the canonical one and those that the wordings name."""
     if bank is not None:
-        named = {wording.id.removeprefix("paraphrase/") for wording in wordings if wording.family == "paraphrase"}
-        bank = with_templates(bank, {bank.canonical, *named})
+        bank = with_templates(bank, {bank.canonical, *templates_of(wordings)})
     return Phrasebook(bank=bank, wordings={wording.id: wording for wording in wordings})
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank
+from steady.prompts.families.paraphrase import with_paraphrases
+from steady.prompts.params import FormatParams
 from steady.prompts.phrasebook import Phrasebook, read_phrasebook
-from steady.prompts.render import applies, with_paraphrases
-from steady.prompts.settings import FormatParams
+from steady.prompts.render import applies
 from steady.records import CANONICAL, Example, ScheduleRow, Wording, read_records
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from steady.comparison.generated_tables import generated_tables
 from steady.report.findings import ArmFindings, Findings, Preview
+from steady.report.generated_tables import generated_tables
 from steady.report.markup import Markup, details, joined, shown, table, tag
 
 SAMPLES = 40

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
-from steady.comparison.tables import Table
+from steady.report.tables import Table
 
 
 class Markup(str):
@@ -75,7 +75,7 @@ def table(
 
 
 def shown(found: Table) -> Markup:
-    """A table of `steady.comparison.tables`."""
+    """A table of `steady.report.tables`."""
     return table(found.title, found.header, found.rows)
 
 

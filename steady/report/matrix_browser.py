@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from steady.comparison.tables import number
 from steady.records import CANONICAL, Prompt
 from steady.report.differences import marked
 from steady.report.findings import ArmFindings, Findings
 from steady.report.markup import Markup, details, joined, tag
 from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, said
+from steady.report.tables import number
 from steady.scoring.groups import ScoredGroup
 
 MOST_WORST, MOST_BEST = 20, 3

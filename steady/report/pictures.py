@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from steady.comparison.tables import estimated
 from steady.metrics.cells import ALL
 from steady.report import charts
 from steady.report.findings import CURVES, ArmFindings, Findings
 from steady.report.markup import Markup, figure, joined, tag
+from steady.report.tables import estimated
 
 MEASURES = {
     "agreement": "agreement (higher is steadier)",

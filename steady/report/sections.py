@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from steady.comparison import tables
-from steady.comparison.label_tables import label_tables
-from steady.report import examples, pictures
+from steady.report import examples, pictures, tables
 from steady.report.findings import Findings
 from steady.report.generated import generated_sections
+from steady.report.label_tables import label_tables
 from steady.report.markup import Markup, details, joined, section, shown, table, tag
 from steady.report.matrix_browser import matrix_groups
 

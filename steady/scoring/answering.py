@@ -12,12 +12,12 @@ import msgspec
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.inference.language import Tokens, decode, encode, encode_answer
+from steady.inference.likelihood import score_prompts
+from steady.inference.scorer import Scorer
 from steady.records import Prediction
 from steady.scoring.groups import PromptGroup, ScoredGroup, bundles
-from steady.scoring.language import Tokens, decode, encode, encode_answer
-from steady.scoring.likelihood import score_prompts
-from steady.scoring.partial import Partial
-from steady.scoring.scorer import Scorer
+from steady.scoring.resume import Partial
 
 Given = Mapping[str, Sequence[str]]
 """Prompt id -> answers whose log-probability is asked for."""

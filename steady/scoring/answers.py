@@ -5,18 +5,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from steady.models import ModelParams, prepare_torch
+from steady.inference.arm import load_scorer
+from steady.inference.classifier import Logits
+from steady.models.arm import ArmManifest, read_manifest
+from steady.models.load import prepare_torch
+from steady.models.params import ModelParams
 from steady.parameters import Runtime
 from steady.records import Prediction, Prompt
-from steady.scoring.arm import ArmManifest, load_scorer, read_manifest
-from steady.scoring.classify import Logits
 from steady.scoring.classifying import label_groups
 from steady.scoring.groups import ScoredGroup
-from steady.scoring.partial import Partial, code_digest, fingerprint, partial_of
 from steady.scoring.predictions import classify
+from steady.scoring.resume import Partial, code_digest, fingerprint, partial_of
 
 if TYPE_CHECKING:
-    from steady.scoring.scorer import Scorer
+    from steady.inference.scorer import Scorer
 
 CLASSIFIES = "SEQ_CLS"
 
@@ -73,9 +75,9 @@ def open_arm(folder: Path, settings: Scoring) -> OpenArm:
     prepare_torch(params, manifest.seed)
     if params.task == CLASSIFIES:
         return OpenArm(folder, manifest, settings, load_scorer(folder, params, device), None)
-    from steady.scoring.arm import load_arm_language
-    from steady.scoring.likelihood import make_scorer
-    from steady.scoring.scorer import KEPT_SHARE
+    from steady.inference.arm import load_arm_language
+    from steady.inference.likelihood import make_scorer
+    from steady.inference.scorer import KEPT_SHARE
 
     language = load_arm_language(folder, params, device)
     positions = settings.batch_size * (manifest.max_length + settings.max_new_tokens)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from steady.label_task import LabelTask
+from steady.inference.classifier import Logits, in_batches
+from steady.labels import LabelTask
 from steady.metrics.label_sets import label_sets, set_logprobs
 from steady.records import Prediction, Prompt
-from steady.scoring.classify import Logits, in_batches
 from steady.scoring.groups import Floats, PromptGroup, ScoredGroup, prompt_groups
 from steady.scoring.predictions import DECIMALS, log_softmax
 

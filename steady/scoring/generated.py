@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steady.label_task import LabelTask
+from steady.inference.language import count_cut
+from steady.inference.scorer import Scorer
+from steady.labels import LabelTask
 from steady.metrics.arm_text import references_of
 from steady.metrics.text import exact_match, read_answer
 from steady.records import Prediction, Prompt
 from steady.scoring.answering import Said, answer_groups, response_text, scored_group
 from steady.scoring.answers import ArmAnswers
 from steady.scoring.groups import PromptGroup, prompt_groups
-from steady.scoring.language import count_cut
-from steady.scoring.partial import Partial
 from steady.scoring.predictions import DECIMALS, log_softmax
-from steady.scoring.scorer import Scorer
+from steady.scoring.resume import Partial
 
 
 def generated_answers(

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from steady.label_task import LabelTask, log_sigmoid
+from steady.inference.classifier import Logits, in_batches
+from steady.labels import LabelTask, log_sigmoid
 from steady.records import Prediction, Prompt
-from steady.scoring.classify import Logits, in_batches
 
 DECIMALS = 6
 SIGNIFICANT = 7

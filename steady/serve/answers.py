@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from steady.inference.classifier import Logits
 from steady.records import Prediction, Prompt
-from steady.scoring.classify import Logits
 from steady.scoring.predictions import classify
 from steady.serve.arms import ReadyArm
 from steady.serve.phrasing import Phrasing

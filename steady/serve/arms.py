@@ -7,16 +7,18 @@ from pathlib import Path
 from pydantic import ConfigDict, Field
 
 from steady.errors import SteadyError
-from steady.models import ModelParams, prepare_torch
+from steady.finetune.params import Arm
+from steady.inference.arm import load_scorer
+from steady.inference.classifier import Logits
+from steady.models.arm import PHRASEBOOK, ArmManifest, read_manifest
+from steady.models.load import prepare_torch
+from steady.models.params import ModelParams
 from steady.parameters import Runtime, Section, StageParams
 from steady.prompts.bank import Bank, task_bank
+from steady.prompts.params import LabelNames
 from steady.prompts.phrasebook import Phrasebook, fingerprint, phrasebook, read_phrasebook
-from steady.prompts.settings import LabelNames
 from steady.records import Prediction, Prompt
 from steady.scoring.answers import CLASSIFIES, Scoring, answer, open_arm
-from steady.scoring.arm import PHRASEBOOK, ArmManifest, load_scorer, read_manifest
-from steady.scoring.classify import Logits
-from steady.training.arms import Arm
 
 
 class BankFile(Section):

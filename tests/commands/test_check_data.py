@@ -7,9 +7,9 @@ from click.testing import CliRunner
 
 from steady.commands.check_data import main
 from steady.commands.sources import main as sources
-from steady.sources.reading import format_modules, read_source
-from steady.sources.rows import Draft
-from steady.sources.settings import SourceParams
+from steady.prepare.readers.params import SourceParams
+from steady.prepare.readers.rows import Draft
+from steady.prepare.reading import format_modules, read_source
 
 
 def rows(path: Path, bad: int = 0) -> str:

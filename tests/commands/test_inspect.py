@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from steady.commands.inspect import main
-from steady.inspection import CUT, SPECIAL, open_inspection, pieces, shown_row
+from steady.inspection.prompts import CUT, SPECIAL, open_inspection, pieces, shown_row
 from steady.records import Example, Wording, write_records
 
 ROOT = Path(__file__).resolve().parents[2]

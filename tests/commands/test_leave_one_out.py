@@ -6,8 +6,8 @@ from pathlib import Path
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from steady import workspaces
 from steady.commands.leave_one_out import main, trained_without
+from steady.repro import workspaces
 
 ROOT = Path(__file__).resolve().parents[2]
 FAMILIES = ("spelling", "format", "paraphrase", "surface")

@@ -11,11 +11,14 @@ from stand_in.models import model_files
 from steady.commands.merge import main as merge
 from steady.commands.push import main as push
 from steady.errors import SteadyError
-from steady.merging import merge_arm
-from steady.models import ModelParams, load_classifier, load_language, locate
-from steady.pooled import save_head
-from steady.scoring.arm import ArmManifest, load_arm_language, load_scorer, write_manifest
-from steady.scoring.classify import in_batches
+from steady.inference.arm import load_arm_language, load_scorer
+from steady.inference.classifier import in_batches
+from steady.models.arm import ArmManifest, write_manifest
+from steady.models.base import locate
+from steady.models.load import load_classifier, load_language
+from steady.models.merge import merge_arm
+from steady.models.params import ModelParams
+from steady.models.pooled import save_head
 
 LABELS = ("billing", "technical", "other")
 KINDS = {
@@ -88,7 +91,7 @@ def test_plain_transformers_loads_the_merged_model(tmp_path):
 
 def test_a_merge_that_changes_the_answers_writes_nothing(tmp_path, monkeypatch):
     params = write_arm(tmp_path, "llama")
-    monkeypatch.setattr("steady.merging._difference", lambda *_: 0.5)
+    monkeypatch.setattr("steady.models.merge._difference", lambda *_: 0.5)
     with pytest.raises(SteadyError, match=r"differ by 5.0e-01, allowed is 1e-05. Nothing was written"):
         merge_arm(tmp_path / "arm", tmp_path / "merged", params)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["arm", "base"]

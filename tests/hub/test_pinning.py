@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from steady.commands.resolve import main
-from steady.models import ModelParams
-from steady.pinning import pin_revision
+from steady.models.params import ModelParams
+from steady.repro.pinning import pin_revision
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST, SECOND = "1" * 40, "2" * 40

@@ -168,7 +168,7 @@ def test_intervals_resample_groups_not_prompts(asked, wordings, labels, predicti
     assert json.loads(laid_out(rounded({"low": low})))["low"] < 0.35
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_the_order_of_groups_and_wordings_changes_no_value(data):
     labels = ("a", "b", "c")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from steady.errors import SteadyError
-from steady.label_task import LabelTask, joined, log_sigmoid
+from steady.labels import LabelTask, joined, log_sigmoid
 from steady.metrics.answers import read_answers
 from steady.metrics.arm_quality import confusion_rows, evaluate_metrics
 from steady.metrics.arm_sensitivity import sensitivity_metrics

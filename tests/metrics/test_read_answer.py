@@ -2,7 +2,7 @@
 
 import pytest
 
-from steady.label_task import LabelTask
+from steady.labels import LabelTask
 from steady.metrics.text import read_answer
 
 LABELS = ("Ads", "bug", "cost")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from steady.prompts.bank import read_bank
-from steady.prompts.grammar import HELD_OUT
+from steady.prompts.families.format import HELD_OUT
+from steady.prompts.levels import available_wordings
+from steady.prompts.params import FormatParams
 from steady.prompts.render import render
-from steady.prompts.settings import FormatParams
-from steady.prompts.wordings import available_wordings
 from steady.records import Example
 
 BANKS = sorted((Path(__file__).parents[2] / "data/raw/wordings").glob("*.yaml"))

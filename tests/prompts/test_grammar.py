@@ -1,6 +1,6 @@
 import pytest
 
-from steady.prompts.grammar import (
+from steady.prompts.families.format import (
     ENUMERATION,
     FIELDS,
     HELD_OUT,

@@ -5,10 +5,10 @@ import pytest
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank
+from steady.prompts.levels import CANONICAL_WORDING, available_wordings
+from steady.prompts.params import FormatParams
 from steady.prompts.phrasebook import phrasebook, read_phrasebook, write_phrasebook
 from steady.prompts.render import render
-from steady.prompts.settings import FormatParams
-from steady.prompts.wordings import CANONICAL_WORDING, available_wordings
 from steady.records import Example
 
 

@@ -7,10 +7,13 @@ from hypothesis import strategies as st
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank, label_bank, task_bank
+from steady.prompts.canonical import canonical_parts
+from steady.prompts.families.order import order_of
+from steady.prompts.families.paraphrase import with_paraphrases
+from steady.prompts.levels import CANONICAL_WORDING, available_wordings
+from steady.prompts.params import FormatParams
 from steady.prompts.parts import protected_spans
-from steady.prompts.render import applies, canonical_parts, order_of, render, with_paraphrases
-from steady.prompts.settings import FormatParams
-from steady.prompts.wordings import CANONICAL_WORDING, available_wordings
+from steady.prompts.render import applies, render
 from steady.records import Example, Wording
 
 Make = Callable[..., Example]
@@ -98,7 +101,7 @@ def every(bank: Bank, format_params: Callable[..., FormatParams]) -> list[Wordin
     return available_wordings(bank, format_params())
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(item=ITEMS)
 def test_no_wording_changes_a_protected_span_a_label_list_or_the_example(
     bank: Bank, every: list[Wording], example: Make, item: str

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from steady.errors import SteadyError
 from steady.parameters import read_params
-from steady.prompts.settings import FormatStage
+from steady.prompts.params import FormatStage
 
 COMMITTED = Path(__file__).parents[2] / "params.yaml"
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steady.prompts.families.spelling import NEIGHBOURS, OPERATORS, insert, keyboard, misspell, omit, transpose
 from steady.prompts.parts import Part, protected_spans
-from steady.prompts.spelling import NEIGHBOURS, OPERATORS, insert, keyboard, misspell, omit, transpose
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyzABCDEÄéß", min_size=3, max_size=12)
 PROTECTED = st.sampled_from(

@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
+from steady.prompts.families.surface import OPERATORS
 from steady.prompts.parts import Part, fill, join
-from steady.prompts.surface import OPERATORS, resurface
 
 PARTS = fill("Pick {labels}.\n\nNote: {input}\nAnswer:", "He said it's 5PM at `Lab`.", "Cat or Dog")
 
@@ -26,16 +26,19 @@ PARTS = fill("Pick {labels}.\n\nNote: {input}\nAnswer:", "He said it's 5PM at `L
     ],
 )
 def test_an_operator_changes_what_it_names_and_nothing_protected(operator: str, expected: str) -> None:
-    assert join(resurface(PARTS, operator)) == expected
+    assert join(OPERATORS[operator].rewrite(PARTS)) == expected
 
 
 def test_a_sentence_comes_last_where_no_cue_asks_for_the_answer() -> None:
-    assert join(resurface([Part("text", "Name it."), Part("input", "Rex")], "thank-you")) == "Name it.Rex\nThank you!"
+    assert (
+        join(OPERATORS["thank-you"].rewrite([Part("text", "Name it."), Part("input", "Rex")]))
+        == "Name it.Rex\nThank you!"
+    )
 
 
 def test_every_operator_but_the_one_for_titles_changes_a_prompt() -> None:
-    assert {name for name in OPERATORS if join(resurface(PARTS, name)) == join(PARTS)} == {"title-text"}
-    assert join(resurface([Part("text", "it's on `my` desk")], "title-text")) == "It's On `my` Desk"
+    assert {name for name in OPERATORS if join(OPERATORS[name].rewrite(PARTS)) == join(PARTS)} == {"title-text"}
+    assert join(OPERATORS["title-text"].rewrite([Part("text", "it's on `my` desk")])) == "It's On `my` Desk"
 
 
 def test_each_kind_has_trained_and_held_out_operators() -> None:

@@ -3,12 +3,14 @@ from collections.abc import Callable
 
 import pytest
 
+from steady.prompts import families
 from steady.prompts.bank import Bank, label_bank, with_templates
-from steady.prompts.settings import FAMILIES, FormatParams
-from steady.prompts.wordings import available_wordings
+from steady.prompts.levels import available_wordings
+from steady.prompts.params import FormatParams
 from steady.records import Wording
 
 Params = Callable[..., FormatParams]
+FAMILIES = families.names()
 
 
 def placed(wordings: list[Wording], family: str) -> Counter[tuple[str, bool]]:

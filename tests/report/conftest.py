@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from steady.comparison.claims import read_claims
-from steady.comparison.paired import Testing
-from steady.comparison.results import read_arms, read_formatted
-from steady.comparison.summary import comparison
+from steady.compare.claims import read_claims
+from steady.compare.paired import Testing
+from steady.compare.results import read_arms, read_formatted
+from steady.compare.summary import comparison
 from steady.metrics.arm_quality import evaluate_metrics
 from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.files import write_metrics

@@ -14,7 +14,7 @@ from steady.report.examples import disagreement, groups_of
 from steady.report.findings import read_findings
 from steady.report.markup import Markup, tag
 from steady.report.page import render_page
-from steady.timing import stage_seconds
+from steady.repro.timing import stage_seconds
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 

@@ -1,34 +1,3 @@
-"""What the tests of scoring share; the models are in `conftest_models`."""
+"""Small random models."""
 
-import sys
-from pathlib import Path
-from typing import Any
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from conftest_models import BUILDERS, byte_tokenizer, described, random_model
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> None:
-    """Models of a few thousand weights are slower on two threads, and much slower on a busy machine."""
-    import torch
-
-    torch.set_num_threads(1)
-
-
-@pytest.fixture(params=sorted(BUILDERS))
-def any_language(request: pytest.FixtureRequest) -> Any:
-    """Each kind of model in turn."""
-    return described(request.param)
-
-
-@pytest.fixture(scope="session")
-def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small random Llama with its tokenizer, as a user would name it."""
-    folder = tmp_path_factory.mktemp("models") / "llama"
-    random_model("llama").save_pretrained(folder)
-    byte_tokenizer().save_pretrained(folder)
-    return folder
+from model_fixtures import any_language, llama_folder, one_thread  # noqa: F401

@@ -3,31 +3,18 @@
 import json
 
 import pytest
-from conftest_models import described
+from small_models import PROMPTS, described
 
 from steady.errors import SteadyError
-from steady.label_task import LabelTask
+from steady.inference.language import encode, encode_answer, sequence_logprob
+from steady.inference.likelihood import make_scorer
+from steady.labels import LabelTask
 from steady.records import Prompt
 from steady.scoring.generated import generated_answers
-from steady.scoring.language import encode, encode_answer, sequence_logprob
-from steady.scoring.likelihood import make_scorer
 from steady.scoring.matrices import write_matrices
-from steady.scoring.partial import Partial, partial_of
+from steady.scoring.resume import Partial, partial_of
 
 LABELS = ("yes", "no", "perhaps")
-PROMPTS = [
-    Prompt(
-        id=f"{group}{n}",
-        group_id=group,
-        example_id=group,
-        wording=str(n),
-        prompt=text,
-        completion="no",
-        references=["nay"],
-    )
-    for group, texts in {"a": ["2+2=", "What is 2+2?", "two plus two "], "b": ["hello", "hello there, you"]}.items()
-    for n, text in enumerate(texts)
-]
 TASK, OPEN = LabelTask(LABELS), LabelTask(())
 
 

@@ -6,18 +6,20 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from steady.models import ModelParams, load_tokenizer, prepare_torch
+from steady.finetune.finetune import FinetuneParams, Material, finetune
+from steady.format.draw import evaluation_prompts, prompt_of
+from steady.inference.arm import load_scorer
+from steady.models.arm import read_manifest
+from steady.models.load import load_tokenizer, prepare_torch
+from steady.models.params import ModelParams
 from steady.parameters import read_params
 from steady.prompts.bank import read_bank
-from steady.prompts.draw import evaluation_prompts, prompt_of
+from steady.prompts.levels import CANONICAL_WORDING, available_wordings
+from steady.prompts.params import FormatStage
 from steady.prompts.phrasebook import phrasebook
 from steady.prompts.schedule import TrainingPrompts, canonical_schedule, variant_schedule
-from steady.prompts.settings import FormatStage
-from steady.prompts.wordings import CANONICAL_WORDING, available_wordings
 from steady.records import Example, Prompt, Wording, write_records
-from steady.scoring.arm import load_scorer, read_manifest
 from steady.scoring.predictions import classify
-from steady.training.finetune import FinetuneParams, Material, finetune
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = ["billing", "technical"]

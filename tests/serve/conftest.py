@@ -20,7 +20,7 @@ import uvicorn
 from arms_fixture import Trained, make_trained
 
 from steady.prompts.bank import read_bank
-from steady.prompts.wordings import available_wordings
+from steady.prompts.levels import available_wordings
 from steady.serve.app import Limits, make_app
 from steady.serve.arms import ReadyArm
 from steady.serve.phrasing import Phrasing
@@ -58,7 +58,7 @@ def letters(gate: Gate, shift: int) -> Callable[[list[str]], Any]:
 def a_phrasing() -> Phrasing:
     """Ten wordings of the tickets, the canonical one first."""
     from steady.parameters import read_params
-    from steady.prompts.settings import FormatStage
+    from steady.prompts.params import FormatStage
 
     view = read_params(ROOT / "params.yaml", FormatStage)
     bank = read_bank(ROOT / "data" / "raw" / "wordings" / "tickets.yaml")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from steady.errors import SteadyError
-from steady.scoring.arm import MANIFEST, PHRASEBOOK
+from steady.models.arm import MANIFEST, PHRASEBOOK
 from steady.serve.asking import open_asker
 
 
@@ -82,8 +82,9 @@ def test_an_edited_phrasebook_is_refused(trained):
 
 def test_a_renderer_that_changed_is_refused(trained, monkeypatch):
     from steady.prompts import render
+    from steady.prompts.parts import Part
 
-    monkeypatch.setitem(render.RENDERERS, "canonical", lambda example, wording, bank: "something else")
+    monkeypatch.setattr(render, "canonical_parts", lambda example, bank: [Part("text", "something else")])
     assert "the code that renders prompts has changed" in refusal(trained)
 
 

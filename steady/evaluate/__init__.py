@@ -1,0 +1,1 @@
+"""The stage `evaluate`: task quality of one arm."""

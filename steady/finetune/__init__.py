@@ -1,0 +1,1 @@
+"""The stage `finetune`: one arm, trained by the method that `arms` names."""

@@ -1,0 +1,1 @@
+"""Checkpoints that survive a killed process and resume to the same bytes."""

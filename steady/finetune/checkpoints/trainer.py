@@ -1,0 +1,127 @@
+"""Trainers that save safely and go on exactly: what the Trainer of transformers leaves out of its checkpoints is put in."""
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers.trainer_callback import ExportableState
+
+from steady.finetune.checkpoints.checkpoints import STATE, Checkpoints
+
+logger = logging.getLogger(__name__)
+POSITION = "position.pt"
+Extra = Callable[[Path], None]
+
+
+class Resumable:
+    """Put before a Trainer class: `class Mine(Resumable, Trainer)`. Set `checkpoints` before training; None saves nowhere.
+
+    Beside what the Trainer restores (weights, optimizer, schedule, generators, batch position, best so far) it restores the
+    state of the generator at the beginning of the epoch, from which the order of rows is drawn; the loss summed since the last
+    log; and that early stopping had stopped the run. `extras` write files of their own into each checkpoint.
+    """
+
+    checkpoints: Checkpoints | None = None
+    extras: tuple[Extra, ...] = ()
+    _resumed_from: Path | None = None
+    _had_stopped = False
+
+    def train_or_resume(self) -> int | None:
+        """Train from the last good checkpoint, or from the start; say which, and name those that are damaged.
+
+        Returns:
+            The step gone on from, None for the start.
+        """
+        step, faults = self.checkpoints.last_good() if self.checkpoints else (None, [])
+        for fault in faults:
+            logger.warning("%s. It is not used.", fault)
+        if step is None or self.checkpoints is None:
+            if faults:
+                logger.warning("No checkpoint is whole: training starts anew.")
+            self.train()  # type: ignore[attr-defined]
+            return None
+        self._resumed_from = self.checkpoints.path(step)
+        logger.warning("Going on from step %d (%s).", step, self._resumed_from)
+        self.checkpoints.drop_after(step)
+        self.train(resume_from_checkpoint=str(self._resumed_from))  # type: ignore[attr-defined]
+        return step
+
+    def _best_path(self) -> Path | None:
+        assert self.checkpoints is not None and self._resumed_from is not None
+        best = json.loads((self._resumed_from / STATE).read_text(encoding="utf-8")).get("best_global_step")
+        return self.checkpoints.path(int(best)) if best else None
+
+    def _save_checkpoint(self: Any, model: Any, trial: Any) -> None:
+        """Everything into a temporary sibling, which then gets its name."""
+        if self.checkpoints is None:
+            return
+        self.store_flos()
+        with self.checkpoints.writing(self.state.global_step) as folder:
+            self._save_weights(folder)
+            self._save_optimizer_and_scheduler(str(folder))
+            self._save_scaler(str(folder))
+            self._save_rng_state(str(folder))
+            torch.save(self._position(), folder / POSITION)
+            for extra in self.extras:
+                extra(folder)
+            if self.state.best_global_step:
+                self.state.best_model_checkpoint = str(self.checkpoints.path(self.state.best_global_step))
+            self._export_callbacks()
+            self.state.save_to_json(str(folder / STATE))
+        self.checkpoints.keep(self.state.best_global_step)
+
+    def _save_weights(self: Any, folder: Path) -> None:
+        """Weights alone; of a model with frozen ones that is not of PEFT only those that are trained."""
+        from safetensors.torch import save_file
+        from transformers import PreTrainedModel
+
+        if hasattr(self.model, "peft_config"):
+            self.model.save_pretrained(str(folder), save_embedding_layers=False)
+        elif isinstance(self.model, PreTrainedModel):
+            self.model.save_pretrained(str(folder))
+        else:
+            trained = {name: tensor for name, tensor in self.model.named_parameters() if tensor.requires_grad}
+            tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
+            save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    def _position(self: Any) -> dict[str, Any]:
+        return {
+            "epoch_generator": self._epoch_generator,
+            "loss": self._tr_loss.cpu(),
+            "total_loss": self._total_loss_scalar,
+            "last_logged": self._globalstep_last_logged,
+        }
+
+    def _export_callbacks(self: Any) -> None:
+        exported = [one for one in [*self.callback_handler.callbacks, self.control] if isinstance(one, ExportableState)]
+        self.state.stateful_callbacks = {type(one).__name__: one.state() for one in exported}
+
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """Frozen weights are not in a checkpoint, and that its files are whole is known by now."""
+
+    def _init_training_state(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = super()._init_training_state(*args, **kwargs)  # type: ignore[misc]
+        if self._resumed_from is not None:
+            self._had_stopped = self.control.should_training_stop
+            best = self._best_path()
+            self.state.best_model_checkpoint = str(best) if best else None
+        return found
+
+    def _run_epoch(self: Any, **kwargs: Any) -> None:
+        if self._had_stopped:  # before the process ended; the Trainer would begin another epoch
+            self.control.should_training_stop = True
+            return
+        if self._resumed_from is not None and kwargs["epoch"] == kwargs["epochs_trained"]:
+            position = torch.load(self._resumed_from / POSITION, weights_only=True)
+            self._tr_loss = position["loss"].to(self._tr_loss.device)
+            self._total_loss_scalar = position["total_loss"]
+            self._globalstep_last_logged = position["last_logged"]
+            if kwargs["steps_trained_in_current_epoch"]:
+                torch.set_rng_state(position["epoch_generator"])
+            else:
+                self._load_rng_state(str(self._resumed_from))
+        self._epoch_generator = torch.get_rng_state()
+        super()._run_epoch(**kwargs)  # type: ignore[misc]

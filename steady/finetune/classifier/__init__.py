@@ -1,0 +1,1 @@
+"""Training of encoder classifiers: LoRA, every weight, or a linear probe."""

@@ -1,0 +1,1 @@
+"""Supervised fine-tuning of models that write, causal and sequence-to-sequence."""

@@ -1,0 +1,138 @@
+"""A trainer of models that generate: rows of like length, the loss of the answers' tokens alone, a validation loss per token,
+and checkpoints that resume; with Seq2SeqTrainer for encoder-decoders (`generative_causal.py` has the other).
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from transformers import Seq2SeqTrainer
+
+<<<<<<< HEAD:steady/finetune/language/trainers.py
+from steady.finetune.checkpoints.trainer import Resumable
+from steady.finetune.language.batches import learned_tokens
+from steady.finetune.language.loss import SequenceLogits, summed_loss
+from steady.finetune.language.rows import GenerativeRows, LengthGrouped, Row
+=======
+from steady.adapters import is_plain_lora
+from steady.training.checkpoints_trainer import Resumable
+from steady.training.generative_batches import learned_tokens
+from steady.training.generative_loss import SequenceLogits, summed_loss
+from steady.training.generative_rows import GenerativeRows, LengthGrouped, Row
+>>>>>>> speed:steady/training/generative_trainers.py
+
+Generated = Callable[[], float]
+EVALUATION_TOKENS = 4096  # in a batch, padding included
+
+
+class Generative(Resumable):
+    """What the two trainers share; set the attributes before training.
+
+    `validation` are the rows of the validation loss; `generated` answers prompts and gives the share answered rightly, None
+    where that was not asked for.
+    """
+
+    loss_is_scaled_for_ga = True  # by the learned tokens of all accumulated batches
+    rows: GenerativeRows
+    validation: Sequence[Row] = ()
+    generated: Generated | None = None
+    task = "CAUSAL_LM"
+    _logits: Any = None
+
+    def _get_train_sampler(self: Any, train_dataset: Any = None) -> Any:
+        return LengthGrouped(self.rows, self.args.per_device_train_batch_size, self.args.seed)
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
+        return sum(learned_tokens(batch, self.task) for batch in batch_samples) if batch_samples else None
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: walking all parameters for every batch took 7 % of a small model's step."""
+        return 0
+
+    def training_step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer has it, with adapters that compute in the 16 bits of the base."""
+        with self._adapters_in_16_bits():
+            return super().training_step(*args, **kwargs)  # type: ignore[misc]
+
+    def _adapters_in_16_bits(self: Any) -> AbstractContextManager[Any]:
+        """Leave the inputs of adapters in the dtype of the base; their weights, kept in float32, are cast to it by autocast.
+
+        PEFT would cast every input to float32 and autocast cast it back, in each adapted layer.
+        """
+        if not (self.args.bf16 and hasattr(self.model, "peft_config") and is_plain_lora(self.model)):
+            return nullcontext()
+        from peft.helpers import disable_input_dtype_casting
+
+        casting: AbstractContextManager[Any] = disable_input_dtype_casting(self.model)
+        return casting
+
+    def saved_bytes(self: Any) -> int:
+        """Bytes that a forward pass over the longest training item keeps for its backward pass, the weights aside.
+
+        The pass is made once, before training: what a layer keeps depends on the model, its adapter and the dtypes, and was
+        half of what a formula for all of them said.
+        """
+        longest = max(range(len(self.rows)), key=self.rows.lengths().__getitem__)
+        batch = self._prepare_inputs(self.data_collator([self.rows[longest]]))
+        weights = {tensor.untyped_storage().data_ptr() for tensor in self.model.parameters()}
+        kept: dict[int, torch.Tensor] = {}
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            kept[tensor.untyped_storage().data_ptr()] = tensor  # held, so that no other takes its place
+            return tensor
+
+        self.model.train()
+        hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+        with torch.random.fork_rng(), hooks, self.accelerator.autocast(), self._adapters_in_16_bits():
+            loss = summed_loss(*self._logits(batch))
+        del loss
+        return sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in weights)
+
+    def compute_loss(
+        self: Any, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The mean negative log-likelihood in nats of the learned tokens of the accumulated batches."""
+        with self.accelerator.autocast():
+            logits, targets = self._logits(inputs)
+            loss = summed_loss(logits, targets, self.args.label_smoothing_factor)
+        return loss / num_items_in_batch.to(loss.device)
+
+    @torch.no_grad()
+    def evaluate(self: Any, *_: Any, **__: Any) -> dict[str, float]:
+        """`eval_loss`, nats a token over all validation rows, whatever the batches; `eval_generated_accuracy` where asked."""
+        self.model.eval()
+        loss, tokens = 0.0, 0
+        for items in batches_of(self.validation, EVALUATION_TOKENS):
+            batch = self._prepare_inputs(self.data_collator([[row] for row in items]))
+            with self.accelerator.autocast(), self._adapters_in_16_bits():
+                logits, targets = self._logits(batch)
+                loss += float(summed_loss(logits, targets))
+            tokens += len(targets)
+        metrics = {"eval_loss": loss / max(tokens, 1)}
+        if self.generated is not None:
+            metrics["eval_generated_accuracy"] = self.generated()
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+
+def batches_of(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
+    """Rows longest first, in batches of at most so many tokens with their padding."""
+    batches: list[list[Row]] = []
+    for row in sorted(rows, key=lambda row: -row.length):
+        if not batches or batches[-1][0].length * (len(batches[-1]) + 1) > tokens:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
+
+
+class SequenceTrainer(Generative, Seq2SeqTrainer):  # type: ignore[misc]
+    """Seq2SeqTrainer on rows that come encoded."""
+
+    task = "SEQ_2_SEQ_LM"
+
+    def __init__(self, rows: GenerativeRows, **settings: Any) -> None:
+        super().__init__(train_dataset=rows, eval_dataset=rows, **settings)
+        self.rows = rows
+        self._logits = SequenceLogits(self.model)

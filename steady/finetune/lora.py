@@ -1,0 +1,129 @@
+"""LoRA on a base: through PEFT, with every key of its config that a recipe sets, and what PEFT takes silently refused."""
+
+import copy
+import math
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from steady.errors import SteadyError
+from steady.finetune.params import LoraParams, TrainParams
+from steady.models.base import Base
+
+
+def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: Sequence[int] = ()) -> Any:
+    """Add trainable LoRA matrices to a model of transformers.
+
+    Args:
+        task: of `peft.TaskType`.
+        new_tokens: ids whose embeddings are trained too (and their rows of an output layer of its own).
+
+    Raises:
+        SteadyError: modules are named that the model has not, or PEFT refuses the settings.
+    """
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+
+    _check_modules(model, params)
+    settings = params.config()
+    if new_tokens:
+        settings["trainable_token_indices"] = {name: list(new_tokens) for name in _embedding_names(model)}
+    config = LoraConfig(task_type=task, base_model_name_or_path=base.public_id, revision=base.revision, **settings)
+    try:
+        adapted = get_peft_model(model, config)
+    except (ValueError, TypeError, RuntimeError, KeyError, ImportError) as error:
+        raise SteadyError(
+            f"lora: {error}\nLinear layers of this model: {_linear_layers(model)}; or `all-linear`."
+        ) from error
+    if _changes_base(params.init_lora_weights):
+        state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+        adapted.initial_adapter = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
+    return adapted
+
+
+def _changes_base(init: bool | str) -> bool:
+    """Whether an initialisation takes what it puts into the adapter out of the base: PiSSA and OLoRA do."""
+    return isinstance(init, str) and init.startswith(("pissa", "olora"))
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Write the adapter so that it fits the published base: one that began by changing the base is saved as the difference of
+    what it became and what it was, which has twice the rank.
+    """
+    from safetensors.torch import save_file
+
+    asking = {"save_embedding_layers": False}  # PEFT would ask the Hub whether the vocabulary grew
+    if not hasattr(model, "initial_adapter"):
+        model.save_pretrained(str(folder), **asking)
+        return
+    with tempfile.TemporaryDirectory(prefix="steady-initial-") as place:
+        initial = Path(place) / "initial"
+        initial.mkdir()
+        config = copy.deepcopy(model.peft_config["default"])
+        config.init_lora_weights = True
+        config.save_pretrained(str(initial))
+        save_file(model.initial_adapter, initial / "adapter_model.safetensors", metadata={"format": "pt"})
+        model.save_pretrained(str(folder), path_initial_model_for_weight_conversion=str(initial), **asking)
+
+
+def _check_modules(model: Any, params: LoraParams) -> None:
+    names = [name for name, _ in model.named_modules()]
+    wanted = [params.target_modules] if isinstance(params.target_modules, str) else params.target_modules
+    faults = []
+    for key, modules in (("target_modules", wanted), ("modules_to_save", params.modules_to_save or [])):
+        for module in modules:
+            if module != "all-linear" and not any(name == module or name.endswith(f".{module}") for name in names):
+                faults.append(f"lora.{key}: {module!r} matches no module of this model.")
+    if faults:
+        raise SteadyError(
+            "\n".join([*faults, f"Linear layers of this model: {_linear_layers(model)}; or `all-linear`."])
+        )
+
+
+def _linear_layers(model: Any) -> str:
+    import torch
+
+    found = {name.split(".")[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    return ", ".join(sorted(found))
+
+
+def _embedding_names(model: Any) -> list[str]:
+    """The names of the input embeddings and of an output layer with weights of its own."""
+    wanted = [model.get_input_embeddings()]
+    head = model.get_output_embeddings()
+    if head is not None and head.weight is not wanted[0].weight:
+        wanted.append(head)
+    return [name for name, module in model.named_modules() if any(module is one for one in wanted)]
+
+
+def loraplus_optimizer(model: Any, lora: LoraParams, train: TrainParams) -> Any:
+    """The optimizer of LoRA+ (Hayou et al. 2024, arXiv 2402.12354), or None where `loraplus_lr_ratio` is null."""
+    if lora.loraplus_lr_ratio is None:
+        return None
+    from peft.optimizers import create_loraplus_optimizer
+    from transformers import Trainer, TrainingArguments
+
+    arguments = TrainingArguments(
+        output_dir="unused", optim=train.optim, learning_rate=train.learning_rate, report_to="none"
+    )
+    kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
+    settings.pop("lr")
+    return create_loraplus_optimizer(
+        model=model,
+        optimizer_cls=kind,
+        lr=train.learning_rate,
+        loraplus_lr_ratio=lora.loraplus_lr_ratio,
+        loraplus_weight_decay=train.weight_decay,
+        **settings,
+    )
+
+
+def count_parameters(model: Any) -> tuple[int, int]:
+    """Trainable parameters and all; a 4-bit weight packs two numbers into a byte, and both are counted."""
+    trainable = total = 0
+    for parameter in model.parameters():
+        state = getattr(parameter, "quant_state", None)
+        numbers = math.prod(state.shape) if state is not None else parameter.numel()
+        total += numbers
+        trainable += numbers if parameter.requires_grad else 0
+    return trainable, total

@@ -1,0 +1,140 @@
+"""The arms of a run, and the settings of the methods that train them."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, field_validator
+
+from steady.models.arm import Method
+from steady.parameters import Section
+
+PissaIterations = Annotated[str, StringConstraints(pattern=r"^pissa_niter_[1-9][0-9]*$")]
+
+
+class Arm(Section):
+    """One entry of `arms`.
+
+    `wordings` names the training schedule; `settings` and `schedule` name the sections of `params.yaml` whose change makes
+    the arm stale (`dvc.yaml` reads them), so that a change of `lora.r` leaves a probe alone. `objective` names what is
+    optimised, and so a third section: `sft` alone, or `sft` and then preference tuning by `dpo` or `grpo`; an arm without
+    training says `probe`.
+    """
+
+    method: Method
+    wordings: Literal["canonical", "variants"]
+    settings: Literal["probe", "lora", "train"]
+    schedule: Literal["probe", "train"]
+    objective: Literal["probe", "sft", "dpo", "grpo"]
+
+
+class ProbeParams(Section):
+    """Section `probe`: logistic regression on frozen features; `C` lists the inverse regularisation strengths to try."""
+
+    C: list[float] = Field(min_length=1)
+
+
+class LoraParams(Section):
+    """Section `lora`: keys of `peft.LoraConfig`, and `loraplus_lr_ratio`, by how much the learning rate of the B matrices is
+    above that of the A matrices (LoRA+, Hayou et al. 2024, arXiv 2402.12354; null: the same for both).
+    """
+
+    r: int
+    lora_alpha: int = Field(ge=1)
+    lora_dropout: float = Field(ge=0, lt=1)
+    target_modules: str | list[str]
+    modules_to_save: list[str] | None
+    use_rslora: bool
+    use_dora: bool
+    init_lora_weights: bool | Literal["gaussian", "olora", "orthogonal", "pissa"] | PissaIterations = True
+    loraplus_lr_ratio: float | None = Field(default=None, gt=0)
+
+    @field_validator("r")
+    @classmethod
+    def _trains_something(cls, r: int) -> int:
+        if r < 1:
+            raise ValueError(f"a rank of {r} trains nothing: give at least 1, or choose the method `none` or `probe`")
+        return r
+
+    def config(self) -> dict[str, Any]:
+        """The keys of `peft.LoraConfig`."""
+        return self.model_dump(exclude={"loraplus_lr_ratio"})
+
+
+class TrainParams(Section):
+    """Section `train`: keys of `transformers.TrainingArguments`, the patience of its `EarlyStoppingCallback` in evaluations,
+    and `base_dropout`, the dropout inside the base while it trains (null keeps its own; on a CPU, 0 trains about twice as
+    fast). It evaluates every `eval_steps` optimizer steps; null: after each epoch.
+    """
+
+    num_train_epochs: int = Field(ge=1)
+    per_device_train_batch_size: int = Field(ge=1)
+    gradient_accumulation_steps: int = Field(ge=1)
+    learning_rate: float = Field(gt=0)
+    lr_scheduler_type: Literal["linear", "cosine", "constant", "constant_with_warmup"]
+    warmup_steps: float = Field(ge=0)
+    weight_decay: float = Field(ge=0)
+    max_grad_norm: float = Field(gt=0)
+    label_smoothing_factor: float = Field(ge=0, lt=1)
+    early_stopping_patience: int = Field(ge=1)
+    base_dropout: float | None = Field(ge=0, lt=1)
+    optim: str = "adamw_torch_fused"
+    max_steps: int = Field(default=-1, ge=-1)
+    eval_steps: int | None = Field(default=None, ge=1)
+    gradient_checkpointing: bool = False
+
+    def arguments(self) -> dict[str, Any]:
+        """The keys of `transformers.TrainingArguments`; transformers 5.23 warns of the old name of gradient checkpointing."""
+        own = self.model_dump(
+            exclude={"early_stopping_patience", "base_dropout", "eval_steps", "gradient_checkpointing"}
+        )
+        return own | {"activation_checkpointing": self.gradient_checkpointing}
+
+
+class SftParams(Section):
+    """Section `sft`: supervised fine-tuning of a model that generates.
+
+    The loss is on the answer alone (`completion_only_loss`) or on prompt and answer. `packing` puts several rows into one
+    sequence. Before the first step and every `preview_steps` optimizer steps the prompts of the file `preview_prompts` (null: a
+    few of the validation split) are answered and kept; `generate_rows` validation rows are answered and scored at each
+    evaluation.
+    """
+
+    completion_only_loss: bool
+    packing: bool
+    preview_steps: int | None = Field(ge=1)
+    preview_prompts: str | None
+    generate_rows: int = Field(ge=0)
+
+
+DpoLoss = Literal["sigmoid", "sigmoid_norm", "hinge", "ipo", "robust", "apo_zero", "apo_down", "sft"]
+
+
+class DpoParams(Section):
+    """Section `dpo`: keys of `trl.DPOConfig` (of several losses in `loss_type` the sum), and where the pairs come from.
+
+    `pairs: data` takes the rejected answers of the data; `sampled` draws `num_samples` answers for each prompt at `temperature`
+    and takes the best and the worst of them, by chrF and at most `within_words` words.
+    """
+
+    beta: float = Field(gt=0)
+    loss_type: DpoLoss | list[DpoLoss]
+    learning_rate: float = Field(gt=0)
+    num_train_epochs: int = Field(ge=1)
+    per_device_train_batch_size: int = Field(ge=1)
+    pairs: Literal["data", "sampled"]
+    num_samples: int = Field(ge=2)
+    temperature: float = Field(gt=0)
+    within_words: int = Field(ge=1)
+    max_length: int = Field(ge=1)
+
+
+class GrpoParams(Section):
+    """Section `grpo`: keys of `trl.GRPOConfig`, and the words of an answer that is rewarded as short."""
+
+    beta: float = Field(ge=0)
+    learning_rate: float = Field(gt=0)
+    max_steps: int = Field(ge=1)
+    per_device_train_batch_size: int = Field(ge=1)
+    num_generations: int = Field(ge=2)
+    max_completion_length: int = Field(ge=1)
+    temperature: float = Field(gt=0)
+    within_words: int = Field(ge=1)

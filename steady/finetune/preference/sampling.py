@@ -1,0 +1,103 @@
+"""Answers drawn from a model, and what they are worth."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from steady.finetune.preference.rewards import best_and_worst, concise_reward
+from steady.finetune.preference.rows import Encode, Pair, Question
+from steady.metrics.text import chrf, is_short, word_count
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How answers are drawn: at a temperature, None for the most probable token each time; both bounds count tokens.
+
+    `max_length` bounds prompt and answer together, `max_new_tokens` the answer.
+    """
+
+    temperature: float | None
+    max_length: int | None = None
+    max_new_tokens: int | None = None
+
+
+def draw_answers(
+    model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling: Sampling, seed: int, times: int = 1
+) -> list[list[str]]:
+    """`times` answers to each prompt (token ids), without special tokens; the same for the same seed and order."""
+    torch.manual_seed(seed)
+    was_training = model.training
+    model.eval()
+    size = max(1, BATCH // times)
+    drawn: list[str] = []
+    for start in range(0, len(prompts), size):
+        batch = prompts[start : start + size]
+        drawn += [text.strip() for text in _generate(model, tokenizer, batch, sampling, times)]
+    model.train(was_training)
+    return [drawn[place : place + times] for place in range(0, len(drawn), times)]
+
+
+@torch.no_grad()
+def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling: Sampling, times: int) -> list[str]:
+    from transformers import GenerationConfig
+
+    width = max(map(len, prompts))
+    ends = _ends(model, tokenizer)
+    pad = ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=model.device)
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
+    room = sampling.max_new_tokens if sampling.max_length is None else max(1, sampling.max_length - width)
+    chance = {} if sampling.temperature is None else {"temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
+    settings = GenerationConfig(
+        max_new_tokens=room,
+        do_sample=bool(chance),
+        num_return_sequences=times,
+        eos_token_id=ends,
+        pad_token_id=pad,
+        **chance,
+    )
+    found = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
+    texts: list[str] = tokenizer.batch_decode(found[:, width:], skip_special_tokens=True)
+    return texts
+
+
+def _ends(model: Any, tokenizer: Any) -> list[int]:
+    """The tokens that end an answer: the tokenizer's own first, then those of the model's generation settings."""
+    more = model.generation_config.eos_token_id
+    found = [tokenizer.eos_token_id, *([more] if isinstance(more, int) else more or [])]
+    return list(dict.fromkeys(found))
+
+
+def rank_samples(asked: Sequence[Question], answers: Sequence[Sequence[str]], limit: int) -> list[Pair]:
+    """A pair for each question whose sampled answers are not all worth the same: the best one and the worst one."""
+    pairs = []
+    for question, texts in zip(asked, answers, strict=True):
+        found = best_and_worst(texts, [concise_reward(text, question.references, limit) for text in texts])
+        if found is not None:
+            pairs.append(Pair(question.prompt, *found))
+    return pairs
+
+
+def measure_answers(
+    model: Any,
+    tokenizer: Any,
+    encode: Encode,
+    asked: Sequence[tuple[str, Sequence[str]]],
+    sampling: Sampling,
+    limit: int,
+) -> dict[str, float]:
+    """Greedy answers to prompts with their references: mean reward, mean chrF, rate within the limit, mean words."""
+    rows = [encode(prompt) for prompt, _ in asked]
+    answers = [texts[0] for texts in draw_answers(model, tokenizer, rows, sampling, seed=0)]
+    judged = list(zip(answers, [references for _, references in asked], strict=True))
+    figures = {
+        "reward": [concise_reward(text, references, limit) for text, references in judged],
+        "chrf": [chrf(text, references) for text, references in judged],
+        "within_words": [float(is_short(word_count(text), limit)) for text in answers],
+        "words": [float(word_count(text)) for text in answers],
+    }
+    return {name: round(sum(values) / len(values), 6) for name, values in figures.items()}

@@ -1,0 +1,232 @@
+"""DPO and GRPO through TRL, on the adapter that supervised training left: trained in place, everything else put back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+from transformers import PrinterCallback
+from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
+
+from steady.finetune.callbacks import LiveCurves
+from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
+from steady.finetune.checkpoints.trainer import Resumable
+from steady.finetune.params import DpoParams, GrpoParams, TrainParams
+from steady.finetune.preference.rewards import concise_reward
+from steady.finetune.preference.rows import Encode, PairRow, Question
+
+ADAPTER, REFERENCE = "default", "ref"
+LOGS = 50  # points of a curve
+SAVES = 10  # checkpoints of a run
+
+
+class ResumableAdapter(Resumable):
+    """Saves the adapter that is trained; the reference is made again, from the adapter that supervised training left."""
+
+    def _save_weights(self: Any, folder: Path) -> None:
+        self.model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER])
+
+
+class PairTrainer(ResumableAdapter, DPOTrainer):
+    """DPO on rows that are token ids already, which tells nobody that it runs."""
+
+    def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        return dataset
+
+    def _send_telemetry(self) -> None:
+        """Nothing asks the network."""
+
+
+class RewardTrainer(ResumableAdapter, GRPOTrainer):
+    """GRPO whose prompts become token ids the way they are scored, which tells nobody that it runs."""
+
+    def __init__(self, *arguments: Any, encode: Encode, **named: Any) -> None:
+        self.encode = encode
+        super().__init__(*arguments, **named)
+
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+        return [self.encode(prompt) for prompt in prompts], None, {}
+
+    def _send_telemetry(self) -> None:
+        """Nothing asks the network."""
+
+
+class PreferenceCurves(LiveCurves):
+    """DVCLive curves of every figure that TRL logs, over optimizer steps; run times are left out."""
+
+    LEFT_OUT = ("runtime", "per_second", "total_flos", "step_time", "profiling", "num_tokens", "epoch", "train_loss")
+
+    def values(self, logs: dict[str, Any]) -> Iterable[tuple[str, float]]:
+        """What equal runs have in common, sorted by name, for a checkpoint sorts the log."""
+        for name, value in sorted(logs.items()):
+            if value is not None and name != "step" and not any(part in name for part in self.LEFT_OUT):
+                yield name, float(value)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What DPO and GRPO are told alike: the schedule and the seed, where the curves go, and whether progress is shown.
+
+    `saved` is where to save and to go on from; None: a run that is stopped begins anew.
+    """
+
+    train: TrainParams
+    seed: int
+    curves: Path
+    progress: bool
+    saved: Checkpoints | None
+
+
+def train_pairs(
+    model: Any, tokenizer: Any, rows: Sequence[PairRow], params: DpoParams, run: Run
+) -> list[dict[str, Any]]:
+    """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) against a frozen copy of the adapter as it came.
+
+    The rows are taken in their order, once.
+
+    Returns:
+        What was logged, an entry for each point of the curves.
+    """
+    steps = -(-len(rows) // (params.per_device_train_batch_size * run.train.gradient_accumulation_steps))
+    with kept_in(run.saved) as kept, restored(model):
+        arguments = DPOConfig(
+            beta=params.beta,
+            loss_type=params.loss_type,
+            max_length=params.max_length,
+            learning_rate=params.learning_rate,
+            num_train_epochs=1,
+            per_device_train_batch_size=params.per_device_train_batch_size,
+            train_sampling_strategy="sequential",
+            disable_dropout=True,
+            **_shared(run, kept.folder, steps),
+        )
+        with plain_copies(model), same_weights(model):
+            trainer = PairTrainer(
+                model=model,
+                args=arguments,
+                train_dataset=Dataset.from_list([dict(row) for row in rows]),
+                processing_class=tokenizer,
+                callbacks=[PreferenceCurves(run.curves)],
+            )
+        return _logged(trainer, kept)
+
+
+def train_rewards(
+    model: Any, tokenizer: Any, encode: Encode, asked: Sequence[Question], params: GrpoParams, run: Run
+) -> list[dict[str, Any]]:
+    """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`.
+
+    The questions are taken in their order; with `beta` above 0 a frozen copy of the adapter as it came is the reference.
+
+    Returns:
+        What was logged, an entry for each point of the curves.
+    """
+
+    def conciseness(completions: list[str], references: list[list[str]], **_: Any) -> list[float]:
+        return [
+            concise_reward(text, right, params.within_words)
+            for text, right in zip(completions, references, strict=True)
+        ]
+
+    rows = [{"prompt": question.prompt, "references": list(question.references)} for question in asked]
+    with kept_in(run.saved) as kept, restored(model):
+        arguments = GRPOConfig(
+            beta=params.beta,
+            learning_rate=params.learning_rate,
+            max_steps=params.max_steps,
+            per_device_train_batch_size=params.per_device_train_batch_size,
+            num_generations=params.num_generations,
+            max_completion_length=params.max_completion_length,
+            temperature=params.temperature,
+            shuffle_dataset=False,
+            disable_dropout=True,
+            **_shared(run, kept.folder, params.max_steps),
+        )
+        with plain_copies(model), same_weights(model):
+            trainer = RewardTrainer(
+                model=model,
+                reward_funcs=conciseness,
+                args=arguments,
+                train_dataset=Dataset.from_list(rows),
+                processing_class=tokenizer,
+                callbacks=[PreferenceCurves(run.curves)],
+                encode=encode,
+            )
+        return _logged(trainer, kept)
+
+
+def _logged(trainer: Any, kept: Checkpoints) -> list[dict[str, Any]]:
+    """Train, or go on from the last good checkpoint; returns what was logged from the start."""
+    trainer.remove_callback(PrinterCallback)
+    trainer.checkpoints = kept
+    trainer.train_or_resume()
+    return list(trainer.state.log_history)
+
+
+def _shared(run: Run, folder: Path, steps: int) -> dict[str, Any]:
+    """Arguments of both trainers; what their own sections do not name is as in supervised training."""
+    names = ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
+    return {name: getattr(run.train, name) for name in (*names, "optim")} | {
+        "activation_checkpointing": run.train.gradient_checkpointing,
+        "output_dir": str(folder),
+        "save_strategy": "steps",
+        "save_steps": max(1, steps // SAVES),
+        "restore_callback_states_from_checkpoint": True,
+        "logging_steps": max(1, steps // LOGS),
+        "bf16": False,  # the model has its dtype already; TRL would run it under autocast
+        "seed": run.seed,
+        "data_seed": run.seed,
+        "report_to": "none",
+        "disable_tqdm": not run.progress,
+        "dataloader_pin_memory": False,
+    }
+
+
+@contextmanager
+def restored(model: Any) -> Iterator[None]:
+    """Put back what TRL changes beside the adapter: the patched forward, the reference adapter, dropout, padding tokens."""
+    import torch
+
+    base = model.get_base_model()
+    config, generation = base.config.get_text_config(), base.generation_config
+    pads = config.pad_token_id, generation.pad_token_id
+    patched = base.__dict__.get("forward")
+    dropouts = [(module, module.p) for module in model.modules() if isinstance(module, torch.nn.Dropout)]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    try:
+        yield
+    finally:
+        if REFERENCE in model.peft_config:
+            model.delete_adapter(REFERENCE)
+        model.set_adapter(ADAPTER)
+        for parameter in trained:
+            parameter.requires_grad_(True)
+        for module, probability in dropouts:
+            module.p = probability
+        config.pad_token_id, generation.pad_token_id = pads
+        base.__dict__.pop("forward", None)
+        if patched is not None:
+            base.__dict__["forward"] = patched
+
+
+@contextmanager
+def plain_copies(model: Any) -> Iterator[None]:
+    """While the reference adapter is made: an initialisation from the base's weights (PiSSA …) would change them again."""
+    config = model.peft_config[ADAPTER]
+    before, config.init_lora_weights = config.init_lora_weights, True
+    try:
+        yield
+    finally:
+        config.init_lora_weights = before
+
+
+@contextmanager
+def same_weights(model: Any) -> Iterator[None]:
+    """While a trainer is made: TRL casts the adapter of a quantised model to bfloat16, in which small steps are lost."""
+    before = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
+    yield
+    for name, parameter in model.named_parameters():
+        if name in before:
+            parameter.data = before[name]

@@ -1,0 +1,173 @@
+"""What would fail, or train nothing, in the middle of a run is refused before it begins, with the reason and what to do."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from steady.errors import SteadyError
+from steady.finetune.language.rows import GenerativeRows, RowEncoder
+from steady.finetune.params import Arm
+from steady.models.tokenizer import chat_frame, end_id
+
+if TYPE_CHECKING:
+    from steady.finetune.finetune import FinetuneParams
+
+GIB = 2**30
+BITS_8 = ("8bit",)
+HELD = 1.45  # bytes that a step takes for each that it keeps: what passes and goes, and holes between what is kept
+
+
+def check_settings(name: str, arm: Arm, params: "FinetuneParams") -> None:
+    """Refuse settings of an arm that do not go together; nothing is loaded.
+
+    Raises:
+        SteadyError: all faults at once.
+    """
+    faults = [*_method_faults(name, arm, params), *_generative_faults(params), *_optimizer_faults(params)]
+    if faults:
+        raise SteadyError("\n".join(faults))
+
+
+def _method_faults(name: str, arm: Arm, params: "FinetuneParams") -> Iterator[str]:
+    model = params.model
+    if arm.method == "full" and model.quantization != "none":
+        yield (
+            f"arms.{name}: method full cannot train weights of {model.quantization}: quantised numbers have no gradient. "
+            "Use method lora, or model.quantization: none."
+        )
+    if arm.method == "full" and model.dtype == "float16":
+        yield f"arms.{name}: method full in float16 has gradients that vanish. Use model.dtype bfloat16 or float32."
+    if arm.method == "probe" and model.task != "SEQ_CLS":
+        yield f"arms.{name}: method probe needs model.task SEQ_CLS, got {model.task}. Use none or lora."
+    if arm.method in {"lora", "full"} and arm.objective == "probe":
+        yield f"arms.{name}: method {arm.method} needs an objective: sft, dpo or grpo."
+    if params.lora.loraplus_lr_ratio is not None and arm.method == "full":
+        yield f"arms.{name}: lora.loraplus_lr_ratio is of LoRA, and method full has none. Set it to null."
+
+
+def _generative_faults(params: "FinetuneParams") -> Iterator[str]:
+    model, sft = params.model, params.sft
+    if model.task == "SEQ_CLS":
+        for key, value in (
+            ("preview_steps", sft.preview_steps),
+            ("generate_rows", sft.generate_rows),
+            ("packing", sft.packing),
+        ):
+            if value:
+                yield f"sft.{key}: a SEQ_CLS model generates nothing. Leave it out, or choose a model that generates."
+        return
+    if model.pooling is not None:
+        yield f"model.pooling: {model.pooling} is of SEQ_CLS; a {model.task} model has null."
+    if model.task == "SEQ_2_SEQ_LM" and sft.packing:
+        yield "sft.packing: an encoder-decoder would mix the packed rows in its encoder. Set it to false; batches are of like length."
+    if model.task == "SEQ_2_SEQ_LM" and not sft.completion_only_loss:
+        yield "sft.completion_only_loss: an encoder-decoder predicts answers alone. Set it to true."
+    if sft.preview_prompts is not None and sft.preview_steps is None:
+        yield "sft.preview_prompts: they are answered every sft.preview_steps, which is null. Set that to a number of steps."
+
+
+def _optimizer_faults(params: "FinetuneParams") -> Iterator[str]:
+    from transformers.training_args import OptimizerNames
+
+    names = [name.value for name in OptimizerNames]
+    if params.train.optim not in names:
+        yield f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(names)}."
+
+
+def check_tokenizer(tokenizer: Any, params: "FinetuneParams") -> None:
+    """Refuse a tokenizer that cannot end an answer, or a chat template that cannot frame a prompt.
+
+    Raises:
+        SteadyError: see `steady.models.tokenizer`.
+    """
+    end_id(tokenizer)
+    if params.model.chat_template:
+        chat_frame(tokenizer)
+
+
+def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str], max_length: int) -> None:
+    """Refuse rows of which nothing could be learned.
+
+    Raises:
+        SteadyError: a label is longer than the limit, or no row has a token to learn.
+    """
+    long = [label for label in labels if label.strip() and not encoder.fits(label)]
+    if long:
+        tokens = max(len(encoder.answer(label)) for label in long)
+        raise SteadyError(
+            f"format.max_length: {max_length} tokens do not hold the label {long[0]!r} and a prompt: it takes {tokens}. "
+            f"Raise it to {tokens + 1} at the least, or shorten data.labels."
+        )
+    if not rows.kept:
+        raise SteadyError(
+            f"There is no token to learn: of {len(rows.prompts)} training rows none has an answer that fits in "
+            f"format.max_length: {max_length}. Raise it, or check that the data has answers (`output`)."
+        )
+
+
+@contextmanager
+def settings_told() -> Iterator[None]:
+    """Turn what a trainer refuses of its settings into one clear message."""
+    try:
+        yield
+    except (ValueError, TypeError, ImportError) as error:
+        raise SteadyError(f"train, lora: the trainer refuses these settings: {error}") from error
+
+
+@contextmanager
+def memory_told(expected: str) -> Iterator[None]:
+    """Turn running out of a GPU's memory into one clear message."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise SteadyError(
+            f"Out of memory: {error}\n{expected}\nLower train.per_device_train_batch_size (and raise "
+            "gradient_accumulation_steps) or format.max_length, set train.gradient_checkpointing, or model.quantization: nf4."
+        ) from error
+
+
+def expected_memory(model: Any, rows: GenerativeRows, params: "FinetuneParams", saved: int) -> dict[str, float]:
+    """GiB that training is expected to take: weights, gradients and optimizer state, and what a step keeps for the backward pass.
+
+    Args:
+        saved: bytes that a pass over the longest item keeps (`Generative.saved_bytes`); a batch of such items is expected. Where
+            layers are checkpointed, each keeps its input alone, and one at a time all of it.
+    """
+    trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
+    weights = sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
+    states = 2 * (1 if any(part in params.train.optim for part in BITS_8) else 4)
+    if params.train.gradient_checkpointing:
+        config = (model.get_base_model() if hasattr(model, "get_base_model") else model).config.get_text_config()
+        inputs = max(rows.lengths()) * config.hidden_size * model.dtype.itemsize
+        saved = saved // config.num_hidden_layers + inputs * config.num_hidden_layers
+    items = min(len(rows), params.train.per_device_train_batch_size)
+    return {
+        "weights": weights / GIB,
+        "gradients_and_optimizer": sum(tensor.numel() * (tensor.element_size() + states) for tensor in trained) / GIB,
+        "activations": items * saved * HELD / GIB,
+    }
+
+
+def available_memory(device_type: str) -> float:
+    """GiB free on the GPU, or of the machine."""
+    import os
+
+    if device_type == "cuda":
+        import torch
+
+        return float(torch.cuda.mem_get_info()[0]) / GIB
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") / GIB
+
+
+def memory_line(expected: dict[str, float], available: float) -> str:
+    """What is printed before the first step."""
+    parts = ", ".join(f"{name.replace('_', ' ')} {size:.2f}" for name, size in expected.items())
+    line = f"memory expected: {sum(expected.values()):.2f} GiB ({parts}); free: {available:.1f} GiB"
+    if sum(expected.values()) <= available:
+        return line
+    return (
+        f"{line}. That is more than there is: lower train.per_device_train_batch_size or format.max_length, set "
+        "train.gradient_checkpointing, or model.quantization: nf4."
+    )

@@ -1,0 +1,130 @@
+"""What a model answers while it trains: fixed prompts before the first step and every so many after, and validation rows scored."""
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from steady.inference.language import language_model
+from steady.inference.likelihood import greedy_responses, make_scorer
+from steady.metrics.text import exact_match, read_label
+from steady.models.tokenizer import Task, cut_prompt, prompt_ids
+from steady.records import Prompt, write_bytes
+
+FILE = "previews.jsonl"
+BATCH_TOKENS = 8192
+DEFAULT_PROMPTS = 4
+LEAST_TOKENS, MOST_TOKENS = 16, 128  # of an answer; between them the longest answer of the training rows
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Greedy answers of a model in training; it is left in the mode it was in."""
+
+    model: Any
+    tokenizer: Any
+    task: Task
+    chat_template: bool
+    max_length: int
+    max_new_tokens: int
+
+    def __call__(self, prompts: Sequence[str]) -> list[str]:
+        """The texts, without special tokens, in the order of the prompts."""
+        was_training = self.model.training
+        language = language_model(self.model, self.tokenizer, self.chat_template, self.max_length)
+        scorer = make_scorer(language, self.max_new_tokens, BATCH_TOKENS)
+        encoded = [prompt_ids(self.tokenizer, self.task, prompt, self.chat_template) for prompt in prompts]
+        cut = [tuple(cut_prompt(ids, self.task, self.max_length)) for ids in encoded]
+        responses = greedy_responses(scorer, cut)
+        self.model.train(was_training)
+        return [self.tokenizer.decode(list(one.tokens), skip_special_tokens=True).strip() for one in responses]
+
+
+def answer_limit(longest: int) -> int:
+    """Tokens an answer may take: as many as the longest one learned, within bounds."""
+    return min(max(longest, LEAST_TOKENS), MOST_TOKENS)
+
+
+def generated_accuracy(
+    answering: Answering, validation: Sequence[Prompt], labels: Sequence[str], rows: int, seed: int
+) -> Callable[[], float] | None:
+    """A function that answers a fixed draw of so many validation prompts and gives the share answered rightly; None for no rows.
+
+    An answer is right when it says the label and nothing else, or, where there are no labels, when it is one of the references
+    but for case and white space.
+    """
+    if not rows or not validation:
+        return None
+    places = sorted(random.Random(f"{seed}:generate").sample(range(len(validation)), min(rows, len(validation))))
+    drawn = [validation[place] for place in places]
+
+    def accuracy() -> float:
+        texts = answering([prompt.prompt for prompt in drawn])
+        return sum(_is_right(text, prompt, labels) for text, prompt in zip(texts, drawn, strict=True)) / len(drawn)
+
+    return accuracy
+
+
+def _is_right(text: str, prompt: Prompt, labels: Sequence[str]) -> bool:
+    if labels:
+        return read_label(text, labels) == prompt.completion
+    return exact_match(text, prompt.references or [prompt.completion])
+
+
+@dataclass
+class Previews:
+    """The answers so far, by optimizer step; they are kept with every checkpoint."""
+
+    answering: Answering
+    prompts: Sequence[str]
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def take(self, step: int) -> None:
+        """Answer all prompts; a step that was taken before is taken anew."""
+        texts = self.answering(self.prompts)
+        rows = [
+            {"step": step, "prompt": prompt, "text": text} for prompt, text in zip(self.prompts, texts, strict=True)
+        ]
+        self.rows = [row for row in self.rows if row["step"] != step] + rows
+
+    def write(self, folder: Path) -> None:
+        """Write `previews.jsonl`: step, prompt, text."""
+        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows)
+        write_bytes(folder / FILE, text.encode("utf-8", "surrogatepass"))
+
+    def read(self, folder: Path) -> None:
+        """Go on from those written into a checkpoint."""
+        path = folder / FILE
+        if path.is_file():
+            self.rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+class TakePreviews(TrainerCallback):
+    """Takes previews before the first step, every `steps` optimizer steps, and of the model as it is kept at the end."""
+
+    def __init__(self, previews: Previews, steps: int, folder: Path) -> None:
+        self.previews = previews
+        self.steps = steps
+        self.folder = folder
+
+    def _take(self, step: int) -> None:
+        self.previews.take(step)
+        self.previews.write(self.folder)
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Before anything is learned."""
+        if state.global_step == 0:
+            self._take(0)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Every so many steps."""
+        if state.global_step % self.steps == 0:
+            self._take(state.global_step)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """The best weights are back in the model by now."""
+        self._take(state.global_step)

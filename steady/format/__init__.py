@@ -1,0 +1,1 @@
+"""The stage `format`: examples to prompts, training schedules, a preview and token lengths."""

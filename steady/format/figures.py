@@ -1,0 +1,89 @@
+"""The figures of the format stage: how many wordings there are, and how long the prompts are for the model."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from steady.format.formatted import Formatted
+from steady.format.lengths import Encode, summary, token_counts
+from steady.prompts.render import render
+from steady.records import Prompt
+
+TRAIN_PROMPTS_COUNTED = 20_000
+
+
+def format_figures(result: Formatted, encode: Encode) -> dict[str, Any]:
+    """What `metrics/format.json` holds: wordings per family, and tokens per split and family.
+
+    Of the schedule at most `TRAIN_PROMPTS_COUNTED` prompts are counted, evenly spread; `scheduled` says how many there are.
+    """
+    return {
+        "model": result.params.model.id,
+        "max_length": result.params.format.max_length,
+        "wordings": wording_counts(result),
+        "scheduled": scheduled_counts(result),
+        "tokens": _token_figures(result, encode),
+    }
+
+
+def wording_counts(result: Formatted) -> dict[str, dict[str, int]]:
+    """Per family: trained, held out by level, chosen for the sensitivity prompts, and alike to the model, so left out."""
+    families: dict[str, Counter[str]] = {}
+    for wording in result.wordings:
+        key = "trained" if wording.trained else f"held_out_{wording.level}"
+        families.setdefault(wording.family, Counter())[key] += 1
+    for key, chosen in (("drawn_L0", result.seen), ("drawn_L1_L2", result.unseen)):
+        for wording in chosen:
+            families[wording.family][key] += 1
+    for name in result.alike:
+        families.setdefault(name.split("/")[0], Counter())["alike"] += 1
+    keys = ("trained", "held_out_L1", "held_out_L2", "drawn_L0", "drawn_L1_L2", "alike")
+    return {family: {key: counts[key] for key in keys} for family, counts in families.items()}
+
+
+def scheduled_counts(result: Formatted) -> dict[str, int]:
+    """How many prompts of each family the schedule of the variants names."""
+    counts = Counter(name.split("/")[0] for row in result.schedule() for name in row.wordings)
+    return dict(sorted(counts.items()))
+
+
+def _token_figures(result: Formatted, encode: Encode) -> dict[str, dict[str, dict[str, float | int]]]:
+    max_length = result.params.format.max_length
+    figures: dict[str, dict[str, dict[str, float | int]]] = {}
+    for split, prompts in (
+        ("train", _train(result)),
+        ("validation", _scored(result, "validation")),
+        ("test", _scored(result, "test")),
+    ):
+        by_family: dict[str, list[str]] = {}
+        for family, text in prompts:
+            by_family.setdefault(family, []).append(text)
+        counts = {family: token_counts(texts, encode) for family, texts in sorted(by_family.items())}
+        figures[split] = {family: summary(numbers, max_length) for family, numbers in counts.items()}
+        figures[split]["all"] = summary([number for numbers in counts.values() for number in numbers], max_length)
+    return figures
+
+
+def _train(result: Formatted) -> Iterator[tuple[str, str]]:
+    """Family and prompt of the schedule's entries, evenly thinned where there are too many."""
+    params, wordings = result.params.format, {wording.id: wording for wording in result.wordings}
+    total = len(result.splits["train"]) * params.wordings_per_example
+    step = max(1, -(-total // TRAIN_PROMPTS_COUNTED))
+    pairs = (
+        (example, name)
+        for example, row in zip(result.splits["train"], result.schedule(), strict=True)
+        for name in row.wordings
+    )
+    for example, name in islice(pairs, 0, None, step):
+        yield wordings[name].family, render(example, wordings[name], result.bank)
+
+
+def _scored(result: Formatted, split: str) -> Iterator[tuple[str, str]]:
+    """The different prompts of a split that some stage scores."""
+    seen: dict[str, Prompt] = {}
+    for source in (result.validation(), result.evaluation(), result.sensitivity()):
+        for prompt in source:
+            if prompt.split == split:
+                seen.setdefault(prompt.id, prompt)
+    return ((prompt.wording.split("/")[0], prompt.prompt) for prompt in seen.values())

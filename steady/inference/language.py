@@ -1,0 +1,186 @@
+"""A causal or sequence-to-sequence model with what scoring needs to know about it, and its one-sequence reference."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from transformers.modeling_outputs import BaseModelOutput
+
+from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
+
+LARGEST_LENGTH = 10**6  # tokenizers without a limit carry 10 ** 30
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A loaded model and its tokenizer.
+
+    `end_ids` are the tokens that end a response (none: every response runs to the limit); `context` is the largest number of
+    positions, None where nothing says; `prefix` are the decoder's first tokens, empty for a causal model. `chat_template`:
+    prompts are wrapped as the tokenizer's template says; `max_length` is the most tokens of a prompt, None for no limit.
+    """
+
+    model: Any
+    tokenizer: Any
+    end_ids: frozenset[int]
+    context: int | None
+    prefix: Tokens
+    accepted: frozenset[str]
+    chat_template: bool = False
+    max_length: int | None = None
+
+    @property
+    def task(self) -> Literal["CAUSAL_LM", "SEQ_2_SEQ_LM"]:
+        """The model's family, as `model.task` names it."""
+        return "SEQ_2_SEQ_LM" if self.encodes else "CAUSAL_LM"
+
+    @property
+    def encodes(self) -> bool:
+        """Whether an encoder reads the prompt."""
+        return bool(self.prefix)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's inputs go."""
+        device: torch.device = self.model.device
+        return device
+
+    @property
+    def reference_dtype(self) -> bool:
+        """Whether numbers are precise enough to compare two ways of computing them."""
+        return bool(self.model.dtype in {torch.float32, torch.float64})
+
+
+def language_model(
+    model: Any, tokenizer: Any, chat_template: bool = False, max_length: int | None = None
+) -> LanguageModel:
+    """Describe a loaded model (with or without a PEFT adapter) for scoring; it is put in evaluation mode."""
+    model.eval()
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if (head := base.get_output_embeddings()) is not None:
+        head.register_forward_pre_hook(_contiguous)
+    config = base.config
+    accepted = frozenset(inspect.signature(base.forward).parameters)
+    return LanguageModel(
+        model,
+        tokenizer,
+        _end_ids(base, tokenizer),
+        _context(config, tokenizer),
+        _prefix(base, config),
+        accepted,
+        chat_template,
+        max_length,
+    )
+
+
+def _contiguous(_head: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Hidden states of last tokens alone are a slice, for which torch would copy the weights of the output layer once a row."""
+    return (inputs[0].contiguous(), *inputs[1:])
+
+
+def _end_ids(base: Any, tokenizer: Any) -> frozenset[int]:
+    found = getattr(base.generation_config, "eos_token_id", None)
+    found = tokenizer.eos_token_id if found is None else found
+    if found is None:
+        return frozenset()
+    return frozenset([found] if isinstance(found, int) else found)
+
+
+def _context(config: Any, tokenizer: Any) -> int | None:
+    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
+        limit = getattr(config.get_text_config(decoder=True), name, None)
+        if isinstance(limit, int) and limit > 0:
+            return limit
+    limit = getattr(tokenizer, "model_max_length", None)
+    return limit if isinstance(limit, int) and limit < LARGEST_LENGTH else None
+
+
+def _prefix(base: Any, config: Any) -> Tokens:
+    """The decoder's first tokens: its start token, and the one that the generation settings force to follow."""
+    if not config.is_encoder_decoder:
+        return ()
+    settings = base.generation_config
+    start = settings.decoder_start_token_id
+    start = getattr(config, "decoder_start_token_id", None) if start is None else start
+    start = config.pad_token_id if start is None else start
+    forced = getattr(settings, "forced_bos_token_id", None)
+    return (int(start),) if forced is None else (int(start), int(forced))
+
+
+def encode(language: LanguageModel, texts: Sequence[str]) -> list[Tokens]:
+    """Token ids of prompts as training has them: special tokens included, cut where they pass `max_length`, not padded."""
+    return [_prompt_tokens(language, text) for text in texts]
+
+
+def _prompt_tokens(language: LanguageModel, text: str) -> Tokens:
+    ids = prompt_ids(language.tokenizer, language.task, text, language.chat_template)
+    return tuple(cut_prompt(ids, language.task, language.max_length) if language.max_length else ids)
+
+
+def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:
+    """How many prompts are longer than `max_length`, and so are cut."""
+    if language.max_length is None:
+        return 0
+    full = (prompt_ids(language.tokenizer, language.task, text, language.chat_template) for text in texts)
+    return sum(len(ids) > language.max_length for ids in full)
+
+
+def encode_answer(language: LanguageModel, prompt: str, answer: str) -> Tokens:
+    """Token ids of an answer to a prompt as training has them, the end token included."""
+    return tuple(answer_ids(language.tokenizer, language.task, answer, prompt, language.chat_template))
+
+
+def decode(language: LanguageModel, response: Tokens) -> str:
+    """The text of a response without special tokens; scores never depend on it."""
+    text: str = language.tokenizer.decode(list(response), skip_special_tokens=True)
+    return text
+
+
+def call(language: LanguageModel, **inputs: Any) -> torch.Tensor:
+    """Logits of one forward pass; inputs that the model does not know are left out (positions, logits_to_keep)."""
+    known = {name: value for name, value in inputs.items() if name in language.accepted and value is not None}
+    logits: torch.Tensor = language.model(**known).logits
+    keep = inputs.get("logits_to_keep")
+    return logits[:, -keep:] if keep and logits.shape[1] > keep else logits
+
+
+def token_logprobs(logits: torch.Tensor, targets: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
+    """Natural-log probabilities of `targets` `(…)` under `logits` `(…, vocabulary)`, by a float32 log-softmax, in float64.
+
+    Args:
+        temperature: divides the logits.
+    """
+    scaled = logits.float() if temperature == 1 else logits.float() / temperature
+    return torch.log_softmax(scaled, dim=-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1).double()
+
+
+@torch.inference_mode()
+def sequence_logits(language: LanguageModel, prompt: Tokens, response: Tokens) -> torch.Tensor:
+    """Logits `(tokens of the response + 1, vocabulary)` from one pass over one whole sequence, with no cache.
+
+    Row t is what follows the first t tokens of the response. Everything else is checked against this.
+    """
+    if language.encodes:
+        inputs = torch.tensor([prompt], device=language.device)
+        hidden = language.model.get_encoder()(input_ids=inputs).last_hidden_state
+        decoder = torch.tensor([[*language.prefix, *response]], device=language.device)
+        logits = call(
+            language,
+            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
+            decoder_input_ids=decoder,
+            use_cache=False,
+        )
+    else:
+        logits = call(language, input_ids=torch.tensor([[*prompt, *response]], device=language.device), use_cache=False)
+    return logits[0, -len(response) - 1 :]
+
+
+def sequence_logprob(language: LanguageModel, prompt: Tokens, response: Tokens, temperature: float = 1.0) -> float:
+    """Log P(response | prompt) in nats, one sequence at a time: the reference, and the way of models without such a cache."""
+    if not response:
+        return 0.0
+    logits = sequence_logits(language, prompt, response[:-1])
+    return float(token_logprobs(logits, torch.tensor(response, device=logits.device), temperature).sum())

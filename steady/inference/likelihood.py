@@ -1,0 +1,245 @@
+"""M[i][j] = log P(y_j | x_i) of groups of prompts: greedy responses, and how probable each prompt makes each of them.
+
+Every prompt is read once; its keys and values serve the generation of its own response and the scoring of all unique
+responses of its group. Equal prompts are read once, equal responses are scored once, and the diagonal takes the same path as
+every other entry.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+
+<<<<<<< HEAD:steady/inference/likelihood.py
+from steady.inference.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
+from steady.inference.passes import Prompted, padded, read_prompts
+from steady.inference.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
+=======
+from steady.scoring.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
+from steady.scoring.passes import LEAST_SHARED, Prompted, padded, read_prompts, shared_tokens
+from steady.scoring.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
+>>>>>>> speed:steady/scoring/likelihood.py
+
+Cell = tuple[int, Tokens]
+"""A row (a prompt of a bundle) and a response."""
+
+
+@torch.inference_mode()
+def make_scorer(
+    language: LanguageModel, max_new_tokens: int, batch_tokens: int, temperatures: tuple[float, ...] = ()
+) -> Scorer:
+    """A scorer whose cache has been tried: a model that cannot branch one, or whose numbers differ, does without.
+
+    The trial compares two responses behind a padded and an unpadded prompt of one beginning with the one-sequence reference.
+    """
+    try:
+        memory = _tried(language, 3 if temperatures else 2)
+    except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        memory = None
+    return Scorer(language, max_new_tokens, batch_tokens, memory, temperatures)
+
+
+TRIAL_TOLERANCE = 1e-3
+
+
+def _tried(language: LanguageModel, copies: int) -> Memory | None:
+    """The memory that a position takes, or None where cached numbers are not those of the reference.
+
+    Args:
+        copies: of the logits of a scored token that are held at once.
+    """
+    size = language.model.get_input_embeddings().weight.shape[0]
+    shared = tuple(n * 3 % size for n in range(1, LEAST_SHARED + 1))
+    ends = (range(3, 7), range(2, 13))
+    prompts: list[Tokens] = [(*shared, *(n * len(end) % size for n in end)) for end in ends]
+    prompted = read_prompts(language, prompts, 2, batch_tokens=100)
+    layers = prompted.layer_bytes()
+    memory = Memory(sum(layers), max(layers), copies * 4 * prompted.first.shape[-1])
+    cells = [(row, tuple(n * 5 % size for n in range(1, stop))) for row in (0, 1) for stop in (4, 6)]
+    scored = [score[0] for score in _batch_scores(prompted, cells, (1.0,))]
+    if not language.reference_dtype:
+        return memory
+    expected = [sequence_logprob(language, prompts[row], response) for row, response in cells]
+    close = all(abs(a - b) <= TRIAL_TOLERANCE * max(1.0, abs(b)) for a, b in zip(scored, expected, strict=True))
+    broken = not all(abs(value) < float("inf") for value in expected)  # NaN weights: nothing to compare, reported later
+    return memory if close or broken else None
+
+
+@torch.inference_mode()
+def greedy_responses(scorer: Scorer, prompts: Sequence[Tokens]) -> list[Response]:
+    """Greedy responses in the order of `prompts`; equal prompts are read once."""
+    responses: dict[Tokens, Response] = {}
+    for chunk in chunks_of(scorer, set(prompts)):
+        if scorer.memory is None:
+            responses |= {prompt: _reference_response(scorer, prompt) for prompt in chunk}
+        else:
+            responses |= dict(zip(chunk, _decode(scorer, _read(scorer, chunk)), strict=True))
+    return [responses[prompt] for prompt in prompts]
+
+
+def chunks_of(scorer: Scorer, prompts: set[Tokens]) -> list[list[Tokens]]:
+    """Prompts sorted by length and cut where their padded keys and values would pass the budget."""
+    chunks: list[list[Tokens]] = []
+    for prompt in sorted(prompts, key=lambda tokens: (len(tokens), tokens)):
+        needed = len(prompt) + scorer.max_new_tokens
+        if not chunks or needed * (len(chunks[-1]) + 1) > scorer.kept_positions:
+            chunks.append([])
+        chunks[-1].append(prompt)
+    return chunks
+
+
+def _read(scorer: Scorer, prompts: Sequence[Tokens]) -> Prompted:
+    shared = shared_tokens(scorer.language, prompts) * (len(prompts) - 1)
+    scorer.passes.prefill += sum(map(len, prompts)) - shared
+    return read_prompts(scorer.language, prompts, scorer.max_new_tokens, scorer.batch_tokens // 4)
+
+
+def _decode(scorer: Scorer, prompted: Prompted) -> list[Response]:
+    """Greedy responses of all prompts at once, until each has ended or reached the limit."""
+    ends = torch.tensor(sorted(scorer.language.end_ids), dtype=torch.long, device=scorer.language.device)
+    tokens = prompted.first.argmax(dim=-1)
+    steps, logprobs = [tokens], [token_logprobs(prompted.first, tokens)]
+    ended = torch.isin(tokens, ends)
+    while len(steps) < scorer.max_new_tokens and not bool(ended.all()):
+        scorer.passes.decode += len(tokens)
+        logits = prompted.decode(len(steps) - 1, tokens)
+        tokens = logits.argmax(dim=-1)
+        steps.append(tokens)
+        logprobs.append(token_logprobs(logits, tokens))
+        ended |= torch.isin(tokens, ends)
+    rows = zip(torch.stack(steps, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
+    return [_ended(row, values, scorer.language.end_ids) for row, values in rows]
+
+
+def _ended(tokens: list[int], logprobs: list[float], end_ids: frozenset[int]) -> Response:
+    """A response up to and including its first end token."""
+    stop = next((place + 1 for place, token in enumerate(tokens) if token in end_ids), len(tokens))
+    return Response(tuple(tokens[:stop]), sum(logprobs[:stop]))
+
+
+def _reference_response(scorer: Scorer, prompt: Tokens) -> Response:
+    """A greedy response by whole passes over a growing sequence, for models without a cache that can be branched."""
+    tokens: list[int] = []
+    logprobs: list[float] = []
+    while len(tokens) < scorer.max_new_tokens and not scorer.language.end_ids.intersection(tokens[-1:]):
+        logits = sequence_logits(scorer.language, prompt, tuple(tokens))[-1]
+        scorer.passes.decode += len(prompt) + len(tokens)
+        tokens.append(int(logits.argmax()))
+        logprobs.append(float(token_logprobs(logits, logits.argmax())))
+    return Response(tuple(tokens), sum(logprobs))
+
+
+def _batch_scores(prompted: Prompted, cells: Sequence[Cell], temperatures: Sequence[float]) -> list[list[float]]:
+    """Log P of each response at each temperature: its first token from the prefill, the others from one pass behind the prompt."""
+    rows, responses = [row for row, _ in cells], [response for _, response in cells]
+    width = max(map(len, responses))
+    targets, mask = padded(responses, width, prompted.first.device, left=False)
+    chosen = torch.tensor(rows, device=targets.device)
+    first = prompted.first[chosen]
+    totals = [token_logprobs(first, targets[:, 0], temperature) for temperature in temperatures]
+    if width > 1:
+        logits = prompted.respond(rows, targets[:, :-1], mask[:, 1:])
+        for place, temperature in enumerate(temperatures):
+            others = token_logprobs(logits, targets[:, 1:], temperature)
+            totals[place] = totals[place] + torch.where(mask[:, 1:], others, 0.0).sum(dim=1)
+    scores: list[list[float]] = torch.stack(totals, dim=1).tolist()
+    return scores
+
+
+def _score(
+    scorer: Scorer, prompted: Prompted, prompts: Sequence[Tokens], cells: Sequence[Cell]
+) -> dict[Cell, list[float]]:
+    """Log-probabilities of cells, in batches of like length within the budget."""
+    ordered = sorted(cells, key=lambda cell: (len(cell[1]), cell))
+    found: dict[Cell, list[float]] = {}
+    for batch in _batches(scorer, [len(prompt) for prompt in prompts], ordered):
+        found |= zip(batch, _batch_scores(prompted, batch, (1.0, *scorer.temperatures)), strict=True)
+    scorer.passes.score += sum(len(response) - 1 for _, response in cells)
+    return found
+
+
+def _batches(scorer: Scorer, lengths: Sequence[int], cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    """Cells, sorted by the length of their response, cut where scoring them takes its share of the budget."""
+    assert scorer.memory is not None
+    limit = scorer.batch_tokens * (1 - KEPT_SHARE)
+    batch: list[Cell] = []
+    longest = 0
+    for row, response in cells:
+        longest = max(longest, lengths[row])
+        if batch and (len(batch) + 1) * scorer.memory.response_cost(longest, len(response)) > limit:
+            yield batch
+            batch, longest = [], lengths[row]
+        batch.append((row, response))
+    if batch:
+        yield batch
+
+
+@torch.inference_mode()
+def score_prompts(
+    scorer: Scorer,
+    wanted: Mapping[Tokens, frozenset[Tokens]],
+    given: Mapping[Tokens, frozenset[Tokens]] | None = None,
+) -> Scores:
+    """Greedy responses of prompts, and the log-probabilities of responses under prompts.
+
+    Prompts that fit the budget together are read once; others are read again, chunk by chunk, when all responses are known.
+
+    Args:
+        wanted: for every prompt, the prompts whose responses are scored under it.
+        given: for some prompts, responses of no prompt's making that are scored under it too, such as labels.
+    """
+    given = given or {}
+    if scorer.memory is None:
+        return _reference_scores(scorer, wanted, given)
+    chunks = chunks_of(scorer, set(wanted))
+    responses: dict[Tokens, Response] = {}
+    prompted = None
+    for chunk in chunks:
+        del prompted  # before the next chunk is read
+        prompted = _read(scorer, chunk)
+        responses |= zip(chunk, _decode(scorer, prompted), strict=True)
+    found: dict[Key, list[float]] = {}
+    for chunk in reversed(chunks):
+        prompted = prompted or _read(scorer, chunk)
+        wants = [_responses(prompt, wanted, given, responses) for prompt in chunk]
+        found |= _chunk_scores(scorer, prompted, chunk, wants)
+        prompted = None
+    return _split(scorer, responses, found)
+
+
+def _split(scorer: Scorer, responses: dict[Tokens, Response], found: Mapping[Key, Sequence[float]]) -> Scores:
+    scaled = {key: tuple(values[1:]) for key, values in found.items()} if scorer.temperatures else {}
+    return Scores(responses, {key: values[0] for key, values in found.items()}, scaled)
+
+
+def _responses(
+    prompt: Tokens,
+    wanted: Mapping[Tokens, frozenset[Tokens]],
+    given: Mapping[Tokens, frozenset[Tokens]],
+    responses: Mapping[Tokens, Response],
+) -> list[Tokens]:
+    """The different responses to score under a prompt."""
+    return sorted({responses[other].tokens for other in wanted[prompt]} | given.get(prompt, frozenset()))
+
+
+def _chunk_scores(
+    scorer: Scorer, prompted: Prompted, chunk: Sequence[Tokens], wants: Sequence[Sequence[Tokens]]
+) -> dict[Key, list[float]]:
+    cells = [(row, response) for row, wanted in enumerate(wants) for response in wanted]
+    scored = _score(scorer, prompted, chunk, cells)
+    return {(chunk[row], response): values for (row, response), values in scored.items()}
+
+
+def _reference_scores(
+    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]], given: Mapping[Tokens, frozenset[Tokens]]
+) -> Scores:
+    """What `score_prompts` returns, one whole sequence at a time."""
+    responses = {prompt: _reference_response(scorer, prompt) for prompt in wanted}
+    found: dict[Key, list[float]] = {}
+    for prompt in wanted:
+        for response in _responses(prompt, wanted, given, responses):
+            scorer.passes.score += len(prompt) + len(response)
+            found[prompt, response] = [
+                sequence_logprob(scorer.language, prompt, response, temperature)
+                for temperature in (1.0, *scorer.temperatures)
+            ]
+    return _split(scorer, responses, found)

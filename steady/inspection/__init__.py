@@ -1,0 +1,1 @@
+"""`steady inspect`: what a prompt looks like to an arm, token by token."""

@@ -1,0 +1,1 @@
+"""`steady measure`: any model on any file of prompts."""

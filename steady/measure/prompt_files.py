@@ -1,0 +1,146 @@
+"""Read a user's file of prompts: JSON Lines, each with a text and the id of its group."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from steady.errors import SteadyError
+from steady.prepare.readers.json_lines import json_lines
+from steady.records import Prompt, Rejected, content_id
+from steady.scoring.groups import PromptGroup, prompt_groups
+
+SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "output": "Lima"}'
+KEYS = ("prompt", "instruction", "input", "group_id", "output", "wording")
+MAX_FAULTS = 20
+ONE_PROMPT, TOO_LONG, EMPTY_PROMPT = "one_prompt", "too_long", "empty_prompt"
+
+
+@dataclass(frozen=True)
+class PromptFile:
+    """Prompts in file order with their lines; `completion` is the output, "" where none is given."""
+
+    path: Path
+    prompts: tuple[Prompt, ...]
+    lines: dict[str, int]
+
+    def groups(self) -> list[PromptGroup]:
+        """Groups in order of first appearance."""
+        return prompt_groups(self.prompts)
+
+    def skipped(self, prompt_id: str, code: str, reason: str) -> Rejected:
+        """A prompt that is not scored, with its line."""
+        text = next(prompt.prompt for prompt in self.prompts if prompt.id == prompt_id)
+        return Rejected(source=self.path.name, line=self.lines[prompt_id], code=code, reason=reason, raw=text)
+
+
+def read_prompt_file(path: Path) -> PromptFile:
+    """Read `{"group_id": …, "prompt": …}` rows; `instruction` (and `input` below it) stands for `prompt`, `output` is optional.
+
+    Raises:
+        SteadyError: the file is missing, or rows are wrong (every one is named with its line), or no group has two prompts.
+    """
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
+    prompts: list[Prompt] = []
+    lines: dict[str, int] = {}
+    faults: list[str] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    with path.open("rb") as handle:
+        for line, value, _ in json_lines(handle):
+            found = _row_faults(value)
+            if found:
+                faults += [f"{path}:{line}: {fault}" for fault in found]
+                continue
+            prompt = _prompt(value, seen)
+            prompts.append(prompt)
+            lines[prompt.id] = line
+    _refuse(path, faults, prompts)
+    return PromptFile(path, tuple(prompts), lines)
+
+
+def _refuse(path: Path, faults: Sequence[str], prompts: Sequence[Prompt]) -> None:
+    if faults:
+        more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+        raise SteadyError("\n".join([*faults[:MAX_FAULTS], *more]))
+    sizes = Counter(prompt.group_id for prompt in prompts)
+    if not any(size > 1 for size in sizes.values()):
+        raise SteadyError(
+            f"{path}: {len(prompts)} prompts in {len(sizes)} groups, and no group has two: there are no variants to compare. "
+            "Give the prompts that ask for the same thing the same `group_id`."
+        )
+
+
+def _row_faults(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [f"{finding.code}: {finding.reason}" for finding in value]
+    if not isinstance(value, dict):
+        return [f"not_object: expected an object such as {SAMPLE}"]
+    faults = [
+        f"wrong_type: `{key}` is {value[key]!r:.60}; it must be a text."
+        for key in KEYS
+        if value.get(key) is not None
+        and not isinstance(value[key], str)
+        and not (key == "group_id" and type(value[key]) is int)
+    ]
+    if value.get("group_id") in {None, ""}:
+        faults.append(f"missing: `group_id`: prompts that ask for the same thing share one, such as {SAMPLE}")
+    if not any(isinstance(value.get(key), str) and value[key].strip() for key in ("prompt", "instruction")):
+        faults.append("missing: `prompt` (or `instruction`) is missing or blank.")
+    return faults
+
+
+def _prompt(value: dict[str, Any], seen: Counter[tuple[str, str]]) -> Prompt:
+    text = value.get("prompt") or "\n\n".join(filter(None, [value["instruction"], value.get("input")]))
+    group = str(value["group_id"])
+    identity = content_id(group, text, occurrence=seen[group, text])
+    seen[group, text] += 1
+    return Prompt(
+        id=identity,
+        group_id=group,
+        example_id=group,
+        wording=value.get("wording") or "",
+        prompt=text,
+        completion=value.get("output") or "",
+    )
+
+
+def without(groups: Sequence[PromptGroup], dropped: set[str]) -> list[PromptGroup]:
+    """The groups without some prompts; a group that loses all of them is gone."""
+    kept = []
+    for group in groups:
+        pairs = [pair for pair in zip(group.prompt_ids, group.prompts, strict=True) if pair[0] not in dropped]
+        if pairs:
+            ids, texts = zip(*pairs, strict=True)
+            kept.append(PromptGroup(group.id, ids, texts))
+    return kept
+
+
+def fitting(
+    file: PromptFile, lengths: dict[str, int], context: int | None, room: int
+) -> tuple[list[PromptGroup], list[Rejected]]:
+    """The groups that can be scored, and every prompt that cannot, by name.
+
+    Args:
+        lengths: tokens of each prompt by id.
+        context: positions that the model has, None for no limit; `room` of them are for the response.
+    """
+    skipped = [
+        file.skipped(prompt_id, EMPTY_PROMPT, "the tokenizer makes no token of it")
+        if length == 0
+        else file.skipped(
+            prompt_id, TOO_LONG, f"{length} tokens and {room} for the response; the model has {context} positions"
+        )
+        for prompt_id, length in lengths.items()
+        if length == 0 or (context is not None and length + room > context)
+    ]
+    dropped = {
+        prompt_id for prompt_id, length in lengths.items() if length == 0 or (context and length + room > context)
+    }
+    groups = without(file.groups(), dropped)
+    alone = [group for group in groups if len(group.prompts) < 2]
+    skipped += [
+        file.skipped(group.prompt_ids[0], ONE_PROMPT, f"group {group.id} has no second prompt") for group in alone
+    ]
+    return [group for group in groups if len(group.prompts) > 1], skipped

@@ -1,0 +1,89 @@
+"""An arm on disk: the manifest that `finetune` writes beside the weights, and what has to fit it."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from steady.errors import SteadyError
+from steady.labels import LabelTask
+from steady.models.base import Base, locate
+from steady.models.checksums import folder_digest
+from steady.models.params import ModelParams
+from steady.records import write_bytes
+
+Method = Literal["none", "probe", "lora", "full"]
+MANIFEST = "steady.json"
+PHRASEBOOK = "phrasebook.json"
+
+
+class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
+    """How an arm was made: enough to score with it, and to refuse to score with it under other settings.
+
+    `prompts_sha256` is the fingerprint of the phrasebook that it was trained on, which lies beside the manifest; `base_digest`
+    pins a base that is a folder.
+    """
+
+    method: Method
+    base: str
+    revision: str | None
+    labels: list[str]
+    max_length: int
+    seed: int
+    training: dict[str, Any]
+    prompts_sha256: str = ""
+    base_digest: str = ""
+    multi_label: bool = False
+
+    @property
+    def label_task(self) -> LabelTask:
+        """What an answer of the arm is, where it has labels."""
+        return LabelTask(tuple(self.labels), self.multi_label)
+
+
+def write_manifest(folder: Path, manifest: ArmManifest) -> None:
+    """Write `steady.json`, indented, keys in field order."""
+    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    write_bytes(folder / MANIFEST, text + b"\n")
+
+
+def read_manifest(folder: Path) -> ArmManifest:
+    """Read `steady.json`.
+
+    Raises:
+        SteadyError: the arm is missing or its manifest is not one.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise SteadyError(
+            f"{folder}: no such arm ({MANIFEST} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
+        )
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=ArmManifest)
+    except (msgspec.DecodeError, json.JSONDecodeError) as error:
+        raise SteadyError(f"{path}: not an arm's manifest: {error}. Run `dvc repro` or `dvc checkout`.") from error
+
+
+def checked_manifest(folder: Path, params: ModelParams) -> ArmManifest:
+    """The manifest of an arm that was made from the base of `params`.
+
+    Raises:
+        SteadyError: the arm is missing, or was made from another base.
+    """
+    manifest = read_manifest(folder)
+    base = locate(params)
+    if manifest.base != base.public_id:
+        raise SteadyError(
+            f"{folder}: the arm was made from {manifest.base!r}, but model.id is {base.public_id!r}. Run `dvc repro`."
+        )
+    if manifest.base_digest and manifest.base_digest != digest_of(base):
+        raise SteadyError(
+            f"{folder}: the model in {base.source} is not the one that the arm was made from. Fetch that one, or run `dvc repro`."
+        )
+    return manifest
+
+
+def digest_of(base: Base) -> str:
+    """What pins a base that is a folder; empty for one from the Hub or a package, whose revision or SHA-256 is pinned."""
+    return folder_digest(Path(base.source)) if base.source == base.public_id and Path(base.source).is_dir() else ""

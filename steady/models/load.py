@@ -1,0 +1,176 @@
+"""The one loader: base model from the Hub, a folder or a package, with its tokenizer and, where there is one, its adapter."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from steady.errors import SteadyError
+from steady.models.base import Base, locate
+from steady.models.checksums import verify_sums
+from steady.models.params import ModelParams
+from steady.models.precision import keep_packing, weight_settings
+
+if TYPE_CHECKING:
+    import torch
+
+AUTO_MODELS = {
+    "SEQ_CLS": "AutoModelForSequenceClassification",
+    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
+    "CAUSAL_LM": "AutoModelForCausalLM",
+}
+
+
+def prepare_torch(params: ModelParams, seed: int) -> None:
+    """Make runs repeatable: the thread count that the results depend on, deterministic kernels, one seed for every generator."""
+    import torch
+    from transformers import set_seed
+
+    if params.num_threads is not None:
+        torch.set_num_threads(params.num_threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # it writes NaN into every new tensor first
+    quiet_libraries()
+    set_seed(seed)
+
+
+def quiet_libraries() -> None:
+    """Silence what the libraries say of themselves when a model is loaded, each by its cause; call it before they load one."""
+    import logging as standard_logging
+    import warnings
+
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    # bitsandbytes misses a 4-bit kernel nobody asked for, when PEFT imports it
+    standard_logging.getLogger("bitsandbytes").setLevel(standard_logging.ERROR)
+    # PEFT 0.21 asks transformers 5.23 by the old name
+    warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+
+
+def pick_device(device: str) -> "torch.device":
+    """`auto` is the GPU where there is one; any other value is a torch device string."""
+    import torch
+
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)
+
+
+def load_tokenizer(params: ModelParams) -> Any:
+    """The tokenizer of the base with `special_tokens` added, without the truncation and fixed padding that its file may carry.
+
+    A declared token is recognised wherever it stands in a text; all other control tokens are plain text there
+    (`steady.models.tokenizer`). Where the tokenizer of a model that generates has no padding token, its end token pads too: which
+    tokens count in a loss is never told by the padding token.
+    """
+    from transformers import AutoTokenizer
+
+    base = locate(params)
+    with load_errors(base):
+        verify_sums(Path(base.source), weights=False)
+        tokenizer = AutoTokenizer.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
+    if getattr(tokenizer, "backend_tokenizer", None) is not None:
+        tokenizer.backend_tokenizer.no_truncation()
+        tokenizer.backend_tokenizer.no_padding()
+    tokenizer.add_tokens(list(params.special_tokens))
+    if params.task != "SEQ_CLS" and tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_base(
+    params: ModelParams,
+    labels: tuple[str, ...] | None = None,
+    *,
+    headless: bool = False,
+    device: str = "cpu",
+    device_map: str | None = None,
+) -> Any:
+    """Load the base of any of the three families onto a device, in evaluation mode.
+
+    Args:
+        labels: the classes of a SEQ_CLS head, in order; the head is new and seeded by the caller. None: the model's own.
+        headless: the encoder alone, whose features a probe reads.
+        device: `auto` or a torch device; with `device_map: auto` the model is spread over all there are.
+
+    Raises:
+        SteadyError: it is not there, not of the family `task`, damaged, or its dtype or quantisation is not for it.
+    """
+    import transformers
+    from transformers import AutoConfig
+
+    base, place = locate(params), pick_device(device)
+    with load_errors(base):
+        verify_sums(Path(base.source), weights=True)
+        config = AutoConfig.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
+        _check_family(params, config)
+        settings = weight_settings(params, config.model_type, place, device_map) | {"revision": base.revision}
+        if params.task == "SEQ_CLS" and labels is not None and not headless:
+            places = {name: place for place, name in enumerate(labels)}
+            settings |= {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": places}
+        kind = getattr(transformers, "AutoModel" if headless else AUTO_MODELS[params.task])
+        model = kind.from_pretrained(base.source, trust_remote_code=False, use_safetensors=True, **settings)
+    keep_packing(model)
+    model.name_or_path = base.public_id
+    model.config._name_or_path = base.public_id
+    return (model if "device_map" in settings else model.to(place)).eval()
+
+
+def _check_family(params: ModelParams, config: Any) -> None:
+    family = "SEQ_2_SEQ_LM" if config.is_encoder_decoder else "CAUSAL_LM"
+    if params.task not in ("SEQ_CLS", family):
+        raise SteadyError(
+            f"model.task: {params.id!r} is a {config.model_type} model, which is not of {params.task}. Set it to {family}."
+        )
+
+
+def load_classifier(params: ModelParams, labels: tuple[str, ...], device: str = "cpu") -> Any:
+    """The base with an untrained head for `labels`, seeded by the caller; see `ModelParams.pooling`."""
+    import torch
+
+    if params.pooling is None:
+        return load_base(params, labels, device=device)
+    from steady.models.pooled import PooledClassifier
+
+    encoder = load_base(params, labels, headless=True, device=device)
+    head = torch.nn.Linear(encoder.config.hidden_size, len(labels))
+    return PooledClassifier(encoder, head.to(encoder.device)).eval()
+
+
+def load_language(params: ModelParams, device: str = "cpu", device_map: str | None = None) -> tuple[Any, Any]:
+    """A model that generates and its tokenizer; the embeddings have a row for every token.
+
+    Rows of added tokens are drawn around the mean of the others, seeded by the caller.
+    """
+    tokenizer = load_tokenizer(params)
+    model = load_base(params, device=device, device_map=device_map)
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(len(tokenizer))
+    _end_answers(model, tokenizer)
+    return model, tokenizer
+
+
+def _end_answers(model: Any, tokenizer: Any) -> None:
+    """Have generation stop at the tokenizer's end token too, which is what training teaches."""
+    ends = model.generation_config.eos_token_id
+    ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
+    if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in ends:
+        model.generation_config.eos_token_id = [*ends, tokenizer.eos_token_id]
+
+
+@contextmanager
+def load_errors(base: Base) -> Iterator[None]:
+    """Turn what the libraries raise for a model that is not there, or not loadable here, into one clear message."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    # The first base of HfHubHTTPError is any fault of the connection, whichever HTTP library the Hub's client uses.
+    faults: tuple[Any, ...] = (OSError, ValueError, KeyError, ImportError, *HfHubHTTPError.__bases__)
+    try:
+        yield
+    except faults as error:
+        raise SteadyError(
+            f"model.id: cannot load {base.source!r} (revision {base.revision}): {error}\n"
+            "Give a folder, `package:NAME`, or a Hub id with a full commit; a gated model needs `hf auth login`."
+        ) from error

@@ -1,0 +1,186 @@
+"""Export an arm as one model: the adapter added to the base's weights, proved to answer as before."""
+
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from steady.errors import SteadyError
+from steady.models.adapters import attach_adapter
+from steady.models.arm import PHRASEBOOK, ArmManifest, checked_manifest, write_manifest
+from steady.models.base import Base, locate
+from steady.models.load import load_classifier, load_language, load_tokenizer, prepare_torch
+from steady.models.params import ModelParams
+from steady.models.pooled import HEAD, PooledClassifier, load_head, save_head
+from steady.records import write_bytes
+
+TOLERANCE = 1e-5
+PROBES = (
+    "Where is my parcel? It was to come on Tuesday.",
+    "Question: which planet is the largest?\nAnswer:",
+    "1 2 3 4 5 — naïve café, 北京, 12 %",
+    "The quick brown fox jumps over the lazy dog, and then the dog, after some thought, walks home alone in the rain.",
+)
+CARD = """---
+base_model: {base}
+library_name: transformers
+license: {licence}
+tags: [merged, lora, steady]
+---
+
+# {name}
+
+`{base}` (revision: {revision}) with a LoRA adapter merged into its weights, in float32. On {probes}
+probe prompts its logits differ from those of the base with the adapter beside it by at most {difference:.1e} of the largest logit.
+The adapter's own card says what it was trained on.
+"""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Where the model lies, and the largest difference of a logit from the adapter beside its base.
+
+    `difference` is a share of the largest logit, or absolute where that is below 1.
+    """
+
+    folder: Path
+    difference: float
+    parameters: int
+
+
+def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: bool = False) -> Merged:
+    """Write the merged model of the LoRA arm in `folder` to `out`, in float32, for plain transformers to load.
+
+    The saved model is read back, and its logits on `PROBES` are compared with those of the base with the adapter beside it.
+
+    Args:
+        full_precision: merge the adapter of a quantised base into that base's full weights.
+
+    Raises:
+        SteadyError: the arm is none of LoRA or was made from another base; the base is quantised; the adapter is on embeddings
+            that are the output layer too; `out` is there already; or a logit differs by more than 1e-5 (of the largest logit,
+            where that is above 1).
+    """
+    manifest = checked_manifest(folder, params)
+    _check(folder, out, manifest, params, full_precision)
+    plain = params.model_copy(update={"quantization": "none", "dtype": "float32"})
+    prepare_torch(plain, manifest.seed)
+    wanted = _logits(_load(plain, manifest, folder, merged=False), plain)
+    model = _load(plain, manifest, folder, merged=True)
+    if hasattr(model, "peft_config"):
+        raise SteadyError(
+            f"{folder}: the adapter changes the embeddings, whose weights are the output layer's too in this base; merged, it would "
+            "change both. Use the adapter beside its base, or train one without embeddings in lora.target_modules."
+        )
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        _save(model, plain, folder, temporary)
+        again = plain.model_copy(update={"id": str(temporary), "revision": None, "special_tokens": ()})
+        found = _logits(_read_back(again, manifest, temporary), again)
+        difference = max(_difference(one, other) for one, other in zip(wanted, found, strict=True))
+        if difference > TOLERANCE:
+            raise SteadyError(
+                f"{folder}: the merged model's logits differ by {difference:.1e}, allowed is {TOLERANCE:.0e}. Nothing was "
+                "written: use the adapter beside its base."
+            )
+        _describe(temporary, out.name, manifest, locate(params), difference)
+        temporary.rename(out)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return Merged(out, difference, sum(parameter.numel() for parameter in model.parameters()))
+
+
+def _check(folder: Path, out: Path, manifest: ArmManifest, params: ModelParams, full_precision: bool) -> None:
+    if manifest.method != "lora":
+        raise SteadyError(
+            f"{folder}: method {manifest.method} has no adapter to merge. Merge an arm of method lora"
+            + ("; this folder is a whole model already." if manifest.method == "full" else ".")
+        )
+    if params.quantization != "none" and not full_precision:
+        raise SteadyError(
+            f"model.quantization is {params.quantization}: weights of so few bits cannot hold the sum of base and adapter. "
+            "Serve the adapter beside the quantised base, or add --full-precision: the adapter is merged into the base's full "
+            "weights, whose answers differ a little from those of the quantised base that it was trained on."
+        )
+    if out.exists():
+        raise SteadyError(f"{out}: there already. Name a folder that is not there, or remove it.")
+
+
+def _load(params: ModelParams, manifest: ArmManifest, folder: Path, *, merged: bool) -> Any:
+    """The arm's model, its adapter in its weights or beside them."""
+    import torch
+    from peft import PeftModel
+
+    public_id = locate(params).public_id
+    torch.manual_seed(manifest.seed)  # of heads and rows of added tokens, as when the arm was trained
+    attach: Callable[[Any], Any] = (
+        (lambda base: attach_adapter(base, folder, public_id))
+        if merged
+        else (lambda base: PeftModel.from_pretrained(base, str(folder)).eval())
+    )
+    if params.task != "SEQ_CLS":
+        return attach(load_language(params)[0])
+    model = load_classifier(params, tuple(manifest.labels))
+    if not isinstance(model, PooledClassifier):
+        return attach(model)
+    model.encoder = attach(model.encoder)
+    model.head = load_head(folder, *model.head.weight.shape)
+    return model.eval()
+
+
+def _read_back(params: ModelParams, manifest: ArmManifest, folder: Path) -> Any:
+    if params.task != "SEQ_CLS":
+        return load_language(params)[0]
+    model = load_classifier(params, tuple(manifest.labels))
+    if isinstance(model, PooledClassifier):
+        model.head = load_head(folder, *model.head.weight.shape)
+    return model.eval()
+
+
+def _logits(model: Any, params: ModelParams) -> list[Any]:
+    """Logits of the probe prompts, one by one, so that no padding is in them."""
+    import torch
+
+    tokenizer, found = load_tokenizer(params), []
+    for probe in PROBES:
+        inputs = dict(tokenizer(probe, return_tensors="pt"))
+        inputs.pop("token_type_ids", None)
+        if params.task == "SEQ_2_SEQ_LM":
+            inputs["labels"] = inputs["input_ids"]
+        with torch.inference_mode():
+            found.append(model(**inputs).logits.float())
+    return found
+
+
+def _difference(wanted: Any, found: Any) -> float:
+    if wanted.shape != found.shape:
+        return float("inf")
+    return float((wanted - found).abs().max() / wanted.abs().max().clamp(min=1))
+
+
+def _save(model: Any, params: ModelParams, folder: Path, out: Path) -> None:
+    (model.encoder if isinstance(model, PooledClassifier) else model).save_pretrained(str(out))
+    load_tokenizer(params).save_pretrained(str(out))
+    if isinstance(model, PooledClassifier):
+        save_head(model.head, out)
+        assert (out / HEAD).is_file()
+    if (folder / PHRASEBOOK).is_file():
+        shutil.copy(folder / PHRASEBOOK, out / PHRASEBOOK)
+
+
+def _describe(out: Path, name: str, manifest: ArmManifest, base: Base, difference: float) -> None:
+    """The card, and the manifest of a whole model, so that it can be scored as an arm."""
+    write_manifest(out, msgspec.structs.replace(manifest, method="full"))
+    card = CARD.format(
+        base=base.public_id,
+        licence=base.licence or "other",
+        name=name,
+        revision=base.revision or "the weights published under that id",
+        probes=len(PROBES),
+        difference=difference,
+    )
+    write_bytes(out / "README.md", card.encode())

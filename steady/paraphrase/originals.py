@@ -1,0 +1,140 @@
+"""What is to be paraphrased: the instructions of a file of groups, or the templates of a bank of wordings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from steady.errors import SteadyError
+from steady.prepare.readers.json_lines import json_lines
+from steady.prompts.bank import Bank, read_bank
+from steady.records import content_id
+
+SAMPLE = '{"instruction": "Name the capital of Peru.", "output": "Lima", "group_id": "capital-peru"}'
+MAX_FAULTS = 20
+TEXT_KEYS = ("instruction", "prompt")
+
+
+@dataclass(frozen=True)
+class Original:
+    """A text to paraphrase, the group or template it stands for, and what its paraphrases share with it.
+
+    `known` are the wordings of its group; `shared` the fields that a row of a paraphrase begins with; `held_out`: a template
+    kept for testing, whose paraphrases are too.
+    """
+
+    name: str
+    text: str
+    known: tuple[str, ...]
+    shared: dict[str, Any] = field(default_factory=dict)
+    held_out: bool = False
+
+
+@dataclass(frozen=True)
+class Given:
+    """A file as it came: its rows (none of a bank), its bank (None of rows), and what is to be paraphrased."""
+
+    path: Path
+    rows: list[dict[str, Any]]
+    bank: Bank | None
+    originals: list[Original]
+
+
+def read_given(path: Path, every: bool) -> Given:
+    """Read a bank (YAML) or rows (JSON Lines).
+
+    Args:
+        every: paraphrase each wording of a group, not its first alone. Of a bank it is always each template.
+
+    Raises:
+        SteadyError: the file is missing, neither of the two, or faulty; each fault is named with its line.
+    """
+    if path.suffix in {".yaml", ".yml"}:
+        bank = read_bank(path)
+        return Given(path, [], bank, _templates(bank))
+    if path.suffix != ".jsonl":
+        raise SteadyError(f"{path}: expected rows (.jsonl) such as {SAMPLE}, or a bank of wordings (.yaml).")
+    rows = _rows(path)
+    return Given(path, rows, None, _instructions(rows, every))
+
+
+def _templates(bank: Bank) -> list[Original]:
+    known = tuple(template.template for template in bank.templates.values())
+    return [
+        Original(
+            name=template.id,
+            text=template.template,
+            known=known,
+            shared={"labels": list(template.labels)} if template.labels else {},
+            held_out=not template.trained,
+        )
+        for template in bank.templates.values()
+    ]
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
+    rows: list[dict[str, Any]] = []
+    faults: list[str] = []
+    with path.open("rb") as handle:
+        for line, value, _ in json_lines(handle):
+            found = _faults(value)
+            faults += [f"{path}:{line}: {fault}" for fault in found]
+            if not found:
+                rows.append(_with_group(value))
+    if faults:
+        more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+        raise SteadyError("\n".join([*faults[:MAX_FAULTS], *more]))
+    if not rows:
+        raise SteadyError(f"{path}: no rows. Each line is one prompt, such as {SAMPLE}")
+    return rows
+
+
+def _faults(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [f"{finding.code}: {finding.reason}" for finding in value]
+    if not isinstance(value, dict):
+        return [f"not_object: expected an object such as {SAMPLE}"]
+    faults = []
+    if not any(isinstance(value.get(key), str) and value[key].strip() for key in TEXT_KEYS):
+        faults.append("missing: `instruction` (or `prompt`) is missing or blank.")
+    faults += [
+        f"wrong_type: `{key}` is {value[key]!r:.60}; it must be a text."
+        for key in ("input", "output")
+        if value.get(key) is not None and not isinstance(value[key], str)
+    ]
+    if value.get("group_id") is not None and type(value["group_id"]) not in {str, int}:
+        faults.append(f"wrong_type: `group_id` is {value['group_id']!r:.60}; it must be a text or a whole number.")
+    return faults
+
+
+def text_key(row: dict[str, Any]) -> str:
+    """The field of a row that is paraphrased."""
+    return next(key for key in TEXT_KEYS if isinstance(row.get(key), str) and row[key].strip())
+
+
+def _with_group(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with a group: of its own where it names none."""
+    if row.get("group_id") not in {None, ""}:
+        return row
+    parts = [str(row.get(key) or "") for key in (*TEXT_KEYS, "input", "output")]
+    return {**row, "group_id": content_id("group", *parts)}
+
+
+def _instructions(rows: Sequence[dict[str, Any]], every: bool) -> list[Original]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(str(row["group_id"]), []).append(row)
+    found = []
+    for members in groups.values():
+        known = tuple(row[text_key(row)] for row in members)
+        first = {row[text_key(row)]: row for row in reversed(members)}
+        chosen = list(dict.fromkeys(known)) if every else list(known[:1])
+        found += [Original(str(first[text]["group_id"]), text, known, _shared(first[text])) for text in chosen]
+    return found
+
+
+def _shared(row: dict[str, Any]) -> dict[str, Any]:
+    """What a paraphrase has of its row: all but the text and what was said of it."""
+    return {key: value for key, value in row.items() if key not in {*TEXT_KEYS, "paraphrase", "held_out", "wording"}}

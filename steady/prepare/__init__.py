@@ -1,0 +1,1 @@
+"""The stage `prepare`: raw files to clean, split examples."""

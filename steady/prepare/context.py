@@ -1,0 +1,80 @@
+"""What a format knows beside the row: the settings of its source and the labels that are allowed."""
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from steady.labels import joined
+from steady.prepare.columns import class_name
+from steady.prepare.readers.params import SourceParams
+from steady.prepare.readers.rows import Draft, Item, Row, json_type, show
+
+
+class Context(NamedTuple):
+    """The settings of the source, `data.labels` (None: any label), and whether a row may have several labels or none."""
+
+    source: SourceParams
+    labels: tuple[str, ...] | None = None
+    multi_label: bool = False
+
+
+Convert = Callable[[Row, Context], Iterator[Draft]]
+Items = Iterator[Item]
+
+
+def labels_of(row: Row, name: str, context: Context) -> list[str]:
+    """The labels in a field: one, or several as a list or parted by `label_separator`; in the order of `data.labels`."""
+    value = row.values.get(name)
+    separator = context.source.label_separator
+    if isinstance(value, str) and separator is not None:
+        value = [part.strip() for part in value.split(separator) if part.strip()]
+    if not isinstance(value, list):
+        label = _label(row, name, value, context)
+        return [label] if label else []
+    labels = {_label(row, name, item, context) for item in value} - {""}
+    if not context.multi_label:
+        _check_one(row, name, value, labels)
+    order = {label: place for place, label in enumerate(context.labels or ())}
+    return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
+
+
+def _check_one(row: Row, name: str, value: list[Any], labels: set[str]) -> None:
+    """Findings where a row has no label, or several that are all right by themselves, and one is needed."""
+    if not value:
+        row.note("no_label", f"`{name}` names no label; give one, or set `data.multi_label: true`, which allows none.")
+    if len(labels) > 1:
+        row.note(
+            "several_labels",
+            f"`{name}` names {len(labels)} labels: {', '.join(sorted(labels))}; one is allowed. "
+            "Set `data.multi_label: true` if a row may have several.",
+        )
+
+
+def classified(text: str, labels: list[str]) -> Draft:
+    """The draft of a label task: the output is the label, several parted by commas."""
+    output = joined(labels)
+    return Draft(input=text, output=output, references=[output], labels=labels, classified=True)
+
+
+def _label(row: Row, name: str, value: Any, context: Context) -> str:
+    value, fault = class_name(value, context.source)
+    if fault:
+        row.note("unknown_label", fault)
+    elif value is None or not isinstance(value, str | int | float) or (isinstance(value, str) and not value.strip()):
+        row.text(name)
+    elif not isinstance(value, str):
+        row.note(
+            "wrong_type",
+            f"`{name}` is {show(value)} ({json_type(value)}); it must be text, or set `classes` to name numbers.",
+        )
+    elif context.labels is not None and value not in context.labels:
+        row.note("unknown_label", _unknown(value, context.labels))
+    else:
+        return value
+    return ""
+
+
+def _unknown(label: str, allowed: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(label, allowed, n=1, cutoff=0.5)
+    hint = f" Did you mean `{close[0]}`?" if close else ""
+    return f"label {show(label)} is not in `data.labels`: {', '.join(allowed)}.{hint}"

@@ -1,0 +1,55 @@
+"""One raw record to drafts, findings or the note that it is left out."""
+
+from typing import Any
+
+from steady.prepare.columns import mapped
+from steady.prepare.context import Context, Convert, Items
+from steady.prepare.readers.files import File, Record
+from steady.prepare.readers.params import SourceParams
+from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, rejection
+
+ALWAYS_LEFT_OUT = ("blank_row",)
+
+
+def convert_record(file: File, record: Record, context: Context, convert: Convert) -> Items:
+    """What one raw record becomes: its drafts, its findings, or that it is left out."""
+    line, value, raw = record
+    source = context.source
+    if isinstance(value, list):
+        yield refused(file, line, value, raw, source)
+        return
+    row = Row(mapped(as_object(value), source) if source.columns else as_object(value), line)
+    drafts = list(convert(row, context))
+    if row.findings:
+        yield refused(file, line, row.findings, raw or repr(dict(row.values)), source)
+        return
+    for draft in drafts:
+        if draft.language is None:
+            draft.language = _language(row)
+        yield placed(draft, file, line, source)
+
+
+def as_object(value: dict[str, Any] | str) -> dict[str, Any]:
+    """A record as an object: a text stands for the object that has it as `text`."""
+    return {"text": value} if isinstance(value, str) else value
+
+
+def _language(row: Row) -> str | None:
+    value = row.values.get("language", row.values.get("lang"))
+    return value if isinstance(value, str) and value else None
+
+
+def refused(file: File, line: int, findings: list[Finding], raw: bytes | str, source: SourceParams) -> Item:
+    """A record with findings: left out where the source says so for all of them, else rejected."""
+    codes = {finding.code for finding in findings}
+    if codes <= {*source.leave_out, *ALWAYS_LEFT_OUT}:
+        return LeftOut(line, findings[0].code)
+    return [rejection(file.name, line, finding, raw) for finding in findings]
+
+
+def placed(draft: Draft, file: File, line: int, source: SourceParams) -> Item:
+    """The draft with its place and split, or that its language is not wanted."""
+    if source.languages is not None and draft.language not in source.languages:
+        return LeftOut(line, "language" if draft.language else "language_unknown")
+    draft.source, draft.line, draft.split = file.name, line, source.split
+    return draft

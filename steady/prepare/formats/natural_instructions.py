@@ -1,0 +1,140 @@
+"""Super-NaturalInstructions: a JSON document a task, with a definition and instances; github.com/allenai/natural-instructions.
+
+Copies differ: texts instead of lists, instances without `id`, no languages, other members and another order. All are read.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from steady.prepare.context import Context, Items
+from steady.prepare.converting import as_object, placed, refused
+from steady.prepare.duplicates import text_hash
+from steady.prepare.readers.files import File, Record, records, unreadable
+from steady.prepare.readers.opening import UnreadableError
+from steady.prepare.readers.params import SourceParams
+from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, json_type, rejection, show
+
+SAMPLE = {
+    "Definition": ["Name the capital of the country."],
+    "Input_language": ["English"],
+    "Output_language": ["English"],
+    "Instances": [{"id": "task9999-1", "input": "Peru", "output": ["Lima"]}],
+}
+LANGUAGES = {
+    "Arabic": "ar", "Bengali": "bn", "Bulgarian": "bg", "Chinese": "zh", "Croatian": "hr", "Czech": "cs", "Danish": "da",
+    "Dutch": "nl", "English": "en", "Finnish": "fi", "French": "fr", "German": "de", "Greek": "el", "Gujarati": "gu",
+    "Hebrew": "he", "Hindi": "hi", "Hungarian": "hu", "Indonesian": "id", "Italian": "it", "Japanese": "ja", "Kannada": "kn",
+    "Korean": "ko", "Malay": "ms", "Malayalam": "ml", "Marathi": "mr", "Norwegian": "no", "Oriya": "or", "Panjabi": "pa",
+    "Persian": "fa", "Polish": "pl", "Portuguese": "pt", "Punjabi": "pa", "Romanian": "ro", "Russian": "ru", "Spanish": "es",
+    "Swahili": "sw", "Swedish": "sv", "Tamil": "ta", "Telugu": "te", "Thai": "th", "Turkish": "tr", "Ukrainian": "uk",
+    "Urdu": "ur", "Vietnamese": "vi", "Yoruba": "yo",
+}  # fmt: skip
+
+
+def items(files: list[File], context: Context) -> Items:
+    """One draft an instance, of the tasks and languages that the source asks for."""
+    source = context.source.model_copy(update={"records": context.source.records or "Instances"})
+    try:
+        wanted = _tasks(source.tasks)
+    except UnreadableError as error:
+        yield unreadable(File(Path(str(source.tasks)), str(source.tasks)), error)
+        return
+    for file in files:
+        if wanted is not None and _task(file) not in wanted:
+            yield LeftOut(1, "task")
+            continue
+        head: dict[str, Any] = {}
+        try:
+            # A copy may state its definition behind the instances, so a task is read before its first draft is made.
+            instances: list[Record] = list(records(file, source, head))
+            yield from _of_task(file, head, instances, source)
+        except UnreadableError as error:
+            yield unreadable(file, error)
+
+
+def _of_task(file: File, head: Mapping[str, Any], instances: list[Record], source: SourceParams) -> Items:
+    definitions, findings = _definitions(head)
+    if findings and instances:
+        yield [rejection(file.name, 1, finding, "") for finding in findings]
+        instances = [instance for instance in instances if isinstance(instance[1], list)]
+    language, languages = _languages(head)
+    unwanted = source.languages is not None and not languages <= set(source.languages)
+    for place, (line, value, raw) in enumerate(instances):
+        if source.instances is not None and place >= source.instances:
+            yield LeftOut(line, "instances")
+        elif isinstance(value, list):
+            yield refused(file, line, value, raw, source)
+        elif unwanted:
+            yield LeftOut(line, "language" if languages != {""} else "language_unknown")
+        else:
+            row = Row(as_object(value), line)
+            draft = _draft(row, definitions, {"task": _task(file)})
+            draft.language = language
+            yield refused(file, line, row.findings, raw, source) if row.findings else placed(draft, file, line, source)
+
+
+def _task(file: File) -> str:
+    """The whole stem names a task: its number is not unique."""
+    return file.path.name.split(".json")[0]
+
+
+def _tasks(path: str | None) -> set[str] | None:
+    """The task names of a split file, one a line without `.json`."""
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise UnreadableError("missing_file", "no such file (named in `tasks`); it holds one task name a line.")
+    return set(Path(path).read_text(encoding="utf-8").split())
+
+
+def _definitions(head: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:
+    value = head.get("Definition")
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        reason = f"`Definition` is {show(value)} ({json_type(value)}); it must be a text or a list of texts."
+        return [], [Finding("missing_field" if value is None else "wrong_type", reason)]
+    return [text.strip() for text in texts], []
+
+
+def _languages(head: Mapping[str, Any]) -> tuple[str | None, set[str]]:
+    """(the language of the output where there is one, all languages of input, output and instruction), as codes where known."""
+    codes = {name: _codes(head.get(f"{name}_language")) for name in ("Input", "Output", "Instruction")}
+    output = codes["Output"]
+    return (next(iter(output)) if len(output) == 1 else None), set.union(*codes.values()) or {""}
+
+
+def _codes(value: Any) -> set[str]:
+    """The codes of a language or a list of them; what is no text is no language."""
+    names = value if isinstance(value, list) else [value]
+    return {LANGUAGES.get(name, name) for name in names if isinstance(name, str)}
+
+
+def _draft(row: Row, definitions: list[str], meta: dict[str, Any]) -> Draft:
+    """The draft of an instance: all outputs are references, the first that is not blank is the target.
+
+    A task with several definitions words its instruction in several ways: each instance takes one, chosen by its input.
+    """
+    outputs = _outputs(row)
+    text = row.text("input", empty=True)
+    if "input" in row.values and isinstance(row.values["input"], str) and not text.strip():
+        row.note("blank_input", f"`input` is {text!r}; there is nothing to answer.")
+    definition = definitions[text_hash(text) % len(definitions)] if len(definitions) > 1 else "".join(definitions)
+    if isinstance(row.values.get("id"), str):
+        meta = meta | {"id": row.values["id"]}
+    return Draft(
+        instruction=definition, input=text.strip(), output=outputs[0] if outputs else "", references=outputs, meta=meta
+    )
+
+
+def _outputs(row: Row) -> list[str]:
+    value = row.values.get("output")
+    outputs = [value] if isinstance(value, str) else value
+    if not isinstance(outputs, list) or not all(isinstance(output, str) for output in outputs):
+        reason = f"`output` is {show(value)} ({json_type(value)}); it must be a text or a list of texts."
+        row.note("wrong_type" if "output" in row.values else "missing_field", reason)
+        return []
+    stripped = list(dict.fromkeys(output.strip() for output in outputs if output.strip()))
+    if not stripped:
+        row.note("empty_output", f"`output` is {show(value)}; an answer is needed to train on.")
+    return stripped

@@ -1,0 +1,110 @@
+"""Open Assistant conversations: trees of posts, and the threads through them that are examples."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from steady.prepare.context import Context
+from steady.prepare.formats.messages import ROLES
+from steady.prepare.readers.rows import Draft, Item, LeftOut, Row, show
+from steady.records import Message
+
+
+class Post(NamedTuple):
+    """One message of a tree; `rank` 0 is the best of its siblings, None where nobody ranked."""
+
+    identity: str
+    parent: str | None
+    role: str
+    text: str
+    language: str | None
+    rank: int | None
+    fault: str | None
+    line: int
+
+
+def read_post(row: Row, parent: str | None) -> Post:
+    """The post of a raw message: optional members may be missing or null."""
+    values = row.values
+    role = values.get("role")
+    if role not in ("prompter", "assistant", "user"):
+        row.note("unknown_role", f"`role` is {show(role)}; it must be prompter or assistant.")
+    text = row.text("text", empty=bool(values.get("deleted")))
+    fault = "deleted" if values.get("deleted") else "review_failed" if values.get("review_result") is False else None
+    rank = values.get("rank")
+    return Post(
+        identity=str(values.get("message_id", id(values))),
+        parent=parent,
+        role=ROLES.get(str(role), str(role)),
+        text=text,
+        language=_text(values, "lang"),
+        rank=rank if isinstance(rank, int) else None,
+        fault=fault,
+        line=row.line,
+    )
+
+
+def _text(values: Mapping[str, Any], name: str) -> str | None:
+    value = values.get(name)
+    return value if isinstance(value, str) else None
+
+
+def threads(posts: list[Post], context: Context) -> Iterator[Item]:
+    """The examples in the posts of one tree (or several), and the posts that are left out with all that hangs on them."""
+    children: dict[str | None, list[Post]] = {}
+    names = {post.identity for post in posts}
+    lost: list[tuple[Post, str]] = []
+    for post in posts:
+        parent = post.parent if post.parent in names or post.parent is None else ""
+        if parent == "":
+            lost.append((post, "orphan"))
+        elif post.fault:
+            lost.append((post, post.fault))
+        elif parent is None and post.role != "user":
+            lost.append((post, "no_question"))
+        else:
+            children.setdefault(parent, []).append(post)
+    yield from _lost(lost, posts)
+    for siblings in children.values():
+        siblings.sort(key=lambda post: (post.rank is None, post.rank or 0))
+    for root in children.get(None, []):
+        drafts: list[Item] = list(_of_tree(root, children, context))
+        yield from drafts or [LeftOut(root.line, "no_answer")]
+
+
+def _lost(lost: list[tuple[Post, str]], posts: list[Post]) -> Iterator[LeftOut]:
+    """Each lost post, and once more for each post that hangs on it."""
+    below: dict[str | None, list[Post]] = {}
+    for post in posts:
+        below.setdefault(post.parent, []).append(post)
+    seen = {post.identity for post, _ in lost}
+    stack = list(lost)
+    while stack:
+        post, code = stack.pop()
+        yield LeftOut(post.line, code)
+        hanging = [child for child in below.get(post.identity, []) if child.identity not in seen]
+        seen.update(child.identity for child in hanging)
+        stack += [(child, code) for child in hanging]
+
+
+def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Context) -> Iterator[Draft]:
+    """A thread ends with an answer: the first one in pairs, and in conversations one after which no question was answered."""
+    best, whole = context.source.answers == "best", context.source.threads == "conversations"
+    stack: list[tuple[Post, ...]] = [(root,)]
+    while stack:
+        path = stack.pop()
+        below = [post for post in children.get(path[-1].identity, []) if post.role != path[-1].role]
+        if path[-1].role == "assistant":
+            below = [post for post in below if whole and children.get(post.identity)]
+            if not below:
+                yield _draft(path, whole=whole)
+        stack += [(*path, post) for post in reversed(below[: 1 if best else None])]
+
+
+def _draft(path: tuple[Post, ...], *, whole: bool) -> Draft:
+    output = path[-1].text.strip()
+    draft = Draft(output=output, references=[output], language=path[0].language, line=path[0].line)
+    if whole:
+        draft.messages = [Message(role=post.role, content=post.text) for post in path]
+    else:
+        draft.instruction = path[0].text.strip()
+    return draft

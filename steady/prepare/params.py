@@ -1,0 +1,75 @@
+"""The section `data` of `params.yaml`, and what the stage prepare reads."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from steady.labels import NO_LABELS, ambiguous
+from steady.parameters import Section, StageParams
+from steady.prepare.readers.params import SourceParams
+
+Rows = Annotated[int, Field(ge=0, strict=True)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class DataParams(Section):
+    """What is read, what is allowed and how it is split; sizes are counts (integers) or shares of the rows (fractions).
+
+    Attributes:
+        labels: the classes of a label task; null: those that occur, sorted.
+        train_rows, validation_rows, test_rows: of the rows whose source has no `split`. Where sources are given for train and
+            test alone, validation rows are taken from the train rows.
+        max_rejected: so many rows, or such a share of those read, may be rejected; more stop the stage.
+        multi_label: whether a row may have several labels, or none; `labels` then names them all.
+        max_groups, max_rows: at most so many, sampled; null: all.
+        near_duplicate_threshold: texts whose words and pairs of neighbouring words have this Jaccard similarity stay in one
+            split; null: not looked for.
+        seed: draws samples and splits; it is not the seed of training, so that training seeds share their rows.
+    """
+
+    sources: tuple[SourceParams, ...]
+    labels: tuple[str, ...] | None = None
+    train_rows: Rows | Share
+    validation_rows: Rows | Share
+    test_rows: Rows | Share
+    max_rejected: Rows | Share = 0
+    max_groups: Annotated[int, Field(gt=0)] | None = None
+    max_rows: Annotated[int, Field(gt=0)] | None = None
+    multi_label: bool = False
+    near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.8
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _sources_are_there(self) -> Self:
+        if not self.sources:
+            raise ValueError(
+                "`sources` is empty; name at least one file: - {path: data/raw/rows.jsonl, format: text-label}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _labels_differ(self) -> Self:
+        if self.labels is not None and len(set(self.labels)) != max(len(self.labels), 2):
+            raise ValueError("`labels` must be two or more different names, or null to take those of the data")
+        return self
+
+    @model_validator(mode="after")
+    def _sets_can_be_written(self) -> Self:
+        if not self.multi_label:
+            return self
+        if self.labels is None:
+            raise ValueError(
+                "`labels` is null; with `multi_label: true` it names all labels, in the order of the answers"
+            )
+        if strange := ambiguous(self.labels):
+            raise ValueError(
+                f"`labels`: an answer of several labels is written `a, b`, and `{NO_LABELS}` where it has none, so with "
+                f"`multi_label: true` no label has a comma or is called so, got {strange[0]!r}; rename it"
+            )
+        return self
+
+
+class PrepareParams(StageParams):
+    """What the stage prepare reads of `params.yaml`."""
+
+    data: DataParams

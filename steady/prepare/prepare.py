@@ -1,0 +1,131 @@
+"""The work of the stage prepare: read the sources, reject, join, select, split and write."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from steady.errors import SteadyError
+from steady.labels import joined
+from steady.prepare.joining import Joined, Rows, contradictions, join
+from steady.prepare.params import DataParams
+from steady.prepare.readers.rows import Draft, Finding, LeftOut, Unreadable, rejection
+from steady.prepare.reading import read_source
+from steady.prepare.rejecting import RejectedRows
+from steady.prepare.selecting import select
+from steady.prepare.splits import SPLITS
+from steady.prepare.splitting import split_rows
+from steady.prepare.summary import Counts, count_splits, summarize
+from steady.prepare.table import Table
+from steady.prepare.writing import examples, in_order, joined_names
+from steady.records import Split, write_json, write_records
+
+_LABELS = Finding(
+    "conflicting_labels", "the same text has other labels elsewhere (all its rows are listed); keep one label."
+)
+_OUTPUTS = Finding(
+    "conflicting_outputs", "another row of this group has another output; a group has one. Part or correct it."
+)
+
+
+class Outputs(NamedTuple):
+    """Where the stage writes."""
+
+    splits: Mapping[Split, Path]
+    rejected: Path
+    metrics: Path
+
+
+def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
+    """Read `params.sources` and write the splits, the rejected rows and the metrics; returns what was counted.
+
+    Raises:
+        SteadyError: a file cannot be read, more rows are rejected than `max_rejected` allows (the file of rejected rows is
+            written all the same), fewer rows are left than the splits need, or the labels are of one class only.
+    """
+    outputs.rejected.parent.mkdir(parents=True, exist_ok=True)
+    counts = Counts([Counter() for _ in params.sources])
+    with Table(outputs.rejected.with_name(".drafts.tmp")) as table:
+        with RejectedRows(outputs.rejected) as rejected:
+            read_all(params, table, counts, rejected)
+            contradictory = reject_contradictions(params, table, counts, rejected)
+            rejected.refuse_if_many(params.max_rejected, counts.total("read"))
+        counts.findings = dict(sorted(rejected.codes.items()))
+        joined = join(table, params.near_duplicate_threshold, contradictory, outputs.rejected.with_name(".bands.tmp"))
+        counts.near = joined.near
+        counts.count("duplicates", table.column("source")[joined.copies])
+        kept = _selected(params, table, joined, contradictory, counts, seed)
+        splitting = split_rows(params, table, joined, kept, seed)
+        names = joined_names(table, joined)
+        for place, split in enumerate(SPLITS):
+            rows = in_order(table, kept[splitting.places == place], seed)
+            write_records(outputs.splits[split], examples(params, table, joined, rows, names, split))
+        count_splits(counts, table, joined, kept, splitting)
+    counts.balance()
+    write_json(outputs.metrics, summarize(counts, params))
+    return counts
+
+
+def read_all(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> None:
+    """Fill the table from the sources, in their order."""
+    for place, source in enumerate(params.sources):
+        counted = counts.sources[place]
+        for item in read_source(source, params.labels, params.multi_label):
+            if isinstance(item, Draft):
+                table.add(item, place, source)
+            elif isinstance(item, LeftOut):
+                counts.left_out[item.code] += 1
+                counted["left_out"] += 1
+            elif isinstance(item, Unreadable):
+                rejected.add([item.rejected], rows=0)
+                continue
+            else:
+                rejected.add(item)
+                counted["rejected"] += 1
+            counted["read"] += 1
+
+
+def reject_contradictions(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> Rows:
+    """Reject the rows whose text or group is given two answers; returns them."""
+    same_output = [place for place, source in enumerate(params.sources) if source.format == "instruction-output-group"]
+    by_text, by_group = contradictions(table, frozenset(same_output))
+    for row in np.union1d(by_text, by_group).tolist():
+        draft = table.draft(row)
+        found = [finding for finding, rows in ((_LABELS, by_text), (_OUTPUTS, by_group)) if row in rows]
+        group = "" if draft.group is None else f"group {draft.group!r}, "
+        named = [finding._replace(reason=f"{group}output {draft.output!r}: {finding.reason}") for finding in found]
+        raw = msgspec.json.encode(draft)
+        rejected.add([rejection(draft.source, draft.line, finding, raw) for finding in named])
+        counts.sources[table.source[row]]["rejected"] += 1
+    return np.union1d(by_text, by_group)
+
+
+def _selected(params: DataParams, table: Table, joined: Joined, rejected: Rows, counts: Counts, seed: int) -> Rows:
+    """The rows to split: no copies, nothing rejected, within the limits; of two classes at least, where there are classes."""
+    usable = ~joined.copies
+    usable[rejected] = False
+    kept = np.flatnonzero(usable)
+    chosen, left_out = select(params, table, joined, kept, seed)
+    _check_classes(params, table, chosen)
+    if left_out:
+        counts.count("left_out", table.column("source")[np.setdiff1d(kept, chosen)])
+        counts.left_out.update(left_out)
+    return chosen
+
+
+def _check_classes(params: DataParams, table: Table, rows: Rows) -> None:
+    paths = ", ".join(source.path for source in params.sources)
+    if not len(rows):
+        raise SteadyError(
+            f"{paths}: no row is left without rejected and left-out rows. See the counts of `check-data`."
+        )
+    strata = np.flatnonzero(np.bincount(table.column("stratum")[rows])).tolist()
+    labels = table.labels(strata[0])
+    if len(strata) == 1 and labels is not None:
+        raise SteadyError(
+            f"{paths}: all {len(rows)} rows have the label {joined(labels)!r}; a classifier needs two or more. "
+            "Add rows of another label."
+        )

@@ -1,0 +1,101 @@
+"""Parquet, Arrow and data sets of the Hub, in batches; a record's line is its row number from 1."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from steady.prepare.readers.opening import UnreadableError
+from steady.prepare.readers.params import SourceParams
+
+Record = tuple[int, Any, str]
+BATCH = 1000
+
+
+def columnar(path: Path) -> Iterator[Record]:
+    """Yield `(row, values, "")` of a `.parquet` file, an `.arrow` or `.feather` file or stream, or a folder of `save_to_disk`.
+
+    Raises:
+        UnreadableError: the file is damaged or of another kind.
+    """
+    import pyarrow
+
+    number = 0
+    try:
+        for batch, names in _batches(path):
+            for values in batch.to_pylist():
+                number += 1
+                yield number, _named(values, names), ""
+    except (pyarrow.ArrowException, OSError) as error:
+        detail = str(error).splitlines()[0]
+        raise UnreadableError(
+            "damaged_file", f"cannot be read: {detail}. Fetch or write the file again.", number + 1
+        ) from error
+
+
+def _batches(path: Path) -> Iterator[tuple[Any, dict[str, list[str]]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    if path.suffix == ".parquet":
+        file = pyarrow.parquet.ParquetFile(path)
+        names = class_names(file.schema_arrow)
+        yield from ((batch, names) for batch in file.iter_batches(BATCH))
+        return
+    with path.open("rb") as handle:
+        magic = handle.read(6)
+        handle.seek(0)
+        if magic == b"ARROW1":
+            file = pyarrow.ipc.open_file(handle)
+            names = class_names(file.schema)
+            yield from ((file.get_batch(i), names) for i in range(file.num_record_batches))
+        else:
+            stream = pyarrow.ipc.open_stream(handle)
+            names = class_names(stream.schema)
+            yield from ((batch, names) for batch in stream)
+
+
+def class_names(schema: Any) -> dict[str, list[str]]:
+    """The class names that `datasets` wrote into the schema: column to names."""
+    import msgspec
+
+    content = (schema.metadata or {}).get(b"huggingface")
+    features = msgspec.json.decode(content).get("info", {}).get("features") or {} if content else {}
+    return {
+        name: feature["names"] for name, feature in features.items() if isinstance(feature, dict) and "names" in feature
+    }
+
+
+def hub(source: SourceParams) -> Iterator[Record]:
+    """Yield the rows of a data set of the Hub (or a local folder in its form), streamed, class numbers as names.
+
+    Raises:
+        UnreadableError: it cannot be loaded.
+    """
+    import datasets
+
+    name = source.path.removeprefix("hub:")
+    try:
+        rows = datasets.load_dataset(
+            name, source.config, split=source.hub_split, revision=source.revision, streaming=True
+        )
+        features = rows.features or {}
+        names = {key: feature.names for key, feature in features.items() if isinstance(feature, datasets.ClassLabel)}
+        iterator = iter(rows)
+        number = 0
+        while batch := list(islice(iterator, BATCH)):
+            for values in batch:
+                number += 1
+                yield number, _named(values, names), ""
+    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        detail = str(error).splitlines()[0]
+        raise UnreadableError(
+            "no_dataset", f"`datasets` cannot load it: {detail}. Check the name, `config`, `hub_split` and `revision`."
+        ) from error
+
+
+def _named(values: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any]:
+    for column, classes in names.items():
+        if isinstance(value := values.get(column), int) and 0 <= value < len(classes):
+            values[column] = classes[value]
+    return values

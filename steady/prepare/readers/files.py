@@ -1,0 +1,103 @@
+"""Which files a source names, and the raw records of one file, whatever its kind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from steady.prepare.readers.json_lines import json_lines
+from steady.prepare.readers.opening import UnreadableError, data_suffix, open_bytes
+from steady.prepare.readers.params import SourceParams
+from steady.prepare.readers.rows import Unreadable, rejection
+from steady.records import Rejected
+
+Record = tuple[int, Any, bytes | str]
+COLUMNAR = (".parquet", ".arrow", ".feather")
+TABLES = (".csv", ".tsv", ".txt")
+LINES = (".jsonl", ".ndjson")
+KNOWN = (*COLUMNAR, *TABLES, *LINES, ".json")
+HUB = "hub:"
+
+
+class File(NamedTuple):
+    """A file and its name in records: as in `data.sources`, so that it does not depend on where the repository lies."""
+
+    path: Path
+    name: str
+
+
+def find_files(source: SourceParams) -> list[File]:
+    """The files of a source, sorted by name: one, those of a folder (and the folders in it), or those of a pattern."""
+    path = Path(source.path)
+    if source.path.startswith(HUB) or path.is_file():
+        return [File(path, source.path)]
+    if path.is_dir():
+        found = [item for item in path.rglob("*") if item.is_file() and data_suffix(item) in KNOWN]
+        found = [item for item in found if not any(part.startswith(".") for part in item.relative_to(path).parts)]
+        if (path / "dataset_info.json").is_file():
+            found = [item for item in found if item.suffix == ".arrow"]
+    else:
+        parts = path.parts
+        fixed = next((i for i, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts))
+        found = [] if fixed == len(parts) else list(Path(*parts[:fixed]).glob("/".join(parts[fixed:])))
+    names = sorted(item.as_posix() for item in found if item.is_file())
+    return [File(Path(name), name) for name in names]
+
+
+def records(file: File, source: SourceParams, head: dict[str, Any] | None = None) -> Iterator[Record]:
+    """Yield `(line, value, raw)` for each record of a file: `value` is an object, a string or the list of its findings.
+
+    Args:
+        head: filled with the members of a JSON document that are beside its records.
+
+    Raises:
+        UnreadableError: the file cannot be read at all, or not to its end.
+    """
+    suffix = data_suffix(file.path)
+    if source.path.startswith(HUB):
+        from steady.prepare.readers.columnar import hub
+
+        yield from hub(source)
+    elif suffix in COLUMNAR:
+        from steady.prepare.readers.columnar import columnar
+
+        yield from columnar(file.path)
+    else:
+        with open_bytes(file.path, source.encoding) as handle:
+            if suffix in TABLES:
+                from steady.prepare.readers.tables import table
+
+                yield from table(handle, file.path, source)
+            elif source.records is not None or _is_document(handle.peek(1 << 16), suffix):
+                from steady.prepare.readers.json_documents import json_document
+
+                yield from json_document(handle, source.records, {} if head is None else head)
+            else:
+                yield from json_lines(handle)
+
+
+def _is_document(start: bytes, suffix: str) -> bool:
+    """Whether a JSON file is one document, to go by its beginning: `[` and what cannot be a line of JSON Lines."""
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not text.startswith(b"["):
+        return False
+    return suffix == ".json" or text[1:].lstrip()[:1] in (b"{", b"")
+
+
+def unreadable(file: File, error: UnreadableError) -> Unreadable:
+    """The item of a file that cannot be read."""
+    return Unreadable(rejection(file.name, error.line, error.finding, ""))
+
+
+def missing(source: SourceParams) -> Rejected:
+    """The finding of a source without files."""
+    reason = (
+        "no such file (named in `data.sources`). Run `dvc pull`, or set `path` to a file, folder or pattern; in an experiment, "
+        "is it tracked by Git or DVC?"
+    )
+    return Rejected(source=source.path, line=1, code="missing_file", reason=reason, raw="")
+
+
+def empty(source: SourceParams) -> Rejected:
+    """The finding of a source without records."""
+    reason = f"there is nothing in it. Put at least one row of the format `{source.format}` into it."
+    return Rejected(source=source.path, line=1, code="empty_file", reason=reason, raw="")

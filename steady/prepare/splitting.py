@@ -1,0 +1,124 @@
+"""The split of every row: given splits are kept, leaks between them taken out, and the other rows split by their clusters."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from steady.labels import NO_LABELS
+from steady.prepare.joining import Joined, Rows
+from steady.prepare.params import DataParams
+from steady.prepare.splits import SPLITS, UNUSED, assign, split_sizes
+from steady.prepare.table import NONE, Table
+
+LEAK = -2
+TRAIN, VALIDATION, TEST = range(3)
+
+
+class Splitting(NamedTuple):
+    """`places`: (kept rows,) indices into `SPLITS`, `UNUSED` or `LEAK`; `leaks`: rows taken out, by what they shared; `left`:
+    clusters that are still in two splits.
+    """
+
+    places: NDArray[np.int8]
+    leaks: dict[str, int]
+    left: int
+
+
+def split_rows(params: DataParams, table: Table, joined: Joined, kept: Rows, seed: int) -> Splitting:
+    """Split the kept rows.
+
+    A row that shares a cluster with rows of a later given split (test is the last) would leak: it is taken out, since the
+    later split is the one that results are quoted for. A row without a given split follows the given one of its cluster.
+
+    Raises:
+        SteadyError: there are fewer rows than are asked for.
+    """
+    given = table.column("split")[kept].astype(np.int8) - 1
+    cluster = dense(joined.clusters[kept])
+    latest = np.full(cluster.max() + 1, UNUSED, dtype=np.int8)
+    np.maximum.at(latest, cluster, given)
+    places: NDArray[np.int8] = latest[cluster]
+    leaking = (given != UNUSED) & (given < places)
+    leaks = _kinds(table, joined, kept, given, leaking)
+    places[leaking] = LEAK
+    _split_the_rest(params, table, kept, cluster, places, seed)
+    return Splitting(places, leaks, straddling(cluster, places))
+
+
+def dense(names: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The same sets numbered 0, 1, … in the order of their names, which are not negative."""
+    present = np.zeros(int(names.max()) + 1 if len(names) else 0, dtype=np.int32)
+    present[names] = 1
+    numbers: NDArray[np.int32] = np.cumsum(present, dtype=np.int32)[names] - np.int32(1)
+    return numbers
+
+
+def straddling(cluster: NDArray[np.int32], places: NDArray[np.int8]) -> int:
+    """How many clusters have rows in two splits."""
+    used = places >= 0
+    if not used.any():
+        return 0
+    first = np.full(int(cluster.max()) + 1, len(SPLITS), dtype=np.int8)
+    last = np.full(len(first), UNUSED, dtype=np.int8)
+    np.minimum.at(first, cluster[used], places[used])
+    np.maximum.at(last, cluster[used], places[used])
+    return int((first < last).sum())
+
+
+def _kinds(
+    table: Table, joined: Joined, kept: Rows, given: NDArray[np.int8], leaking: NDArray[np.bool_]
+) -> dict[str, int]:
+    """How many leaking rows have their text, else their group, else a near-duplicate in a later split."""
+    counts = {"same_text": 0, "same_group": 0, "near_duplicate": 0}
+    prompt, group = table.column("prompt")[kept], table.column("group")[kept]
+    for place in np.unique(given[leaking]).tolist():
+        rows = leaking & (given == place)
+        later = given > place
+        same_text = np.isin(prompt[rows], prompt[later])
+        same_group = np.isin(group[rows], group[later & (group != NONE)]) & ~same_text
+        counts["same_text"] += int(same_text.sum())
+        counts["same_group"] += int(same_group.sum())
+        counts["near_duplicate"] += int((~same_text & ~same_group).sum())
+    return counts
+
+
+def _split_the_rest(
+    params: DataParams, table: Table, kept: Rows, cluster: NDArray[np.int32], places: NDArray[np.int8], seed: int
+) -> None:
+    """Assign the rows without a given split; where all have one and none is validation, that is taken from train."""
+    sizes: tuple[int | float, ...] = (params.train_rows, params.validation_rows, params.test_rows)
+    splits = {source.split for source in params.sources}
+    free = places == UNUSED
+    if None not in splits:
+        if "validation" in splits or not params.validation_rows or "train" not in splits:
+            return
+        free = places == TRAIN
+        taken = split_sizes((1, params.validation_rows, 0), int(free.sum()))[VALIDATION]
+        sizes = (int(free.sum()) - taken, taken, 0)
+    rows = kept[free]
+    if len(rows):
+        wanted = split_sizes(sizes, len(rows))
+        group = dense(cluster[free])
+        exact = any(isinstance(size, int) and size for size in sizes) and None in splits
+        strata = _carried(table, rows, group) if params.multi_label else _strata(table, rows, group)
+        places[free] = assign(group, table.column("content")[rows], strata, wanted, seed=seed, exact=exact)
+
+
+def _strata(table: Table, rows: Rows, group: NDArray[np.int32]) -> NDArray[np.int32]:
+    """The stratum of each group: that of its row with the smallest content hash; numbered by name, as rows may be reordered."""
+    order = np.lexsort((table.column("content")[rows], group))
+    firsts = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
+    del order
+    by_name = np.argsort(np.argsort(list(table.strata))).astype(np.int32)
+    return dense(by_name[table.column("stratum")[rows[firsts]]])
+
+
+def _carried(table: Table, rows: Rows, group: NDArray[np.int32]) -> NDArray[np.int32]:
+    """(groups, labels) how many rows of each group have each label; the labels by name, no label at all as one more."""
+    sets = [table.labels(stratum) or [NO_LABELS] for stratum in range(len(table.strata))]
+    names = sorted({label for labels in sets for label in labels})
+    carries = np.array([[name in labels for name in names] for labels in sets], dtype=np.int32)
+    found = np.zeros((int(group.max()) + 1, len(names)), dtype=np.int32)
+    np.add.at(found, group, carries[table.column("stratum")[rows]])
+    return found

@@ -1,0 +1,67 @@
+"""Drafts to examples, in the order in which they are written."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from steady.prepare.joining import Joined, Rows
+from steady.prepare.params import DataParams
+from steady.prepare.readers.rows import Draft
+from steady.prepare.splits import seeded
+from steady.prepare.table import NONE, Table, name_space, prompt_text, target_text
+from steady.records import Example, Split, content_id
+
+
+def in_order(table: Table, rows: Rows, seed: int) -> Rows:
+    """The rows in a seeded order of their content: sources are mixed, and the order of raw rows has no say."""
+    return rows[np.argsort(seeded(table.column("content")[rows], seed, "order"), kind="stable")]
+
+
+def joined_names(table: Table, joined: Joined) -> dict[int, str]:
+    """The name of each family that was joined from several groups: the smallest of the names that its rows give."""
+    names: dict[int, str] = {}
+    group = table.column("group")
+    if not group.any():
+        return names
+    order = np.lexsort((group, joined.families))
+    families = joined.families[order]
+    changes = (families[1:] == families[:-1]) & (group[order][1:] != group[order][:-1])
+    for row in np.flatnonzero(np.isin(joined.families, families[1:][changes]) & (group != NONE)).tolist():
+        family, name = int(joined.families[row]), str(table.draft(row).group)
+        names[family] = min(names.get(family, name), name)
+    return names
+
+
+def examples(
+    params: DataParams, table: Table, joined: Joined, rows: Rows, names: Mapping[int, str], split: Split
+) -> Iterator[Example]:
+    """The records of the rows of a split. Groups of several name spaces are told apart by them."""
+    spaces = [name_space(source) for source in params.sources]
+    several = len(set(spaces)) > 1
+    for row in rows.tolist():
+        draft = table.draft(row)
+        group = names.get(int(joined.families[row]), draft.group)
+        if group is not None and several:
+            group = f"{spaces[table.source[row]]}:{group}"
+        yield example(draft, group, split)
+
+
+def example(draft: Draft, group: str | None, split: Split | None) -> Example:
+    """The example of a draft: its id is a hash of what it says, and without a group it is its own."""
+    identity = content_id(draft.instruction, draft.input, prompt_text(draft), target_text(draft))
+    return Example(
+        id=identity,
+        group_id=group or identity,
+        instruction=draft.instruction,
+        input=draft.input,
+        output=draft.output,
+        references=draft.references,
+        labels=draft.labels,
+        messages=draft.messages,
+        rejected=draft.rejected,
+        language=draft.language,
+        split=split,
+        source=draft.source,
+        line=draft.line,
+        meta=draft.meta,
+    )

@@ -1,1 +1,0 @@
-"""Sources into one clean, split set of examples."""

@@ -1,0 +1,121 @@
+"""The spelling family: some words of the prompt each lose, gain, swap or mistype one letter (POSIX, arXiv 2410.02185, section 4).
+
+Mistakes of odd seeds are trained on where the family is, those of even seeds are held out.
+"""
+
+import random
+import re
+from collections.abc import Callable, Sequence
+
+from steady.prompts.bank import Bank
+from steady.prompts.canonical import canonical_parts
+from steady.prompts.levels import Task, placed
+from steady.prompts.parts import PROTECTED_PATTERN, Part
+from steady.records import Example, Wording
+
+WORDS = re.compile(rf"(?:{PROTECTED_PATTERN}) | (?<!\w)(?P<word>[^\W\d_]{{3,}})(?!\w)", re.VERBOSE | re.DOTALL)
+ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+KEYBOARD = (
+    ("qwertyuiop", 0.0),
+    ("asdfghjkl", 0.25),
+    ("zxcvbnm", 0.75),
+)  # QWERTY rows and how far each is shifted, in keys
+KEYS = {letter: complex(shift + x, y) for y, (row, shift) in enumerate(KEYBOARD) for x, letter in enumerate(row)}
+NEIGHBOURS = {
+    key: "".join(other for other, there in KEYS.items() if 0 < abs(there - here) < 1.3) for key, here in KEYS.items()
+}
+
+
+def wordings(task: Task) -> list[Wording]:
+    """One wording for each operator, each of `format.spelling_strengths` (misspelt words) and each of `format.spelling_seeds`."""
+    return [
+        placed(
+            Wording(
+                id=f"spelling/{operator}-{strength}-s{seed}",
+                family="spelling",
+                operator=operator,
+                strength=strength,
+                seed=seed,
+                trained=seed % 2 == 1,
+            ),
+            task.params,
+        )
+        for operator in OPERATORS
+        for strength in task.params.spelling_strengths
+        for seed in range(1, task.params.spelling_seeds + 1)
+    ]
+
+
+def render(example: Example, wording: Wording, bank: Bank | None) -> str:
+    """The canonical prompt misspelt; other words are hit in another example."""
+    rng = random.Random(f"{wording.id}:{example.id}")
+    return misspell(canonical_parts(example, bank), wording.operator, wording.strength, rng)
+
+
+def insert(word: str, rng: random.Random) -> str:
+    """Put a random letter after a random letter of the word."""
+    place = rng.randrange(1, len(word) + 1)
+    return word[:place] + _as(word[place - 1], rng.choice(ALPHABET)) + word[place:]
+
+
+def omit(word: str, rng: random.Random) -> str:
+    """Leave out one letter."""
+    place = rng.randrange(len(word))
+    return word[:place] + word[place + 1 :]
+
+
+def transpose(word: str, rng: random.Random) -> str:
+    """Swap two neighbouring letters that differ; a word of one letter repeated loses a letter instead."""
+    places = [place for place in range(len(word) - 1) if word[place] != word[place + 1]]
+    if not places:
+        return omit(word, rng)
+    place = rng.choice(places)
+    return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+
+
+def keyboard(word: str, rng: random.Random) -> str:
+    """Replace one letter by a neighbour on a QWERTY keyboard; a word in another script has two letters swapped."""
+    places = [place for place, letter in enumerate(word) if letter.lower() in NEIGHBOURS]
+    if not places:
+        return transpose(word, rng)
+    place = rng.choice(places)
+    return word[:place] + _as(word[place], rng.choice(NEIGHBOURS[word[place].lower()])) + word[place + 1 :]
+
+
+def mixed(word: str, rng: random.Random) -> str:
+    """One of the four, at random."""
+    return rng.choice((insert, omit, transpose, keyboard))(word, rng)
+
+
+OPERATORS: dict[str, Callable[[str, random.Random], str]] = {
+    "insert": insert,
+    "omit": omit,
+    "transpose": transpose,
+    "keyboard": keyboard,
+    "mixed": mixed,
+}
+
+
+def misspell(parts: Sequence[Part], operator: str, strength: int, rng: random.Random) -> str:
+    """The prompt with `strength` of its words misspelt once each; all of them where it has fewer.
+
+    Words of three letters and more of the template and of the item's text may be hit; the label list and protected spans
+    are not.
+    """
+    texts = [part.text for part in parts]
+    words = [
+        (index, *found.span())
+        for index, part in enumerate(parts)
+        if part.kind != "labels"
+        for found in WORDS.finditer(part.text)
+        if found.lastgroup
+    ]
+    change = OPERATORS[operator]
+    for index, start, end in sorted(rng.sample(words, min(strength, len(words))), reverse=True):
+        text = texts[index]
+        texts[index] = text[:start] + change(text[start:end], rng) + text[end:]
+    return "".join(texts)
+
+
+def _as(model: str, letter: str) -> str:
+    return letter.upper() if model.isupper() else letter

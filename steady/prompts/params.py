@@ -1,0 +1,100 @@
+"""The typed settings of the format stage: section `format`, and what it reads of `data`, `model` and `sensitivity`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import ConfigDict, Field, field_validator
+
+from steady.parameters import Section, StageParams
+from steady.prompts import families
+
+if TYPE_CHECKING:
+    Family = str
+else:
+    Family = Literal[families.names()]  # one family, one file: the names are those of the modules
+
+
+class FormatParams(Section):
+    """Section `format`.
+
+    `wordings` is the bank of templates, null where each example brings its own instruction. `max_length` counts tokens,
+    special ones included. `formats`, `orders` and `spelling_seeds` say how many wordings are made: per pool of the format
+    grammar, in all, and per spelling operator and strength. One in `canonical_every` scheduled wordings is the canonical one.
+    `seed` draws the schedule and nothing else, so that training seeds share their prompts.
+    """
+
+    wordings: Path | None
+    max_length: int = Field(ge=8)
+    trained_families: tuple[Family, ...] = Field(min_length=1)
+    wordings_per_example: int = Field(ge=1)
+    canonical_every: int = Field(ge=2)
+    validation_wordings: int = Field(ge=0)
+    spelling_strengths: tuple[int, ...] = Field(min_length=1)
+    spelling_seeds: int = Field(ge=2)
+    formats: int = Field(ge=1)
+    orders: int = Field(ge=2)
+    seed: int
+
+    @field_validator("trained_families", "spelling_strengths")
+    @classmethod
+    def _each_once(cls, values: tuple[object, ...]) -> tuple[object, ...]:
+        if len(set(values)) != len(values):
+            raise ValueError("names something twice")
+        return values
+
+    @field_validator("spelling_strengths")
+    @classmethod
+    def _at_least_one_word(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if min(values) < 1:
+            raise ValueError("counts words, so each is at least 1")
+        return values
+
+
+class PromptLength(Section):
+    """What training reads of section `format`, so that another key of it reruns no training unless it changes a file."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    max_length: int = Field(ge=8)
+
+
+class SensitivityDraw(Section):
+    """What the format stage reads of section `sensitivity`: which groups are reworded how; other keys are not its own.
+
+    `wordings_per_family` wordings are drawn for each family, in equal parts from its levels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    families: tuple[Family, ...] = Field(min_length=1)
+    test_groups: int = Field(ge=1)
+    train_groups: int = Field(ge=0)
+    wordings_per_family: int = Field(ge=1)
+    seed: int
+
+
+class LabelNames(Section):
+    """What is read of section `data` after the prepare stage."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    labels: tuple[str, ...] | None
+    multi_label: bool = False
+
+
+class TokenizerName(Section):
+    """What the format stage reads of section `model`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    revision: str | None
+
+
+class FormatStage(StageParams):
+    """The view of `params.yaml` that the format stage has."""
+
+    data: LabelNames
+    model: TokenizerName
+    format: FormatParams
+    sensitivity: SensitivityDraw

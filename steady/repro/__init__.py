@@ -1,0 +1,1 @@
+"""Reproducing results: the lock file, workspaces, provenance, seeds."""

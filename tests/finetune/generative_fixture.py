@@ -1,0 +1,110 @@
+"""Small random models that generate, a few rows of a label task and of free answers, and an arm trained on them."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from small_models import byte_tokenizer, random_model
+
+from steady.finetune.finetune import FinetuneParams, Material, finetune
+from steady.models.arm import ArmManifest
+from steady.prompts.levels import available_wordings
+from steady.prompts.phrasebook import phrasebook
+from steady.prompts.schedule import TrainingPrompts
+from steady.records import CANONICAL, Example, Prompt, ScheduleRow
+
+ROOT = Path(__file__).parents[2]
+TASKS = {"llama": "CAUSAL_LM", "gpt2": "CAUSAL_LM", "t5": "SEQ_2_SEQ_LM"}
+LABELS = ("red", "blue")
+ROWS = 12
+
+
+def model_folder(root: Path, name: str) -> Path:
+    """A fresh copy of a random model with its tokenizer; no token but the tokenizer's end ends an answer."""
+    folder = root / name
+    if not folder.is_dir():
+        model = random_model(name)
+        eos, model.generation_config.eos_token_id = model.generation_config.eos_token_id, byte_tokenizer().eos_token_id
+        start = model.generation_config.decoder_start_token_id
+        model.save_pretrained(folder)
+        model.generation_config.eos_token_id = eos
+        model.generation_config.decoder_start_token_id = start
+        byte_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def examples(answers: Sequence[str] = LABELS, rows: int = ROWS) -> list[Example]:
+    """Rows whose answer is the first word of their text, of several lengths."""
+    made = []
+    for place in range(rows):
+        answer = answers[place % len(answers)]
+        text = f"{answer} thing{' indeed' * (place % 3)} {place}"
+        made.append(
+            Example(id=f"e{place}", group_id=f"e{place}", instruction="Say the colour.", input=text, output=answer)
+        )
+    return made
+
+
+def material(rows: Sequence[Example], labels: tuple[str, ...] = LABELS, wordings: int = 3) -> Material:
+    """Training prompts under some wordings that change from epoch to epoch, and the same rows for validation."""
+    view = values()
+    from steady.prompts.params import FormatParams
+
+    trained = [one for one in available_wordings(None, FormatParams.model_validate(view["format"])) if one.trained]
+    chosen = [one for one in trained if one.id == CANONICAL or one.family == "surface"][:wordings]
+    ids = [one.id for one in chosen]
+    schedule = [
+        ScheduleRow(example_id=row.id, wordings=ids[n % len(ids) :] + ids[: n % len(ids)]) for n, row in enumerate(rows)
+    ]
+    prompts = TrainingPrompts(list(rows), schedule, phrasebook(chosen, None))
+    asked = [
+        Prompt(
+            id=f"v{place}",
+            group_id=row.group_id,
+            example_id=row.id,
+            wording=CANONICAL,
+            prompt=prompts.prompt(place, 0),
+            completion=row.output,
+            split="validation",
+        )
+        for place, row in enumerate(rows)
+    ]
+    return Material(prompts=prompts, validation=asked, labels=labels)
+
+
+@cache
+def values() -> dict[str, Any]:
+    """The committed parameters."""
+    read: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    return read
+
+
+def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:
+    """The parameters of an arm `tuned`: small, on one thread; `sections` change keys."""
+    arm = {"method": "lora", "wordings": "variants", "settings": "lora", "schedule": "train", "objective": "sft"}
+    changed: dict[str, dict[str, Any]] = {
+        "model": {"id": str(folder), "revision": None, "task": task, "pooling": None, "num_threads": 1},
+        "format": {"max_length": 96},
+        "lora": {"r": 2, "lora_dropout": 0.2},
+        "train": {
+            "num_train_epochs": 3,
+            "per_device_train_batch_size": 2,
+            "gradient_accumulation_steps": 2,
+            "learning_rate": 0.01,
+        },
+        "runtime": {"device": "cpu", "progress": False},
+    }
+    whole = {name: dict(section) if isinstance(section, dict) else section for name, section in values().items()}
+    for source in (changed, {name: section for name, section in sections.items() if name != "arm"}):
+        for name, section in source.items():
+            whole[name] = whole[name] | section
+    whole["data"] = {"labels": list(LABELS)}
+    whole["arms"] = {"tuned": arm | sections.get("arm", {})}
+    return FinetuneParams.model_validate(whole)
+
+
+def train_arm(folder: Path, params: FinetuneParams, given: Material, root: Path | None = None) -> ArmManifest:
+    """Train into `folder/arm`, with curves and previews in `folder/curves`."""
+    return finetune("tuned", params, given, folder / "arm", folder / "curves", root)
