@@ -38,7 +38,7 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
         view = read_params(params, FormatStage)
         splits = read_splits(prepared)
         click.echo("read " + ", ".join(f"{len(rows)} {split}" for split, rows in splits.items()) + f" from {prepared}")
-        encode = load_encode(tokenizer_file(view.model.id, view.model.revision))
+        encode = load_encode(tokenizer_file(view.model.id, view.model.revision, view.model.gguf_file))
         result = make_formatted(view, splits, encode)
         rows = write_formatted(out, result)
         write_bytes(out / "preview.md", preview(result, encode).encode())

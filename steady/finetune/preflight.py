@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 GIB = 2**30
 BITS_8 = ("8bit",)
-HELD = 1.45  # bytes that a step takes for each that it keeps: what passes and goes, and holes between what is kept
+HELD = 1.45
+"""Bytes that a step takes for each that it keeps: what passes and goes, and holes between what is kept.
+
+Measured on a CPU, with a Llama of 135 million weights and LoRA in bfloat16; on a GPU it was not measured.
+"""
 
 
 def check_settings(name: str, arm: Arm, params: "FinetuneParams") -> None:

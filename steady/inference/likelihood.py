@@ -9,15 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-<<<<<<< HEAD:steady/inference/likelihood.py
 from steady.inference.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
-from steady.inference.passes import Prompted, padded, read_prompts
+from steady.inference.passes import LEAST_SHARED, Prompted, padded, read_prompts, shared_tokens
 from steady.inference.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
-=======
-from steady.scoring.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
-from steady.scoring.passes import LEAST_SHARED, Prompted, padded, read_prompts, shared_tokens
-from steady.scoring.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
->>>>>>> speed:steady/scoring/likelihood.py
 
 Cell = tuple[int, Tokens]
 """A row (a prompt of a bundle) and a response."""

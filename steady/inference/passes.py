@@ -14,7 +14,8 @@ CPU_TOKENS = 384
 """Tokens that a CPU reads in one pass in float32: beyond that it is no faster, and a wider batch pads more."""
 CPU_TOKENS_BFLOAT16 = 1536
 CPU_TOKENS_TILES = 4096
-"""The same in bfloat16 on a CPU that multiplies such numbers, and on one that multiplies tiles of them (AMX).
+"""The same in bfloat16 on a CPU that multiplies such numbers (4 % faster than 384 on one thread), and on one that multiplies
+tiles of them (AMX), which wants wider matrices; that one was not measured.
 
 They depend on the kind of CPU alone, never on a timing: batches of another width round otherwise, and one machine has to give
 the same bytes again.

@@ -72,7 +72,8 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, as
     bank = task_bank(view.format.wordings, view.data.labels, multi_label=view.data.multi_label)
     wordings = {wording.id: wording for wording in read_records(listed, Wording)}
     examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
-    tokenizer = Tokenizer.from_file(str(tokenizer_file(view.model.id, view.model.revision)))
+    path = tokenizer_file(view.model.id, view.model.revision, view.model.gguf_file)
+    tokenizer = Tokenizer.from_file(str(path))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     answers = read_params(params, AnswerView)

@@ -14,14 +14,10 @@ from steady.inference.likelihood import (
     make_scorer,
     score_prompts,
 )
-<<<<<<< HEAD:tests/inference/test_likelihood.py
+from steady.inference.passes import cpu_tokens, shared_tokens
 from steady.inference.scorer import Memory, Scorer
 from steady.measure.generative import generate, score_groups
 from steady.scoring.groups import PromptGroup
-=======
-from steady.scoring.passes import cpu_tokens, shared_tokens
-from steady.scoring.scorer import Memory, Scorer
->>>>>>> speed:tests/scoring/test_likelihood.py
 
 TOLERANCE = 1e-4
 TOKENS = 6
@@ -78,7 +74,7 @@ def test_a_small_budget_reads_prompts_twice_and_changes_no_number(name):
 @pytest.fixture
 def counted(monkeypatch):
     """Tokens of every forward pass, padding included."""
-    from steady.scoring import passes
+    from steady.inference import passes
 
     shapes, call = [], passes.call
 

@@ -9,18 +9,11 @@ from typing import Any
 import torch
 from transformers import Seq2SeqTrainer
 
-<<<<<<< HEAD:steady/finetune/language/trainers.py
 from steady.finetune.checkpoints.trainer import Resumable
 from steady.finetune.language.batches import learned_tokens
 from steady.finetune.language.loss import SequenceLogits, summed_loss
 from steady.finetune.language.rows import GenerativeRows, LengthGrouped, Row
-=======
-from steady.adapters import is_plain_lora
-from steady.training.checkpoints_trainer import Resumable
-from steady.training.generative_batches import learned_tokens
-from steady.training.generative_loss import SequenceLogits, summed_loss
-from steady.training.generative_rows import GenerativeRows, LengthGrouped, Row
->>>>>>> speed:steady/training/generative_trainers.py
+from steady.models.adapters import is_plain_lora
 
 Generated = Callable[[], float]
 EVALUATION_TOKENS = 4096  # in a batch, padding included
@@ -70,8 +63,7 @@ class Generative(Resumable):
     def saved_bytes(self: Any) -> int:
         """Bytes that a forward pass over the longest training item keeps for its backward pass, the weights aside.
 
-        The pass is made once, before training: what a layer keeps depends on the model, its adapter and the dtypes, and was
-        half of what a formula for all of them said.
+        The pass is made once, before training, for what a layer keeps depends on the model, its adapter and the dtypes.
         """
         longest = max(range(len(self.rows)), key=self.rows.lengths().__getitem__)
         batch = self._prepare_inputs(self.data_collator([self.rows[longest]]))
