@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from steady.errors import SteadyError
 from steady.labels import LabelTask
 from steady.metrics.answers import numbered
 from steady.metrics.quality import group_sums
@@ -124,13 +123,3 @@ def text_statistic(columns: dict[str, Floats], groups: Any, count: int) -> Stati
         return {**found, "reference_perplexity": np.asarray(np.exp(np.minimum(surprise, 700.0)))}
 
     return statistic
-
-
-def check_scores(scores: Sequence[TextScores], prompts: Sequence[Prompt]) -> None:
-    """Refuse scores of other prompts.
-
-    Raises:
-        SteadyError: there are scores, and they are not those of the prompts.
-    """
-    if scores and [one.prompt_id for one in scores] != [prompt.id for prompt in prompts]:
-        raise SteadyError("the scores are not those of the prompts of today. Run `dvc repro` to score again.")

@@ -4,7 +4,6 @@
 classifier the response is the predicted label, of length 1, so M follows from the label log-probabilities.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -32,16 +31,6 @@ class Sensitivity(NamedTuple):
     psi: float
     same: float
     different: float
-
-
-class Posix(NamedTuple):
-    """Means over the groups that could be scored, in nats per response token, and the others counted by name."""
-
-    posix: float
-    same: float
-    different: float
-    groups: int
-    skipped: dict[str, int]
 
 
 def group_fault(matrix: ArrayLike, lengths: ArrayLike) -> str | None:
@@ -91,19 +80,6 @@ def _codes(responses: Sequence[Any]) -> list[int]:
     """Equal numbers for equal responses; token ids may come as lists."""
     seen: dict[Any, int] = {}
     return [seen.setdefault(tuple(item) if isinstance(item, list) else item, len(seen)) for item in responses]
-
-
-def posix(groups: Sequence[Group]) -> Posix:
-    """POSIX: the mean of psi over the groups that can be scored, NaN when there are none.
-
-    Source: Chatterjee et al. 2024, arXiv 2410.02185, Definition 3.4.
-    """
-    faults = [group_fault(group.matrix, group.lengths) for group in groups]
-    scored = [prompt_sensitivity(*group) for group, fault in zip(groups, faults, strict=True) if fault is None]
-    means = np.mean(scored, axis=0) if scored else np.full(3, np.nan)
-    counted = Counter(fault for fault in faults if fault)
-    skipped = {fault: counted[fault] for fault in FAULTS}
-    return Posix(float(means[0]), float(means[1]), float(means[2]), len(scored), skipped)
 
 
 def posix_v001(matrices: Sequence[ArrayLike], max_new_tokens: int) -> float:

@@ -15,6 +15,7 @@ Statistic = Callable[[Floats], dict[str, Floats]]
 
 CHUNK = 4_000_000  # weights held at once: 32 MB
 UNDEFINED_SHARE = 0.05
+FEWEST_GROUPS = 5  # four groups have 35 different draws: their percentiles say nothing of 95 %
 
 
 class Bootstrap(NamedTuple):
@@ -59,13 +60,13 @@ def estimate(statistic: Statistic, groups: int, bootstrap: Bootstrap) -> dict[st
 
     Args:
         statistic: maps weights `(draws, groups)` to arrays `(draws,)` or `(draws, n)`, NaN where undefined.
-        groups: number of groups; with none, every value is NaN and every interval null.
+        groups: number of groups; with fewer than five every interval is null, and with none every value is NaN.
 
     Returns:
         For each name an `Estimate`, or a list of `n` of them.
     """
     values = statistic(np.ones((1, groups)))
-    if groups == 0:
+    if groups < FEWEST_GROUPS:
         return {name: _estimates(value[0], None) for name, value in values.items()}
     chunks = [statistic(weights) for weights in group_weights(groups, bootstrap.draws, bootstrap.seed)]
     drawn = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in values}

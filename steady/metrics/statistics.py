@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steady.metrics.resampling import CHUNK, Bootstrap, Estimate, Floats, Statistic, estimate, ratio, weighted_mean
+from steady.metrics.resampling import CHUNK, Floats, ratio
 
 EXACT_GROUPS = 16  # 2 ** 15 sign patterns; beyond that, Monte Carlo
 TOLERANCE = 1e-9
@@ -106,33 +106,6 @@ def swap_tests(
         extreme = _as_extreme(differences[1:], differences[0]).sum()
         result[name] = math.nan if np.isnan(differences[0]) else float((1 + extreme) / (1 + permutations))
     return result
-
-
-def mean_interval(values: ArrayLike, bootstrap: Bootstrap) -> Estimate:
-    """Mean of one value per group with its bootstrap interval; groups of NaN are left out."""
-    table = np.asarray(values, dtype=np.float64)
-    return _one(lambda weights: {"mean": weighted_mean(weights, table)}, len(table), bootstrap)
-
-
-def difference_interval(base: ArrayLike, tuned: ArrayLike, bootstrap: Bootstrap) -> Estimate:
-    """Mean of tuned - base over groups, both measured on the same groups, with its bootstrap interval."""
-    return mean_interval(np.asarray(tuned, dtype=np.float64) - np.asarray(base), bootstrap)
-
-
-def reduction_interval(base: ArrayLike, tuned: ArrayLike, bootstrap: Bootstrap) -> Estimate:
-    """Relative reduction 1 - mean(tuned) / mean(base) over the same groups; NaN where the base is 0."""
-    one, other = np.asarray(base, dtype=np.float64), np.asarray(tuned, dtype=np.float64)
-
-    def statistic(weights: Floats) -> dict[str, Floats]:
-        return {"reduction": 1 - ratio(weighted_mean(weights, other), weighted_mean(weights, one))}
-
-    return _one(statistic, len(one), bootstrap)
-
-
-def _one(statistic: Statistic, groups: int, bootstrap: Bootstrap) -> Estimate:
-    (result,) = estimate(statistic, groups, bootstrap).values()
-    assert isinstance(result, dict)
-    return Estimate(value=result["value"], interval=result["interval"])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -28,7 +28,8 @@ TERMS = {
     "2024). 0 is perfectly steady. It also moves with confidence alone, so it never stands by itself.",
     "L0, L1, L2": "L0: texts and wordings of the training. L1: new texts under new wordings of families that were trained "
     "on. L2: new texts under families never trained on; a claim of steadiness is a claim about L2.",
-    "interval": "95 %, by drawing whole texts again and again (bootstrap); two arms are compared on the same draws.",
+    "interval": "95 %, by drawing whole texts again and again (bootstrap); two arms are compared on the same draws. "
+    "There is none for fewer than five texts.",
     "p (Holm)": "How often chance alone would show such a difference, corrected for the number of claims.",
     "could have seen": "The smallest effect that the test would have found in 4 of 5 repetitions.",
 }

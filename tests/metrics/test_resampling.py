@@ -84,10 +84,15 @@ def test_without_groups_the_value_is_nan_and_the_interval_null():
 
 
 def test_a_statistic_of_several_numbers_gives_several_estimates():
-    table = np.array([[1.0, 2.0], [3.0, 4.0]])
-    found = estimate(lambda weights: {"columns": weighted_mean(weights, table)}, 2, HOW)["columns"]
+    table = np.array([[1.0, 2.0]] * 3 + [[3.0, 4.0]] * 3)
+    found = estimate(lambda weights: {"columns": weighted_mean(weights, table)}, 6, HOW)["columns"]
     assert [entry["value"] for entry in found] == [2.0, 3.0]
-    assert found[0]["interval"] == [1.0, 3.0]
+    low, high = found[0]["interval"]
+    assert 1 <= low < 2 < high <= 3
+    assert (
+        estimate(lambda weights: {"columns": weighted_mean(weights, table[:4])}, 4, HOW)["columns"][0]["interval"]
+        is None
+    )
 
 
 def test_draws_that_are_undefined_are_left_out_while_they_are_few():
