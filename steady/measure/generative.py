@@ -8,8 +8,9 @@ from steady.errors import SteadyError
 from steady.inference.language import Tokens, decode, encode
 from steady.inference.likelihood import greedy_responses, score_prompts
 from steady.inference.scorer import Response, Scorer
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction, Prompt
-from steady.scoring.groups import Floats, Mask, PromptGroup, ScoredGroup, bundles, prompt_groups, sample_pairs
+from steady.scoring.groups import Floats, Mask, PromptGroup, bundles, prompt_groups, sample_pairs
 
 
 def generate(scorer: Scorer, prompts: Sequence[str], prompt_ids: Sequence[str]) -> list[Prediction]:

@@ -10,9 +10,9 @@ import numpy as np
 from steady.metrics import sensitivity as measure
 from steady.metrics.answers import normalised, numbered
 from steady.metrics.cells import score_table
+from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, ratio, weighted_mean
 from steady.records import Prediction, Prompt
-from steady.scoring.groups import ScoredGroup, sensitivity
 
 NOT_FINITE, EMPTY_RESPONSE = "not_finite", "empty_response"
 COLUMNS = (
@@ -63,7 +63,7 @@ def measure_groups(
     """
     table = np.asarray([_group_row(group, labels) for group in groups], dtype=np.float64).reshape(-1, len(COLUMNS))
     columns = dict(zip(COLUMNS, table.T, strict=True))
-    measures = estimate(_statistic(columns), len(groups), bootstrap)
+    measures = msgspec.to_builtins(estimate(_statistic(columns), len(groups), bootstrap))
     measures |= _wording_measures(groups, prompts, bootstrap)
     summaries = sorted(
         (_summary(group, row) for group, row in zip(groups, table, strict=True)),
@@ -138,7 +138,8 @@ def _wording_measures(
         accuracy = measure.wording_scores(table, weights)
         return {"worst_wording_accuracy": measure.worst_wording(accuracy), "spread": measure.spread(accuracy)}
 
-    return estimate(statistic, len(groups), bootstrap)
+    found: dict[str, Any] = msgspec.to_builtins(estimate(statistic, len(groups), bootstrap))
+    return found
 
 
 def _summary(group: ScoredGroup, row: Floats) -> GroupSummary:

@@ -17,9 +17,10 @@ from steady.measure.loading import Measured, Named, load_measured
 from steady.measure.page import page
 from steady.measure.prompt_files import PromptFile, fitting, read_prompt_file
 from steady.metrics.files import write_metrics
+from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.resampling import Bootstrap
 from steady.records import Rejected, write_bytes
-from steady.scoring.groups import PromptGroup, ScoredGroup, bundles, is_precise, sensitivity
+from steady.scoring.groups import PromptGroup, bundles, is_precise
 from steady.scoring.resume import fingerprint
 
 Say = Callable[[str], None]

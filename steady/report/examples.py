@@ -49,7 +49,7 @@ def said(prediction: Prediction) -> str:
 
 def changed_groups(found: Findings) -> Markup:
     """The groups that moved most, by the disagreement of the last arm and, where that is equal, of the others."""
-    everyone = [arm.reworded for arm in found.arms]
+    everyone = [arm.reworded_predictions for arm in found.arms]
     ranked = []
     for place, group in enumerate(groups_of(found.sensitivity)):
         moved = [disagreement([said(answers[row]) for row in group.rows]) for answers in reversed(everyone)]
@@ -75,7 +75,7 @@ def changed_groups(found: Findings) -> Markup:
 def _group(found: Findings, group: Group, is_open: bool) -> Markup:
     prompts, last = found.sensitivity, found.arms[-1]
     canonical = prompts[group.rows[0]]
-    answers = [said(last.reworded[row]) for row in group.rows]
+    answers = [said(last.reworded_predictions[row]) for row in group.rows]
     tally = ", ".join(f"{label} {count}" for label, count in Counter(answers).most_common())
     summary = tag(
         "span", f"{disagreement(answers):.0%} of pairs differ in {last.name}: {tally}; target {canonical.completion}"
@@ -95,7 +95,9 @@ def _shown(found: Findings, group: Group) -> list[int]:
     first, *others = group.rows
 
     def moved(row: int) -> list[bool]:
-        return [said(arm.reworded[row]) == said(arm.reworded[first]) for arm in reversed(found.arms)]
+        return [
+            said(arm.reworded_predictions[row]) == said(arm.reworded_predictions[first]) for arm in reversed(found.arms)
+        ]
 
     return [first, *sorted(others, key=lambda row: (moved(row), row))[: MOST_WORDINGS - 1]]
 
@@ -110,9 +112,9 @@ def _name(found: Findings, row: int) -> Markup:
 def _cells(found: Findings, row: int, first: int) -> list[Markup]:
     cells = []
     for arm in found.arms:
-        answer = said(arm.reworded[row])
-        moved = answer != said(arm.reworded[first])
-        right = "✓" if arm.reworded[row].correct else "✗"
+        answer = said(arm.reworded_predictions[row])
+        moved = answer != said(arm.reworded_predictions[first])
+        right = "✓" if arm.reworded_predictions[row].correct else "✗"
         label = tag("b", answer) if moved else answer
         cells.append(
             tag("span", label, f" {right}", tag("small", " moved") if moved else "", class_="moved" if moved else None)
@@ -131,13 +133,13 @@ def won_and_lost(found: Findings) -> Markup:
     places = {prompt.id: place for place, prompt in enumerate(found.evaluation)}
     by_name = {arm.name: arm for arm in found.arms}
     rows = []
-    for step in found.comparison["steps"].values():
-        before, after = by_name[step["from"]].predictions, by_name[step["to"]].predictions
-        for outcome, ids in (("won", step["quality"]["won_prompts"]), ("lost", step["quality"]["lost_prompts"])):
+    for step in found.comparison.steps.values():
+        before, after = by_name[step.from_].predictions, by_name[step.to].predictions
+        for outcome, ids in (("won", step.quality.won_prompts), ("lost", step.quality.lost_prompts)):
             for name in ids:
                 place = places[name]
                 prompt = found.evaluation[place]
-                arrow = f"{step['from']} → {step['to']}"
+                arrow = f"{step.from_} → {step.to}"
                 rows.append(
                     [
                         outcome,

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from steady.report.findings import ArmFindings, Findings, Preview
+from steady.metrics.run import ArmResults, Preview
+from steady.report.findings import Findings
 from steady.report.generated_tables import generated_tables
 from steady.report.markup import Markup, details, joined, shown, table, tag
 
@@ -36,13 +37,13 @@ def samples(found: Findings) -> Markup:
     return table(f"{len(rows)} of {len(places)} test prompts, and what each arm answers", header, rows)
 
 
-def _answer(arm: ArmFindings, place: int) -> Markup:
+def _answer(arm: ArmResults, place: int) -> Markup:
     said = arm.predictions[place]
     chosen = f" (chooses {said.parsed})" if said.parsed and said.parsed != said.text else ""
     return tag("span", _short(said.text) or "(nothing)", tag("small", f"{chosen} {'✓' if said.correct else '✗'}"))
 
 
-def own_prompts(arms: Sequence[ArmFindings]) -> Markup:
+def own_prompts(arms: Sequence[ArmResults]) -> Markup:
     """The user's prompts, and every arm's answer side by side."""
     asked = next(arm.own for arm in arms if arm.own)
     columns = [arm for arm in arms if len(arm.own) == len(asked)]
@@ -50,13 +51,13 @@ def own_prompts(arms: Sequence[ArmFindings]) -> Markup:
     return table("The prompts of `evaluate.prompts`", ["prompt", *(arm.name for arm in columns)], rows)
 
 
-def _own(arm: ArmFindings, place: int) -> Markup:
+def _own(arm: ArmResults, place: int) -> Markup:
     said = arm.own[place]
     chosen = f" (chooses {said.label})" if said.label and said.label != said.text else ""
     return tag("span", _short(said.text) or "(nothing)", tag("small", chosen))
 
 
-def preview_rows(arms: Sequence[ArmFindings]) -> list[tuple[str, str, list[Preview]]]:
+def preview_rows(arms: Sequence[ArmResults]) -> list[tuple[str, str, list[Preview]]]:
     """Arm, prompt, and its previews by step, for every prompt that was answered during the training."""
     rows = []
     for arm in arms:
@@ -88,7 +89,7 @@ def previews(rows: Sequence[tuple[str, str, list[Preview]]]) -> Markup:
     )
 
 
-def previews_markdown(arms: Sequence[ArmFindings]) -> str:
+def previews_markdown(arms: Sequence[ArmResults]) -> str:
     """`reports/previews.md`: every preview, under its arm and prompt."""
     lines = ["# Previews", "", "Answers to the fixed prompts while the arms were trained, by optimizer step."]
     rows = preview_rows(arms)

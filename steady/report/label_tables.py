@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 
-from steady.report.tables import NOTHING, Metrics, Table, estimated
+import msgspec
 
-OF_SETS = {
-    "accuracy": "all labels right",
-    "micro_f1": "micro F1",
-    "macro_f1": "macro F1",
-    "hamming_loss": "Hamming loss",
-}
-OF_LABELS = ("precision", "recall", "f1")
+from steady.metrics.measures import QUALITY, on_page
+from steady.metrics.results import EvaluateResults
+from steady.report.tables import Table, estimated
+
 COUNTS = {
     "true_positive": "found",
     "false_negative": "missed",
@@ -19,32 +16,28 @@ COUNTS = {
 }
 
 
-def label_tables(arms: Mapping[str, Metrics]) -> list[Table]:
-    """The tables, from the arms' `evaluate.json`; none where a row has one label."""
-    several = all(found.get("multi_label", False) for found in arms.values())
+def label_tables(arms: Mapping[str, EvaluateResults]) -> list[Table]:
+    """The tables, from the results of the arms; none where a row has one label."""
+    several = all(found.multi_label for found in arms.values())
     return [set_table(arms), label_table(arms)] if several else []
 
 
-def set_table(arms: Mapping[str, Metrics]) -> Table:
-    """Scores of whole sets on the test split: a row for each arm and each reference."""
-    references = next(iter(arms.values())).get("references", {})
-    scored = {name: found["test"] for name, found in arms.items()} | references
-    rows = [[name, *(estimated(found[measure]) for measure in OF_SETS)] for name, found in scored.items()]
-    return Table("Sets of labels, test split", ["arm", *OF_SETS.values()], rows)
+def set_table(arms: Mapping[str, EvaluateResults]) -> Table:
+    """Scores of whole sets on the test split (accuracy: all labels right): a row for each arm and each reference."""
+    measures = [*on_page(QUALITY), *(row for row in QUALITY if row.of_sets)]
+    scored = {name: found.test for name, found in arms.items()} | next(iter(arms.values())).references
+    rows = [[name, *(estimated(found.measures[row.name]) for row in measures)] for name, found in scored.items()]
+    return Table("Sets of labels, test split", ["arm", *(row.label for row in measures)], rows)
 
 
-def label_table(arms: Mapping[str, Metrics]) -> Table:
+def label_table(arms: Mapping[str, EvaluateResults]) -> Table:
     """Each label on the test split, arm by arm: precision, recall, F1, and the two-by-two counts of its rows."""
-    rows = [
-        [label, name, str(scores["support"]), *_label_row(scores)]
-        for label in next(iter(arms.values()))["labels"]
-        for name, found in arms.items()
-        for scores in [found["test"]["per_class"][label]]
-    ]
+    rows = []
+    for label in next(iter(arms.values())).labels:
+        for name, found in arms.items():
+            scores = found.test.per_class[label]
+            counts = msgspec.to_builtins(scores)
+            estimates = [estimated(one) for one in (scores.precision, scores.recall, scores.f1)]
+            rows.append([label, name, str(scores.support), *estimates, *(str(counts[key]) for key in COUNTS)])
     header = ["label", "arm", "rows", "precision", "recall", "F1", *COUNTS.values()]
     return Table("Every label by itself, test split", header, rows)
-
-
-def _label_row(scores: Metrics) -> list[str]:
-    estimates = [estimated(scores[name]) for name in OF_LABELS]
-    return [*estimates, *(str(scores.get(name, NOTHING)) for name in COUNTS)]

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.records import Prediction
 from steady.report.markup import Markup, joined, tag, text
-from steady.scoring.groups import ScoredGroup, sensitivity
 
 Floats = NDArray[np.float64]
 MOST_ANSWERS = 12

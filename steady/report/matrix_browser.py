@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from steady.metrics.matrices import ScoredGroup
+from steady.metrics.run import ArmResults
 from steady.records import CANONICAL, Prompt
 from steady.report.differences import marked
-from steady.report.findings import ArmFindings, Findings
+from steady.report.findings import Findings
 from steady.report.markup import Markup, details, joined, tag
 from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, said
 from steady.report.tables import number
-from steady.scoring.groups import ScoredGroup
 
 MOST_WORST, MOST_BEST = 20, 3
 MOST_CHARACTERS = 900_000
@@ -53,7 +54,7 @@ def matrix_groups(found: Findings) -> Markup:
 def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
     """The test groups by POSIX in the last arm, worst first, and how many could not be scored for which reason."""
     tests = {prompt.group_id for prompt in found.sensitivity if prompt.split != "train"}
-    columns = [{group.id: group for group in arm.matrices if group.id in tests} for arm in found.arms]
+    columns = [{group.id: group for group in arm.groups if group.id in tests} for arm in found.arms]
     names = [arm.name for arm in found.arms]
     everywhere = [name for name in columns[-1] if all(name in column for column in columns)]
     rows = [list(zip(names, (column[name] for column in columns), strict=True)) for name in everywhere]
@@ -74,7 +75,7 @@ def _lead(found: Findings, groups: int, shown: int, faults: Counter[str]) -> Mar
     return tag("p", words)
 
 
-def _choice(arms: Sequence[ArmFindings]) -> Markup:
+def _choice(arms: Sequence[ArmResults]) -> Markup:
     """Which arm's matrices to show; without style sheets all of them stand side by side."""
     names = {str(place): arm.name for place, arm in enumerate(arms)}
     names |= {"all": "all, side by side"} if len(arms) > 1 else {}

@@ -1,86 +1,57 @@
-"""The README's tables over seeds by family of rewording, and what they say in words."""
+"""The README's table over seeds by family of rewording, and what it says in words."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
-from steady.metrics.arm_sensitivity import HIGHER, MEASURES
-
-Metrics = Mapping[str, Any]
-MOVED = ("mean_accuracy", "agreement", "posix")
-TEXTS = {"rouge_l": "ROUGE-L", "chrf": "chrF", "reference_perplexity": "perplexity of the reference", "words": "words"}
-COLUMNS = {
-    "mean_accuracy": "accuracy",
-    "worst_wording_accuracy": "worst wording",
-    "spread": "spread",
-    "agreement": "agreement",
-    "posix": "POSIX",
-    "posix_scaled": "POSIX, scaled",
-}
+from steady.metrics.measures import HIGHER, SENSITIVITY, Measure, in_tables, on_page
+from steady.metrics.seed_results import FamilyOverSeeds, SeedEstimate, SeedsResults
 
 
-def family_rows(found: Metrics, estimated: Callable[[Metrics], str]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table by level, family and arm.
+def families_block(
+    found: SeedsResults,
+    estimated: Callable[[SeedEstimate], str],
+    markdown_table: Callable[[Sequence[str], Sequence[Sequence[str]]], str],
+) -> str:
+    """What moved where, and the table by level, family and arm below it.
 
     Args:
-        found: `metrics/seeds*.json`.
-        estimated: renders an entry with its interval.
+        estimated: renders an entry with its interval; `markdown_table`: renders a header and rows.
     """
+    shown = in_tables(SENSITIVITY)
     rows = [
-        [level, family, arm, *(estimated(measures[name]) for name in COLUMNS)]
+        [level, family, arm, *(estimated(measures[row.name]) for row in shown)]
         for level, family, cell in _cells(found)
-        for arm, measures in cell["arms"].items()
+        for arm, measures in cell.arms.items()
     ]
-    return ["level", "family", "arm", *COLUMNS.values()], rows
+    table = markdown_table(["level", "family", "arm", *(row.label for row in shown)], rows)
+    moved = "\n".join(f"* {name.replace('_to_', ' → ')}: {_moved(found, name)}" for name in found.steps)
+    return f"{moved}\n\n<details><summary>by level and family</summary>\n\n{table}\n\n</details>"
 
 
-def _cells(found: Metrics) -> Iterator[tuple[str, str, Metrics]]:
-    for level, families in found["families"].items():
+def _cells(found: SeedsResults) -> Iterator[tuple[str, str, FamilyOverSeeds]]:
+    for level, families in found.families.items():
         for family, cell in families.items():
             yield level, family, cell
 
 
-def in_words(found: Metrics) -> str:
-    """Where each step made a family better or worse: those whose interval leaves zero out, on unseen groups (L1, L2)."""
-    steps = found["steps"]
-    return "\n".join(f"* {name.replace('_to_', ' → ')}: {_moved(found, name)}" for name in steps)
+def _moved(found: SeedsResults, step: str) -> str:
+    """Where a step made a family better or worse: those whose interval leaves zero out, on unseen groups (L1, L2)."""
+    cells = [
+        (f"{family} ({level})", cell) for level, family, cell in _cells(found) if level != "L0" and family != "all"
+    ]
+    better: list[tuple[Measure, str]] = []
+    worse: list[tuple[Measure, str]] = []
+    for place, cell in cells:
+        for row in on_page(SENSITIVITY):
+            low, high = cell.steps[step][row.name].bounds or (0.0, 0.0)
+            if low > 0 or high < 0:
+                (better if (low > 0) == (row.better == HIGHER) else worse).append((row, place))
+    return f"better in {_listed(better)}; worse in {_listed(worse)}, of {len(cells)} families on unseen groups."
 
 
-def _moved(found: Metrics, step: str) -> str:
-    cells = 0
-    better: list[tuple[str, str]] = []
-    worse: list[tuple[str, str]] = []
-    for level, family, cell in _cells(found):
-        if level == "L0" or family == "all":
-            continue
-        cells += 1
-        for measure in MOVED:
-            low, high = cell["steps"][step][measure]["interval"]
-            if low is None or high is None or low <= 0 <= high:
-                continue
-            (better if (low > 0) == (MEASURES[measure] == HIGHER) else worse).append((measure, f"{family} ({level})"))
-    return f"better in {_listed(better)}; worse in {_listed(worse)}, of {cells} families on unseen groups."
-
-
-def _listed(places: Sequence[tuple[str, str]]) -> str:
-    told = []
-    for measure in MOVED:
-        found = [place for name, place in places if name == measure]
+def _listed(places: Sequence[tuple[Measure, str]]) -> str:
+    parts = []
+    for row in on_page(SENSITIVITY):
+        found = [place for measure, place in places if measure is row]
         if found:
-            told.append(f"{COLUMNS[measure]}: {', '.join(found)}")
-    return " · ".join(told) or "nothing that the intervals would bear out"
-
-
-def text_rows(found: Metrics, estimated: Callable[[Metrics], str]) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of the table of open answers: what every arm wrote to the test prompts, against the references."""
-    rows = [[arm, *(estimated(measures[name]) for name in TEXTS)] for arm, measures in found["generated"].items()]
-    return ["", *TEXTS.values()], rows
-
-
-def tokens_told(found: Metrics) -> str:
-    """What each trained arm was shown, means over seeds."""
-    told = []
-    for arm, records in found["training"].items():
-        tokens = [record["tokens"] for record in records if record["tokens"]]
-        if tokens:
-            told.append(f"{arm} {sum(tokens) / len(tokens):,.0f}")
-    return f" Tokens shown in training: {', '.join(told)}." if told else ""
+            parts.append(f"{row.label}: {', '.join(found)}")
+    return " · ".join(parts) or "nothing that the intervals would bear out"

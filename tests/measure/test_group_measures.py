@@ -6,7 +6,7 @@ import pytest
 from steady.measure.group_measures import judged, measure_groups
 from steady.metrics.resampling import Bootstrap
 from steady.records import Prediction, Prompt
-from steady.scoring.groups import ScoredGroup
+from steady.metrics.matrices import ScoredGroup
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
 

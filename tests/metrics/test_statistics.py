@@ -96,7 +96,7 @@ def test_intervals_of_a_null_difference_miss_zero_about_as_often_as_they_say():
         mean = estimate(
             lambda weights, d=difference: {"mean": weighted_mean(weights, d)}, 60, Bootstrap(300, 0.95, trial)
         )
-        low, high = mean["mean"]["interval"]
+        low, high = mean["mean"].interval
         missed += not low <= 0 <= high
     assert 0.01 <= missed / 200 <= 0.11
 

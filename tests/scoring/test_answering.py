@@ -11,7 +11,7 @@ from steady.inference.likelihood import make_scorer
 from steady.labels import LabelTask
 from steady.records import Prompt
 from steady.scoring.generated import generated_answers
-from steady.scoring.matrices import write_matrices
+from steady.metrics.matrices import write_matrices
 from steady.scoring.resume import Partial, partial_of
 
 LABELS = ("yes", "no", "perhaps")

@@ -28,7 +28,7 @@ from steady.metrics.resampling import Bootstrap
 from steady.prompts.own_prompts import FOLDER
 from steady.records import OwnAnswer, Prediction, Prompt, TextScores, read_records
 from steady.repro.seeds import over_seeds
-from steady.scoring.matrices import read_group_scores
+from steady.metrics.matrices import read_group_scores
 from steady.serve.app import Limits, make_app
 from steady.serve.asking import open_asker
 
