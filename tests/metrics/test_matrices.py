@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from steady.errors import SteadyError
+from steady.metrics.matrices import ScoredGroup, read_matrices, write_matrices
 from steady.metrics.posix import prompt_sensitivity
 from steady.records import Prediction
-from steady.metrics.matrices import ScoredGroup
 from steady.scoring.groups import sample_pairs
-from steady.metrics.matrices import read_matrices, write_matrices
 
 
 def scored(name: str = "g1", size: int = 3, sampled=None) -> ScoredGroup:

@@ -7,7 +7,6 @@ from pydantic import ValidationError
 
 from steady.errors import SteadyError
 from steady.models import base as bases
-from steady.models import load as models
 from steady.models.adapters import attach_adapter
 from steady.models.base import locate
 from steady.models.load import load_base, load_tokenizer

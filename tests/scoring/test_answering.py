@@ -9,9 +9,9 @@ from steady.errors import SteadyError
 from steady.inference.language import encode, encode_answer, sequence_logprob
 from steady.inference.likelihood import make_scorer
 from steady.labels import LabelTask
+from steady.metrics.matrices import write_matrices
 from steady.records import Prompt
 from steady.scoring.generated import generated_answers
-from steady.metrics.matrices import write_matrices
 from steady.scoring.resume import Partial, partial_of
 
 LABELS = ("yes", "no", "perhaps")
