@@ -224,11 +224,7 @@ def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[st
 
 
 def _scaled_matrix(
-    answers: Answers,
-    group: str,
-    rows: Codes,
-    temperature: float | None,
-    matrices: Mapping[str, GroupScores] | None,
+    answers: Answers, group: str, rows: Codes, temperature: float | None, matrices: Mapping[str, GroupScores] | None
 ) -> Group | None:
     """The matrix at the arm's temperature, or None where it has none."""
     if matrices is not None:

@@ -36,6 +36,11 @@ def reads_as_no_label(row: ScoredText) -> tuple[float, float]:
     return float(row.scores.label is None) if row.labelled else float("nan"), 1.0
 
 
+def reference_surprise(row: ScoredText) -> tuple[float, float]:
+    """-log P of the likeliest reference in nats, and its tokens."""
+    return -row.scores.reference_logprob, float(row.scores.reference_tokens)
+
+
 def perplexity(surprise: Floats) -> Floats:
     """The exponential of nats a token; at most e^700, which still is a number."""
     return np.asarray(np.exp(np.minimum(surprise, 700.0)))
