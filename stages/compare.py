@@ -46,7 +46,7 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         settings = read_params(params, CompareStage)
         own = settings.compare
         testing = Testing(Bootstrap(own.bootstrap_draws, 1 - own.alpha, settings.seed), own.permutations, own.alpha)
-        primary = read_claims(claims)
+        primary = read_claims(claims)  # before the arms: a fault in the claims is said at once
         run = read_run(list(settings.arms), metrics, reports, prompts)
         compared = comparison(run, primary, testing)
         write_metrics(out, compared)

@@ -101,6 +101,7 @@ def _fault(path: Path, document: Any, item: Any) -> str:
     if item["type"] == "extra_forbidden":
         allowed = Claim if len(item["loc"]) > 1 else Claims
         return f"{where}unknown key. Allowed: {', '.join(allowed.model_fields)}."
+    # the value of a missing key is the whole mapping, which nobody wants to read
     shown = f", got {item['input']!r}" if isinstance(item["input"], str | int | float) else ""
     return f"{where}{item['msg'].removeprefix('Value error, ')}{shown}."
 

@@ -59,6 +59,7 @@ def paired_estimates(
         drawn = {f"difference|{row.name}": after[row.name] - before[row.name] for row in measures}
         for row in measures:
             one, two = before[row.name], after[row.name]
+            # what is reduced is an error or a disagreement, never a success
             bad = (1 - one, 1 - two) if row.better == HIGHER else (one, two)
             drawn[f"reduction|{row.name}"] = 1 - ratio(bad[1], bad[0])
         return drawn
@@ -109,6 +110,7 @@ def compare_texts(base: ArmResults, other: ArmResults, testing: Testing) -> Text
     """
     answered = base.test.answered()
     count = answered.group_count if base.texts and other.texts else 0
+    # no rows where an arm writes nothing: every measure is then null, under the same keys
     groups = answered.groups[: len(answered.groups) if count else 0]
     both = [arm.texts[: len(groups)] for arm in (base, other)]
     one, two = (text_statistic(rows, groups, count) for rows in both)
@@ -127,6 +129,7 @@ def compare_cell(base: CellValues, other: CellValues, testing: Testing) -> CellS
     """
     groups, bootstrap = len(base.groups), testing.bootstrap
     measures = paired_estimates(cell_statistic(base), cell_statistic(other), SENSITIVITY, groups, bootstrap)
+    # tests take the differences of groups: prompts of one group are not independent
     before, after = group_measures(base), group_measures(other)
     differences = np.stack([after[name] - before[name] for name in before], axis=1)
     _add_sign_flips(measures, [row for row in SENSITIVITY if row.name in before], differences, testing)

@@ -51,6 +51,7 @@ def headline(compared: Comparison) -> dict[str, dict[str, float | None]]:
     Every arm has the primary measures: accuracy on the test split, the worst of the held-out wordings, agreement and POSIX on L2;
     where there are more than three arms, the first of them. Of more than twelve arms the first eleven and the last are shown.
     """
+    # fewer measures before fewer arms, and never without the last arm
     arms = list(compared.arms.items())
     arms = arms if len(arms) <= MOST_NUMBERS else [*arms[: MOST_NUMBERS - 1], arms[-1]]
     primary = [row.name for row in headlines() if row.primary][: MOST_NUMBERS // len(arms)]

@@ -21,6 +21,7 @@ def judge_claims(claims: Sequence[Claim], arms: Mapping[str, ArmResults], testin
     """
     missing = {claim.id: _what_is_missing(claim, arms) for claim in claims}
     tested = [claim for claim in claims if not missing[claim.id]]
+    # the strictest of Holm's levels: what the test could have seen must not depend on the other p-values
     strict = testing._replace(alpha=testing.alpha / max(1, len(tested)))
     found = {claim.id: _measured(claim, arms, strict) for claim in tested}
     p_values = [1.0 if figures.p is None else figures.p for figures, _ in found.values()]
@@ -77,6 +78,7 @@ def _judged(claim: Claim, found: Difference, count: int, adjusted: float, alpha:
 
 def verdict(difference: float, adjusted_p: float, direction: str, alpha: float) -> str:
     """What a corrected p-value says of a claim; `difference` is arm - against."""
+    # `not <`: an undefined p-value supports nothing
     if not adjusted_p < alpha or difference == 0:
         return NOT_SUPPORTED
     return SUPPORTED if (difference > 0) == (direction == "higher") else CONTRARY

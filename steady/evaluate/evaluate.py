@@ -76,7 +76,7 @@ def _own_answers(arm: OpenArm, own: Sequence[Prompt]) -> list[OwnAnswer]:
     if not own:
         return []
     found = answer(arm, own)
-    found.partial.clear()
+    found.partial.clear()  # few prompts: asked anew where a run was stopped
     return [
         OwnAnswer(prompt_id=prompt.id, prompt=prompt.prompt, text=prediction.text, label=prediction.parsed)
         for prompt, prediction in zip(own, found.predictions, strict=True)
@@ -124,6 +124,7 @@ def _references(prompts: Sequence[Prompt], task: LabelTask, prepared: Path, seed
     """The answers of the majority and of TF-IDF with logistic regression to the inputs of the test prompts."""
     examples = {split: read_records(prepared / f"{split}.jsonl", Example) for split in ("train", "validation", "test")}
     inputs = {example.id: example.input for example in examples["test"]}
+    # references see the plain input: a prompt around it would only add words that all rows share
     texts = [inputs[prompt.example_id] for prompt in prompts if prompt.split == "test"]
     train, validation = _labelled(examples["train"]), _labelled(examples["validation"])
     return text_references(train, validation, texts, task, seed)

@@ -1,7 +1,6 @@
 """`evaluate.json`: task quality of one arm on validation and test; the same keys for every arm and model family."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from steady.labels import LabelTask
 from steady.metrics.answers import Answers, read_answers
@@ -100,7 +99,7 @@ def split_metrics(answers: Answers, bootstrap: Bootstrap, settings: dict[str, fl
 def _per_class(answers: Answers, data: Answered, bootstrap: Bootstrap) -> dict[str, ClassQuality]:
     columns = estimate_columns(class_statistic(data), data.group_count, bootstrap)
     gold, answer = data.indicators(data.gold) > 0, data.indicators(data.answer) > 0
-    counts: list[dict[str, Any]] = [{}] * data.classes if answers.sets is None else two_by_two(gold, answer)
+    counts: list[dict[str, int]] = [{}] * data.classes if answers.sets is None else two_by_two(gold, answer)
     return {
         label: ClassQuality(
             precision=columns["precision"][place],
@@ -131,8 +130,8 @@ def confusion_rows(
 
 def _confusion_rows(prompt: Prompt, prediction: Prediction, task: LabelTask | None) -> list[dict[str, str]]:
     if task is not None and task.multi_label:
-        gold, given = task.read(prompt.completion) or (), task.read(prediction.parsed or "")
-        return [{"actual": _sign(label, gold), "predicted": _sign(label, given)} for label in task.labels]
+        gold, answer = task.read(prompt.completion) or (), task.read(prediction.parsed or "")
+        return [{"actual": _sign(label, gold), "predicted": _sign(label, answer)} for label in task.labels]
     if prediction.parsed is None and not prediction.label_logprobs:
         return [{"actual": REFERENCE, "predicted": REFERENCE if prediction.correct else ANOTHER_ANSWER}]
     return [{"actual": prompt.completion, "predicted": prediction.parsed or NO_LABEL_COLUMN}]

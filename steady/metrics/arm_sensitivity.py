@@ -51,6 +51,7 @@ def sensitivity_metrics(
     for cell in find_cells(answers.prompts, wordings):
         values = cell_values(answers, cell, temperature, matrices)
         cells[cell.level][cell.family] = cell_metrics(answers, cell, values, bootstrap)
+    # groups of the training split tell how steady memory is, not the arm: they are in L0 alone
     test = answers.rows([row for row, prompt in enumerate(answers.prompts) if prompt.split != "train"])
     headline = {row.name: cells[row.headline][ALL].measures[row.name] for row in SENSITIVITY if row.headline}
     return SensitivityResults(
@@ -70,6 +71,7 @@ def cell_metrics(answers: Answers, cell: Cell, values: CellValues, bootstrap: Bo
     null = (
         measure.spread_null(values.scores, bootstrap.draws, bootstrap.seed) if values.groups else np.asarray([np.nan])
     )
+    # a maximum minus a minimum is above 0 by chance alone; the null says how far
     spread = measures["spread"]
     spread.null = [float(null.mean()), float(np.quantile(null, 0.95))]
     spread.p = measure.spread_p_value(spread.value or 0.0, null)

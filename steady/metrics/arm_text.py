@@ -61,6 +61,7 @@ def generated_metrics(
         rows = [ScoredText(prompt, score, labelled, within_words) for prompt, _, score in chosen]
         groups, names = numbered(row.prompt.group_id for row in rows)
         measures = estimate(text_statistic(rows, groups, len(names)), len(names), bootstrap)
+        # drawing rows again would repeat their texts, so there is no interval
         distinct = len({prediction.text for _, prediction, _ in chosen}) / len(rows) if rows else float("nan")
         found[split] = {**measures, "distinct_answers": Estimate(distinct, None)}
     limit = within_words if scores else None

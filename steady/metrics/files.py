@@ -26,9 +26,9 @@ def plain(metrics: object) -> Any:
     values = msgspec.to_builtins(metrics, enc_hook=lambda value: value.tolist())  # NumPy's numbers and arrays
     if isinstance(metrics, EvaluateResults):
         for split in _splits(values):
-            rest = dict(split)
-            split.clear()
-            split.update(rest.pop("measures"), **rest)
+            measures, rest = split.pop("measures"), dict(split)
+            split.clear()  # so that the measures come first in the file
+            split.update(measures | rest)
     return values
 
 
@@ -104,7 +104,7 @@ def read_metrics(path: Path, kind: type[Results]) -> Results:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SteadyError(f"{path}: not JSON: {error}. Run `dvc repro` or `dvc checkout`.") from error
     try:
-        if kind is EvaluateResults:
+        if kind is EvaluateResults:  # the one file whose measures stand among other keys
             _nest_measures(values)
         return msgspec.convert(values, kind)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:

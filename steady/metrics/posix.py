@@ -69,6 +69,7 @@ def prompt_sensitivity(matrix: ArrayLike, lengths: ArrayLike, responses: Sequenc
     ratios = log_ratios(matrix, lengths)
     if fault or len(responses) != len(ratios):
         raise ValueError(f"cannot score this group of {len(ratios)} prompts: {fault or 'as many responses are needed'}")
+    # pairs with equal responses differ in confidence alone
     codes = np.asarray(_codes(responses))
     pairs = len(ratios) * (len(ratios) - 1)
     same = float(ratios[codes[:, None] == codes].sum()) / pairs
@@ -138,6 +139,7 @@ def best_temperature(loss: Callable[[float], float]) -> float:
     """The temperature between 0.05 and 20 with the lowest loss."""
     from scipy.optimize import minimize_scalar
 
+    # searched on a logarithmic scale: 0.5 and 2 are equally far from 1
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
     found = minimize_scalar(
         lambda logarithm: loss(np.exp(logarithm)), bounds=bounds, method="bounded", options={"xatol": 1e-9}

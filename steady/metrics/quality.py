@@ -93,6 +93,7 @@ def calibration_gaps(logprobs: Floats, gold: Codes, bins: int = BINS) -> Floats:
     Source: Guo et al. 2017, arXiv 1706.04599.
     """
     finite = np.asarray(np.isfinite(logprobs).all(axis=1))
+    # rows that are not finite take part with a gap of 0, which keeps the arrays in step
     sound = np.where(finite[:, None], logprobs, 0.0)
     confidence = np.exp(sound.max(axis=1, initial=-np.inf))
     column = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
@@ -146,6 +147,7 @@ def weighted_counts(data: Answered) -> Callable[[Floats], WeightedCounts]:
         is_gold,
         gaps,
     )
+    # sums of groups are what a draw weighs: thousands of draws then cost one product of matrices each
     sums = [group_sums(values, data.groups, data.group_count) for values in rows]
     return lambda weights: WeightedCounts(*(weights @ values for values in sums))
 

@@ -75,12 +75,14 @@ def tfidf(
         return None
     seen, chosen_on = vectors.fit_transform(list(train.texts)), vectors.transform(list(validation.texts))
     fitted = [(strength, _fit(seen, train, task, strength, seed)) for strength in STRENGTHS]
+    # models themselves are not ordered: accuracy decides, then the smaller C
     scored = [(_accuracy(model, chosen_on, validation, task), -strength, model) for strength, model in fitted]
     accuracy, negative, best = max(scored, key=lambda entry: entry[:2])
     settings = {"C": -negative, "validation_accuracy": accuracy}
     found = best.predict_proba(vectors.transform(list(texts))) if len(texts) else np.zeros((0, len(best.classes_)))
     if task.multi_label:
         return _of_sets(found, task, settings)
+    # a label without training rows keeps its column, at the lowest probability
     logprobs = np.full((len(texts), len(task.labels)), np.log(LOWEST))
     if len(texts):
         columns = [task.labels.index(label) for label in best.classes_]

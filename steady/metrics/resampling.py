@@ -67,6 +67,7 @@ def group_weights(groups: int, draws: int, seed: int) -> Iterator[Floats]:
 
     Equal arguments give equal weights, so that two arms, or two measures, are resampled alike.
     """
+    # seeded by the number of groups too, so that every measure on the same groups sees the same draws
     generator = np.random.default_rng([seed, groups])
     size = max(1, CHUNK // max(1, groups))
     for start in range(0, draws, size):
@@ -142,6 +143,6 @@ def weighted_mean(weights: Floats, values: Floats) -> Floats:
         values: `(groups,)` or `(groups, n)`, NaN for a group without one.
     """
     known = ~np.isnan(values)
-    if known.all():
+    if known.all():  # the usual case, at half the cost
         return ratio(weights @ values, weights.sum(axis=1).reshape(-1, *[1] * (values.ndim - 1)))
     return ratio(weights @ np.where(known, values, 0.0), weights @ known.astype(np.float64))

@@ -76,6 +76,7 @@ def _sampled(table: Floats, permutations: int, seed: int) -> Floats:
     for number, start in enumerate(range(0, len(table), size)):
         part = table[start : start + size]
         sums += random_signs(len(part), permutations, seed + number) @ part
+    # +1 for the observed pattern itself: no Monte Carlo p-value is 0
     extreme = _as_extreme(sums, table.sum(axis=0)).sum(axis=0)
     return np.asarray((1 + extreme) / (1 + permutations))
 
@@ -97,6 +98,7 @@ def swap_tests(
     """
     one, other = np.asarray(base, dtype=np.float64), np.asarray(tuned, dtype=np.float64)
     known = (~np.isnan(one)).sum(axis=0)
+    # swapping the arms of a group changes the sign of half its difference around their middle
     middle, half = np.nansum((one + other) / 2, axis=0), np.nan_to_num((other - one) / 2)
     shifts = np.concatenate([half.sum(axis=0)[None], random_signs(len(one), permutations, seed) @ half])
     before, after = ratio(middle - shifts, known), ratio(middle + shifts, known)
@@ -144,6 +146,7 @@ def detectable_difference(rows: int, discordant: int, alpha: float, power: float
     if rows == 0:
         return math.nan
     normal = NormalDist()
+    # of the two roots of the quadratic the larger one is the effect
     share = discordant / rows
     bound, reach = normal.inv_cdf(1 - alpha / 2) * math.sqrt(share), normal.inv_cdf(power)
     inside = bound**2 * rows - (rows + reach**2) * (bound**2 - reach**2 * share)

@@ -53,7 +53,7 @@ def word_count(text: str) -> int:
 
 def is_short(words: int, limit: int) -> bool:
     """Whether an answer of so many words is within the limit; an empty one is no answer."""
-    return 0 < words <= limit
+    return 0 < words <= limit  # nothing is no short answer
 
 
 def exact_match(text: str, references: Sequence[str]) -> bool:

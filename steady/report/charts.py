@@ -5,6 +5,7 @@ from typing import Any
 
 Spec = dict[str, Any]
 Row = Mapping[str, Any]
+"""One datum of a chart; each function says which keys it needs."""
 VEGA_LITE = "5.20"
 ARM_COLOURS = ("var(--arm-1)", "var(--arm-2)", "var(--arm-3)", "var(--arm-4)", "var(--arm-5)", "var(--arm-6)")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -13,7 +14,7 @@ WIDTH = 230
 NO_AXIS = {"title": None, "domain": False, "ticks": False}
 WORDS = {"field": "words", "type": "nominal"}
 CONFIG = {
-    "background": None,
+    "background": None,  # the page has its own, light or dark
     "font": "sans-serif",
     "view": {"stroke": None},
     "axis": {
@@ -34,7 +35,9 @@ def draw(spec: Spec) -> str:
     import vl_convert
 
     whole = {**spec, "config": CONFIG}
+    # no network: a specification that named a URL would fail here
     svg = str(vl_convert.vegalite_to_svg(whole, vl_version=VEGA_LITE, allowed_base_urls=[]))
+    # `role="img"` would hide the labels of single marks from screen readers
     return svg.replace("<svg ", '<svg role="group" ', 1)
 
 

@@ -33,7 +33,7 @@ class FormatSummary(msgspec.Struct):
 
     max_length: int
     wordings: dict[str, dict[str, int]]
-    tokens: dict[str, dict[str, dict[str, float]]]
+    tokens: dict[str, dict[str, dict[str, int | float]]]
 
 
 class Provenance(msgspec.Struct):
@@ -91,7 +91,7 @@ def read_findings(places: Places) -> Findings:
     }
     return Findings(
         comparison=comparison,
-        arms=run.arms,
+        arms=run.arms,  # those of the comparison: a folder left behind by an arm that is gone is not shown
         evaluation=run.formatted.evaluation,
         sensitivity=run.formatted.sensitivity,
         wordings={wording.id: wording for wording in run.formatted.wordings},

@@ -1,4 +1,4 @@
-"""What the arms write when nothing constrains them: figures, sample answers, previews of the training, the user's own prompts."""
+"""The free answers of the arms: figures, sample answers, previews of the training, the user's own prompts."""
 
 from collections.abc import Iterator, Sequence
 
@@ -38,23 +38,26 @@ def samples(found: Findings) -> Markup:
 
 
 def _answer(arm: ArmResults, place: int) -> Markup:
-    said = arm.predictions[place]
-    chosen = f" (chooses {said.parsed})" if said.parsed and said.parsed != said.text else ""
-    return tag("span", _short(said.text) or "(nothing)", tag("small", f"{chosen} {'✓' if said.correct else '✗'}"))
+    prediction = arm.predictions[place]
+    chosen = f" (chooses {prediction.parsed})" if prediction.parsed and prediction.parsed != prediction.text else ""
+    mark = "✓" if prediction.correct else "✗"
+    return tag("span", _short(prediction.text) or "(nothing)", tag("small", f"{chosen} {mark}"))
 
 
 def own_prompts(arms: Sequence[ArmResults]) -> Markup:
     """The user's prompts, and every arm's answer side by side."""
-    asked = next(arm.own for arm in arms if arm.own)
-    columns = [arm for arm in arms if len(arm.own) == len(asked)]
-    rows = [[tag("pre", _short(one.prompt)), *(_own(arm, place) for arm in columns)] for place, one in enumerate(asked)]
+    answered = next(arm.own for arm in arms if arm.own)
+    columns = [arm for arm in arms if len(arm.own) == len(answered)]
+    rows = [
+        [tag("pre", _short(one.prompt)), *(_own(arm, place) for arm in columns)] for place, one in enumerate(answered)
+    ]
     return table("The prompts of `evaluate.prompts`", ["prompt", *(arm.name for arm in columns)], rows)
 
 
 def _own(arm: ArmResults, place: int) -> Markup:
-    said = arm.own[place]
-    chosen = f" (chooses {said.label})" if said.label and said.label != said.text else ""
-    return tag("span", _short(said.text) or "(nothing)", tag("small", chosen))
+    answer = arm.own[place]
+    chosen = f" (chooses {answer.label})" if answer.label and answer.label != answer.text else ""
+    return tag("span", _short(answer.text) or "(nothing)", tag("small", chosen))
 
 
 def preview_rows(arms: Sequence[ArmResults]) -> list[tuple[str, str, list[Preview]]]:

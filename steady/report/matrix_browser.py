@@ -10,7 +10,7 @@ from steady.records import CANONICAL, Prompt
 from steady.report.differences import marked
 from steady.report.findings import Findings
 from steady.report.markup import Markup, details, joined, tag
-from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, said
+from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, response_line
 from steady.report.tables import number
 
 MOST_WORST, MOST_BEST = 20, 3
@@ -28,7 +28,7 @@ class Ranked(NamedTuple):
 
 
 def matrix_groups(found: Findings) -> Markup:
-    """The worst groups of the last arm and its steadiest ones, each with its matrix; nothing where no matrices were kept."""
+    """The worst groups of the last arm and its steadiest ones, each with its matrix; nothing where there are no matrices."""
     ranked, faults = ranking(found)
     if not ranked:
         return Markup("")
@@ -38,6 +38,7 @@ def matrix_groups(found: Findings) -> Markup:
     for group in [*ranked[:MOST_WORST], *ranked[MOST_WORST:][-MOST_BEST:]]:
         part = _group(found, prompts, group)
         characters += len(part)
+        # the steadiest group is always shown, so that the scale has both its ends
         if shown and characters > MOST_CHARACTERS and group.rank != len(ranked):
             continue
         shown.append((group, part))
@@ -56,6 +57,7 @@ def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
     tests = {prompt.group_id for prompt in found.sensitivity if prompt.split != "train"}
     columns = [{group.id: group for group in arm.groups if group.id in tests} for arm in found.arms]
     names = [arm.name for arm in found.arms]
+    # an arm of another run may have scored fewer groups
     everywhere = [name for name in columns[-1] if all(name in column for column in columns)]
     rows = [list(zip(names, (column[name] for column in columns), strict=True)) for name in everywhere]
     psis = [[psi(group) for _, group in row] for row in rows]
@@ -98,8 +100,8 @@ def _links(places: Sequence[int], place: int) -> Markup:
 
 def _summary(group: Ranked) -> Markup:
     name, last = group.arms[-1]
-    answers = Counter(said(item) for item in last.predictions).most_common(4)
-    others = len({said(item) for item in last.predictions}) - len(answers)
+    answers = Counter(response_line(item) for item in last.predictions).most_common(4)
+    others = len({response_line(item) for item in last.predictions}) - len(answers)
     tally = ", ".join(f"{answer} {count}" for answer, count in answers) + (f", {others} more" if others else "")
     before = ", ".join(f"{arm} {number(value)}" for (arm, _), value in zip(group.arms[:-1], group.psis, strict=False))
     against = f" ({before})" if before else ""
@@ -108,9 +110,9 @@ def _summary(group: Ranked) -> Markup:
 
 def _group(found: Findings, prompts: dict[str, Prompt], group: Ranked) -> Markup:
     ids = [item.prompt_id for item in group.arms[-1][1].predictions]
-    asked = [prompts[name] for name in ids]
-    first = next((prompt for prompt in asked if prompt.wording == CANONICAL), asked[0])
-    rows = [Row(_name(found, prompt), _worded(first, prompt)) for prompt in asked]
+    members = [prompts[name] for name in ids]
+    first = next((prompt for prompt in members if prompt.wording == CANONICAL), members[0])
+    rows = [Row(_name(found, prompt), _worded(first, prompt)) for prompt in members]
     return matrix_table(f"Text {first.group_id}, target: {first.completion}", rows, group.arms)
 
 

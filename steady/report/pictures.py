@@ -1,7 +1,6 @@
 """The page's pictures: which numbers go into which chart, and what is said of each mark."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from steady.metrics.cells import ALL
 from steady.metrics.measures import QUALITY, SENSITIVITY, SHARE, SensitivityMeasure, on_page
@@ -9,11 +8,11 @@ from steady.metrics.resampling import Estimate
 from steady.metrics.results import Confusion, WordingAccuracy
 from steady.metrics.run import CURVES, ArmResults
 from steady.report import charts
+from steady.report.charts import Row
 from steady.report.findings import Findings
 from steady.report.markup import Markup, figure, joined, tag
 from steady.report.tables import estimated
 
-Row = dict[str, Any]  # of a Vega-Lite data set
 LEVEL_TITLES = {
     "L2": "L2: families never trained on",
     "L1": "L1: new wordings of trained families",
@@ -43,6 +42,7 @@ def quality_picture(found: Findings) -> Markup:
         for arm in found.arms
         if (row := _row(measure.label, arm.name, arm.evaluate.test.measures[measure.name]))
     ]
+    # accuracies lie close together: an axis from 0 would hide their differences
     low = min(row["low"] for row in rows)
     names = [arm.name for arm in found.arms]
     spec = charts.intervals(rows, names, "test split", (max(0.0, round(low - 0.05, 1)), 1.0))
@@ -97,6 +97,7 @@ def _wording_rows(arm: ArmResults) -> Iterator[Row]:
             families.setdefault(entry.family, []).append((name, entry))
     for family, members in families.items():
         for place, (name, entry) in enumerate(members):
+            # equal accuracies would hide one another without a lane each
             lane = (place + 0.5) / len(members)
             row = _row(f"{name} ({entry.level})", arm.name, entry.accuracy)
             yield {**(row or {}), "family": family, "lane": round(lane, 4)}
@@ -110,6 +111,7 @@ def confusion_pictures(found: Findings) -> Markup:
 def _confusion(arm: ArmResults) -> Markup:
     matrix = arm.evaluate.test.confusion
     assert isinstance(matrix, Confusion)
+    # the column of answers without a label is empty for a classifier
     used = [
         name
         for place, name in enumerate(matrix.predicted)

@@ -17,6 +17,7 @@ from steady.metrics.seed_results import ClaimOverSeeds, SeedEstimate, SeedEstima
 from steady.report.readme_families import families_block
 
 Results = TypeVar("Results")
+# a block ends at its own mark: figures may hold comments
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 NOT_COMMITTED = "*Not among the committed results.*"
 REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}

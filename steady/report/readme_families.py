@@ -42,6 +42,7 @@ def _moved(found: SeedsResults, step: str) -> str:
     worse: list[tuple[Measure, str]] = []
     for place, cell in cells:
         for row in on_page(SENSITIVITY):
+            # an undefined interval leaves nothing out
             low, high = cell.steps[step][row.name].bounds or (0.0, 0.0)
             if low > 0 or high < 0:
                 (better if (low > 0) == (row.better == HIGHER) else worse).append((row, place))

@@ -91,6 +91,7 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
             ]
         ),
     )
+    # what moved comes before how it was run: a reader who stops early has seen the findings
     yield "steps", "What did each step give?", joined([_degenerate(found), shown(tables.steps_table(found.comparison))])
     yield "texts", "Texts whose answer changed with the wording", examples.changed_groups(found)
     if matrices := matrix_groups(found):
@@ -99,7 +100,7 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     yield from generated_sections(found)
     if several := label_tables(quality):
         yield "labels", "Which labels are found, and which are missed?", joined(map(shown, several))
-    elif found.arms[0].evaluate.labels:
+    elif found.arms[0].evaluate.labels:  # open answers have no classes to confuse
         yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)
     if curves := pictures.curve_pictures(found):
         yield "training", "How did the training go?", joined([key, curves])
@@ -109,7 +110,7 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     yield (
         "terms",
         "Words used here",
-        tag("dl", *(part for name, said in TERMS.items() for part in (tag("dt", name), tag("dd", said)))),
+        tag("dl", *(part for name, meaning in TERMS.items() for part in (tag("dt", name), tag("dd", meaning)))),
     )
 
 
@@ -123,9 +124,10 @@ def _degenerate(found: Findings) -> Markup:
 def _prompts(found: Findings) -> Markup:
     from markdown_it import MarkdownIt
 
+    # raw HTML in the data stays text
     preview = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(found.preview))
     counted = [
-        [split, family, *(f"{numbers[key]:g}" for key in ("prompts", "mean", "p95", "max", "truncated"))]
+        [split, family, *(numbers[key] for key in ("prompts", "mean", "p95", "max", "truncated"))]
         for split, families in found.format.tokens.items()
         for family, numbers in families.items()
     ]
@@ -180,6 +182,7 @@ def _run(found: Findings) -> Markup:
         timed = [[stage, f"{value:.1f}", f"{value / total:.0%}"] for stage, value in seconds.items()]
         parts.append(table("Seconds by stage", ["stage", "seconds", "share"], [*timed, ["all", f"{total:.1f}", ""]]))
     versions = [line.split("==") for line in found.versions]
+    # recorded versions are listed where they were recorded at all: a package may have been absent
     different = {name: value for name, value in recorded.packages.items() if value}
     shown_versions = [[name, pinned, different.get(name, "")] for name, pinned in versions]
     parts.append(details("Parameters (params.yaml)", tag("pre", found.params)))

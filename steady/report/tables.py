@@ -71,6 +71,7 @@ def steps_table(comparison: Comparison) -> Table:
             _step_row(place, step, cell.measures, [row.name for row in tested], len(tested))
             for place, cell in _cells(step.held_out, step.levels)
         ]
+    # all steps of one cell stand below one another, in the order of the cells
     order = list(dict.fromkeys(row[0] for row in rows))
     rows.sort(key=lambda row: order.index(row[0]))
     header = ["level, family", "step", *(cell for row in tested for cell in (f"{row.label} difference", "p"))]
@@ -102,7 +103,7 @@ def claims_table(comparison: Comparison) -> Table:
 
 def _cells(held_out: AnyCell, levels: Mapping[str, Mapping[str, AnyCell]]) -> Iterator[tuple[str, AnyCell]]:
     yield "held-out, all", held_out
-    for level in reversed(LEVELS):
+    for level in reversed(LEVELS):  # L2 first: claims of steadiness are about it
         for family, cell in levels[level].items():
             yield f"{level}, {family}", cell
 

@@ -60,7 +60,7 @@ def _families(
     found: dict[str, dict[str, FamilyOverSeeds]] = {level: {} for level in LEVELS}
     for (level, family), values in next(iter(arms.values()))[0].cells.items():
         if level not in found or not values.groups:
-            continue
+            continue  # a level without groups has nothing to resample
         of_arms = {name: [cell_statistic(arm.cells[level, family]) for arm in seeds] for name, seeds in arms.items()}
         moved = {
             f"{base}_to_{other}": [_minus(*pair) for pair in zip(of_arms[base], of_arms[other], strict=True)]
@@ -141,6 +141,7 @@ def _drawn(
     generator = np.random.default_rng([bootstrap.seed, seeds, groups])
     drawn: dict[str, list[Floats]] = {name: [] for name in measures}
     for weights in group_weights(groups, bootstrap.draws, bootstrap.seed):
+        # as many seeds are drawn as there are, with replacement: weights of their means
         counts = generator.multinomial(seeds, [1 / seeds] * seeds, size=len(weights)) / seeds
         found = [statistic(weights) for statistic in statistics]
         for name, chunks in drawn.items():

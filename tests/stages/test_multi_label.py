@@ -136,6 +136,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def test_a_classifier_leaves_no_empty_file_and_says_why_there_are_no_texts(folder: Path) -> None:
+    files = [path for path in (folder / "reports/arms").rglob("*") if path.is_file()]
+    assert files and all(path.stat().st_size > 0 for path in files)
+    for name, reason in (("texts", "No texts"), ("matrices", "No matrices")):
+        assert [path.name for path in (folder / "reports/arms/tuned" / name).iterdir()] == ["README.md"]
+        assert reason in (folder / "reports/arms/tuned" / name / "README.md").read_text()
+
+
 def test_every_label_is_shared_out_to_the_splits_and_counted(folder: Path) -> None:
     data = read_metrics(folder / "metrics/data.json", dict)
     assert data["labels"] == list(LABELS) and data["rows"]["rejected"] == 0
