@@ -16,8 +16,6 @@ def main(metrics: Path, md: bool) -> None:
         from steady.metrics.files import read_metrics
         from steady.metrics.results import Comparison, EvaluateResults, SensitivityResults
         from steady.report import tables
-        from steady.report.generated_tables import generated_tables
-        from steady.report.label_tables import label_tables
 
         compared = read_metrics(metrics / "comparison.json", Comparison)
         folders = {name: metrics / "arms" / name for name in compared.arms}
@@ -26,8 +24,8 @@ def main(metrics: Path, md: bool) -> None:
         found = [
             tables.claims_table(compared),
             tables.quality_table(quality),
-            *label_tables(quality),
-            *generated_tables(quality, compared),
+            *tables.label_tables(quality),
+            *tables.generated_tables(quality, compared),
             tables.sensitivity_table(moved),
             tables.steps_table(compared),
         ]

@@ -83,20 +83,6 @@ def _codes(responses: Sequence[Any]) -> list[int]:
     return [seen.setdefault(tuple(item) if isinstance(item, list) else item, len(seen)) for item in responses]
 
 
-def posix_v001(matrices: Sequence[ArrayLike], max_new_tokens: int) -> float:
-    """What the package prompt-sensitivity-index 0.0.1 prints; kept only to compare with it.
-
-    Its indices are transposed (two responses under one prompt) and it divides by the length limit: per group
-    sum abs(M[j][i] - M[j][j]) / max_new_tokens / (N (N - 1)), then the mean over groups.
-    """
-    values = []
-    for matrix in matrices:
-        scores = np.asarray(matrix, dtype=np.float64)
-        pairs = len(scores) * (len(scores) - 1)
-        values.append(np.abs(scores - np.diagonal(scores)[:, None]).sum() / max_new_tokens / pairs)
-    return float(np.mean(values))
-
-
 def classifier_group(logprobs: ArrayLike) -> Group:
     """The group of a classifier: the response to a prompt is its most probable label, of length 1.
 

@@ -189,14 +189,6 @@ def answer_entropy(codes: ArrayLike, labels: int) -> float:
     return float(-(shares * np.log(shares)).sum() / np.log(labels)) + 0.0
 
 
-def performance_drop_rate(reworded: ArrayLike, canonical: ArrayLike) -> Floats:
-    """PDR = 1 - score(reworded) / score(canonical), NaN where the canonical score is 0.
-
-    Source: PromptBench, arXiv 2306.04528.
-    """
-    return np.asarray(1 - ratio(reworded, canonical))
-
-
 class Degeneracy(NamedTuple):
     """Answers over groups of different intent: how many there are, the share of the commonest, and whether it is too large."""
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from steady.metrics.run import ArmResults, Preview
 from steady.report.findings import Findings
-from steady.report.generated_tables import generated_tables
 from steady.report.markup import Markup, details, joined, shown, table, tag
+from steady.report.tables import generated_tables
 
 SAMPLES = 40
 LONGEST = 600

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,11 +10,10 @@ import msgspec
 
 from steady.errors import SteadyError
 from steady.metrics.files import read_metrics
-from steady.metrics.measures import TEXT, headlines, in_tables
+from steady.metrics.measures import HIGHER, SENSITIVITY, TEXT, Measure, headlines, in_tables, on_page
 from steady.metrics.resampling import Estimate
 from steady.metrics.results import Difference
-from steady.metrics.seed_results import ClaimOverSeeds, SeedEstimate, SeedEstimates, SeedsResults
-from steady.report.readme_families import families_block
+from steady.metrics.seed_results import ClaimOverSeeds, FamilyOverSeeds, SeedEstimate, SeedEstimates, SeedsResults
 
 Results = TypeVar("Results")
 # a block ends at its own mark: figures may hold comments
@@ -56,7 +55,7 @@ def render(metrics: Path) -> dict[str, str]:
         "arms": _arms(seeds),
         "steps": _steps(seeds),
         "claims": markdown_table(["claim", "difference", "verdict"], [_claim(seeds, claim) for claim in seeds.claims]),
-        "families": families_block(seeds, estimated, markdown_table),
+        "families": _families(seeds),
         "recipes": _recipes(metrics),
         "leave-one-out": _leave_one_out(read_metrics(rotated, HeldOut)) if rotated.is_file() else NOT_COMMITTED,
         "environment": _environment(environment),
@@ -81,7 +80,7 @@ def _recipes(metrics: Path) -> str:
         parts.append(
             f"**`{path.stem.removeprefix('seeds-')}`**, {count} seed{'s' if count > 1 else ''}, {found.rows} test rows, "
             f"{found.trainable_percent or 0:.2f} % of the parameters trained.{_tokens(found)}\n\n{_arms(found)}\n\n{texts}"
-            f"{families_block(found, estimated, markdown_table)}"
+            f"{_families(found)}"
         )
     return "\n\n".join(parts) or NOT_COMMITTED
 
@@ -117,11 +116,6 @@ def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
         return f"{match[1]}{blocks[name]}\n{match[4]}"
 
     return BLOCK.sub(fill, text)
-
-
-def without_blocks(text: str) -> str:
-    """The text without its blocks of figures."""
-    return BLOCK.sub("", text)
 
 
 def _bounds(entry: Estimate | SeedEstimate) -> Sequence[float] | None:
@@ -174,6 +168,50 @@ def _found(seeds: SeedsResults) -> str:
         f"**Steadier?** When only the wording moves, in ways that no arm was trained on, `{last}` repeats its answer in "
         f"{_percent(entry['agreement'])} of pairs; {'; '.join(steadier)}."
     )
+
+
+def _families(found: SeedsResults) -> str:
+    """What moved where, and the table by level, family and arm below it."""
+    shown = in_tables(SENSITIVITY)
+    rows = [
+        [level, family, arm, *(estimated(measures[row.name]) for row in shown)]
+        for level, family, cell in _cells(found)
+        for arm, measures in cell.arms.items()
+    ]
+    table = markdown_table(["level", "family", "arm", *(row.label for row in shown)], rows)
+    moved = "\n".join(f"* {name.replace('_to_', ' → ')}: {_moved(found, name)}" for name in found.steps)
+    return f"{moved}\n\n<details><summary>by level and family</summary>\n\n{table}\n\n</details>"
+
+
+def _cells(found: SeedsResults) -> Iterator[tuple[str, str, FamilyOverSeeds]]:
+    for level, families in found.families.items():
+        for family, cell in families.items():
+            yield level, family, cell
+
+
+def _moved(found: SeedsResults, step: str) -> str:
+    """Where a step made a family better or worse: those whose interval leaves zero out, on unseen groups (L1, L2)."""
+    cells = [
+        (f"{family} ({level})", cell) for level, family, cell in _cells(found) if level != "L0" and family != "all"
+    ]
+    better: list[tuple[Measure, str]] = []
+    worse: list[tuple[Measure, str]] = []
+    for place, cell in cells:
+        for row in on_page(SENSITIVITY):
+            # an undefined interval leaves nothing out
+            low, high = cell.steps[step][row.name].bounds or (0.0, 0.0)
+            if low > 0 or high < 0:
+                (better if (low > 0) == (row.better == HIGHER) else worse).append((row, place))
+    return f"better in {_listed(better)}; worse in {_listed(worse)}, of {len(cells)} families on unseen groups."
+
+
+def _listed(places: Sequence[tuple[Measure, str]]) -> str:
+    parts = []
+    for row in on_page(SENSITIVITY):
+        found = [place for measure, place in places if measure is row]
+        if found:
+            parts.append(f"{row.label}: {', '.join(found)}")
+    return " · ".join(parts) or "nothing that the intervals would bear out"
 
 
 def _arms(seeds: SeedsResults) -> str:

@@ -6,7 +6,6 @@ from steady.metrics.results import ClaimResult
 from steady.report import examples, pictures, tables
 from steady.report.findings import Findings
 from steady.report.generated import generated_sections
-from steady.report.label_tables import label_tables
 from steady.report.markup import Markup, details, joined, section, shown, table, tag
 from steady.report.matrix_browser import matrix_groups
 
@@ -98,7 +97,7 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
         yield "matrices", "How probable every answer is under every wording", matrices
     yield "won-and-lost", "Rows won and lost", examples.won_and_lost(found)
     yield from generated_sections(found)
-    if several := label_tables(quality):
+    if several := tables.label_tables(quality):
         yield "labels", "Which labels are found, and which are missed?", joined(map(shown, several))
     elif found.arms[0].evaluate.labels:  # open answers have no classes to confuse
         yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)

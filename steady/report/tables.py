@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
+import msgspec
+
 from steady.metrics.cells import LEVELS
-from steady.metrics.measures import QUALITY, SENSITIVITY, Measure, in_tables, on_page
+from steady.metrics.measures import QUALITY, SENSITIVITY, TEXT, Measure, TextMeasure, in_tables, on_page
 from steady.metrics.resampling import Estimate
 from steady.metrics.results import (
     CellResults,
@@ -12,12 +14,19 @@ from steady.metrics.results import (
     Comparison,
     Differences,
     EvaluateResults,
+    GeneratedQuality,
     SensitivityResults,
     SplitQuality,
     Step,
 )
 
 NOTHING = "–"
+COUNTS = {
+    "true_positive": "found",
+    "false_negative": "missed",
+    "false_positive": "wrongly given",
+    "true_negative": "rightly not given",
+}
 AnyCell = TypeVar("AnyCell", CellResults, CellStep)
 
 
@@ -83,6 +92,64 @@ def _step_row(place: str, step: Step, measures: Differences, names: Sequence[str
     for name in names:
         row += [estimated(measures[name].difference, signed=True), p_value(measures[name].p)]
     return row + [NOTHING] * (2 + 2 * columns - len(row))
+
+
+def label_tables(arms: Mapping[str, EvaluateResults]) -> list[Table]:
+    """The tables, from the results of the arms; none where a row has one label."""
+    several = all(found.multi_label for found in arms.values())
+    return [set_table(arms), label_table(arms)] if several else []
+
+
+def set_table(arms: Mapping[str, EvaluateResults]) -> Table:
+    """Scores of whole sets on the test split (accuracy: all labels right): a row for each arm and each reference."""
+    measures = [*on_page(QUALITY), *(row for row in QUALITY if row.of_sets)]
+    scored = {name: found.test for name, found in arms.items()} | next(iter(arms.values())).references
+    rows = [[name, *(estimated(found.measures[row.name]) for row in measures)] for name, found in scored.items()]
+    return Table("Sets of labels, test split", ["arm", *(row.label for row in measures)], rows)
+
+
+def label_table(arms: Mapping[str, EvaluateResults]) -> Table:
+    """Each label on the test split, arm by arm: precision, recall, F1, and the two-by-two counts of its rows."""
+    rows = []
+    for label in next(iter(arms.values())).labels:
+        for name, found in arms.items():
+            scores = found.test.per_class[label]
+            counts = msgspec.to_builtins(scores)
+            estimates = [estimated(one) for one in (scores.precision, scores.recall, scores.f1)]
+            rows.append([label, name, str(scores.support), *estimates, *(str(counts[key]) for key in COUNTS)])
+    header = ["label", "arm", "rows", "precision", "recall", "F1", *COUNTS.values()]
+    return Table("Every label by itself, test split", header, rows)
+
+
+def generated_tables(arms: Mapping[str, EvaluateResults], comparison: Comparison) -> list[Table]:
+    """What the arms write when nothing constrains them, on the test split, and the differences from arm to arm."""
+    writing = {
+        name: found.generated
+        for name, found in arms.items()
+        if isinstance(found.generated, GeneratedQuality) and found.within_words is not None
+    }
+    if not writing:
+        return []
+    first = next(iter(writing.values()))
+    measures = [row for row in TEXT if first.test[row.name].value is not None]
+    rows = [
+        [arm, *(estimated(found.test[name]) for name in [*(row.name for row in measures), "distinct_answers"])]
+        for arm, found in writing.items()
+    ]
+    limit = f" (short: at most {first.within_words_limit} words)"
+    header = ["arm", *(row.label for row in measures), "distinct answers"]
+    return [Table(f"Free answers to the test prompts{limit}", header, rows), _differences(measures, comparison)]
+
+
+def _differences(measures: Sequence[TextMeasure], comparison: Comparison) -> Table:
+    steps = [step for step in comparison.steps.values() if step.generated.rows]
+    rows = []
+    for row in measures:
+        found = [step.generated.measures[row.name] for step in steps]
+        cells = [[estimated(one.difference, signed=True), p_value(one.p)] for one in found]
+        rows.append([row.label, *(cell for pair in cells for cell in pair)])
+    header = ["measure", *(cell for step in steps for cell in (f"{step.from_} → {step.to}", "p"))]
+    return Table("Free answers, differences (exploratory, p not corrected)", header, rows)
 
 
 def claims_table(comparison: Comparison) -> Table:

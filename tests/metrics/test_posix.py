@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from posix_package import posix_v001
 
 from steady.metrics.posix import (
     Group,
     classifier_group,
     fit_temperature,
     group_fault,
-    posix_v001,
     prompt_sensitivity,
     scaled_logprobs,
 )
