@@ -15,8 +15,9 @@ from steady.errors import SteadyError
 from steady.inference.language import LanguageModel, Tokens, decode, encode, encode_answer
 from steady.inference.likelihood import score_prompts
 from steady.inference.scorer import Scorer
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
-from steady.scoring.groups import Mask, PromptGroup, ScoredGroup, bundles, sample_pairs
+from steady.scoring.groups import Mask, PromptGroup, bundles, sample_pairs
 from steady.scoring.resume import Partial
 
 Given = Mapping[str, Sequence[str]]
