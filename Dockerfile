@@ -6,8 +6,9 @@ ENV PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 HF_HUB_DISABLE
 WORKDIR /app
 
 # The CPU build of torch; the other index would bring several GB of CUDA packages.
-COPY requirements.txt constraints.txt ./
-RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.txt -c constraints.txt
+COPY requirements.txt requirements-no-deps.txt constraints.txt ./
+RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.txt -c constraints.txt \
+ && pip install --no-cache-dir --no-deps -r requirements-no-deps.txt
 
 COPY steady steady
 COPY params.yaml params.yaml

@@ -1,8 +1,8 @@
 # Every target builds the environment it needs (.venv, in this folder) and skips that when nothing changed.
-# The stamp carries the hash of both requirement files, so another pin rebuilds and the same pins never do.
+# The stamp carries the hash of the requirement files, so another pin rebuilds and the same pins never do.
 PYTHON ?= python3
 SEEDS ?= 0 1 2 3 4
-PINS := $(shell cat requirements.txt constraints.txt | git hash-object --stdin)
+PINS := $(shell cat requirements.txt requirements-no-deps.txt constraints.txt | git hash-object --stdin)
 STAMP := .venv/.installed-$(PINS)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
@@ -18,13 +18,14 @@ unexport PYTHONHOME
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
-environment: $(STAMP) ## build .venv from requirements.txt and constraints.txt (the other targets do it too)
+environment: $(STAMP) ## build .venv from the requirement files and constraints.txt (the other targets do it too)
 
 $(STAMP):
 	@test -x .venv/bin/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Steady needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@echo "Building .venv (once; about a minute)"
 	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
+	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
 	@rm -f .venv/.installed-* && touch $@
 
 repro: $(STAMP) ## run the pipeline, then compare with the committed results

@@ -10,7 +10,7 @@ from checks.findings import Finding, conclude
 
 # Absolute paths of somebody's machine have no place in a repository.
 MACHINE_PATH = re.compile(r"(?<![\w.~$}])/(?:work|root|home|Users|mnt|scratch)/\w")
-PYTHON = ("steady/", "stages/", "checks/", "benchmarks/", "pretrain/", "tests/")
+PYTHON = ("steady/", "stages/", "checks/", "benchmarks/", "tests/")
 COUNTED = ("steady/", "stages/", "checks/")  # the median is over these
 
 

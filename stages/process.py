@@ -59,7 +59,6 @@ def _watch_parent() -> None:
         try:
             sys.stderr.write("The process that ran this stage has ended; so does the stage.\n")
         finally:
-            # `sys.exit` would end this thread alone.
             os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
@@ -70,7 +69,6 @@ def _lock(path: Path, stage: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
         until = time.monotonic() + PATIENCE_SECONDS
-        # The system gives the lock back when the process ends, also when it is killed; a file with a process id would stay.
         while not _taken(handle.fileno()):
             if time.monotonic() > until:
                 raise SteadyError(

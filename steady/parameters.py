@@ -21,6 +21,8 @@ SECTIONS = (
     "data",
     "format",
     "arms",
+    "none",
+    "full",
     "probe",
     "lora",
     "train",

@@ -14,6 +14,9 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
 @click.option("--model", required=True, help="A Hub id, a folder, or package:NAME.")
 @click.option("--revision", default=None, help="Commit, branch or tag of a Hub model; the full commit is recorded.")
 @click.option(
+    "--gguf-file", default=None, help="The GGUF file of the folder or the Hub repository to read the model from."
+)
+@click.option(
     "--adapter",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     default=None,
@@ -24,7 +27,7 @@ DTYPES = ("auto", "float32", "bfloat16", "float16")
     type=click.Choice(DTYPES),
     default="auto",
     show_default=True,
-    help="auto: float32 on a CPU, else the model's.",
+    help="auto: bfloat16 on a GPU or a CPU that has it.",
 )
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 …")
 @click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads of a CPU.")
@@ -61,6 +64,7 @@ def main(
     prompts: Path,
     model: str,
     revision: str | None,
+    gguf_file: str | None,
     adapter: Path | None,
     dtype: str,
     device: str,
@@ -84,7 +88,7 @@ def main(
         from steady.measure.page import table
 
         quiet(threads)
-        named = Named(model, revision, adapter, dtype, device)  # type: ignore[arg-type]
+        named = Named(model, revision, adapter, dtype, device, gguf_file=gguf_file)  # type: ignore[arg-type]
         limits = Limits(max_new_tokens, batch_tokens, max_pairs, precision, seed)
         measure_model(named, prompts, out, limits, lambda line: click.echo(line, err=True), budget)
         if not budget:

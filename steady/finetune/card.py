@@ -71,12 +71,11 @@ def _front_matter(facts: CardFacts) -> str:
 def _body(facts: CardFacts) -> str:
     kind = {"lora": "LoRA adapter", "full": "fully fine-tuned model"}[facts.method]
     trained_on = "many wordings of each prompt" if facts.wordings == "variants" else "one wording of each prompt"
-    revision = facts.base.revision or "the weights published under that id"
     best = facts.training["best"]
     settings = "\n".join(f"| `{name}` | `{value}` |" for name, value in facts.settings.items())
     return f"""# steady-{facts.arm}
 
-A {kind} for [{facts.base.public_id}](https://huggingface.co/{facts.base.public_id}) (revision: {revision}) that
+A {kind} for [{facts.base.public_id}](https://huggingface.co/{facts.base.public_id}) ({facts.base.weights}) that
 {_purpose(facts)}. It was trained on {trained_on}, to see whether the answer stays the same
 when only the wording of the prompt changes.
 
@@ -141,9 +140,8 @@ def _quick_start(facts: CardFacts) -> str:
 
 
 def _load(facts: CardFacts, auto: str) -> str:
-    pinned = f", revision={facts.base.revision!r}" if facts.base.revision else ""
     head = "" if facts.pooled else ", num_labels=len(labels), id2label=dict(enumerate(labels))"
-    return f"PeftModel.from_pretrained({auto}.from_pretrained({facts.base.public_id!r}{pinned}{head}), folder)"
+    return f"PeftModel.from_pretrained({auto}.from_pretrained({facts.base.arguments}{head}), folder)"
 
 
 ONE = "labels[int(logits.argmax())]"

@@ -22,7 +22,7 @@ from steady.finetune.preference.preference import OBJECTIVES, check_preference, 
 from steady.finetune.preflight import check_settings
 from steady.inference.classifier import in_batches, mean_pooled
 from steady.labels import LabelTask
-from steady.models.arm import PHRASEBOOK, ArmManifest, digest_of, write_manifest
+from steady.models.arm import PHRASEBOOK, ArmManifest, write_manifest
 from steady.models.base import locate
 from steady.models.load import load_classifier, load_tokenizer, pick_device, prepare_torch
 from steady.models.params import ModelParams
@@ -102,7 +102,8 @@ def finetune(
         seed=params.seed,
         training=training,
         prompts_sha256=fingerprint(material.prompts.book),
-        base_digest=digest_of(base),
+        base_digest=base.digest,
+        quantised=base.quantised,
         multi_label=material.multi_label,
     )
     write_phrasebook(folder / PHRASEBOOK, material.prompts.book)
@@ -125,7 +126,7 @@ def training_fingerprint(arm: Arm, params: FinetuneParams, material: Material) -
             "params": params.model_dump(mode="json", exclude={"runtime", "arms"})
             | {"arm": arm.model_dump(mode="json")},
             "data": [data.hexdigest(), fingerprint(prompts.book), material.labels, material.multi_label],
-            "base": [base.public_id, base.revision, digest_of(base)],
+            "base": [base.public_id, base.revision, base.digest],
             "code": code_digest(Path(__file__).parents[1]),
             "libraries": library_versions(),
             "device": [str(pick_device(params.runtime.device)), torch.get_num_threads()],

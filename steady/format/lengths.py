@@ -1,4 +1,4 @@
-"""What a model's tokenizer makes of prompts: their lengths, and which wordings it cannot tell apart. Needs no model library."""
+"""What a tokenizer makes of prompts: their lengths, and which wordings it cannot tell apart. GGUF files are converted first."""
 
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from steady.errors import SteadyError
+from steady.models.gguf import convert_once, find_gguf, packaged_gguf
 from steady.prompts.bank import Bank
 from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Wording
@@ -19,12 +20,16 @@ Encode = Callable[[list[str]], list[list[int]]]
 """Texts to token ids, special tokens included."""
 
 
-def tokenizer_file(model_id: str, revision: str | None) -> Path:
+def tokenizer_file(model_id: str, revision: str | None, gguf_file: str | None = None) -> Path:
     """The `tokenizer.json` of a model: of a package without importing it, of a folder, or from the Hub (or its cache).
+
+    A GGUF file has none of its own: it is that of the conversion, which is made where the cache holds none.
 
     Raises:
         SteadyError: there is none.
     """
+    if gguf_file is not None:
+        return convert_once(find_gguf(model_id, revision, gguf_file)).folder / FILE
     # Importing the package may import a model library with it.
     if model_id.startswith(PACKAGE):
         return _in_package(model_id.removeprefix(PACKAGE))
@@ -46,6 +51,8 @@ def _in_package(name: str) -> Path:
     if found is None or found.origin is None:
         raise SteadyError(f"model.id: the package {name!r} is not installed. Install it, or give a folder or a Hub id.")
     root = Path(found.origin).parent
+    if (packaged := packaged_gguf(name)) is not None:
+        return convert_once(packaged).folder / FILE
     # Packages differ in where they put it.
     places = [root / "model" / FILE, root / FILE]
     return next((place for place in places if place.is_file()), None) or _existing(places[0], f"{PACKAGE}{name}")

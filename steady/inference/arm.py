@@ -57,7 +57,11 @@ def prompt_limit(tokenizer: Any, params: ModelParams, labels: Sequence[str], max
 
 def _source(folder: Path, manifest: ArmManifest, params: ModelParams) -> ModelParams:
     """Where the weights lie: a fully fine-tuned arm has its own."""
-    return params.model_copy(update={"id": str(folder), "revision": None}) if manifest.method == "full" else params
+    return (
+        params.model_copy(update={"id": str(folder), "revision": None, "gguf_file": None})
+        if manifest.method == "full"
+        else params
+    )
 
 
 def _load_classifier(folder: Path, manifest: ArmManifest, params: ModelParams, device: str) -> Any:

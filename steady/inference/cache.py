@@ -12,6 +12,8 @@ import torch
 from transformers.cache_utils import Cache, DynamicLayer, EncoderDecoderCache
 
 Tensors = tuple[torch.Tensor, torch.Tensor]
+Starts = Sequence[tuple[slice, int]]
+"""Runs of rows, and the slot at which the prompts of each begin."""
 
 
 class Store:
@@ -71,14 +73,25 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
 
 
 class _Written(_Layer):
-    """Writes a range of rows and slots, and shows the model `first` up to what it wrote."""
+    """Writes a range of rows and slots, and shows the model `first` up to what it wrote.
 
-    def __init__(self, store: Store, rows: slice, slots: slice, first: int) -> None:
+    `shared` is a `Store` of one row, the beginning of all prompts, and the slot at which each run of rows begins: it is written
+    after what the model gives, whose padding lies where shorter prompts begin.
+    """
+
+    def __init__(
+        self, store: Store, rows: slice, slots: slice, first: int, shared: "tuple[Store, Starts] | None" = None
+    ) -> None:
         super().__init__(store, slots.start - first)
-        self.rows, self.slots, self.first = rows, slots, first
+        self.rows, self.slots, self.first, self.shared = rows, slots, first, shared
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Tensors:
         self.store.write(self.rows, self.slots, (key_states, value_states))
+        if self.shared:
+            beginning, starts = self.shared
+            assert beginning.parts is not None
+            for rows, start in starts:
+                self.store.write(rows, slice(start, start + beginning.slots), beginning.parts)
         return (
             self.store.read(self.rows, slice(self.first, self.slots.stop)) if self.past else (key_states, value_states)
         )
@@ -128,29 +141,40 @@ class _Crossed(_Layer):
 
 
 class PromptCache:
-    """Keys and values of `rows` prompts in all layers: `width` slots for the prompt, `room` for what is generated."""
+    """Keys and values of `rows` prompts in all layers: `width` slots for the prompt, `room` for what is generated.
 
-    def __init__(self, rows: int, width: int, room: int) -> None:
-        self.rows, self.width, self.room = rows, width, room
-        self.stores: list[Store] = []
+    `shared` holds the one beginning of all prompts, read before them; None where they have none in common.
+    """
+
+    def __init__(self, rows: int, width: int, room: int, shared: "PromptCache | None" = None) -> None:
+        self.rows, self.width, self.room, self.shared = rows, width, room, shared
+        # made at the first pass, for the model knows its layers; before it where a model has to know what is there already
+        self.stores: list[Store] = [Store(rows, width + room) for _ in shared.stores] if shared else []
 
     def layer_bytes(self) -> list[int]:
         """Bytes that a position takes in each layer."""
         return [store.position_bytes for store in self.stores]
 
-    def prefill(self, rows: slice, tokens: int) -> Cache:
-        """A cache for one pass over `tokens` positions of the prompts in `rows`, right-aligned."""
-        slots = slice(self.width - tokens, self.width)
+    def prefill(self, rows: slice, tokens: int, starts: Starts = ()) -> Cache:
+        """A cache for one pass over the last positions of the prompts in `rows`, right-aligned.
 
-        def layer(store: Store) -> _Layer:
-            return _Written(store, rows, slots, slots.start)
+        Args:
+            tokens: of the longest of these prompts, what is shared included.
+            starts: where the prompts begin, for a cache with a shared beginning; the pass is over what follows it.
+        """
+        read = self.shared.width if self.shared else 0
+        first, slots = self.width - tokens, slice(self.width - tokens + read, self.width)
+
+        def layer(place: int) -> _Layer:
+            shared = (self.shared.stores[place], starts) if self.shared else None
+            return _Written(self.stores[place], rows, slots, first, shared)
 
         if self.stores:
-            return Cache(layers=[layer(store) for store in self.stores])
+            return Cache(layers=[layer(place) for place in range(len(self.stores))])
 
         def grown() -> _Layer:
             self.stores.append(Store(self.rows, self.width + self.room))
-            return layer(self.stores[-1])
+            return layer(len(self.stores) - 1)
 
         return Cache(layer_class_to_replicate=grown)
 

@@ -60,6 +60,8 @@ def language_model(
     """Describe a loaded model (with or without a PEFT adapter) for scoring; it is put in evaluation mode."""
     model.eval()
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    if (head := base.get_output_embeddings()) is not None:
+        head.register_forward_pre_hook(_contiguous)
     config = base.config
     accepted = frozenset(inspect.signature(base.forward).parameters)
     return LanguageModel(
@@ -72,6 +74,11 @@ def language_model(
         chat_template,
         max_length,
     )
+
+
+def _contiguous(_head: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+    """Hidden states of last tokens alone are a slice, for which torch would copy the weights of the output layer once a row."""
+    return (inputs[0].contiguous(), *inputs[1:])
 
 
 def _end_ids(base: Any, tokenizer: Any) -> frozenset[int]:

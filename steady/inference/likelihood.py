@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 
 from steady.inference.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
-from steady.inference.passes import Prompted, padded, read_prompts
+from steady.inference.passes import LEAST_SHARED, Prompted, padded, read_prompts, shared_tokens
 from steady.inference.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
 
 Cell = tuple[int, Tokens]
@@ -23,7 +23,7 @@ def make_scorer(
 ) -> Scorer:
     """A scorer whose cache has been tried: a model that cannot branch one, or whose numbers differ, does without.
 
-    The trial compares two responses behind a padded and an unpadded prompt with the one-sequence reference.
+    The trial compares two responses behind a padded and an unpadded prompt of one beginning with the one-sequence reference.
     """
     try:
         memory = _tried(language, 3 if temperatures else 2)
@@ -42,7 +42,9 @@ def _tried(language: LanguageModel, copies: int) -> Memory | None:
         copies: of the logits of a scored token that are held at once.
     """
     size = language.model.get_input_embeddings().weight.shape[0]
-    prompts: list[Tokens] = [tuple(n * 7 % size for n in range(3, 7)), tuple(n * 11 % size for n in range(2, 13))]
+    shared = tuple(n * 3 % size for n in range(1, LEAST_SHARED + 1))
+    ends = (range(3, 7), range(2, 13))
+    prompts: list[Tokens] = [(*shared, *(n * len(end) % size for n in end)) for end in ends]
     prompted = read_prompts(language, prompts, 2, batch_tokens=100)
     layers = prompted.layer_bytes()
     memory = Memory(sum(layers), max(layers), copies * 4 * prompted.first.shape[-1])
@@ -80,7 +82,8 @@ def chunks_of(scorer: Scorer, prompts: set[Tokens]) -> list[list[Tokens]]:
 
 
 def _read(scorer: Scorer, prompts: Sequence[Tokens]) -> Prompted:
-    scorer.passes.prefill += sum(map(len, prompts))
+    shared = shared_tokens(scorer.language, prompts) * (len(prompts) - 1)
+    scorer.passes.prefill += sum(map(len, prompts)) - shared
     return read_prompts(scorer.language, prompts, scorer.max_new_tokens, scorer.batch_tokens // 4)
 
 

@@ -1,6 +1,7 @@
 """The forward passes over a batch of prompts: one prefill, one token at a time, and many responses behind each prompt."""
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Protocol
 
 import torch
@@ -9,8 +10,18 @@ from transformers.modeling_outputs import BaseModelOutput
 from steady.inference.cache import EncodedCache, PromptCache
 from steady.inference.language import LanguageModel, Tokens, call
 
-CPU_PREFILL_TOKENS = 384
-"""Tokens that a CPU reads in one pass: beyond that it is no faster, and a wider batch pads more."""
+CPU_TOKENS = 384
+"""Tokens that a CPU reads in one pass in float32: beyond that it is no faster, and a wider batch pads more."""
+CPU_TOKENS_BFLOAT16 = 1536
+CPU_TOKENS_TILES = 4096
+"""The same in bfloat16 on a CPU that multiplies such numbers (4 % faster than 384 on one thread), and on one that multiplies
+tiles of them (AMX), which wants wider matrices; that one was not measured.
+
+They depend on the kind of CPU alone, never on a timing: batches of another width round otherwise, and one machine has to give
+the same bytes again.
+"""
+LEAST_SHARED = 8
+"""Tokens of a common beginning that are worth a pass of their own."""
 
 
 class Prompted(Protocol):
@@ -35,10 +46,29 @@ def read_prompts(language: LanguageModel, prompts: Sequence[Tokens], room: int, 
     Args:
         room: how many tokens may be generated behind a prompt.
     """
-    limit = min(batch_tokens, CPU_PREFILL_TOKENS) if language.device.type == "cpu" else batch_tokens
-    batches = list(batches_of_rows([len(prompt) for prompt in prompts], limit))
+    limit = min(batch_tokens, cpu_tokens(language)) if language.device.type == "cpu" else batch_tokens
     kind = EncodedPrompts if language.encodes else CausalPrompts
-    return kind(language, prompts, room, batches)
+    return kind(language, prompts, room, limit)
+
+
+def cpu_tokens(language: LanguageModel) -> int:
+    """The most tokens of one pass on this CPU."""
+    if language.model.dtype != torch.bfloat16 or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return CPU_TOKENS
+    return CPU_TOKENS_TILES if torch.cpu._is_amx_tile_supported() else CPU_TOKENS_BFLOAT16
+
+
+def shared_tokens(language: LanguageModel, prompts: Sequence[Tokens]) -> int:
+    """Tokens that all prompts begin with and that are read once for all of them; every prompt has one of its own behind them.
+
+    A chat template and an instruction before the input are such beginnings. An encoder sees what follows, and shares nothing.
+    """
+    if language.encodes or len(prompts) < 2:
+        return 0
+    low, high = min(prompts), max(prompts)  # in the order of words: what these two share, all share
+    limit = min(map(len, prompts)) - 1
+    same = next((place for place in range(limit) if low[place] != high[place]), limit)
+    return same if same >= LEAST_SHARED else 0
 
 
 def batches_of_rows(lengths: Sequence[int], limit: int) -> Iterator[slice]:
@@ -67,23 +97,47 @@ def padded(
 
 
 class CausalPrompts:
-    """Prompts of a causal model, left-padded; positions are given, so that padding moves none."""
+    """Prompts of a causal model, left-padded; positions are given, so that padding moves none.
 
-    def __init__(self, language: LanguageModel, prompts: Sequence[Tokens], room: int, batches: list[slice]) -> None:
+    What all prompts begin with is read once (`shared_tokens`).
+    """
+
+    def __init__(self, language: LanguageModel, prompts: Sequence[Tokens], room: int, limit: int) -> None:
         self.language = language
         lengths = [len(prompt) for prompt in prompts]
         self.width = max(lengths)
         self.lengths = torch.tensor(lengths, device=language.device)
         slots = torch.arange(self.width + room, device=language.device)
         self.mask = slots >= self.width - self.lengths[:, None]
-        self.cache = PromptCache(len(prompts), self.width, room)
+        self.shared = shared_tokens(language, prompts)
+        beginning: PromptCache | None = None
+        if self.shared:
+            beginning = CausalPrompts(language, [prompts[0][: self.shared]], 0, limit).cache
+        self.cache: PromptCache = PromptCache(len(prompts), self.width, room, beginning)
+        batches = batches_of_rows([length - self.shared for length in lengths], limit)
         self.first = torch.cat([self._read(prompts[rows], rows) for rows in batches])
 
     def _read(self, prompts: Sequence[Tokens], rows: slice) -> torch.Tensor:
         width = max(len(prompt) for prompt in prompts)
-        tokens, mask = padded(prompts, width, self.language.device, left=True)
-        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)
-        return self._call(tokens, mask, positions, self.cache.prefill(rows, width), keep=1)[:, 0]
+        tokens, _ = padded([prompt[self.shared :] for prompt in prompts], width - self.shared, self.device, left=True)
+        mask = self.mask[rows, self.width - width : self.width]
+        positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, self.shared :]
+        cache = self.cache.prefill(rows, width, self._starts(prompts, rows.start) if self.shared else ())
+        return self._call(tokens, mask, positions, cache, keep=1)[:, 0]
+
+    def _starts(self, prompts: Sequence[Tokens], first: int) -> list[tuple[slice, int]]:
+        """Runs of prompts of one length, and the slot at which they begin."""
+        runs, row = [], first
+        for length, equal in groupby(map(len, prompts)):
+            stop = row + len(list(equal))
+            runs.append((slice(row, stop), self.width - length))
+            row = stop
+        return runs
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's inputs go."""
+        return self.language.device
 
     def layer_bytes(self) -> list[int]:
         """See `Prompted`."""
@@ -119,12 +173,13 @@ class CausalPrompts:
 class EncodedPrompts:
     """Prompts that an encoder has read once, right-padded; the decoder has read its first tokens."""
 
-    def __init__(self, language: LanguageModel, prompts: Sequence[Tokens], room: int, batches: list[slice]) -> None:
+    def __init__(self, language: LanguageModel, prompts: Sequence[Tokens], room: int, limit: int) -> None:
         self.language = language
         width = max(len(prompt) for prompt in prompts)
         self.mask = padded(prompts, width, language.device, left=False)[1]
         self.cache = EncodedCache(len(prompts), width, len(language.prefix), room)
         self.hidden_size = 0
+        batches = batches_of_rows([len(prompt) for prompt in prompts], limit)
         self.first = torch.cat([self._read(prompts[rows], rows) for rows in batches])
 
     def _read(self, prompts: Sequence[Tokens], rows: slice) -> torch.Tensor:

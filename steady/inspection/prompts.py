@@ -113,7 +113,9 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, se
     settings, view = read_params(params, FormatStage), read_params(params, ModelView)
     bank = task_bank(settings.format.wordings, settings.data.labels, multi_label=settings.data.multi_label)
     examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
-    tokenizer = load_tokenizer_file(tokenizer_file(settings.model.id, settings.model.revision))
+    tokenizer = load_tokenizer_file(
+        tokenizer_file(settings.model.id, settings.model.revision, settings.model.gguf_file)
+    )
     # A prompt of a model that generates may quote a control token, which then is text like any other.
     tokenizer.encode_special_tokens = view.generates
     selected = _select_wordings(read_records(listed, Wording), selectors or (CANONICAL,))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from steady.errors import SteadyError
 from steady.inference.classifier import model_logits
 from steady.models.adapters import attach_adapter
-from steady.models.base import locate
+from steady.models.base import ENCODERS, Base, locate
 from steady.models.load import load_base, load_tokenizer, quiet_libraries
-from steady.models.params import COMMIT_LENGTH, PACKAGE_PREFIX, ModelParams, is_hub_id
+from steady.models.params import COMMIT_LENGTH, ModelParams, is_hub_id
 from steady.scoring.classifying import LabelScorer
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ DTYPES: tuple[Dtype, ...] = ("auto", "float32", "bfloat16", "float16")
 
 @dataclass(frozen=True)
 class Named:
-    """A model by name: a Hub id, a folder or `package:NAME`, its revision, the adapter on it, and where and how it runs."""
+    """A model by name: a Hub id, a folder or `package:NAME`, its revision, the adapter on it, where and how it runs, and the GGUF
+    file of the folder or repository that it is read from.
+    """
 
     id: str
     revision: str | None = None
@@ -33,6 +35,7 @@ class Named:
     dtype: Dtype = "auto"
     device: str = "auto"
     batch_size: int = 32
+    gguf_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Measured:
     count: Callable[[list[str]], list[int]]
     dtype: str
     revision: str | None
+    base: Base
 
 
 def full_revision(model_id: str, revision: str | None) -> str | None:
@@ -78,7 +82,7 @@ def load_measured(named: Named) -> Measured:
 def _params(
     named: Named, revision: str | None, task: str, pooling: str | None = None, dtype: str = "float32"
 ) -> ModelParams:
-    settings = {"pooling": pooling, "dtype": dtype, "num_threads": None}
+    settings = {"gguf_file": named.gguf_file, "pooling": pooling, "dtype": dtype, "num_threads": None}
     return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task, **settings})
 
 
@@ -97,11 +101,11 @@ def _load_arm(named: Named, revision: str | None) -> Measured | None:
             f"{named.adapter}: its answers are sets of labels, and this command measures one label an answer. The pipeline's "
             "stage `sensitivity` measures sets."
         )
-    pooled = (named.adapter / HEAD).is_file() or named.id.startswith(PACKAGE_PREFIX)
+    pooled = (named.adapter / HEAD).is_file() or named.id in ENCODERS
     params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     tokenizer = load_tokenizer(params)
     scorer = LabelScorer(load_scorer(named.adapter, params, named.device), tuple(manifest.labels), named.batch_size)
-    return Measured(None, scorer, manifest.max_length, _counter(tokenizer), "float32", revision)
+    return Measured(None, scorer, manifest.max_length, _counter(tokenizer), "float32", revision, locate(params))
 
 
 def _writes(adapter: Path) -> bool:
@@ -122,8 +126,8 @@ def _load_model(named: Named, revision: str | None) -> Measured:
         params = _params(named, revision, _task(named, config), dtype=named.dtype)
         model = load_base(params, device=named.device)
     if params.task == "SEQ_CLS":
-        return _measured_classifier(named, model, base.public_id, revision)
-    return _measured_language(named, model, base.public_id, revision)
+        return _measured_classifier(named, model, base, revision)
+    return _measured_language(named, model, base, revision)
 
 
 def _task(named: Named, config: Any) -> str:
@@ -140,26 +144,26 @@ def _task(named: Named, config: Any) -> str:
     )
 
 
-def _measured_classifier(named: Named, model: Any, public_id: str, revision: str | None) -> Measured:
+def _measured_classifier(named: Named, model: Any, base: Base, revision: str | None) -> Measured:
     if named.adapter is not None:
-        model = attach_adapter(model, named.adapter, public_id)
+        model = attach_adapter(model, named.adapter, base.public_id)
     tokenizer = load_tokenizer(_params(named, revision, "SEQ_CLS"))
     names = tuple(model.config.id2label[place] for place in range(model.config.num_labels))
     limit = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", None) or 10**9)
     batch_size = named.batch_size if tokenizer.pad_token else 1  # without a padding token, one prompt at a time
     scorer = LabelScorer(model_logits(model, tokenizer, limit), names, batch_size)
-    return Measured(None, scorer, limit, _counter(tokenizer), str(model.dtype).removeprefix("torch."), revision)
+    return Measured(None, scorer, limit, _counter(tokenizer), str(model.dtype).removeprefix("torch."), revision, base)
 
 
-def _measured_language(named: Named, model: Any, public_id: str, revision: str | None) -> Measured:
+def _measured_language(named: Named, model: Any, base: Base, revision: str | None) -> Measured:
     from steady.inference.language import language_model
 
     if named.adapter is not None:
-        model = attach_adapter(model, named.adapter, public_id)
+        model = attach_adapter(model, named.adapter, base.public_id)
     tokenizer = load_tokenizer(_params(named, revision, "CAUSAL_LM"))
     language = language_model(model, tokenizer)
     dtype = str(model.dtype).removeprefix("torch.")
-    return Measured(language, None, language.context, _counter(tokenizer), dtype, revision)
+    return Measured(language, None, language.context, _counter(tokenizer), dtype, revision, base)
 
 
 def _counter(tokenizer: Any) -> Callable[[list[str]], list[int]]:

@@ -168,7 +168,7 @@ def _settings(named: Named, measured: Measured, file: PromptFile, limits: Limits
         model=named.id,
         revision=measured.revision,
         adapter=None if named.adapter is None else str(named.adapter),
-        weights=" ".join(fingerprint(path) for path in folders),
+        weights=" ".join([*(fingerprint(path) for path in folders), *filter(None, [measured.base.gguf_sha256])]),
         dtype=measured.dtype,
         prompts=hashlib.blake2b(file.path.read_bytes(), digest_size=16).hexdigest(),
         max_new_tokens=limits.max_new_tokens if measured.language else 1,
@@ -177,6 +177,9 @@ def _settings(named: Named, measured: Measured, file: PromptFile, limits: Limits
         precision=limits.precision,
         seed=limits.seed,
         labels=list(measured.labels.labels) if measured.labels else [],
+        gguf_file=named.gguf_file,
+        base=measured.base.public_id if measured.base.quantised else "",
+        quantised=measured.base.quantised,
     )
 
 
@@ -231,6 +234,7 @@ def summarise(folder: Path, draws: int, confidence: float, seed: int) -> dict[st
     measures = {
         "model": run.settings.model,
         "revision": run.settings.revision,
+        **({"base": run.settings.base, "quantised": run.settings.quantised} if run.settings.quantised else {}),
         "adapter": run.settings.adapter,
         "dtype": run.settings.dtype,
         "max_new_tokens": run.settings.max_new_tokens,

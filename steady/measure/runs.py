@@ -23,10 +23,11 @@ RUN, PROMPTS, PREDICTIONS, MATRICES, SKIPPED = (
 PARTS = "parts"
 
 
-class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What was asked: the same settings and prompts give the same numbers; values for different `max_new_tokens` do not compare.
 
-    `weights` and `prompts` are digests of the files; `labels` those of a classifier.
+    `weights` and `prompts` are digests of the files; `labels` those of a classifier; `base` and `quantised`
+    say which published model it is and how its weights differ from those, where they do.
     """
 
     model: str
@@ -41,6 +42,9 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     precision: float | None
     seed: int
     labels: list[str]
+    gguf_file: str | None = None
+    base: str = ""
+    quantised: str | None = None
 
     @property
     def key(self) -> str:

@@ -7,10 +7,10 @@ from steady.errors import SteadyError
 
 
 def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
-    """The base with the adapter in `folder`; in float32 merged into its weights, which scores faster and moves logits by < 1e-5.
+    """The base with the adapter in `folder`, merged into its weights where that is possible (see `is_mergeable`).
 
-    It stays beside quantised weights and those of 16 bits, which could not hold the sum, and beside embeddings that are the
-    output layer too, which the sum would change as well.
+    The sum is computed in float32 and rounded once to the dtype of the base: logits of float32 move by less than 1e-5, those of
+    16 bits by no more than the rounding of the base's own weights moves them.
 
     Raises:
         SteadyError: there is no adapter, it was made for another base, or its tensors are not finite or not the model's.
@@ -32,16 +32,32 @@ def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
     except (RuntimeError, ValueError, OSError) as error:
         raise SteadyError(f"{folder}: the adapter does not fit the base: {error}") from error
     _check_tensors(adapted, folder)
-    if is_mergeable(model) and not adapts_tied_embeddings(adapted):
-        return adapted.merge_and_unload().eval()
-    return adapted.eval()
+    return (adapted.merge_and_unload() if is_mergeable(adapted) else adapted).eval()
 
 
-def is_mergeable(model: Any) -> bool:
-    """Whether an adapter can be added to the weights of a base without a loss: float32 and not quantised."""
+def is_mergeable(adapted: Any) -> bool:
+    """Whether an adapter can be added to the weights of its base.
+
+    Not where the base is quantised, whose few bits cannot hold the sum, nor where its output layer would change with adapted
+    embeddings. In 16 bits plain LoRA alone is merged: PEFT multiplies the weights of DoRA in the wrong dtype, and modules that
+    are trained whole keep a dtype of their own.
+    """
     import torch
 
-    return getattr(model, "quantization_method", None) is None and model.dtype == torch.float32
+    base = adapted.get_base_model()
+    if getattr(base, "quantization_method", None) is not None or adapts_tied_embeddings(adapted):
+        return False
+    return base.dtype == torch.float32 or is_plain_lora(adapted)
+
+
+def is_plain_lora(adapted: Any) -> bool:
+    """Whether an adapter is LoRA alone: no DoRA, and no module or token that is trained whole."""
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
+    return not any(
+        isinstance(module, AuxiliaryTrainingWrapper) or getattr(module, "lora_variant", None)
+        for module in adapted.modules()
+    )
 
 
 def adapts_tied_embeddings(adapted: Any) -> bool:

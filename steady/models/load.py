@@ -106,7 +106,7 @@ def load_base(
         verify_sums(Path(base.source), weights=True)
         config = AutoConfig.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
         _check_family(params, config)
-        settings = weight_settings(params, config.model_type, place, device_map) | {"revision": base.revision}
+        settings = weight_settings(params, config, place, device_map) | {"revision": base.revision}
         if params.task == "SEQ_CLS" and labels is not None and not headless:
             places = {name: place for place, name in enumerate(labels)}
             settings |= {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": places}

@@ -34,7 +34,7 @@ tags: [merged, lora, steady]
 
 # {name}
 
-`{base}` (revision: {revision}) with a LoRA adapter merged into its weights, in float32. On {probes}
+`{base}` ({weights}) with a LoRA adapter merged into its weights, in float32. On {probes}
 probe prompts its logits differ from those of the base with the adapter beside it by at most {difference:.1e} of the largest logit.
 The adapter's own card says what it was trained on.
 """
@@ -79,7 +79,9 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         _save(model, plain, folder, temporary)
-        again = plain.model_copy(update={"id": str(temporary), "revision": None, "special_tokens": ()})
+        again = plain.model_copy(
+            update={"id": str(temporary), "revision": None, "gguf_file": None, "special_tokens": ()}
+        )
         found = _logits(_read_back(again, manifest, temporary), again)
         difference = max(_difference(one, other) for one, other in zip(wanted, found, strict=True))
         if difference > TOLERANCE:
@@ -179,7 +181,7 @@ def _describe(out: Path, name: str, manifest: ArmManifest, base: Base, differenc
         base=base.public_id,
         licence=base.licence or "other",
         name=name,
-        revision=base.revision or "the weights published under that id",
+        weights=base.weights,
         probes=len(PROBES),
         difference=difference,
     )

@@ -17,7 +17,8 @@ HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 class ModelParams(Section):
     """Section `model` of `params.yaml`.
 
-    `id` is a Hub id, a folder or `package:NAME`. `pooling: mean` puts a linear head on mean-pooled features, as sentence
+    `id` is a Hub id, a folder or `package:NAME`; `gguf_file` names the GGUF file in that folder or repository to read the model
+    from. `pooling: mean` puts a linear head on mean-pooled features, as sentence
     encoders want it; null takes the model's own classification head. `quantization` and the keys that begin with `bnb_` are
     those of bitsandbytes; `chat_template` wraps prompts as the tokenizer's template says; `special_tokens` are added to the
     vocabulary and trained.
@@ -25,6 +26,7 @@ class ModelParams(Section):
 
     id: str
     revision: str | None = None
+    gguf_file: str | None = None
     task: Literal["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM"]
     pooling: Literal["mean"] | None
     dtype: Literal["auto", "float32", "bfloat16", "float16"]
@@ -38,6 +40,12 @@ class ModelParams(Section):
 
     @model_validator(mode="after")
     def _hub_ids_are_pinned(self) -> "ModelParams":
+        if Path(self.id).is_file():
+            raise ValueError(f"`id` is the file {self.id!r}; give its folder as `id` and its name as `gguf_file`")
+        if self.gguf_file is not None and self.id.startswith(PACKAGE_PREFIX):
+            raise ValueError(
+                f"`gguf_file` is {self.gguf_file!r}, but `id` is a package, which names its own file; set it to null"
+            )
         if is_hub_id(self.id) and not HUB_ID.fullmatch(self.id):
             raise ValueError(
                 f"`id` is {self.id!r}: there is no such folder, and it is no Hub id (OWNER/NAME) and no `package:NAME`"

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def weight_settings(
-    params: "ModelParams", model_type: str, device: "torch.device", device_map: str | None
+    params: "ModelParams", config: Any, device: "torch.device", device_map: str | None
 ) -> dict[str, Any]:
     """How weights are held: precision, quantisation, attention, devices."""
     import torch
     from transformers import BitsAndBytesConfig
 
-    settings: dict[str, Any] = {"dtype": getattr(torch, pick_dtype(params, model_type, device))}
+    settings: dict[str, Any] = {"dtype": getattr(torch, pick_dtype(params, config, device))}
     if params.attn_implementation:
         settings["attn_implementation"] = params.attn_implementation
     if params.quantization == "int8":
@@ -34,15 +34,18 @@ def weight_settings(
     return settings
 
 
-def pick_dtype(params: "ModelParams", model_type: str, device: "torch.device") -> str:
-    """The name of the dtype that `model.dtype` stands for: `auto` is float32 on a CPU and bfloat16 on a GPU that has it.
+def pick_dtype(params: "ModelParams", config: Any, device: "torch.device") -> str:
+    """The name of the dtype that `model.dtype` stands for.
+
+    `auto` is bfloat16 on a CPU with instructions for it and float32 on another one. On a GPU it is the 16-bit dtype of the
+    model's config (never float16 for a T5), else bfloat16 where the GPU has it.
 
     Raises:
         SteadyError: float16 for a T5, whose activations pass its range.
     """
     import torch
 
-    is_t5 = "t5" in model_type
+    is_t5 = "t5" in config.model_type
     halves = {params.dtype, params.bnb_4bit_compute_dtype if params.quantization == "nf4" else params.dtype}
     if is_t5 and "float16" in halves:
         raise SteadyError(
@@ -51,10 +54,20 @@ def pick_dtype(params: "ModelParams", model_type: str, device: "torch.device") -
     if params.dtype != "auto":
         return params.dtype
     if device.type != "cuda":
-        return "float32"
+        return "bfloat16" if has_bfloat16_instructions() else "float32"
+    if config.dtype == torch.float16 and not is_t5:
+        return "float16"
     if torch.cuda.is_bf16_supported(including_emulation=False):
         return "bfloat16"
     return "float32" if is_t5 else "float16"
+
+
+def has_bfloat16_instructions() -> bool:
+    """Whether this CPU multiplies bfloat16 matrices itself (AMX or AVX-512 BF16); others emulate it, slower than float32."""
+    import torch
+
+    capabilities = torch.cpu.get_capabilities()
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
 def keep_packing(model: Any) -> None:

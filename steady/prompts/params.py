@@ -89,6 +89,7 @@ class TokenizerName(Section):
 
     id: str
     revision: str | None
+    gguf_file: str | None = None
 
 
 class FormatStage(StageParams):

@@ -278,3 +278,56 @@ def test_another_base_in_the_same_folder_is_refused(root, tmp_path):
     (folder / "model.safetensors").write_bytes(data)
     with pytest.raises(SteadyError, match="not the one that the arm was made from"):
         load_arm_language(tmp_path / "arm", params.model, "cpu")
+
+
+def test_adapters_of_a_bfloat16_base_compute_in_its_dtype_and_are_kept_in_float32(root, tmp_path, monkeypatch):
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from safetensors.torch import load_file
+
+    seen = []
+    cast = BaseTunerLayer._cast_input_dtype
+
+    def spied(self, x, dtype):
+        found = cast(self, x, dtype)
+        seen.extend(
+            [found.dtype] * torch.is_autocast_enabled("cpu")
+        )  # not when two ways of computing logits are compared
+        return found
+
+    monkeypatch.setattr(BaseTunerLayer, "_cast_input_dtype", spied)
+    params, given = short(root, model={"dtype": "bfloat16"}, sft={"generate_rows": 0, "preview_steps": None})
+    train_arm(tmp_path, params, given)
+    assert set(seen) == {torch.bfloat16}
+    weights = load_file(tmp_path / "arm" / "adapter_model.safetensors")
+    assert {tensor.dtype for tensor in weights.values()} == {torch.float32}
+
+
+def test_dora_of_a_bfloat16_base_computes_as_peft_has_it(root, tmp_path):
+    params, given = short(root, model={"dtype": "bfloat16"}, lora={"use_dora": True, "lora_dropout": 0.0})
+    assert train_arm(tmp_path, params, given).training["last_loss"] > 0
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_what_a_step_keeps_is_measured_and_moves_no_generator(root, tmp_path, monkeypatch, name):
+    from steady.training.generative_trainers import Generative
+
+    found = []
+    measure = Generative.saved_bytes
+
+    def spied(self):
+        before = torch.get_rng_state()
+        whole = measure(self)
+        row = max(self.rows.rows, key=lambda row: row.length)
+        self.rows.rows = [type(row)(row.prompt[: len(row.prompt) // 2], row.answer, 0) for row in self.rows.rows]
+        half, self.rows.rows = measure(self), [row] * len(self.rows.rows)
+        assert torch.equal(torch.get_rng_state(), before)
+        assert all(tensor.grad is None for tensor in self.model.parameters())
+        found.extend([half, whole])
+        return whole
+
+    monkeypatch.setattr(Generative, "saved_bytes", spied)
+    params, given = short(root, name)
+    train_arm(tmp_path, params, given)
+    half, whole = found
+    numbers = 96 * 32 * 2  # at most: tokens, hidden size, layers
+    assert 0 < half < whole < numbers * 4 * 100

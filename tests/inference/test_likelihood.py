@@ -14,6 +14,7 @@ from steady.inference.likelihood import (
     make_scorer,
     score_prompts,
 )
+from steady.inference.passes import cpu_tokens, shared_tokens
 from steady.inference.scorer import Memory, Scorer
 from steady.measure.generative import generate, score_groups
 from steady.scoring.groups import PromptGroup
@@ -68,6 +69,75 @@ def test_a_small_budget_reads_prompts_twice_and_changes_no_number(name):
     assert again == {key: pytest.approx(value, abs=TOLERANCE) for key, value in scores.items()}
     longest = max(map(len, wanted))
     assert wide.passes.prefill == sum(map(len, wanted)) < tight.passes.prefill <= 2 * wide.passes.prefill - longest
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Tokens of every forward pass, padding included."""
+    from steady.inference import passes
+
+    shapes, call = [], passes.call
+
+    def counting(language, **inputs):
+        shapes.append(tuple(inputs["input_ids"].shape) if "input_ids" in inputs else ())
+        return call(language, **inputs)
+
+    monkeypatch.setattr(passes, "call", counting)
+    return shapes
+
+
+BEGINNING = "Answer in one word, please. "
+
+
+@pytest.mark.parametrize("budget", [4000, 400])
+def test_a_beginning_of_all_prompts_changes_no_number(any_language, budget):
+    scorer = make_scorer(any_language, TOKENS, budget)
+    groups = [tuple(BEGINNING + text for text in group) for group in GROUPS]
+    responses, scores, _ = score_prompts(scorer, wanted_of(any_language, *groups))
+    for prompt, response in responses.items():
+        assert response.tokens == _reference_response(scorer, prompt).tokens
+    for (prompt, response), value in scores.items():
+        assert value == pytest.approx(sequence_logprob(any_language, prompt, response), abs=TOLERANCE)
+
+
+def test_a_beginning_of_all_prompts_is_read_once(counted):
+    scorer = make_scorer(described("llama"), 1, 4000)
+    counted.clear()
+    greedy_responses(scorer, encode(scorer.language, [BEGINNING + text for text in GROUPS[1]]))
+    assert counted[0] == (1, len(BEGINNING))
+    assert counted[1:] == [(len(GROUPS[1]), max(map(len, GROUPS[1])))]
+    assert scorer.passes.prefill == len(BEGINNING) + sum(map(len, GROUPS[1]))
+
+
+@pytest.mark.parametrize("texts", [("2+2=", "2+2=!"), (BEGINNING, BEGINNING + "x"), (BEGINNING + "x", BEGINNING + "y")])
+def test_prompts_keep_a_token_of_their_own_behind_what_they_share(texts):
+    language = described("llama")
+    prompts = encode(language, texts)
+    shared = shared_tokens(language, prompts)
+    assert shared < min(map(len, prompts))
+    assert shared in {0, len(BEGINNING) - 1, len(BEGINNING)}
+    assert shared_tokens(language, prompts[:1]) == shared_tokens(described("t5"), prompts) == 0
+
+
+def test_the_width_of_a_pass_on_a_cpu_hangs_on_the_dtype_and_the_kind_of_cpu(monkeypatch):
+    language = described("llama")
+    assert cpu_tokens(language) == 384
+    half = replace(language, model=type(language.model)(language.model.config).to(torch.bfloat16))
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    plain = cpu_tokens(half)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert 384 < plain < cpu_tokens(half)
+
+
+def test_the_output_layer_gets_rows_that_lie_together():
+    language = described("llama")
+    seen = []
+    head = language.model.get_output_embeddings()
+    handle = head.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].is_contiguous()))
+    greedy_responses(make_scorer(language, 3, 4000), encode(language, GROUPS[1]))
+    handle.remove()
+    assert seen and all(seen)
 
 
 @pytest.mark.parametrize("name", ["gpt2", "llama", "t5"])

@@ -175,10 +175,10 @@ def test_the_figures_are_rendered_with_their_intervals(tmp_path):
         "generated": {"tuned": {key: estimate(0.5) for key in readme_families.TEXTS}},
         "arms": {"tuned": {key: estimate(0.9) | {"value": None} for key in readme.COLUMNS}},
     }
-    write_json(tmp_path / "seeds-variants-nano.json", open_answers)
-    write_json(tmp_path / "seeds-tickets-nano.json", toy_seeds())
+    write_json(tmp_path / "seeds-variants-smollm2.json", open_answers)
+    write_json(tmp_path / "seeds-tickets-smollm2.json", toy_seeds())
     recipes = readme.render(tmp_path)["recipes"]
-    assert recipes.startswith("**`tickets-nano`**, 2 seeds, 40 test rows, 0.75 % of the parameters trained.")
+    assert recipes.startswith("**`tickets-smollm2`**, 2 seeds, 40 test rows, 0.75 % of the parameters trained.")
     assert "Tokens shown in training: tuned 1,500." in recipes and "| tuned | 0.900 [0.850, 0.950] ± 0.010 |" in recipes
     assert recipes.count("| ROUGE-L | chrF |") == 1, "of open answers alone"
     assert f"| tuned |{' 0.500 [0.450, 0.550] |' * 4}" in recipes.partition("ROUGE-L")[2]

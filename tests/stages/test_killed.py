@@ -46,9 +46,9 @@ class Kind(NamedTuple):
     last: str
 
 
-FULL_SIZE = Kind("tickets-nano", None, "format")  # stages without a model; small they would take no time
+FULL_SIZE = Kind("tickets-smollm2", None, "format")  # stages without a model; small they would take no time
 LABELS = Kind(
-    "tickets-nano",
+    "tickets-smollm2",
     {
         "data": {"test_rows": 24},
         "train": {"max_steps": 10, "num_train_epochs": 8, "per_device_train_batch_size": 4, "eval_steps": 2},
@@ -58,7 +58,7 @@ LABELS = Kind(
     },
     "compare",
 )
-PAIRS = Kind("concise-nano", {"train": {"max_steps": 4, "eval_steps": 2}, "dpo": {"num_train_epochs": 2}}, "format")
+PAIRS = Kind("concise-smollm2", {"train": {"max_steps": 4, "eval_steps": 2}, "dpo": {"num_train_epochs": 2}}, "format")
 CASES = [
     (FULL_SIZE, "prepare"),
     (FULL_SIZE, "format"),

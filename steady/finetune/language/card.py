@@ -103,10 +103,10 @@ repository, which `dvc repro` rebuilds.
 
 
 def _base(facts: CardFacts) -> str:
-    if facts.base.source == facts.base.public_id and facts.base.revision is None:
-        return f"the model in `{facts.base.public_id}` of the repository"
-    revision = facts.base.revision or "the weights published under that id"
-    return f"[{facts.base.public_id}](https://huggingface.co/{facts.base.public_id}) (revision: {revision})"
+    if facts.base.revision is None and (facts.base.gguf_file or facts.base.source == facts.base.public_id):
+        weights = f" ({facts.base.weights})" if facts.base.quantised else ""
+        return f"the model in `{facts.base.public_id}` of the repository{weights}"
+    return f"[{facts.base.public_id}](https://huggingface.co/{facts.base.public_id}) ({facts.base.weights})"
 
 
 def quick_start(facts: CardFacts, params: "FinetuneParams") -> str:
@@ -121,8 +121,7 @@ def quick_start(facts: CardFacts, params: "FinetuneParams") -> str:
         "",
     ]
     lines += ['folder = "."  # this folder', "tokenizer = AutoTokenizer.from_pretrained(folder)"]
-    pinned = f", revision={facts.base.revision!r}" if facts.base.revision else ""
-    source = f"{facts.base.public_id!r}{pinned}" if adapted else "folder"
+    source = facts.base.arguments if adapted else "folder"
     lines.append(f"model = {auto}.from_pretrained({source}, dtype=torch.{_dtype(params)})")
     if adapted and params.model.special_tokens:
         lines.append("model.resize_token_embeddings(max(len(tokenizer), model.get_input_embeddings().num_embeddings))")

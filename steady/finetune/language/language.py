@@ -76,12 +76,13 @@ def train_generative(
     """
     ready = _prepare(arm, params, material, validation)
     trainable, total = count_parameters(ready.model)
-    expected = expected_memory(ready.model, ready.rows, params)
-    memory = memory_line(expected, available_memory(ready.model.device.type))
-    logger.info(memory)
-    with kept_in(saved) as kept, memory_told(memory):
+    with kept_in(saved) as kept:
         trainer = _trainer(ready, params, curves, kept, material)
-        trainer.train_or_resume()
+        expected = expected_memory(ready.model, ready.rows, params, trainer.saved_bytes())
+        memory = memory_line(expected, available_memory(ready.model.device.type))
+        logger.info(memory)
+        with memory_told(memory):
+            trainer.train_or_resume()
     record = _summary(trainer.state, params)
     cuts = count_cuts(ready.rows, math.ceil(record["epochs"]))
     _report_cuts(cuts, params)

@@ -3,6 +3,7 @@ and checkpoints that resume; with Seq2SeqTrainer for encoder-decoders (`generati
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from steady.finetune.checkpoints.trainer import Resumable
 from steady.finetune.language.batches import learned_tokens
 from steady.finetune.language.loss import SequenceLogits, summed_loss
 from steady.finetune.language.rows import GenerativeRows, LengthGrouped, Row
+from steady.models.adapters import is_plain_lora
 
 Generated = Callable[[], float]
 EVALUATION_TOKENS = 4096  # in a batch, padding included
@@ -41,6 +43,44 @@ class Generative(Resumable):
         """Not counted: walking all parameters for every batch took 7 % of a small model's step."""
         return 0
 
+    def training_step(self: Any, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer has it, with adapters that compute in the 16 bits of the base."""
+        with self._adapters_in_16_bits():
+            return super().training_step(*args, **kwargs)  # type: ignore[misc]
+
+    def _adapters_in_16_bits(self: Any) -> AbstractContextManager[Any]:
+        """Leave the inputs of adapters in the dtype of the base; their weights, kept in float32, are cast to it by autocast.
+
+        PEFT would cast every input to float32 and autocast cast it back, in each adapted layer.
+        """
+        if not (self.args.bf16 and hasattr(self.model, "peft_config") and is_plain_lora(self.model)):
+            return nullcontext()
+        from peft.helpers import disable_input_dtype_casting
+
+        casting: AbstractContextManager[Any] = disable_input_dtype_casting(self.model)
+        return casting
+
+    def saved_bytes(self: Any) -> int:
+        """Bytes that a forward pass over the longest training item keeps for its backward pass, the weights aside.
+
+        The pass is made once, before training, for what a layer keeps depends on the model, its adapter and the dtypes.
+        """
+        longest = max(range(len(self.rows)), key=self.rows.lengths().__getitem__)
+        batch = self._prepare_inputs(self.data_collator([self.rows[longest]]))
+        weights = {tensor.untyped_storage().data_ptr() for tensor in self.model.parameters()}
+        kept: dict[int, torch.Tensor] = {}
+
+        def keep(tensor: torch.Tensor) -> torch.Tensor:
+            kept[tensor.untyped_storage().data_ptr()] = tensor  # held, so that no other takes its place
+            return tensor
+
+        self.model.train()
+        hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+        with torch.random.fork_rng(), hooks, self.accelerator.autocast(), self._adapters_in_16_bits():
+            loss = summed_loss(*self._logits(batch))
+        del loss
+        return sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in weights)
+
     def compute_loss(
         self: Any, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
@@ -57,7 +97,7 @@ class Generative(Resumable):
         loss, tokens = 0.0, 0
         for items in batches_of(self.validation, EVALUATION_TOKENS):
             batch = self._prepare_inputs(self.data_collator([[row] for row in items]))
-            with self.accelerator.autocast():
+            with self.accelerator.autocast(), self._adapters_in_16_bits():
                 logits, targets = self._logits(batch)
                 loss += float(summed_loss(logits, targets))
             tokens += len(targets)

@@ -1,1 +1,0 @@
-"""Pre-training of two small base models, ``nano`` (causal) and ``nano-t5`` (encoder-decoder)."""

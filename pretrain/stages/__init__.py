@@ -1,1 +1,0 @@
-"""One click command per stage of ``pretrain/dvc.yaml``."""
