@@ -22,7 +22,7 @@ def main(out: Path) -> None:
     with reported():
         from steady.compare.params import CompareStage
         from steady.evaluate.evaluate import EvaluateStage
-        from steady.finetune.finetune import FinetuneParams
+        from steady.finetune.params import FinetuneParams
         from steady.prepare.params import PrepareParams
         from steady.prompts.params import FormatStage
         from steady.records import write_json

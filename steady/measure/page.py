@@ -81,10 +81,12 @@ def remarks(measures: Mapping[str, Any]) -> list[str]:
 
 
 def answers_text(measures: Mapping[str, Any]) -> str:
-    """What kind of answers were given, and the limit that they depend on."""
+    """What kind of answers were given, and the limit and the framing of the prompts that they depend on."""
     if measures["labels"]:
         return f"labels ({', '.join(measures['labels'])})"
-    return f"greedy responses of at most {measures['max_new_tokens']} tokens"
+    how = "through the chat template" if measures["chat_template"] else "without a chat template"
+    system = f", system message {measures['system']!r}" if measures["system"] else ""
+    return f"greedy responses of at most {measures['max_new_tokens']} tokens {how}{system}"
 
 
 def table(measures: Mapping[str, Any]) -> str:

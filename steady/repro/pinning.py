@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steady.errors import SteadyError
-from steady.measure.loading import full_revision
+from steady.models.load import full_revision
 from steady.models.params import FULL_COMMIT, is_hub_id
 from steady.parameters import StageParams, read_params
 from steady.prompts.params import TokenizerName

@@ -111,7 +111,7 @@ def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
 
     if not path.is_file():
         raise SteadyError(
-            f"{path}: no such file. Score the prompts first (`python -m steady sensitivity`, or `dvc repro`)."
+            f"{path}: no such file. Score the prompts first (`python -m steady measure`, or `dvc repro`)."
         )
     try:
         with safe_open(str(path), framework="numpy") as handle:

@@ -168,7 +168,7 @@ def test_a_stopped_evaluation_ends_with_the_same_bytes(run, tmp_path, monkeypatc
     files = [run / f"reports/tuned/{name}.jsonl" for name in ("predictions", "generated", "own_prompts")]
     files.append(run / "metrics/tuned/evaluate.json")
     before = [path.read_bytes() for path in files]
-    bundle, calls = answering.answer_bundle, []
+    bundle, calls = answering.score_bundle, []
 
     def stops(*arguments):
         calls.append(arguments)
@@ -177,7 +177,7 @@ def test_a_stopped_evaluation_ends_with_the_same_bytes(run, tmp_path, monkeypatc
         return bundle(*arguments)
 
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setattr(answering, "answer_bundle", stops)
+    monkeypatch.setattr(answering, "score_bundle", stops)
     with pytest.raises((KeyboardInterrupt, AssertionError, SystemExit)):
         evaluate(run, "tuned", str(run / "own"))
     assert list(tmp_path.glob(".checkpoints/scoring-*/*.jsonl"))
