@@ -22,8 +22,9 @@ from checks.imports import code_dependencies, imported_files, imported_names, un
 SOURCE = "dvc.yaml"
 UNTRACKED = ("runtime",)  # sections that cannot change results
 CODE = ("steady", "stages")
+NAMED_BY_PARAMETERS = ("data/raw", "models/base")  # what `data.sources`, `format.wordings` and `model.id` may name
 # What methods and objectives are set by. A view checks all of them, and an arm uses those of its own method and objective.
-OF_ARMS = ("probe", "lora", "train", "sft", "dpo", "grpo")
+OF_ARMS = ("none", "full", "probe", "lora", "train", "sft", "dpo", "grpo")
 POISON = "poisoned: this key is not declared"
 
 
@@ -78,7 +79,10 @@ def check_command(stage: Stage) -> Iterator[Finding]:
         if not any(covers(place, path) or covers(path, place) for place in known):
             yield Finding(SOURCE, 0, "undeclared-path", f"{stage.name}: {path} is neither in deps nor in outs")
     for place in [*stage.outs, *(dep for dep in stage.deps if dep.split("/")[0] not in CODE)]:
-        if "/" in place and not place.startswith("data/raw") and not any(covers(path, place) for path in paths):
+        named = place.startswith(NAMED_BY_PARAMETERS) or any(
+            covers(path, place) or covers(place, path) for path in paths
+        )
+        if "/" in place and not named:
             yield Finding(SOURCE, 0, "hidden-path", f"{stage.name}: {place} is not on the command line")
 
 
@@ -136,7 +140,7 @@ def check_params(root: Path, stage: Stage) -> Iterator[Finding]:
     poisoned = poison(values, [leaf for leaf in leaf_paths(values) if not any(_under(leaf, key) for key in exempt)])
     if (read := _read(poisoned, view)) != as_it_is:
         yield Finding(SOURCE, 0, "undeclared-params", f"{stage.name} reads keys that it does not declare: {read}")
-    for key in stage.params:
+    for key in sorted(set(stage.params) - _of_arms(values)):
         if _read(poison(values, [key]), view) == as_it_is:
             yield Finding(SOURCE, 0, "idle-params", f"{stage.name} declares {key} and does not read it")
 

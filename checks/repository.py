@@ -42,8 +42,10 @@ def check_code(root: Path, names: Sequence[str]) -> Iterator[Finding]:
         yield from code.check_lengths(name, text)
         yield from code.check_click(name, text)
         yield from code.check_remote_code(name, text)
+        yield from code.check_parameters(name, text)
     yield from code.check_loose_files(names)
     graph = layers.import_graph(sources)
+    yield from layers.check_circles(graph)
     yield from layers.check_directions(graph)
     middle = code.median_length([text for name, text in sources.items() if name.startswith(COUNTED)])
     if middle > code.MEDIAN_FUNCTION:

@@ -39,7 +39,7 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
         view = read_params(params, FormatStage)
         splits = read_splits(prepared)
         click.echo("read " + ", ".join(f"{len(rows)} {split}" for split, rows in splits.items()) + f" from {prepared}")
-        # The tokenizer alone, not the model: this stage runs without torch.
+        # The tokenizer alone, not the model.
         encode = load_encode(tokenizer_file(view.model.id, view.model.revision, view.model.gguf_file))
         result = make_formatted(view, splits, encode)
         rows = write_formatted(out, result)

@@ -39,11 +39,16 @@ def params_schema(views: "Sequence[type[BaseModel]]") -> Schema:
     Args:
         views: the `StageParams` of the stages.
     """
+    from steady.parameters import SECTIONS
+
     sections: Schema = {}
     for view in views:
         schema = view.model_json_schema()
         for name, section in schema["properties"].items():
             sections[name] = merged(sections.get(name, {}), inlined(section, schema.get("$defs", {})))
+    # A method without settings has an empty section, which no stage reads.
+    for name in SECTIONS:
+        sections.setdefault(name, {"type": "object", "properties": {}})
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "params.yaml of Steady",
