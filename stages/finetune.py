@@ -23,7 +23,7 @@ FILE, FOLDER = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=
 @click.option("--validation", type=FILE, required=True, help="Prompts that choose the best epoch.")
 @click.option("--own", type=FOLDER, required=True, help="Folder of the file that `sft.preview_prompts` names.")
 @click.option("--out", type=FOLDER, required=True, help="Folder of the arm: weights, tokenizer, manifest, card.")
-@click.option("--curves", type=FOLDER, required=True, help="Folder of the DVCLive curves.")
+@click.option("--curves", type=FOLDER, required=True, help="Folder of the DVCLive curves and of the previews.")
 def main(  # noqa: D103
     arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, validation: Path, own: Path, **written: Path
 ) -> None:
@@ -31,7 +31,9 @@ def main(  # noqa: D103
         from steady.models.load import quiet_libraries
 
         quiet_libraries()  # before the Trainer is imported, for it imports PEFT
-        from steady.finetune.finetune import FinetuneParams, Material, finetune, label_list
+        from steady.finetune.finetune import finetune
+        from steady.finetune.params import FinetuneParams
+        from steady.finetune.run import TrainingData, label_list
         from steady.parameters import read_params
         from steady.prompts.own_prompts import read_own_prompts
         from steady.prompts.schedule import TrainingPrompts
@@ -41,7 +43,7 @@ def main(  # noqa: D103
         logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
         logging.getLogger("steady").setLevel(logging.INFO)
         prompts = TrainingPrompts.read(train, schedule, phrasebook)
-        material = Material(
+        data = TrainingData(
             prompts=prompts,
             validation=read_records(validation, Prompt),
             labels=label_list(view.data.labels, prompts.examples, view.model.task),
@@ -49,8 +51,8 @@ def main(  # noqa: D103
             own_prompts=read_own_prompts(view.sft.preview_prompts, own),
         )
         click.echo(f"finetune {arm}: {len(prompts)} examples from {train}, wordings from {schedule}")
-        root = Path(os.environ.get("DVC_ROOT", ".")) / ".checkpoints"
-        training = finetune(arm, view, material, written["out"], written["curves"], root).training
+        checkpoints = Path(os.environ.get("DVC_ROOT", "."), ".checkpoints")
+        training = finetune(arm, view, data, written["out"], written["curves"], checkpoints).training
         share, seconds = training.get("trainable_percent", 0), time.perf_counter() - started
         click.echo(f"finetune {arm}: wrote {written['out']}, {share:g} % trainable, in {seconds:.1f} s")
 

@@ -28,7 +28,7 @@ def stage_process() -> Iterator[None]:
     """
     stage, root = os.environ.get("DVC_STAGE"), os.environ.get("DVC_ROOT")
     if not stage or not root:
-        yield
+        yield  # called by hand or by a test, which ends its own processes
         return
     _watch_parent()
     name = re.sub(r"[^\w@.-]", "_", stage)
@@ -59,8 +59,9 @@ def _watch_parent() -> None:
         try:
             sys.stderr.write("The process that ran this stage has ended; so does the stage.\n")
         finally:
-            os._exit(1)
+            os._exit(1)  # `sys.exit` in a thread would end the thread alone
 
+    # A thread, because the main one is inside torch for minutes and looks at no signal there.
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
@@ -68,7 +69,9 @@ def _watch_parent() -> None:
 def _lock(path: Path, stage: str) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as handle:
+        # The file stays: a second process that opened it before it was deleted would lock a file that nobody else sees.
         until = time.monotonic() + PATIENCE_SECONDS
+        # The system gives the lock back when the process ends, also when it is killed; a file with a process id would stay.
         while not _taken(handle.fileno()):
             if time.monotonic() > until:
                 raise SteadyError(

@@ -1,6 +1,6 @@
 """Trainer callbacks: the wording of the epoch, and live curves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ CURVES = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "e
 
 
 class EpochWordings(TrainerCallback):
-    """Tells the dataset which epoch it is in before its rows are drawn, also after a resume in the middle of one."""
+    """Sets the epoch of the dataset before its rows are drawn, also after a resume in the middle of an epoch."""
 
     def __init__(self, dataset: Any) -> None:
         self.dataset = dataset
@@ -26,10 +26,12 @@ class LiveCurves(TrainerCallback):
     def __init__(self, folder: Path) -> None:
         from dvclive import Live
 
+        # By default DVCLive rewrites dvc.yaml and commits an experiment; here the stage declares its own outputs.
         self.live = Live(str(folder), dvcyaml=None, save_dvc_exp=False, report=None)
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        """After a resume, write what was logged before the stop once more."""
+        """Write what was logged before a stop."""
+        # DVC deletes the outputs of a stage before it runs, so the curves of the first part are gone.
         for entry in state.log_history:
             self._write(entry, int(entry["step"]))
 
@@ -38,20 +40,21 @@ class LiveCurves(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        logs: dict[str, Any] | None = None,
+        logs: Mapping[str, float] | None = None,
         **_: Any,
     ) -> None:
         """Write the `values` at the optimizer step they belong to."""
         self._write(logs or {}, state.global_step)
 
-    def values(self, logs: dict[str, Any]) -> Iterable[tuple[str, float]]:
+    def values(self, logs: Mapping[str, float]) -> Iterable[tuple[str, float]]:
         """What is written of an entry of the log: names under `train/` or `eval/`, in one order, for a checkpoint sorts the log."""
         for name in CURVES:
             if name in logs:
                 split, key = ("eval", name.removeprefix("eval_")) if name.startswith("eval_") else ("train", name)
                 yield f"{split}/{key}", float(logs[name])
 
-    def _write(self, logs: dict[str, Any], step: int) -> None:
+    def _write(self, logs: Mapping[str, float], step: int) -> None:
+        # DVCLive would count the entries of the log instead, in which training and evaluation alternate.
         self.live.step = step
         for name, value in self.values(logs):
             self.live.log_metric(name, value)

@@ -1,81 +1,39 @@
 """Train one arm, whatever its method, and write its folder: weights, tokenizer, manifest and card."""
 
 import hashlib
+import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from pydantic import Field
 
 from steady.errors import SteadyError
-from steady.finetune.card import CardFacts, render_card
 from steady.finetune.checkpoints.checkpoints import Checkpoints, code_digest, library_versions
 from steady.finetune.checkpoints.checkpoints import fingerprint as checkpoint_name
-from steady.finetune.classifier.dataset import ScheduledRows
-from steady.finetune.classifier.probe import fit_label_probes, fit_probe
-from steady.finetune.classifier.supervised import encoded_prompts, save_trained, train, wrap_with_lora
-from steady.finetune.params import Arm, DpoParams, GrpoParams, LoraParams, ProbeParams, SftParams, TrainParams
-from steady.finetune.preference.preference import OBJECTIVES, check_preference, prefer
+from steady.finetune.lora import save_adapter
+from steady.finetune.params import FinetuneParams
 from steady.finetune.preflight import check_settings
-from steady.inference.classifier import in_batches, mean_pooled
-from steady.labels import LabelTask
+from steady.finetune.run import Record, TrainingData, TrainingRun
 from steady.models.arm import PHRASEBOOK, ArmManifest, write_manifest
 from steady.models.base import locate
-from steady.models.load import load_classifier, load_tokenizer, pick_device, prepare_torch
-from steady.models.params import ModelParams
-from steady.models.pooled import PooledClassifier, linear_head, save_head
-from steady.parameters import Runtime, StageParams
-from steady.prompts.params import LabelNames, PromptLength
+from steady.models.card import Card, CardTraining, render_card
+from steady.models.load import pick_device, prepare_torch
+from steady.models.pooled import PooledClassifier, save_head
 from steady.prompts.phrasebook import fingerprint, write_phrasebook
-from steady.prompts.schedule import TrainingPrompts
-from steady.records import CANONICAL, Example, Prompt, write_bytes
+from steady.records import write_bytes, write_json
 
-BATCH = 64
-
-
-class FinetuneParams(StageParams):
-    """The view of `params.yaml` that the finetune stage has."""
-
-    seed: int
-    model: ModelParams
-    data: LabelNames
-    format: PromptLength
-    arms: dict[str, Arm] = Field(min_length=1)
-    probe: ProbeParams
-    lora: LoraParams
-    train: TrainParams
-    sft: SftParams
-    dpo: DpoParams
-    grpo: GrpoParams
-    runtime: Runtime
-
-
-@dataclass(frozen=True)
-class Material:
-    """What an arm learns from; `validation` chooses the epoch, or the strength of a probe; `own_prompts` are only previewed."""
-
-    prompts: TrainingPrompts
-    validation: Sequence[Prompt]
-    labels: tuple[str, ...]
-    multi_label: bool = False
-    own_prompts: Sequence[Prompt] = ()
-
-    @property
-    def task(self) -> LabelTask:
-        """What an answer is."""
-        return LabelTask(self.labels, self.multi_label)
+TRAINED = ("lora", "full")  # methods that leave weights of their own, and a card
+SUMMARY = "training.json"
 
 
 def finetune(
-    name: str, params: FinetuneParams, material: Material, folder: Path, curves: Path, root: Path | None = None
+    name: str, params: FinetuneParams, data: TrainingData, folder: Path, curves: Path, root: Path | None = None
 ) -> ArmManifest:
     """Train the arm `name` and write `folder` and `curves`.
 
     Args:
-        root: where checkpoints lie while it trains; after a stop the same call goes on from the last good one, and ends with the
+        root: where checkpoints lie while it trains; after a stop the same call resumes from the last good one, and ends with the
             same bytes. None: it begins anew.
 
     Raises:
@@ -83,216 +41,129 @@ def finetune(
     """
     if name not in params.arms:
         raise SteadyError(f"arms: no arm {name!r}. There are: {', '.join(params.arms)}.")
-    arm = params.arms[name]
-    check_settings(name, arm, params)
-    check_preference(name, params, material)
+    run = TrainingRun(name, params, data, curves)
+    check_settings(run)  # before anything is loaded or deleted
     prepare_torch(params.model, params.seed)
+    # Files of an earlier arm would be part of this one: a head beside an adapter, or the curve of another objective.
     for path in (folder, curves):
         shutil.rmtree(path, ignore_errors=True)
         path.mkdir(parents=True)
+    if root:
+        run = TrainingRun(name, params, data, curves, Checkpoints(root / training_fingerprint(run)))
+    record = _train(run, folder) if run.arm.method != "none" else {}
+    if not any(curves.iterdir()):  # DVC warns of an empty output on every command
+        summary = {"arm": name, **run.arm.model_dump(mode="json"), "steps": 0}
+        write_bytes(curves / SUMMARY, json.dumps(summary).encode() + b"\n")
     base = locate(params.model)
-    saved = Checkpoints(root / training_fingerprint(arm, params, material)) if root else None
-    training = _train(name, arm, params, material, folder, curves, saved) if arm.method != "none" else {}
     manifest = ArmManifest(
-        method=arm.method,
+        method=run.arm.method,
         base=base.public_id,
         revision=base.revision,
-        labels=list(material.labels),
+        labels=list(data.labels),
         max_length=params.format.max_length,
         seed=params.seed,
-        training=training,
-        prompts_sha256=fingerprint(material.prompts.book),
+        training=record,
+        prompts_sha256=fingerprint(data.prompts.book),
         base_digest=base.digest,
         quantised=base.quantised,
-        multi_label=material.multi_label,
+        multi_label=data.multi_label,
     )
-    write_phrasebook(folder / PHRASEBOOK, material.prompts.book)
+    write_phrasebook(folder / PHRASEBOOK, data.prompts.book)
     write_manifest(folder, manifest)
-    if saved:
-        saved.remove()
+    # Only now: a process that is killed while it writes the folder resumes from the last checkpoint and writes it again.
+    if run.checkpoints:
+        run.checkpoints.remove()
     return manifest
 
 
-def training_fingerprint(arm: Arm, params: FinetuneParams, material: Material) -> str:
+def training_fingerprint(run: TrainingRun) -> str:
     """What names the folder of an arm's checkpoints: settings, data, base, code, libraries and the machine's way to compute."""
     import torch
 
-    base, prompts = locate(params.model), material.prompts
-    data = hashlib.sha256()
-    for record in (*prompts.examples, *prompts.wordings, *material.validation):
-        data.update(msgspec.json.encode(record))
+    base, data = locate(run.params.model), run.data
+    digest = hashlib.sha256()
+    for record in (*data.prompts.examples, *data.prompts.wordings, *data.validation):
+        digest.update(msgspec.json.encode(record))
     return checkpoint_name(
         {
-            "params": params.model_dump(mode="json", exclude={"runtime", "arms"})
-            | {"arm": arm.model_dump(mode="json")},
-            "data": [data.hexdigest(), fingerprint(prompts.book), material.labels, material.multi_label],
+            # Other arms and `runtime` cannot change the result, so with them changed a stopped training still resumes.
+            "params": run.params.model_dump(mode="json", exclude={"runtime", "arms"}),
+            "arm": run.arm.model_dump(mode="json"),
+            "data": [digest.hexdigest(), fingerprint(data.prompts.book), data.labels, data.multi_label],
             "base": [base.public_id, base.revision, base.digest],
             "code": code_digest(Path(__file__).parents[1]),
             "libraries": library_versions(),
-            "device": [str(pick_device(params.runtime.device)), torch.get_num_threads()],
+            "device": [str(pick_device(run.params.runtime.device)), torch.get_num_threads()],
         }
     )
 
 
-def _train(
-    name: str,
-    arm: Arm,
-    params: FinetuneParams,
-    material: Material,
-    folder: Path,
-    curves: Path,
-    saved: Checkpoints | None,
-) -> dict[str, Any]:
-    """Fit the head on frozen features, then, for LoRA and full fine-tuning, go on from it with the encoder.
+def _train(run: TrainingRun, folder: Path) -> Record:
+    """Train by the kind of model, then, where the objective is a preference, tune the same adapter further."""
+    # Imported where they are used: TRL and PEFT take seconds to import, and an arm of a probe needs neither.
+    if run.params.model.task == "SEQ_CLS":
+        from steady.finetune.classifier.supervised import train_classifier
 
-    Starting from the probe's head (Kumar et al. 2022, arXiv 2202.10054) spares the pretrained features the gradients of a
-    random head, and makes the baseline the exact starting point of the other arms.
-    """
-    if params.model.task != "SEQ_CLS":
-        return _train_generative(name, arm, params, material, folder, curves, saved)
-    tokenizer = load_tokenizer(params.model)
-    model = load_classifier(params.model, material.labels, params.runtime.device)
-    fitted = _fit_head(model, tokenizer, arm, params, material) if isinstance(model, PooledClassifier) else {}
-    if material.multi_label:
-        allow_several(model, params.train)
-    if arm.method == "probe":
-        if not isinstance(model, PooledClassifier):
-            raise SteadyError(
-                f"arms.{name}: method `probe` needs `model.pooling: mean`, got null. Choose `none` or `lora`."
-            )
+        model, tokenizer, record = train_classifier(run)
+    else:
+        from steady.finetune.language.language import train_language
+
+        model, tokenizer, record = train_language(run)
+    # A probe leaves a head alone: the encoder is the published one, so there is nothing to load with plain PEFT.
+    if run.arm.method not in TRAINED:
         save_head(model.head, folder)
-        head = sum(parameter.numel() for parameter in model.head.parameters())
-        return fitted | _counts(head, sum(parameter.numel() for parameter in model.parameters()))
-    if arm.method == "lora":
-        model = wrap_with_lora(model, params.lora, locate(params.model))
-    training = fitted | _supervised(model, tokenizer, arm, params, material, curves, saved)
+        return record
+    if run.arm.objective in ("dpo", "grpo"):
+        from steady.finetune.preference.preference import prefer
+
+        prepare_torch(
+            run.params.model, run.params.seed
+        )  # the same generators, whether the first phase was resumed or not
+        record |= {"preference": prefer(model, tokenizer, run)}
     save_trained(model, tokenizer, folder)
-    write_bytes(folder / "README.md", render_card(_facts(name, arm, params, material, training)).encode())
-    return training
+    write_bytes(folder / "README.md", render_card(_card(run, record)).encode())
+    return record
 
 
-def _train_generative(
-    name: str,
-    arm: Arm,
-    params: FinetuneParams,
-    material: Material,
-    folder: Path,
-    curves: Path,
-    saved: Checkpoints | None,
-) -> dict[str, Any]:
-    """Learn the answers, then, where the objective is a preference, tune the same adapter further."""
-    from steady.finetune.language.card import render_generative_card
-    from steady.finetune.language.language import train_generative
-
-    validation = validation_prompts(material.validation, arm.wordings)
-    model, tokenizer, training = train_generative(arm, params, material, validation, curves, saved)
-    if arm.objective in OBJECTIVES:
-        prepare_torch(params.model, params.seed)  # the same generators, whether supervised training was resumed or not
-        training |= {"preference": prefer(model, tokenizer, name, params, material, curves, saved)}
-    save_trained(model, tokenizer, folder)
-    write_bytes(
-        folder / "README.md", render_generative_card(_facts(name, arm, params, material, training), params).encode()
-    )
-    return training
-
-
-def allow_several(model: Any, train_params: TrainParams) -> None:
-    """Make a stock head one of several labels a row; a pooled one finds out by the targets."""
-    if train_params.label_smoothing_factor:
-        raise SteadyError(
-            "train.label_smoothing_factor: it is for one label a row; with `data.multi_label: true` it is 0."
+def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Save what plain transformers and PEFT load: weights, config, tokenizer, and the head of a pooled classifier."""
+    trained = model.encoder if isinstance(model, PooledClassifier) else model
+    if hasattr(trained, "peft_config"):
+        save_adapter(trained, folder)
+    else:
+        trained.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+    if isinstance(model, PooledClassifier):
+        save_head(model.head, folder)
+    path = folder / "adapter_config.json"
+    if path.is_file():  # PEFT writes sets in hash order; sorted lists give the same bytes in every process
+        config = json.loads(path.read_text(encoding="utf-8"))
+        write_json(
+            path, {key: sorted(value) if isinstance(value, list) else value for key, value in sorted(config.items())}
         )
-    if not isinstance(model, PooledClassifier):
-        model.config.problem_type = "multi_label_classification"
 
 
-def _fit_head(
-    model: PooledClassifier, tokenizer: Any, arm: Arm, params: FinetuneParams, material: Material
-) -> dict[str, Any]:
-    """Put a probe, fitted on the wordings that the schedule gives the first epoch, in place of the model's head."""
-    features = mean_pooled(model.encoder, tokenizer, params.format.max_length)
-    texts = [material.prompts.prompt(index, 0) for index in range(len(material.prompts))]
-    validation = validation_prompts(material.validation, arm.wordings)
-    progress = params.runtime.progress
-    fit = fit_label_probes if material.multi_label else fit_probe
-    weight, bias, strength = fit(
-        in_batches(features, texts, BATCH, progress),
-        [example.output for example in material.prompts.examples],
-        in_batches(features, [prompt.prompt for prompt in validation], BATCH, progress),
-        [prompt.completion for prompt in validation],
-        material.labels,
-        params.probe.C,
-    )
-    model.head = linear_head(weight, bias).to(model.device)
-    return {"probe_C": strength}
-
-
-def _supervised(
-    model: Any,
-    tokenizer: Any,
-    arm: Arm,
-    params: FinetuneParams,
-    material: Material,
-    curves: Path,
-    saved: Checkpoints | None,
-) -> dict[str, Any]:
-    max_length = params.format.max_length
-    rows = ScheduledRows(material.prompts, tokenizer, material.task, max_length)
-    validation = validation_prompts(material.validation, arm.wordings)
-    trainable = sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-    found = train(
-        model,
-        tokenizer,
-        rows,
-        encoded_prompts(validation, tokenizer, material.task, max_length),
-        params.train,
+def _card(run: TrainingRun, record: Record) -> Card:
+    params, data = run.params, run.data
+    adapted = run.arm.method == "lora"
+    training = CardTraining(
+        objective=run.arm.objective,
+        wordings=run.arm.wordings,
+        sources=tuple(sorted({example.source for example in data.prompts.examples})),
+        train_rows=len(data.prompts.examples),
+        validation_rows=len({prompt.example_id for prompt in data.validation}),
         seed=params.seed,
-        curves=curves,
-        progress=params.runtime.progress,
-        checkpoints=saved,
+        settings=(params.lora.model_dump() if adapted else {}) | params.train.model_dump(),
+        record=record,
     )
-    tokens = sum(len(rows[index]["input_ids"]) for index in range(len(rows)))
-    total = sum(parameter.numel() for parameter in model.parameters())
-    return {**_counts(trainable, total), **found, "train_tokens_last_epoch": tokens}
-
-
-def _counts(trainable: int, total: int) -> dict[str, Any]:
-    return {
-        "trainable_parameters": trainable,
-        "parameters": total,
-        "trainable_percent": round(100 * trainable / total, 4),
-    }
-
-
-def _facts(name: str, arm: Arm, params: FinetuneParams, material: Material, training: dict[str, Any]) -> CardFacts:
-    return CardFacts(
-        arm=name,
-        method=arm.method,
-        pooled=params.model.pooling == "mean",
-        wordings=arm.wordings,
+    return Card(
+        name=f"steady-{run.name}",
+        kind="adapter" if adapted else "full",
         base=locate(params.model),
-        labels=material.labels,
+        model=params.model,
+        labels=data.labels,
+        multi_label=data.multi_label,
         max_length=params.format.max_length,
-        sources=tuple(sorted({example.source for example in material.prompts.examples})),
-        train_rows=len(material.prompts.examples),
-        validation_rows=len({prompt.example_id for prompt in material.validation}),
-        settings=(params.lora.model_dump() if arm.method == "lora" else {}) | params.train.model_dump(),
+        example=data.validation[0].prompt,
         training=training,
-        example=material.validation[0].prompt,
-        seed=params.seed,
-        multi_label=material.multi_label,
     )
-
-
-def validation_prompts(prompts: Sequence[Prompt], wordings: str) -> list[Prompt]:
-    """The validation prompts an arm may see: an arm trained on the canonical wording is not chosen by other wordings."""
-    return [prompt for prompt in prompts if wordings == "variants" or prompt.wording == CANONICAL]
-
-
-def label_list(declared: Sequence[str] | None, examples: Sequence[Example], task: str = "SEQ_CLS") -> tuple[str, ...]:
-    """The labels of the task: `data.labels`, or where that is null those of the training examples for a classifier's head, and
-    none for a model that generates, whose answers are then free.
-    """
-    if declared is None and task != "SEQ_CLS":
-        return ()
-    return tuple(declared) if declared else tuple(sorted({example.output for example in examples}))

@@ -1,4 +1,4 @@
-"""LoRA on a base: through PEFT, with every key of its config that a recipe sets, and what PEFT takes silently refused."""
+"""LoRA through PEFT, with every key of its config that a recipe sets; settings that PEFT would ignore are refused."""
 
 import copy
 import math
@@ -35,6 +35,7 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
         raise SteadyError(
             f"lora: {error}\nLinear layers of this model: {_linear_layers(model)}; or `all-linear`."
         ) from error
+    # The adapter as it begins is needed to save one that fits the published base (`save_adapter`).
     if _changes_base(params.init_lora_weights):
         state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
         adapted.initial_adapter = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
@@ -52,10 +53,12 @@ def save_adapter(model: Any, folder: Path) -> None:
     """
     from safetensors.torch import save_file
 
-    asking = {"save_embedding_layers": False}  # PEFT would ask the Hub whether the vocabulary grew
+    # By default PEFT asks the Hub for the base's configuration, to see whether the vocabulary grew.
+    offline = {"save_embedding_layers": False}
     if not hasattr(model, "initial_adapter"):
-        model.save_pretrained(str(folder), **asking)
+        model.save_pretrained(str(folder), **offline)
         return
+    # PEFT subtracts the initial adapter itself, and reads it from a folder.
     with tempfile.TemporaryDirectory(prefix="steady-initial-") as place:
         initial = Path(place) / "initial"
         initial.mkdir()
@@ -63,10 +66,11 @@ def save_adapter(model: Any, folder: Path) -> None:
         config.init_lora_weights = True
         config.save_pretrained(str(initial))
         save_file(model.initial_adapter, initial / "adapter_model.safetensors", metadata={"format": "pt"})
-        model.save_pretrained(str(folder), path_initial_model_for_weight_conversion=str(initial), **asking)
+        model.save_pretrained(str(folder), path_initial_model_for_weight_conversion=str(initial), **offline)
 
 
 def _check_modules(model: Any, params: LoraParams) -> None:
+    # Of several names PEFT refuses only if none matches; one that was misspelt would silently train nothing.
     names = [name for name, _ in model.named_modules()]
     wanted = [params.target_modules] if isinstance(params.target_modules, str) else params.target_modules
     faults = []
@@ -89,6 +93,7 @@ def _linear_layers(model: Any) -> str:
 
 def _embedding_names(model: Any) -> list[str]:
     """The names of the input embeddings and of an output layer with weights of its own."""
+    # Tied weights are trained through the input embeddings alone; twice, PEFT would hold two copies of the same rows.
     wanted = [model.get_input_embeddings()]
     head = model.get_output_embeddings()
     if head is not None and head.weight is not wanted[0].weight:
@@ -107,7 +112,7 @@ def loraplus_optimizer(model: Any, lora: LoraParams, train: TrainParams) -> Any:
         output_dir="unused", optim=train.optim, learning_rate=train.learning_rate, report_to="none"
     )
     kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
-    settings.pop("lr")
+    settings.pop("lr")  # LoRA+ sets one for each group of parameters
     return create_loraplus_optimizer(
         model=model,
         optimizer_cls=kind,
@@ -118,12 +123,7 @@ def loraplus_optimizer(model: Any, lora: LoraParams, train: TrainParams) -> Any:
     )
 
 
-def count_parameters(model: Any) -> tuple[int, int]:
-    """Trainable parameters and all; a 4-bit weight packs two numbers into a byte, and both are counted."""
-    trainable = total = 0
-    for parameter in model.parameters():
-        state = getattr(parameter, "quant_state", None)
-        numbers = math.prod(state.shape) if state is not None else parameter.numel()
-        total += numbers
-        trainable += numbers if parameter.requires_grad else 0
-    return trainable, total
+def numbers_in(parameter: Any) -> int:
+    """Numbers of a weight tensor; bitsandbytes packs two of 4 bits into a byte, and both are counted."""
+    state = getattr(parameter, "quant_state", None)
+    return math.prod(state.shape) if state is not None else int(parameter.numel())

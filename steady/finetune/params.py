@@ -5,25 +5,26 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator
 
 from steady.models.arm import Method
-from steady.parameters import Section
+from steady.models.params import ModelParams
+from steady.parameters import Runtime, Section, StageParams
+from steady.prompts.params import LabelNames, PromptLength
 
 PissaIterations = Annotated[str, StringConstraints(pattern=r"^pissa_niter_[1-9][0-9]*$")]
+
+
+Objective = Literal["none", "sft", "dpo", "grpo"]
 
 
 class Arm(Section):
     """One entry of `arms`.
 
-    `wordings` names the training schedule; `settings` and `schedule` name the sections of `params.yaml` whose change makes
-    the arm stale (`dvc.yaml` reads them), so that a change of `lora.r` leaves a probe alone. `objective` names what is
-    optimised, and so a third section: `sft` alone, or `sft` and then preference tuning by `dpo` or `grpo`; an arm without
-    training says `probe`.
+    `wordings` names the training schedule. `method` and `objective` are also names of sections of `params.yaml`: `dvc.yaml`
+    tracks those two for each arm, so that a change of `lora.r` leaves a probe alone. `dpo` and `grpo` begin with `sft`.
     """
 
     method: Method
     wordings: Literal["canonical", "variants"]
-    settings: Literal["probe", "lora", "train"]
-    schedule: Literal["probe", "train"]
-    objective: Literal["probe", "sft", "dpo", "grpo"]
+    objective: Objective
 
 
 class ProbeParams(Section):
@@ -83,6 +84,7 @@ class TrainParams(Section):
 
     def arguments(self) -> dict[str, Any]:
         """The keys of `transformers.TrainingArguments`; transformers 5.23 warns of the old name of gradient checkpointing."""
+        # The excluded keys are those of callbacks and of the base, or are named otherwise.
         own = self.model_dump(
             exclude={"early_stopping_patience", "base_dropout", "eval_steps", "gradient_checkpointing"}
         )
@@ -138,3 +140,20 @@ class GrpoParams(Section):
     max_completion_length: int = Field(ge=1)
     temperature: float = Field(gt=0)
     within_words: int = Field(ge=1)
+
+
+class FinetuneParams(StageParams):
+    """The view of `params.yaml` that the finetune stage has; a section that no arm uses is checked all the same."""
+
+    seed: int
+    model: ModelParams
+    data: LabelNames
+    format: PromptLength
+    arms: dict[str, Arm] = Field(min_length=1)
+    probe: ProbeParams
+    lora: LoraParams
+    train: TrainParams
+    sft: SftParams
+    dpo: DpoParams
+    grpo: GrpoParams
+    runtime: Runtime

@@ -1,16 +1,15 @@
-"""What would fail, or train nothing, in the middle of a run is refused before it begins, with the reason and what to do."""
+"""Checks before a training: settings that would fail or train nothing are refused, with the reason and what to do."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from steady.errors import SteadyError
 from steady.finetune.language.rows import GenerativeRows, RowEncoder
-from steady.finetune.params import Arm
+from steady.finetune.params import Arm, FinetuneParams
+from steady.finetune.preference.rows import count_pairs
+from steady.finetune.run import TrainingRun
 from steady.models.tokenizer import chat_frame, end_id
-
-if TYPE_CHECKING:
-    from steady.finetune.finetune import FinetuneParams
 
 GIB = 2**30
 BITS_8 = ("8bit",)
@@ -21,18 +20,20 @@ Measured on a CPU, with a Llama of 135 million weights and LoRA in bfloat16; on 
 """
 
 
-def check_settings(name: str, arm: Arm, params: "FinetuneParams") -> None:
-    """Refuse settings of an arm that do not go together; nothing is loaded.
+def check_settings(run: TrainingRun) -> None:
+    """Refuse settings of an arm that do not go together, or do not fit its data; nothing is loaded.
 
     Raises:
         SteadyError: all faults at once.
     """
-    faults = [*_method_faults(name, arm, params), *_generative_faults(params), *_optimizer_faults(params)]
+    params = run.params
+    faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params), *_optimizer_faults(params)]
+    faults += preference_faults(run)
     if faults:
         raise SteadyError("\n".join(faults))
 
 
-def _method_faults(name: str, arm: Arm, params: "FinetuneParams") -> Iterator[str]:
+def _method_faults(name: str, arm: Arm, params: FinetuneParams) -> Iterator[str]:
     model = params.model
     if arm.method == "full" and model.quantization != "none":
         yield (
@@ -43,13 +44,42 @@ def _method_faults(name: str, arm: Arm, params: "FinetuneParams") -> Iterator[st
         yield f"arms.{name}: method full in float16 has gradients that vanish. Use model.dtype bfloat16 or float32."
     if arm.method == "probe" and model.task != "SEQ_CLS":
         yield f"arms.{name}: method probe needs model.task SEQ_CLS, got {model.task}. Use none or lora."
-    if arm.method in {"lora", "full"} and arm.objective == "probe":
-        yield f"arms.{name}: method {arm.method} needs an objective: sft, dpo or grpo."
+    if (arm.objective == "none") is (arm.method in {"lora", "full"}):
+        yield (
+            f"arms.{name}: method {arm.method} with objective {arm.objective}. Methods lora and full need sft, dpo or grpo; "
+            "none and probe have none."
+        )
     if params.lora.loraplus_lr_ratio is not None and arm.method == "full":
         yield f"arms.{name}: lora.loraplus_lr_ratio is of LoRA, and method full has none. Set it to null."
 
 
-def _generative_faults(params: "FinetuneParams") -> Iterator[str]:
+def preference_faults(run: TrainingRun) -> Iterator[str]:
+    """What preference tuning cannot do: train without an adapter or without pairs, or on batches of broken groups."""
+    name, arm, params = run.name, run.arm, run.params
+    if arm.objective not in ("dpo", "grpo"):
+        return
+    if params.model.task != "CAUSAL_LM":
+        yield f"arms.{name}: objective {arm.objective} needs model.task CAUSAL_LM, got {params.model.task}."
+    if arm.method != "lora":
+        yield (
+            f"arms.{name}: objective {arm.objective} needs method lora, got {arm.method}: the adapter as supervised training "
+            "leaves it is the reference."
+        )
+    if arm.objective == "dpo" and params.dpo.pairs == "data" and not count_pairs(run.data.prompts):
+        yield (
+            "dpo.pairs: data, but no training example has a losing answer. Use a source with `format: preference`, or "
+            "`dpo.pairs: sampled`."
+        )
+    # GRPO compares the completions of one prompt with each other, so a group may not be spread over two steps.
+    together = params.grpo.per_device_train_batch_size * params.train.gradient_accumulation_steps
+    if arm.objective == "grpo" and together % params.grpo.num_generations:
+        yield (
+            f"grpo.per_device_train_batch_size × train.gradient_accumulation_steps is {together}, which does not hold whole "
+            f"groups of grpo.num_generations: {params.grpo.num_generations}."
+        )
+
+
+def _generative_faults(params: FinetuneParams) -> Iterator[str]:
     model, sft = params.model, params.sft
     if model.task == "SEQ_CLS":
         for key, value in (
@@ -60,6 +90,7 @@ def _generative_faults(params: "FinetuneParams") -> Iterator[str]:
             if value:
                 yield f"sft.{key}: a SEQ_CLS model generates nothing. Leave it out, or choose a model that generates."
         return
+    # Settings of the head of a classifier, and of packing, which needs attention that keeps the rows of a sequence apart.
     if model.pooling is not None:
         yield f"model.pooling: {model.pooling} is of SEQ_CLS; a {model.task} model has null."
     if model.task == "SEQ_2_SEQ_LM" and sft.packing:
@@ -70,15 +101,16 @@ def _generative_faults(params: "FinetuneParams") -> Iterator[str]:
         yield "sft.preview_prompts: they are answered every sft.preview_steps, which is null. Set that to a number of steps."
 
 
-def _optimizer_faults(params: "FinetuneParams") -> Iterator[str]:
+def _optimizer_faults(params: FinetuneParams) -> Iterator[str]:
     from transformers.training_args import OptimizerNames
 
+    # The Trainer would load the model and tokenise the data before it refused the name.
     names = [name.value for name in OptimizerNames]
     if params.train.optim not in names:
         yield f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(names)}."
 
 
-def check_tokenizer(tokenizer: Any, params: "FinetuneParams") -> None:
+def check_tokenizer(tokenizer: Any, params: FinetuneParams) -> None:
     """Refuse a tokenizer that cannot end an answer, or a chat template that cannot frame a prompt.
 
     Raises:
@@ -90,7 +122,7 @@ def check_tokenizer(tokenizer: Any, params: "FinetuneParams") -> None:
 
 
 def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str], max_length: int) -> None:
-    """Refuse rows of which nothing could be learned.
+    """Refuse rows from which nothing can be learned.
 
     Raises:
         SteadyError: a label is longer than the limit, or no row has a token to learn.
@@ -110,8 +142,8 @@ def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str],
 
 
 @contextmanager
-def settings_told() -> Iterator[None]:
-    """Turn what a trainer refuses of its settings into one clear message."""
+def explained_settings() -> Iterator[None]:
+    """Turn the error of a trainer that refuses its settings into one message that names the sections."""
     try:
         yield
     except (ValueError, TypeError, ImportError) as error:
@@ -119,8 +151,8 @@ def settings_told() -> Iterator[None]:
 
 
 @contextmanager
-def memory_told(expected: str) -> Iterator[None]:
-    """Turn running out of a GPU's memory into one clear message."""
+def explained_memory(expected: str) -> Iterator[None]:
+    """Turn running out of memory into one message with what was expected and which keys to lower."""
     import torch
 
     try:
@@ -132,7 +164,7 @@ def memory_told(expected: str) -> Iterator[None]:
         ) from error
 
 
-def expected_memory(model: Any, rows: GenerativeRows, params: "FinetuneParams", saved: int) -> dict[str, float]:
+def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams, saved: int) -> dict[str, float]:
     """GiB that training is expected to take: weights, gradients and optimizer state, and what a step keeps for the backward pass.
 
     Args:
@@ -141,6 +173,7 @@ def expected_memory(model: Any, rows: GenerativeRows, params: "FinetuneParams", 
     """
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
+    # Adam keeps two numbers for each trained one: in float32, or in 8 bits.
     states = 2 * (1 if any(part in params.train.optim for part in BITS_8) else 4)
     if params.train.gradient_checkpointing:
         config = (model.get_base_model() if hasattr(model, "get_base_model") else model).config.get_text_config()
@@ -166,7 +199,7 @@ def available_memory(device_type: str) -> float:
 
 
 def memory_line(expected: dict[str, float], available: float) -> str:
-    """What is printed before the first step."""
+    """The line that is logged before the first step; where the memory does not suffice, with what to do."""
     parts = ", ".join(f"{name.replace('_', ' ')} {size:.2f}" for name, size in expected.items())
     line = f"memory expected: {sum(expected.values()):.2f} GiB ({parts}); free: {available:.1f} GiB"
     if sum(expected.values()) <= available:

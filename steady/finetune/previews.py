@@ -1,11 +1,11 @@
-"""What a model answers while it trains: fixed prompts before the first step and every so many after, and validation rows scored."""
+"""Answers of a model while it trains: to fixed prompts every so many steps, and to validation prompts, which are scored."""
 
 import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -34,6 +34,7 @@ class Answering:
 
     def __call__(self, prompts: Sequence[str]) -> list[str]:
         """The texts, without special tokens, in the order of the prompts."""
+        # Generating sets the model to evaluation, without dropout; training has to go on as it was.
         was_training = self.model.training
         language = language_model(self.model, self.tokenizer, self.chat_template, self.max_length)
         scorer = make_scorer(language, self.max_new_tokens, BATCH_TOKENS)
@@ -52,13 +53,14 @@ def answer_limit(longest: int) -> int:
 def generated_accuracy(
     answering: Answering, validation: Sequence[Prompt], labels: Sequence[str], rows: int, seed: int
 ) -> Callable[[], float] | None:
-    """A function that answers a fixed draw of so many validation prompts and gives the share answered rightly; None for no rows.
+    """A function that answers a fixed draw of validation prompts and returns the share of right answers; None for no rows.
 
     An answer is right when it says the label and nothing else, or, where there are no labels, when it is one of the references
     but for case and white space.
     """
     if not rows or not validation:
         return None
+    # The draw is fixed, so that the share can be compared from evaluation to evaluation and from arm to arm.
     places = sorted(random.Random(f"{seed}:generate").sample(range(len(validation)), min(rows, len(validation))))
     drawn = [validation[place] for place in places]
 
@@ -75,32 +77,43 @@ def _is_right(text: str, prompt: Prompt, labels: Sequence[str]) -> bool:
     return exact_match(text, prompt.references or [prompt.completion])
 
 
+class Preview(NamedTuple):
+    """The answer to a fixed prompt after some optimizer steps."""
+
+    step: int
+    prompt: str
+    text: str
+
+
 @dataclass
 class Previews:
     """The answers so far, by optimizer step; they are kept with every checkpoint."""
 
     answering: Answering
     prompts: Sequence[str]
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Preview] = field(default_factory=list)
 
     def take(self, step: int) -> None:
         """Answer all prompts; a step that was taken before is taken anew."""
         texts = self.answering(self.prompts)
-        rows = [
-            {"step": step, "prompt": prompt, "text": text} for prompt, text in zip(self.prompts, texts, strict=True)
-        ]
-        self.rows = [row for row in self.rows if row["step"] != step] + rows
+        rows = [Preview(step, prompt, text) for prompt, text in zip(self.prompts, texts, strict=True)]
+        self.rows = [row for row in self.rows if row.step != step] + rows
 
     def write(self, folder: Path) -> None:
         """Write `previews.jsonl`: step, prompt, text."""
-        text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in self.rows)
+        # `json` and not msgspec: a model may write half of a surrogate pair.
+        text = "".join(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in self.rows)
         write_bytes(folder / FILE, text.encode("utf-8", "surrogatepass"))
 
     def read(self, folder: Path) -> None:
         """Go on from those written into a checkpoint."""
         path = folder / FILE
         if path.is_file():
-            self.rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+            self.rows = [
+                Preview(**json.loads(line))
+                for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
+                if line
+            ]
 
 
 class TakePreviews(TrainerCallback):

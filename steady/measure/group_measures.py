@@ -12,9 +12,9 @@ from steady.metrics import sensitivity as measure
 from steady.metrics.answers import Answers, normalised, read_answers
 from steady.metrics.arm_sensitivity import cell_statistic
 from steady.metrics.cells import ALL, Cell, CellValues, cell_values
+from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, weighted_mean
 from steady.records import Prediction, Prompt
-from steady.scoring.groups import ScoredGroup, sensitivity
 
 MEASURES = (
     "posix",
@@ -75,7 +75,7 @@ def measure_groups(
         "empty_answers": sum(not item.text for group in groups for item in group.predictions),
         "sampled_pairs": any(group.sampled is not None for group in groups),
         "degeneracy": measure.degeneracy(answers.texts, targets)._asdict(),
-        "measures": estimate(_statistic(values, unique, worded), len(groups), bootstrap),
+        "measures": msgspec.to_builtins(estimate(_statistic(values, unique, worded), len(groups), bootstrap)),
         "by_group": [msgspec.to_builtins(item) for item in summaries],
     }
 

@@ -18,9 +18,10 @@ from steady.measure.group_measures import measure_groups
 from steady.measure.page import page
 from steady.measure.prompt_files import PromptFile, fitting, read_prompt_file
 from steady.metrics.files import write_metrics
+from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.resampling import Bootstrap
 from steady.records import Rejected, write_bytes
-from steady.scoring.groups import PromptGroup, ScoredGroup, bundles, is_precise, sensitivity
+from steady.scoring.groups import PromptGroup, bundles, is_precise
 from steady.scoring.resume import code_digest, fingerprint
 
 Say = Callable[[str], None]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from steady.measure.runs import Run
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prompt
 from steady.report.markup import joined, tag
 from steady.report.matrices import EXPLAINED, Row, matrix_table
-from steady.scoring.groups import ScoredGroup
 
 ROWS = {
     "posix": ("POSIX (nats per response token; 0 = insensitive)", "lower"),

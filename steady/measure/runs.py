@@ -9,9 +9,8 @@ import msgspec
 
 from steady.errors import SteadyError
 from steady.measure.group_measures import judged
+from steady.metrics.matrices import ScoredGroup, read_matrices, write_matrices
 from steady.records import Prediction, Prompt, Rejected, read_records, write_bytes, write_records
-from steady.scoring.groups import ScoredGroup
-from steady.scoring.matrices import read_matrices, write_matrices
 
 RUN, PROMPTS, PREDICTIONS, MATRICES, SKIPPED = (
     "run.json",

@@ -1,4 +1,4 @@
-"""Adapters of PEFT on a base model: what is loaded is checked, for PEFT itself takes a damaged file with at most a warning."""
+"""Adapters of PEFT on a base model, checked when they are loaded: PEFT loads a damaged file with at most a warning."""
 
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
             raise SteadyError(
                 f"{folder}: no adapter ({name} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
             )
+    # PEFT loads an adapter on any base whose modules have the same names and shapes.
     made_for = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
     if made_for != public_id:
         raise SteadyError(

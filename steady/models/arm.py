@@ -1,4 +1,4 @@
-"""An arm on disk: the manifest that `finetune` writes beside the weights, and what has to fit it."""
+"""An arm on disk: the manifest that `finetune` writes beside the weights, and the check that it fits the base."""
 
 import json
 from pathlib import Path
@@ -77,6 +77,7 @@ def checked_manifest(folder: Path, params: ModelParams) -> ArmManifest:
         raise SteadyError(
             f"{folder}: the arm was made from {manifest.base!r}, but model.id is {base.public_id!r}. Run `dvc repro`."
         )
+    # The path of a folder says nothing about the model in it, which may have been replaced since.
     if manifest.base_digest and manifest.base_digest != base.digest:
         raise SteadyError(
             f"{folder}: the model in {base.source} is not the one that the arm was made from. Fetch that one, or run `dvc repro`."

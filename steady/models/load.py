@@ -24,7 +24,11 @@ AUTO_MODELS = {
 
 
 def prepare_torch(params: ModelParams, seed: int) -> None:
-    """Make runs repeatable: the thread count that the results depend on, deterministic kernels, one seed for every generator."""
+    """Make runs repeatable: the thread count that the results depend on, deterministic kernels, one seed for every generator.
+
+    Equal batch shapes and threads then give equal bytes on one machine. Another kind of processor has other kernels, which add
+    floats up in another order.
+    """
     import torch
     from transformers import set_seed
 

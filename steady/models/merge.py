@@ -12,7 +12,8 @@ import msgspec
 from steady.errors import SteadyError
 from steady.models.adapters import attach_adapter
 from steady.models.arm import PHRASEBOOK, ArmManifest, checked_manifest, write_manifest
-from steady.models.base import Base, locate
+from steady.models.base import locate
+from steady.models.card import Card, render_card
 from steady.models.load import load_classifier, load_language, load_tokenizer, prepare_torch
 from steady.models.params import ModelParams
 from steady.models.pooled import HEAD, PooledClassifier, load_head, save_head
@@ -25,19 +26,6 @@ PROBES = (
     "1 2 3 4 5 — naïve café, 北京, 12 %",
     "The quick brown fox jumps over the lazy dog, and then the dog, after some thought, walks home alone in the rain.",
 )
-CARD = """---
-base_model: {base}
-library_name: transformers
-license: {licence}
-tags: [merged, lora, steady]
----
-
-# {name}
-
-`{base}` ({weights}) with a LoRA adapter merged into its weights, in float32. On {probes}
-probe prompts its logits differ from those of the base with the adapter beside it by at most {difference:.1e} of the largest logit.
-The adapter's own card says what it was trained on.
-"""
 
 
 @dataclass(frozen=True)
@@ -65,31 +53,38 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
             that are the output layer too; `out` is there already; or a logit differs by more than 1e-5 (of the largest logit,
             where that is above 1).
     """
+    from peft import PeftModel
+
     manifest = checked_manifest(folder, params)
     _check(folder, out, manifest, params, full_precision)
+    # In float32, because the sum in fewer bits would round what the adapter adds.
     plain = params.model_copy(update={"quantization": "none", "dtype": "float32"})
     prepare_torch(plain, manifest.seed)
-    wanted = _logits(_load(plain, manifest, folder, merged=False), plain)
-    model = _load(plain, manifest, folder, merged=True)
+    public_id = locate(plain).public_id
+    beside = _load(plain, manifest, folder, lambda base: PeftModel.from_pretrained(base, str(folder)).eval())
+    wanted = _logits(beside, plain)
+    model = _load(plain, manifest, folder, lambda base: attach_adapter(base, folder, public_id))
+    # `attach_adapter` leaves an adapter beside its base where the sum would change more than the adapter did.
     if hasattr(model, "peft_config"):
         raise SteadyError(
             f"{folder}: the adapter changes the embeddings, whose weights are the output layer's too in this base; merged, it would "
             "change both. Use the adapter beside its base, or train one without embeddings in lora.target_modules."
         )
+    # Beside `out`, so that the rename stays on one file system: `out` is there whole or not at all.
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         _save(model, plain, folder, temporary)
         again = plain.model_copy(
             update={"id": str(temporary), "revision": None, "gguf_file": None, "special_tokens": ()}
         )
-        found = _logits(_read_back(again, manifest, temporary), again)
+        found = _logits(_load(again, manifest, temporary, lambda model: model.eval()), again)
         difference = max(_difference(one, other) for one, other in zip(wanted, found, strict=True))
         if difference > TOLERANCE:
             raise SteadyError(
                 f"{folder}: the merged model's logits differ by {difference:.1e}, allowed is {TOLERANCE:.0e}. Nothing was "
                 "written: use the adapter beside its base."
             )
-        _describe(temporary, out.name, manifest, locate(params), difference)
+        _describe(temporary, out.name, manifest, params, difference)
         temporary.rename(out)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -112,18 +107,12 @@ def _check(folder: Path, out: Path, manifest: ArmManifest, params: ModelParams, 
         raise SteadyError(f"{out}: there already. Name a folder that is not there, or remove it.")
 
 
-def _load(params: ModelParams, manifest: ArmManifest, folder: Path, *, merged: bool) -> Any:
-    """The arm's model, its adapter in its weights or beside them."""
+def _load(params: ModelParams, manifest: ArmManifest, folder: Path, attach: Callable[[Any], Any]) -> Any:
+    """A model for the task of an arm, its encoder or all of it changed by `attach`, and the head that lies in `folder`."""
     import torch
-    from peft import PeftModel
 
-    public_id = locate(params).public_id
-    torch.manual_seed(manifest.seed)  # of heads and rows of added tokens, as when the arm was trained
-    attach: Callable[[Any], Any] = (
-        (lambda base: attach_adapter(base, folder, public_id))
-        if merged
-        else (lambda base: PeftModel.from_pretrained(base, str(folder)).eval())
-    )
+    # Heads and embeddings of added tokens are drawn at random when a base is loaded; the seed gives those of the training.
+    torch.manual_seed(manifest.seed)
     if params.task != "SEQ_CLS":
         return attach(load_language(params)[0])
     model = load_classifier(params, tuple(manifest.labels))
@@ -131,15 +120,6 @@ def _load(params: ModelParams, manifest: ArmManifest, folder: Path, *, merged: b
         return attach(model)
     model.encoder = attach(model.encoder)
     model.head = load_head(folder, *model.head.weight.shape)
-    return model.eval()
-
-
-def _read_back(params: ModelParams, manifest: ArmManifest, folder: Path) -> Any:
-    if params.task != "SEQ_CLS":
-        return load_language(params)[0]
-    model = load_classifier(params, tuple(manifest.labels))
-    if isinstance(model, PooledClassifier):
-        model.head = load_head(folder, *model.head.weight.shape)
     return model.eval()
 
 
@@ -174,15 +154,23 @@ def _save(model: Any, params: ModelParams, folder: Path, out: Path) -> None:
         shutil.copy(folder / PHRASEBOOK, out / PHRASEBOOK)
 
 
-def _describe(out: Path, name: str, manifest: ArmManifest, base: Base, difference: float) -> None:
+def _describe(out: Path, name: str, manifest: ArmManifest, params: ModelParams, difference: float) -> None:
     """The card, and the manifest of a whole model, so that it can be scored as an arm."""
     write_manifest(out, msgspec.structs.replace(manifest, method="full"))
-    card = CARD.format(
-        base=base.public_id,
-        licence=base.licence or "other",
-        name=name,
-        weights=base.weights,
-        probes=len(PROBES),
-        difference=difference,
+    note = (
+        f"## Merging\n\nThe adapter was merged into the weights in float32. On {len(PROBES)} probe prompts the logits differ from "
+        f"those of the base with\nthe adapter beside it by at most {difference:.1e} of the largest logit. The card of the adapter "
+        "says what it was trained on."
     )
-    write_bytes(out / "README.md", card.encode())
+    card = Card(
+        name=name,
+        kind="merged",
+        base=locate(params),
+        model=params,
+        labels=tuple(manifest.labels),
+        multi_label=manifest.multi_label,
+        max_length=manifest.max_length,
+        example=PROBES[0],
+        note=note,
+    )
+    write_bytes(out / "README.md", render_card(card).encode())

@@ -10,6 +10,7 @@ from steady.errors import SteadyError
 from steady.models.arm import read_manifest
 
 WEIGHTS = ("adapter_model.safetensors", "model.safetensors", "model.safetensors.index.json", "head.safetensors")
+# What loads the arm and describes it; checkpoints, logs and `training_args.bin`, which has paths of this machine, stay here.
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "README.md")
 
 

@@ -41,6 +41,7 @@ def pin_revision(path: Path, revision: str | None = None) -> Pinned:
         raise SteadyError(
             f"{path}: model.id is {model_id!r}, no Hub id: a folder and a package have no revision to resolve."
         )
+    # Nothing to ask, so this works without a network.
     if revision is None and FULL_COMMIT.fullmatch(before or ""):
         return Pinned(model_id, before, str(before))
     commit = full_revision(model_id, revision or before or "main")

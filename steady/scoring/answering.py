@@ -1,7 +1,7 @@
 """Score groups of prompts with a model that generates: its responses, the log-probabilities of given answers, the matrices.
 
 The work is cut into bundles of prompts of like length, each scored by itself, so that a run that was stopped goes on from the
-bundles that are done and ends with the same bytes.
+bundles that are done and, on the same kind of processor, ends with the same bytes.
 """
 
 import math
@@ -15,8 +15,9 @@ from steady.errors import SteadyError
 from steady.inference.language import LanguageModel, Tokens, decode, encode, encode_answer
 from steady.inference.likelihood import score_prompts
 from steady.inference.scorer import Scorer
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
-from steady.scoring.groups import Mask, PromptGroup, ScoredGroup, bundles, sample_pairs
+from steady.scoring.groups import Mask, PromptGroup, bundles, sample_pairs
 from steady.scoring.resume import Partial
 
 Given = Mapping[str, Sequence[str]]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from steady.inference.arm import load_scorer
 from steady.inference.classifier import Logits
+from steady.metrics.matrices import ScoredGroup
 from steady.models.arm import ArmManifest, read_manifest
 from steady.models.load import prepare_torch
 from steady.models.params import ModelParams
 from steady.parameters import Runtime
 from steady.records import Prediction, Prompt
 from steady.scoring.classifying import label_groups
-from steady.scoring.groups import ScoredGroup
 from steady.scoring.predictions import classify
 from steady.scoring.resume import Partial, code_digest, fingerprint, partial_of
 

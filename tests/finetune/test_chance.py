@@ -3,10 +3,15 @@
 import json
 import math
 import random
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from generative_fixture import trained_by
 
 from steady.finetune.classifier.supervised import train, wrap_with_lora
 from steady.finetune.params import LoraParams, TrainParams
@@ -42,7 +47,7 @@ def test_shuffled_labels_score_no_better_than_chance(lora: LoraParams, schedule:
         for ticket, label in zip(learned, shuffled, strict=True)
     )
     settings = schedule.model_copy(update={"learning_rate": 2e-3, "per_device_train_batch_size": 16})
-    train(model, tokenizer, rows, rows[:40], settings, seed=0, curves=tmp_path, progress=False)  # type: ignore[arg-type]
+    train(model, tokenizer, rows, rows[:40], trained_by(settings, tmp_path))  # type: ignore[arg-type]
     logits = in_batches(model_logits(model.eval(), tokenizer, 64), [ticket["text"] for ticket in unseen], 32)
     gold = [LABELS.index(ticket["label"]) for ticket in unseen]
     log_loss = -log_softmax(logits)[range(len(gold)), gold].mean()

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from generative_fixture import TASKS, examples, material, model_folder, train_arm, view
 
 from steady.errors import SteadyError
-from steady.finetune.finetune import Material
+from steady.finetune.run import TrainingData
 from steady.inference.arm import load_arm_language
 from steady.inference.language import sequence_logits
 from steady.inference.likelihood import greedy_responses, make_scorer
@@ -29,7 +29,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bases")
 
 
-def short(root: Path, name: str = "llama", **sections: dict[str, Any]) -> tuple[Any, Material]:
+def short(root: Path, name: str = "llama", **sections: dict[str, Any]) -> tuple[Any, TrainingData]:
     """One epoch of six rows."""
     sections["train"] = {"num_train_epochs": 1} | sections.get("train", {})
     return view(model_folder(root, name), TASKS[name], **sections), material(examples(rows=6))
@@ -46,14 +46,14 @@ SAVED = {"llama": ["lm_head", "embed_tokens"], "t5": None}
 @pytest.fixture(scope="module", params=["llama", "t5"])
 def learned(
     request: pytest.FixtureRequest, root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, Any, Material]:
+) -> tuple[Path, Any, TrainingData]:
     """An arm that has learned its twelve rows by heart."""
     folder = tmp_path_factory.mktemp("learned")
     params = view(
         model_folder(root, request.param),
         TASKS[request.param],
         lora={"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "modules_to_save": SAVED[request.param]},
-        train={"num_train_epochs": 40, "learning_rate": 0.02, "warmup_steps": 0.0, "eval_steps": 40},
+        train={"num_train_epochs": 40, "learning_rate": 0.01, "warmup_steps": 0.0, "eval_steps": 40},
         sft={"preview_steps": 100, "generate_rows": 8},
     )
     given = material(examples(), wordings=1)
@@ -176,7 +176,7 @@ def test_declared_tokens_are_added_trained_saved_and_reloaded(name, root, tmp_pa
 
 @pytest.mark.parametrize("name", ["llama", "t5"])
 def test_every_weight_can_be_trained_and_reloaded(name, root, tmp_path):
-    params, given = short(root, name, arm={"method": "full", "settings": "train"})
+    params, given = short(root, name, arm={"method": "full"})
     manifest = train_arm(tmp_path, params, given)
     assert manifest.training["trainable_percent"] == 100
     language = load_arm_language(tmp_path / "arm", params.model, "cpu")
@@ -257,7 +257,7 @@ def test_free_answers_need_no_labels(root, tmp_path):
 
 
 def test_an_arm_that_trains_nothing_is_the_base(root, tmp_path):
-    params, given = short(root, arm={"method": "none", "objective": "probe"})
+    params, given = short(root, arm={"method": "none", "objective": "none"})
     train_arm(tmp_path, params, given)
     base, tokenizer = load_language(params.model)
     from steady.inference.language import language_model
@@ -271,7 +271,7 @@ def test_another_base_in_the_same_folder_is_refused(root, tmp_path):
 
     folder = tmp_path / "base"
     shutil.copytree(model_folder(root, "llama"), folder)
-    params, given = view(folder, "CAUSAL_LM", arm={"method": "none", "objective": "probe"}), material(examples())
+    params, given = view(folder, "CAUSAL_LM", arm={"method": "none", "objective": "none"}), material(examples())
     train_arm(tmp_path, params, given)
     data = bytearray((folder / "model.safetensors").read_bytes())
     data[5000] ^= 1
@@ -309,7 +309,7 @@ def test_dora_of_a_bfloat16_base_computes_as_peft_has_it(root, tmp_path):
 
 @pytest.mark.parametrize("name", ["llama", "t5"])
 def test_what_a_step_keeps_is_measured_and_moves_no_generator(root, tmp_path, monkeypatch, name):
-    from steady.training.generative_trainers import Generative
+    from steady.finetune.language.trainers import Generative
 
     found = []
     measure = Generative.saved_bytes

@@ -15,8 +15,10 @@ from stand_in.vocabularies import tokenizer_of
 from steady.errors import SteadyError
 from steady.finetune.checkpoints.checkpoints import Checkpoints
 from steady.finetune.params import Arm, DpoParams, GrpoParams
-from steady.finetune.preference.preference import check_preference, prefer
+from steady.finetune.preference.preference import prefer
 from steady.finetune.preference.rows import Pair, encode_pairs, questions
+from steady.finetune.preflight import preference_faults
+from steady.finetune.run import TrainingRun
 from steady.records import Example, Prompt
 
 ROWS = [
@@ -66,7 +68,7 @@ def params(objective: str = "dpo", **changes: Any) -> Any:
     grpo |= {"max_completion_length": 8, "temperature": 1.0, "within_words": 3}
     train = {"gradient_accumulation_steps": 1, "lr_scheduler_type": "constant", "warmup_steps": 0, "weight_decay": 0.0}
     train |= {"max_grad_norm": 1.0, "optim": "adamw_torch", "gradient_checkpointing": False}
-    arm = {"method": "lora", "wordings": "variants", "settings": "lora", "schedule": "train", "objective": objective}
+    arm = {"method": "lora", "wordings": "variants", "objective": objective}
     return SimpleNamespace(
         seed=3,
         model=SimpleNamespace(task=changes.pop("task", "CAUSAL_LM"), chat_template=False),
@@ -108,7 +110,7 @@ def base_weights(model: Any) -> dict[str, Any]:
 
 def test_dpo_starts_at_the_adapter_it_was_given_and_widens_the_margin(tmp_path):
     model, tokenizer = adapted()
-    found = prefer(model, tokenizer, "tuned", params(), material(), tmp_path)
+    found = prefer(model, tokenizer, TrainingRun("tuned", params(), material(), tmp_path))
     assert found["first"]["rewards/margins"] == pytest.approx(0, abs=1e-4), (
         "the reference is the adapter, not the bare base"
     )
@@ -120,9 +122,9 @@ def test_dpo_starts_at_the_adapter_it_was_given_and_widens_the_margin(tmp_path):
 
 def test_several_losses_are_summed(tmp_path):
     first = {
-        "+".join(losses): prefer(*adapted(), "tuned", params(dpo={"loss_type": losses}), material(), tmp_path)[
-            "first_loss"
-        ]
+        "+".join(losses): prefer(
+            *adapted(), TrainingRun("tuned", params(dpo={"loss_type": losses}), material(), tmp_path)
+        )["first_loss"]
         for losses in (["sigmoid"], ["sft"], ["sigmoid", "sft"])
     }
     assert first["sigmoid+sft"] == pytest.approx(first["sigmoid"] + first["sft"], abs=1e-3)
@@ -133,7 +135,7 @@ def test_dpo_twice_gives_the_same_adapter_and_the_same_curves(tmp_path):
     runs = []
     for name in ("one", "two"):
         model, tokenizer = adapted()
-        record = prefer(model, tokenizer, "tuned", params(), material(), tmp_path / name)
+        record = prefer(model, tokenizer, TrainingRun("tuned", params(), material(), tmp_path / name))
         files = sorted((tmp_path / name).rglob("*.tsv"))
         runs.append((adapter(model), record, [path.read_bytes() for path in files]))
     assert all(runs[1][0][name].equal(tensor) for name, tensor in runs[0][0].items())
@@ -145,7 +147,7 @@ def test_nothing_but_the_adapter_is_changed(tmp_path, init):
     model, tokenizer = adapted(init_lora_weights=init)
     weights, trained, before = base_weights(model), adapter(model), model.get_base_model().forward
     pads = model.config.pad_token_id, model.generation_config.pad_token_id
-    prefer(model, tokenizer, "tuned", params(dpo={"num_train_epochs": 1}), material(), tmp_path)
+    prefer(model, tokenizer, TrainingRun("tuned", params(dpo={"num_train_epochs": 1}), material(), tmp_path))
     assert list(model.peft_config) == ["default"] and model.active_adapters == ["default"]
     assert all(base_weights(model)[name].equal(tensor) for name, tensor in weights.items())
     assert any(not adapter(model)[name].equal(tensor) for name, tensor in trained.items())
@@ -162,7 +164,7 @@ def test_pairs_can_be_sampled_and_ranked(tmp_path):
     settings = {"pairs": "sampled", "within_words": 3, "num_train_epochs": 4, "num_samples": 6}
     data = material(rejected=False)
     data.prompts.examples = LETTERS
-    found = prefer(model, tokenizer, "tuned", params(dpo=settings), data, tmp_path)
+    found = prefer(model, tokenizer, TrainingRun("tuned", params(dpo=settings), data, tmp_path))
     assert found["pairs_from"] == "sampled" and 0 < found["pairs"] <= 16
     assert set(found["validation_before"]) == {"reward", "chrf", "within_words", "words"}
 
@@ -171,7 +173,7 @@ def test_grpo_makes_answers_short_and_reports_the_divergence(tmp_path):
     model, tokenizer = adapted("qwen2")
     data = material()
     data.prompts.examples = LETTERS
-    found = prefer(model, tokenizer, "tuned", params("grpo"), data, tmp_path)
+    found = prefer(model, tokenizer, TrainingRun("tuned", params("grpo"), data, tmp_path))
     assert (found["steps"], found["completions"]) == (4, 32)
     assert {"reward", "kl", "completions/mean_length"} <= set(found["first"])
     assert found["first"]["kl"] == pytest.approx(0, abs=1e-4), "the reference is the adapter, not the bare base"
@@ -182,7 +184,9 @@ def test_grpo_twice_gives_the_same_adapter(tmp_path):
     runs = []
     for name in ("one", "two"):
         model, tokenizer = adapted()
-        record = prefer(model, tokenizer, "tuned", params("grpo", grpo={"beta": 0.0}), material(), tmp_path / name)
+        record = prefer(
+            model, tokenizer, TrainingRun("tuned", params("grpo", grpo={"beta": 0.0}), material(), tmp_path / name)
+        )
         runs.append((adapter(model), record))
     assert all(runs[1][0][name].equal(tensor) for name, tensor in runs[0][0].items())
     assert runs[0][1] == runs[1][1]
@@ -211,7 +215,7 @@ def test_stopped_it_goes_on_and_ends_with_the_same_adapter_and_curves(
         monkeypatch.setattr(Trainer, "training_step", stopping)
         model, tokenizer = adapted()
         saved = Checkpoints(folder / "checkpoints")
-        record = prefer(model, tokenizer, "tuned", params(objective), material(), folder, saved)
+        record = prefer(model, tokenizer, TrainingRun("tuned", params(objective), material(), folder, saved))
         return adapter(model), record, {path.name: path.read_bytes() for path in folder.rglob("*.tsv")}
 
     whole = run(tmp_path / "whole", -1)
@@ -247,7 +251,7 @@ def test_an_adapter_on_four_bits_is_trained_in_float32(tmp_path, objective):
     config = LoraConfig(task_type=TaskType.CAUSAL_LM, target_modules="all-linear", r=4, init_lora_weights=False)
     model = get_peft_model(model, config)
     before = adapter(model)
-    found = prefer(model, tokenizer, "tuned", params(objective), material(), tmp_path)
+    found = prefer(model, tokenizer, TrainingRun("tuned", params(objective), material(), tmp_path))
     assert {tensor.dtype for tensor in adapter(model).values()} == {torch.float32}
     if objective == "dpo":
         assert found["first"]["rewards/margins"] == pytest.approx(0, abs=1e-4)
@@ -265,18 +269,18 @@ def test_an_adapter_on_four_bits_is_trained_in_float32(tmp_path, objective):
     ],
 )
 def test_what_cannot_be_done_is_refused_before_a_model_is_there(settings, rejected, message):
-    with pytest.raises(SteadyError, match=message):
-        check_preference("tuned", settings, material(rejected))
+    (fault,) = preference_faults(TrainingRun("tuned", settings, material(rejected), Path()))
+    assert message in fault
 
 
 def test_an_arm_of_supervised_training_alone_is_let_through():
-    check_preference("tuned", params("sft", task="SEQ_CLS"), material(rejected=False))
+    assert not list(preference_faults(TrainingRun("tuned", params("sft", task="SEQ_CLS"), material(False), Path())))
 
 
 def test_too_small_a_max_length_says_which_to_raise(tmp_path):
     model, tokenizer = adapted()
     with pytest.raises(SteadyError, match="no pair is left of 12; 12 prompts"):
-        prefer(model, tokenizer, "tuned", params(dpo={"max_length": 2}), material(), tmp_path)
+        prefer(model, tokenizer, TrainingRun("tuned", params(dpo={"max_length": 2}), material(), tmp_path))
 
 
 def test_cut_and_dropped_pairs_are_counted():

@@ -11,8 +11,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from generative_fixture import TASKS, examples, material, model_folder, train_arm, view
 
 from steady.errors import SteadyError
-from steady.finetune.finetune import Material, finetune
+from steady.finetune.finetune import finetune
 from steady.finetune.preflight import memory_line
+from steady.finetune.run import TrainingData
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +21,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bases")
 
 
-def short(root: Path, name: str = "llama", **sections: dict[str, Any]) -> tuple[Any, Material]:
+def short(root: Path, name: str = "llama", **sections: dict[str, Any]) -> tuple[Any, TrainingData]:
     """One epoch of six rows."""
     sections["train"] = {"num_train_epochs": 1} | sections.get("train", {})
     return view(model_folder(root, name), TASKS[name], **sections), material(examples(rows=6))
@@ -40,8 +41,8 @@ def short(root: Path, name: str = "llama", **sections: dict[str, Any]) -> tuple[
         ("t5", {"model": {"dtype": "float16"}}, r"T5 models overflow in float16"),
         ("llama", {"model": {"chat_template": True}}, r"the tokenizer has no chat template"),
         ("llama", {"model": {"pooling": "mean"}}, r"model\.pooling: mean is of SEQ_CLS"),
-        ("llama", {"arm": {"method": "probe"}}, r"method probe needs model\.task SEQ_CLS"),
-        ("llama", {"arm": {"objective": "probe"}}, r"method lora needs an objective"),
+        ("llama", {"arm": {"method": "probe", "objective": "none"}}, r"method probe needs model\.task SEQ_CLS"),
+        ("llama", {"arm": {"objective": "none"}}, r"method lora with objective none"),
         ("t5", {"sft": {"packing": True}}, r"packing: an encoder-decoder would mix"),
         ("t5", {"sft": {"completion_only_loss": False}}, r"predicts answers alone"),
         ("llama", {"lora": {"target_modules": ["lm_head"]}}, r"refuses these settings.*`lm_head` is not supported"),

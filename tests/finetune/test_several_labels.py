@@ -1,5 +1,6 @@
 """Training where a row may have several labels: the pooled head and a stock head, LoRA and every weight."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from generative_fixture import trained_by
+
 from steady.errors import SteadyError
-from steady.finetune.classifier.supervised import train, wrap_with_lora
-from steady.finetune.finetune import allow_several
+from steady.finetune.classifier.supervised import allow_several, train, wrap_with_lora
 from steady.finetune.params import LoraParams, TrainParams
 from steady.inference.classifier import model_logits
 from steady.labels import LabelTask, log_sigmoid
@@ -49,7 +53,7 @@ def test_the_best_epoch_is_chosen_by_binary_cross_entropy_and_whole_sets_are_cou
     params = schedule.model_copy(update={"num_train_epochs": 2, "learning_rate": rate})
     model = wrap_with_lora(model, lora, locate(base)) if adapted else model
     rows = Rows(tokenizer)
-    summary = train(model, tokenizer, rows, rows.rows, params, seed=0, curves=tmp_path, progress=False)  # type: ignore[arg-type]
+    summary = train(model, tokenizer, rows, rows.rows, trained_by(params, tmp_path))  # type: ignore[arg-type]
     logits = model_logits(model.eval(), tokenizer, 32)(TEXTS)
     targets = np.array([TASK.target(answer) for answer in ANSWERS])
     loss = -np.where(targets > 0, log_sigmoid(logits), log_sigmoid(-logits)).mean()

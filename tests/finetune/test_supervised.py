@@ -1,6 +1,7 @@
 """LoRA on a tiny encoder: what it trains, saves and gets back."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from generative_fixture import trained_by
+
 from steady.errors import SteadyError
-from steady.finetune.classifier.supervised import save_trained, set_base_dropout, train, wrap_with_lora
+from steady.finetune.classifier.supervised import train, wrap_with_lora
+from steady.finetune.finetune import save_trained
 from steady.finetune.params import LoraParams, TrainParams
+from steady.finetune.training import set_base_dropout
 from steady.inference.arm import load_scorer
 from steady.inference.classifier import model_logits
 from steady.models.arm import ArmManifest, write_manifest
@@ -47,16 +54,7 @@ def trained(
     tokenizer = load_tokenizer(base)
     model = wrap_with_lora(load_classifier(base, LABELS), lora, locate(base))
     rows = Rows(tokenizer)
-    summary = train(
-        model,
-        tokenizer,
-        rows,
-        rows.rows,
-        schedule,
-        seed=0,
-        curves=folder / "curves",
-        progress=False,  # type: ignore[arg-type]
-    )
+    summary = train(model, tokenizer, rows, rows.rows, trained_by(schedule, folder / "curves"))  # type: ignore[arg-type]
     save_trained(model, tokenizer, folder)
     return model, summary, rows
 

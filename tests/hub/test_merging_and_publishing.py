@@ -80,13 +80,15 @@ def test_a_merged_arm_answers_as_the_adapter_beside_its_base(tmp_path, kind):
         load_arm_language(tmp_path / "merged", params, "cpu")
 
 
-def test_plain_transformers_loads_the_merged_model(tmp_path):
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    merge_arm(tmp_path / "arm", tmp_path / "merged", write_arm(tmp_path, "llama"))
-    model = AutoModelForCausalLM.from_pretrained(tmp_path / "merged", trust_remote_code=False)
-    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "merged", trust_remote_code=False)
-    assert model(**tokenizer("Where?", return_tensors="pt")).logits.shape[-1] >= len(tokenizer)
+@pytest.mark.parametrize("kind", ["llama", "distilbert-pooled"])
+def test_plain_transformers_runs_the_quick_start_of_the_merged_model(tmp_path, monkeypatch, capsys, kind):
+    merge_arm(tmp_path / "arm", tmp_path / "merged", write_arm(tmp_path, kind))
+    card = (tmp_path / "merged/README.md").read_text(encoding="utf-8")
+    code = card.split("```python\n")[1].split("```")[0]
+    assert "steady" not in code and "peft" not in code and "by at most" in card
+    monkeypatch.chdir(tmp_path / "merged")
+    exec(code, {})
+    assert capsys.readouterr().out.strip()
 
 
 def test_a_merge_that_changes_the_answers_writes_nothing(tmp_path, monkeypatch):

@@ -167,7 +167,7 @@ def test_permuting_the_prompts_permutes_the_matrix():
 
 
 def test_a_model_that_does_not_see_the_prompt_is_perfectly_insensitive():
-    from steady.scoring.groups import sensitivity
+    from steady.metrics.matrices import sensitivity
 
     language = described("t5")
     blind = replace(language, model=type(language.model)(language.model.config).eval())

@@ -12,11 +12,11 @@ from steady.errors import SteadyError
 from steady.inference.language import encode, encode_answer, sequence_logprob
 from steady.inference.likelihood import make_scorer
 from steady.labels import LabelTask
+from steady.metrics.matrices import write_matrices
 from steady.records import Prompt
 from steady.scoring.answering import score_groups, small_bundles
 from steady.scoring.generated import Wanted, generated_answers
 from steady.scoring.groups import PromptGroup
-from steady.scoring.matrices import write_matrices
 from steady.scoring.resume import Partial, partial_of
 
 LABELS = ("yes", "no", "perhaps")

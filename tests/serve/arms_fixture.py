@@ -6,7 +6,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from steady.finetune.finetune import FinetuneParams, Material, finetune
+from steady.finetune.finetune import finetune
+from steady.finetune.params import FinetuneParams
+from steady.finetune.run import TrainingData
 from steady.format.draw import evaluation_prompts, prompt_of
 from steady.inference.arm import load_scorer
 from steady.models.arm import read_manifest
@@ -70,7 +72,7 @@ def make_trained(folder: Path) -> Trained:
     for name, arm in view.arms.items():
         rows, book = schedules[arm.wordings]
         prompts = TrainingPrompts(examples, rows, phrasebook(book, bank))
-        material = Material(prompts, list(evaluation_prompts(examples, bank)), tuple(LABELS))
+        material = TrainingData(prompts, list(evaluation_prompts(examples, bank)), tuple(LABELS))
         finetune(name, view, material, folder / "models" / name, folder / "curves" / name)
     some = [w for w in wordings if not w.trained][::15]
     write_records(folder / "wordings.jsonl", [*(w for w in wordings if w.trained), *some])

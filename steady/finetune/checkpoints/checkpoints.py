@@ -63,13 +63,14 @@ class Checkpoints:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the folder for this process, and sweep away what a process that was killed left unfinished.
+        """Lock the folder for this process, and delete what a killed process left unfinished.
 
         Raises:
             SteadyError: another process trains the same.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / LOCK).open("w") as handle:
+            # The kernel releases the lock when the process ends, however it ends.
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
@@ -100,6 +101,7 @@ class Checkpoints:
         files = sorted(path for path in temporary.rglob("*") if path.is_file())
         sums = {path.relative_to(temporary).as_posix(): sha256_of(path) for path in files}
         (temporary / MANIFEST).write_text(json.dumps(sums, indent=2), encoding="utf-8")
+        # A rename can reach the disk before the bytes of the files do: after a power cut the folder would be there and empty.
         for path in [*files, temporary / MANIFEST, temporary]:
             _to_disk(path)
         shutil.rmtree(self.path(step), ignore_errors=True)
@@ -121,6 +123,7 @@ class Checkpoints:
     def last_good(self) -> tuple[int | None, list[str]]:
         """The last step whose checkpoint is whole, and the best one's that it refers to; and what is wrong with later ones."""
         faults: list[str] = []
+        # The best checkpoint is loaded at the end of training, so a checkpoint is only good if the best one is whole as well.
         for step in reversed(self.steps()):
             fault = self.fault(step) or self._fault_of_best(step)
             if fault is None:
@@ -157,7 +160,7 @@ class Checkpoints:
 
 @contextmanager
 def kept_in(checkpoints: Checkpoints | None) -> Iterator[Checkpoints]:
-    """The checkpoints to train with, held; None: those of a temporary folder."""
+    """The checkpoints to train with, locked; None: those of a temporary folder."""
     if checkpoints is None:
         with tempfile.TemporaryDirectory(prefix="steady-training-") as folder:
             yield Checkpoints(Path(folder))

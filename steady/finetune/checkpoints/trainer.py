@@ -1,4 +1,4 @@
-"""Trainers that save safely and go on exactly: what the Trainer of transformers leaves out of its checkpoints is put in."""
+"""Trainers whose checkpoints are whole and resume to the same bytes: with what the Trainer of transformers leaves out."""
 
 import json
 import logging
@@ -30,10 +30,10 @@ class Resumable:
     _had_stopped = False
 
     def train_or_resume(self) -> int | None:
-        """Train from the last good checkpoint, or from the start; say which, and name those that are damaged.
+        """Train from the last good checkpoint, or from the start; damaged checkpoints are logged.
 
         Returns:
-            The step gone on from, None for the start.
+            The step of the checkpoint, None for the start.
         """
         step, faults = self.checkpoints.last_good() if self.checkpoints else (None, [])
         for fault in faults:
@@ -45,6 +45,7 @@ class Resumable:
             return None
         self._resumed_from = self.checkpoints.path(step)
         logger.warning("Going on from step %d (%s).", step, self._resumed_from)
+        # Later ones are damaged; kept, they would count among the last ones that are not deleted.
         self.checkpoints.drop_after(step)
         self.train(resume_from_checkpoint=str(self._resumed_from))  # type: ignore[attr-defined]
         return step
@@ -67,6 +68,7 @@ class Resumable:
             torch.save(self._position(), folder / POSITION)
             for extra in self.extras:
                 extra(folder)
+            # The path is written anew, for a copied folder of checkpoints lies elsewhere.
             if self.state.best_global_step:
                 self.state.best_model_checkpoint = str(self.checkpoints.path(self.state.best_global_step))
             self._export_callbacks()
@@ -116,6 +118,7 @@ class Resumable:
             return
         if self._resumed_from is not None and kwargs["epoch"] == kwargs["epochs_trained"]:
             position = torch.load(self._resumed_from / POSITION, weights_only=True)
+            # The Trainer would begin the sum of losses anew, and the first entry of the log would differ.
             self._tr_loss = position["loss"].to(self._tr_loss.device)
             self._total_loss_scalar = position["total_loss"]
             self._globalstep_last_logged = position["last_logged"]
@@ -123,5 +126,6 @@ class Resumable:
                 torch.set_rng_state(position["epoch_generator"])
             else:
                 self._load_rng_state(str(self._resumed_from))
+        # The order of the rows is drawn from this state; a resume in the middle of the epoch has to draw the same order.
         self._epoch_generator = torch.get_rng_state()
         super()._run_epoch(**kwargs)  # type: ignore[misc]

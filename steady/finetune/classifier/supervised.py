@@ -1,23 +1,69 @@
 """Fine-tune a sequence classifier: LoRA through PEFT, or every weight, with the Trainer of transformers."""
 
-import json
-import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from steady.errors import SteadyError
-from steady.finetune.callbacks import EpochWordings, LiveCurves
-from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
-from steady.finetune.classifier.dataset import ScheduledRows
-from steady.finetune.lora import add_lora, save_adapter
+from steady.finetune.checkpoints.checkpoints import kept_in
+from steady.finetune.classifier.dataset import ModelInput, ScheduledRows
+from steady.finetune.classifier.probe import HEAD_STRENGTHS, fit_head
+from steady.finetune.lora import add_lora
 from steady.finetune.params import LoraParams, TrainParams
+from steady.finetune.run import Record, TrainingRun
+from steady.finetune.training import (
+    parameter_counts,
+    set_base_dropout,
+    shared_arguments,
+    shared_callbacks,
+    training_summary,
+)
 from steady.labels import LabelTask
-from steady.models.base import Base
-from steady.models.pooled import PooledClassifier, save_head
-from steady.records import Prompt, write_json
+from steady.models.base import Base, locate
+from steady.models.load import load_classifier, load_tokenizer
+from steady.models.pooled import PooledClassifier
+from steady.records import Prompt
+
+
+def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
+    """Train an arm of a classifier; a pooled one starts from the head of a probe.
+
+    Starting from the probe's head (Kumar et al. 2022, arXiv 2202.10054) spares the pretrained features the gradients of a
+    random head, and makes the baseline the starting point of the other arms.
+
+    Returns:
+        The model with the weights of the best epoch, its tokenizer, and the record of the training.
+
+    Raises:
+        SteadyError: the settings do not fit the model, a label has no training row, or a loss is not finite.
+    """
+    params, data = run.params, run.data
+    tokenizer = load_tokenizer(params.model)
+    model = load_classifier(params.model, data.labels, params.runtime.device)
+    record: Record = {}
+    if isinstance(model, PooledClassifier):
+        # A probe is an arm of its own: its strengths are `probe.C`, and changing them leaves the other arms as they are.
+        strengths = params.probe.C if run.arm.method == "probe" else HEAD_STRENGTHS
+        record["probe_C"] = fit_head(model, tokenizer, run, strengths)
+    elif run.arm.method == "probe":
+        raise SteadyError(
+            f"arms.{run.name}: method `probe` needs `model.pooling: mean`, got null. Choose `none` or `lora`."
+        )
+    if data.multi_label:
+        allow_several(model, params.train)
+    if run.arm.method == "probe":
+        model.encoder.requires_grad_(False)  # so that the head alone is counted as trained
+        return model, tokenizer, record | parameter_counts(model)
+    if run.arm.method == "lora":
+        model = wrap_with_lora(model, params.lora, locate(params.model))
+    length = params.format.max_length
+    rows = ScheduledRows(data.prompts, tokenizer, data.task, length)
+    counts = parameter_counts(model)
+    record |= counts | train(model, tokenizer, rows, encoded_prompts(run.validation, tokenizer, data.task, length), run)
+    # Tokens of the last epoch: the wordings differ from epoch to epoch, and so do their lengths.
+    tokens = sum(len(rows[index]["input_ids"]) for index in range(len(rows)))
+    return model, tokenizer, record | {"train_tokens_last_epoch": tokens}
 
 
 def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
@@ -32,18 +78,21 @@ def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
     return model
 
 
-def set_base_dropout(model: Any, probability: float | None) -> None:
-    """Set every dropout of the base, LoRA's own left alone; None changes nothing."""
-    import torch
+def allow_several(model: Any, train_params: TrainParams) -> None:
+    """Make a stock head one of several labels a row; a pooled one sees it from the shape of the targets.
 
-    for name, module in model.named_modules():
-        if probability is not None and isinstance(module, torch.nn.Dropout) and "lora_dropout" not in name:
-            module.p = probability
+    Raises:
+        SteadyError: labels are smoothed, which the binary cross-entropy of the head does not do.
+    """
+    if train_params.label_smoothing_factor:
+        raise SteadyError(
+            "train.label_smoothing_factor: it is for one label a row; with `data.multi_label: true` it is 0."
+        )
+    if not isinstance(model, PooledClassifier):
+        model.config.problem_type = "multi_label_classification"
 
 
-def encoded_prompts(
-    prompts: Sequence[Prompt], tokenizer: Any, task: LabelTask, max_length: int
-) -> list[dict[str, Any]]:
+def encoded_prompts(prompts: Sequence[Prompt], tokenizer: Any, task: LabelTask, max_length: int) -> list[ModelInput]:
     """Validation prompts as model inputs with the target of their answer."""
     return [
         {**tokenizer(prompt.prompt, truncation=True, max_length=max_length), "labels": task.target(prompt.completion)}
@@ -52,87 +101,43 @@ def encoded_prompts(
 
 
 def train(
-    model: Any,
-    tokenizer: Any,
-    dataset: ScheduledRows,
-    validation: list[dict[str, Any]],
-    params: TrainParams,
-    *,
-    seed: int,
-    curves: Path,
-    progress: bool,
-    checkpoints: Checkpoints | None = None,
-) -> dict[str, Any]:
+    model: Any, tokenizer: Any, rows: ScheduledRows, validation: Sequence[ModelInput], run: TrainingRun
+) -> Record:
     """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
 
-    Args:
-        checkpoints: where to save and to go on from; None: a run that is stopped begins anew.
-
     Returns:
-        Steps done, the best epoch with its validation loss and accuracy, and the prompts and tokens seen.
+        Steps done, the best epoch with its validation loss and accuracy, and the first and the last loss.
 
     Raises:
         SteadyError: a loss is not finite.
     """
-    from transformers import DataCollatorWithPadding, EarlyStoppingCallback, Trainer
+    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
     from steady.finetune.checkpoints.trainer import Resumable
 
+    # Defined here, because `Resumable` imports transformers, which a command line has no need of.
     class ClassifierTrainer(Resumable, Trainer):
-        """The Trainer, saving safely."""
+        """The Trainer with checkpoints that resume exactly."""
 
-    set_base_dropout(model, params.base_dropout)
-    with kept_in(checkpoints) as kept:
+    set_base_dropout(model, run.params.train.base_dropout)
+    with kept_in(run.checkpoints) as kept:
+        arguments = TrainingArguments(
+            per_device_eval_batch_size=64,
+            train_sampling_strategy="group_by_length",  # batches of like length have little padding
+            **shared_arguments(run, str(kept.folder), len(rows)),
+        )
         trainer = ClassifierTrainer(
             model=model,
-            args=_arguments(
-                params, str(kept.folder), seed, progress, steps_per_epoch=_steps_per_epoch(dataset, params)
-            ),
-            train_dataset=dataset,
+            args=arguments,
+            train_dataset=rows,
             eval_dataset=validation,
             data_collator=DataCollatorWithPadding(tokenizer),
             compute_metrics=_accuracy,
-            callbacks=[
-                EpochWordings(dataset),
-                LiveCurves(curves),
-                EarlyStoppingCallback(early_stopping_patience=params.early_stopping_patience),
-            ],
+            callbacks=shared_callbacks(run, rows),
         )
         trainer.checkpoints = kept
         trainer.train_or_resume()
-    return _summary(trainer.state, params)
-
-
-def _steps_per_epoch(dataset: ScheduledRows, params: TrainParams) -> int:
-    return math.ceil(len(dataset) / params.per_device_train_batch_size / params.gradient_accumulation_steps)
-
-
-def _arguments(params: TrainParams, folder: str, seed: int, progress: bool, steps_per_epoch: int) -> Any:
-    from transformers import TrainingArguments
-
-    own = params.arguments()
-    strategy = "epoch" if params.eval_steps is None else "steps"
-    return TrainingArguments(
-        output_dir=folder,
-        eval_strategy=strategy,
-        eval_steps=params.eval_steps,
-        save_strategy=strategy,
-        save_steps=params.eval_steps or 500,
-        restore_callback_states_from_checkpoint=True,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
-        logging_steps=max(1, steps_per_epoch // 4),
-        per_device_eval_batch_size=64,
-        train_sampling_strategy="group_by_length",
-        seed=seed,
-        data_seed=seed,
-        report_to="none",
-        disable_tqdm=not progress,
-        use_cpu=False,
-        dataloader_pin_memory=False,
-        **own,
-    )
+    return training_summary(trainer.state)
 
 
 def _accuracy(prediction: Any) -> dict[str, float]:
@@ -140,43 +145,3 @@ def _accuracy(prediction: Any) -> dict[str, float]:
     if np.ndim(targets) == 2:  # several labels a row: the whole set has to be right
         return {"accuracy": float(((logits >= 0) == (targets > 0.5)).all(axis=1).mean())}
     return {"accuracy": float((np.argmax(logits, axis=-1) == targets).mean())}
-
-
-def _summary(state: Any, params: TrainParams) -> dict[str, Any]:
-    """What the record keeps of a run; a loss that is not finite stops it."""
-    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-    evaluations = [entry for entry in state.log_history if "eval_loss" in entry]
-    if not all(map(math.isfinite, losses + [entry["eval_loss"] for entry in evaluations])):
-        raise SteadyError("The loss is not finite. Lower train.learning_rate, or check the data for rows with no text.")
-    best = min(evaluations, key=lambda entry: entry["eval_loss"])
-    return {
-        "steps": state.global_step,
-        "epochs": round(state.epoch, 4),
-        "stopped_early": state.epoch < params.num_train_epochs,
-        "best": {
-            "epoch": best["epoch"],
-            "step": best["step"],
-            "validation_loss": best["eval_loss"],
-            "validation_accuracy": best["eval_accuracy"],
-        },
-        "first_loss": losses[0],
-        "last_loss": losses[-1],
-    }
-
-
-def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Save what plain transformers and PEFT load: weights, config, tokenizer, and the head of a pooled classifier."""
-    trained = model.encoder if isinstance(model, PooledClassifier) else model
-    if hasattr(trained, "peft_config"):
-        save_adapter(trained, folder)
-    else:
-        trained.save_pretrained(str(folder))
-    tokenizer.save_pretrained(str(folder))
-    if isinstance(model, PooledClassifier):
-        save_head(model.head, folder)
-    path = folder / "adapter_config.json"
-    if path.is_file():  # PEFT writes sets in hash order; sorted lists give the same bytes in every process
-        config = json.loads(path.read_text(encoding="utf-8"))
-        write_json(
-            path, {key: sorted(value) if isinstance(value, list) else value for key, value in sorted(config.items())}
-        )

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
-from steady.finetune.language.rows import Row
+from steady.finetune.language.rows import Ids, Row
 
+Batch = dict[str, torch.Tensor]
 IGNORED = -100  # labels that no loss counts, as torch's cross-entropy has it
 
 
@@ -26,7 +26,7 @@ class CausalBatches:
     answers_only: bool
     packed: bool = False
 
-    def __call__(self, items: Sequence[Sequence[Row]]) -> dict[str, Any]:
+    def __call__(self, items: Sequence[Sequence[Row]]) -> Batch:
         """`input_ids`, `labels` and, packed, `position_ids`, each `(items, tokens)`."""
         width = max(sum(row.length for row in item) for item in items)
         ids = np.full((len(items), width), self.pad, dtype=np.int64)
@@ -37,10 +37,12 @@ class CausalBatches:
             for row in item:
                 answer, end = start + len(row.prompt), start + row.length
                 ids[place, start:answer], ids[place, answer:end] = row.prompt, row.answer
+                # A causal model predicts no first token: nothing stands before it.
                 learned = answer if self.answers_only else start + 1
                 labels[place, learned:end] = ids[place, learned:end]
                 positions[place, start:end] = np.arange(row.length)
                 start = end
+            # The padding is a row of its own, so that no real row is continued by it.
             positions[place, start:] = np.arange(width - start)
         batch = {"input_ids": torch.from_numpy(ids), "labels": torch.from_numpy(labels)}
         return batch | ({"position_ids": torch.from_numpy(positions)} if self.packed else {})
@@ -52,7 +54,7 @@ class SequenceBatches:
 
     pad: int
 
-    def __call__(self, items: Sequence[Sequence[Row]]) -> dict[str, Any]:
+    def __call__(self, items: Sequence[Sequence[Row]]) -> Batch:
         """`input_ids`, `attention_mask` `(rows, prompt tokens)` and `labels` `(rows, answer tokens)`."""
         rows = [row for item in items for row in item]
         prompts = _padded([row.prompt for row in rows], self.pad)
@@ -60,7 +62,7 @@ class SequenceBatches:
         return {"input_ids": prompts, "attention_mask": mask, "labels": _padded([row.answer for row in rows], IGNORED)}
 
 
-def _padded(sequences: Sequence[Any], pad: int) -> torch.Tensor:
+def _padded(sequences: Sequence[Ids], pad: int) -> torch.Tensor:
     width = max(map(len, sequences))
     table = np.full((len(sequences), width), pad, dtype=np.int64)
     for place, sequence in enumerate(sequences):
@@ -68,7 +70,7 @@ def _padded(sequences: Sequence[Any], pad: int) -> torch.Tensor:
     return torch.from_numpy(table)
 
 
-def learned_tokens(batch: dict[str, Any], task: str) -> torch.Tensor:
+def learned_tokens(batch: Batch, task: str) -> torch.Tensor:
     """How many tokens of a batch a loss counts: a causal model cannot predict the first of a sequence."""
     labels: torch.Tensor = batch["labels"] if task == "SEQ_2_SEQ_LM" else batch["labels"][:, 1:]
     return (labels != IGNORED).sum()

@@ -1,4 +1,4 @@
-"""The loss of a batch: the summed negative log-likelihood of the tokens that are learned, and nothing computed for the others."""
+"""The loss of a batch: the summed negative log-likelihood of the learned tokens; no logits are computed for other tokens."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ def summed_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 
 class CausalLogits:
     """Logits of the learned tokens of a causal model.
 
-    The output layer maps every position to the whole vocabulary; of a prompt of 100 tokens and a label of 2 it is asked for
-    102 rows where 2 count. Here it gets the hidden states of those 2. Whether that gives what the model's own forward gives (it
-    may scale or cap its logits) is tried once; where it does not, the forward is used.
+    The output layer maps every position to the whole vocabulary; for a prompt of 100 tokens and a label of 2 it computes
+    102 rows of which 2 count. Here it gets the hidden states of those 2 alone. A model may also scale or cap its logits, so the
+    result is compared once with that of the model's own forward, which is used where the two differ.
     """
 
     def __init__(self, model: Any, batch: dict[str, torch.Tensor]) -> None:

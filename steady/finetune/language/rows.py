@@ -47,6 +47,7 @@ class RowEncoder:
         self._answer = lru_cache(maxsize=20_000)(self._encode_answer)
 
     def _encode_answer(self, answer: str, ends_in_space: bool) -> Ids:
+        # The last character of the prompt decides whether the first token of the answer begins with a space.
         before = " " if ends_in_space else ""
         return np.array(answer_ids(self.tokenizer, self.task, answer, before, self.chat_template), dtype=np.int32)
 
@@ -55,7 +56,7 @@ class RowEncoder:
         return self._answer(answer, prompt[-1:].isspace())
 
     def fits(self, answer: str) -> bool:
-        """Whether there is an answer, and room for it and something to answer."""
+        """Whether there is an answer, and room for it and for a prompt of at least one token."""
         room = self.max_length - (LEAST_PROMPT if self.task == "CAUSAL_LM" else 0)
         return bool(answer.strip()) and max(len(self.answer(answer)), len(self.answer(answer, " "))) <= room
 
@@ -96,6 +97,7 @@ class GenerativeRows:
     @epoch.setter
     def epoch(self, epoch: int) -> None:
         if epoch != self._epoch:
+            # Rows are encoded for one epoch at a time: with many wordings, all epochs would be many times the data.
             self._epoch = epoch
             self.rows = self.encoded(epoch)
             self._dealt = self._deal()
@@ -129,6 +131,7 @@ class GenerativeRows:
         """Rows in random order, each into the bin that holds least: bins of like length, all of them at every epoch."""
         if self.bins is None:
             return []
+        # A heap of the fullness of the bins gives the emptiest one in logarithmic time.
         order = list(range(len(self.rows)))
         random.Random(f"{self.seed}:pack:{self._epoch}").shuffle(order)
         filled: list[tuple[int, int]] = [(0, place) for place in range(self.bins)]
@@ -175,6 +178,7 @@ def grouped_by_length(lengths: Sequence[int], batch_size: int, rng: random.Rando
     for start in range(0, len(order), size):
         chunk = sorted(order[start : start + size], key=lambda index: lengths[index])
         batches += [chunk[place : place + batch_size] for place in range(0, len(chunk), batch_size)]
+    # A short batch in the middle would shift the rows of all later ones, for the Trainer cuts batches by counting.
     short = [batch for batch in batches if len(batch) < batch_size]
     whole = [batch for batch in batches if len(batch) == batch_size]
     rng.shuffle(whole)

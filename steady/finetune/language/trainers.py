@@ -1,5 +1,5 @@
 """A trainer of models that generate: rows of like length, the loss of the answers' tokens alone, a validation loss per token,
-and checkpoints that resume; with Seq2SeqTrainer for encoder-decoders (`generative_causal.py` has the other).
+and checkpoints that resume; with Seq2SeqTrainer for encoder-decoders (`causal.py` has the other).
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ import torch
 from transformers import Seq2SeqTrainer
 
 from steady.finetune.checkpoints.trainer import Resumable
-from steady.finetune.language.batches import learned_tokens
+from steady.finetune.language.batches import Batch, learned_tokens
 from steady.finetune.language.loss import SequenceLogits, summed_loss
 from steady.finetune.language.rows import GenerativeRows, LengthGrouped, Row
 from steady.models.adapters import is_plain_lora
@@ -22,8 +22,8 @@ EVALUATION_TOKENS = 4096  # in a batch, padding included
 class Generative(Resumable):
     """What the two trainers share; set the attributes before training.
 
-    `validation` are the rows of the validation loss; `generated` answers prompts and gives the share answered rightly, None
-    where that was not asked for.
+    `validation` are the rows of the validation loss; `generated` answers prompts and returns the share of right answers, None
+    where `sft.generate_rows` is 0.
     """
 
     loss_is_scaled_for_ga = True  # by the learned tokens of all accumulated batches
@@ -39,8 +39,9 @@ class Generative(Resumable):
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         return sum(learned_tokens(batch, self.task) for batch in batch_samples) if batch_samples else None
 
-    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: walking all parameters for every batch took 7 % of a small model's step."""
+    def floating_point_ops(self, inputs: Batch) -> int:
+        """Zero: they are not counted."""
+        # Walking all parameters for every batch took 7 % of a small model's step.
         return 0
 
     def training_step(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -82,7 +83,7 @@ class Generative(Resumable):
         return sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in weights)
 
     def compute_loss(
-        self: Any, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        self: Any, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
         """The mean negative log-likelihood in nats of the learned tokens of the accumulated batches."""
         with self.accelerator.autocast():
@@ -101,6 +102,7 @@ class Generative(Resumable):
                 logits, targets = self._logits(batch)
                 loss += float(summed_loss(logits, targets))
             tokens += len(targets)
+        # Weighted by tokens: a mean of batch means would depend on how the rows were put into batches.
         metrics = {"eval_loss": loss / max(tokens, 1)}
         if self.generated is not None:
             metrics["eval_generated_accuracy"] = self.generated()
@@ -120,7 +122,7 @@ def batches_of(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
 
 
 class SequenceTrainer(Generative, Seq2SeqTrainer):  # type: ignore[misc]
-    """Seq2SeqTrainer on rows that come encoded."""
+    """Seq2SeqTrainer on rows that are encoded already."""
 
     task = "SEQ_2_SEQ_LM"
 

@@ -83,6 +83,7 @@ def encode_pairs(
         if len(prompt) >= max_length:
             dropped += 1
             continue
+        # TRL cuts the end of an answer that is too long; a prompt that fills the room alone leaves nothing to compare.
         cut += len(prompt) + max(len(chosen), len(rejected)) > max_length
         rows.append(PairRow(prompt_ids=prompt, chosen_ids=chosen, rejected_ids=rejected))
     return EncodedPairs(rows, cut, dropped)

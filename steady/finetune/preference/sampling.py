@@ -29,7 +29,7 @@ def draw_answers(
     model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling: Sampling, seed: int, times: int = 1
 ) -> list[list[str]]:
     """`times` answers to each prompt (token ids), without special tokens; the same for the same seed and order."""
-    torch.manual_seed(seed)
+    torch.manual_seed(seed)  # the state of the generator depends on whether training was resumed
     was_training = model.training
     model.eval()
     size = max(1, BATCH // times)
@@ -45,6 +45,7 @@ def draw_answers(
 def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling: Sampling, times: int) -> list[str]:
     from transformers import GenerationConfig
 
+    # Padded at the left: every answer begins in the same column, right after its prompt.
     width = max(map(len, prompts))
     ends = _ends(model, tokenizer)
     pad = ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id

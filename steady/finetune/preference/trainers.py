@@ -1,8 +1,7 @@
 """DPO and GRPO through TRL, on the adapter that supervised training left: trained in place, everything else put back."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,9 @@ from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
 from steady.finetune.callbacks import LiveCurves
 from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
 from steady.finetune.checkpoints.trainer import Resumable
-from steady.finetune.params import DpoParams, GrpoParams, TrainParams
 from steady.finetune.preference.rewards import concise_reward
 from steady.finetune.preference.rows import Encode, PairRow, Question
+from steady.finetune.run import Record, TrainingRun
 
 ADAPTER, REFERENCE = "default", "ref"
 LOGS = 50  # points of a curve
@@ -30,27 +29,28 @@ class ResumableAdapter(Resumable):
 
 
 class PairTrainer(ResumableAdapter, DPOTrainer):
-    """DPO on rows that are token ids already, which tells nobody that it runs."""
+    """DPO on rows that are token ids already."""
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
+        # TRL would apply a template of its own, and prompts would be other ones than those that are scored.
         return dataset
 
     def _send_telemetry(self) -> None:
-        """Nothing asks the network."""
+        """Send nothing; TRL would report every trainer that is made."""
 
 
 class RewardTrainer(ResumableAdapter, GRPOTrainer):
-    """GRPO whose prompts become token ids the way they are scored, which tells nobody that it runs."""
+    """GRPO whose prompts are tokenised as they are when an arm is scored."""
 
     def __init__(self, *arguments: Any, encode: Encode, **named: Any) -> None:
         self.encode = encode
         super().__init__(*arguments, **named)
 
-    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, Any]]:
+    def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, object]]:
         return [self.encode(prompt) for prompt in prompts], None, {}
 
     def _send_telemetry(self) -> None:
-        """Nothing asks the network."""
+        """Send nothing; TRL would report every trainer that is made."""
 
 
 class PreferenceCurves(LiveCurves):
@@ -58,30 +58,14 @@ class PreferenceCurves(LiveCurves):
 
     LEFT_OUT = ("runtime", "per_second", "total_flos", "step_time", "profiling", "num_tokens", "epoch", "train_loss")
 
-    def values(self, logs: dict[str, Any]) -> Iterable[tuple[str, float]]:
+    def values(self, logs: Mapping[str, float]) -> Iterable[tuple[str, float]]:
         """What equal runs have in common, sorted by name, for a checkpoint sorts the log."""
         for name, value in sorted(logs.items()):
             if value is not None and name != "step" and not any(part in name for part in self.LEFT_OUT):
                 yield name, float(value)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What DPO and GRPO are told alike: the schedule and the seed, where the curves go, and whether progress is shown.
-
-    `saved` is where to save and to go on from; None: a run that is stopped begins anew.
-    """
-
-    train: TrainParams
-    seed: int
-    curves: Path
-    progress: bool
-    saved: Checkpoints | None
-
-
-def train_pairs(
-    model: Any, tokenizer: Any, rows: Sequence[PairRow], params: DpoParams, run: Run
-) -> list[dict[str, Any]]:
+def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: TrainingRun) -> list[Record]:
     """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) against a frozen copy of the adapter as it came.
 
     The rows are taken in their order, once.
@@ -89,19 +73,21 @@ def train_pairs(
     Returns:
         What was logged, an entry for each point of the curves.
     """
-    steps = -(-len(rows) // (params.per_device_train_batch_size * run.train.gradient_accumulation_steps))
-    with kept_in(run.saved) as kept, restored(model):
+    params = run.params.dpo
+    steps = -(-len(rows) // (params.per_device_train_batch_size * run.params.train.gradient_accumulation_steps))
+    with kept_in(run.checkpoints) as kept, restored(model):
         arguments = DPOConfig(
             beta=params.beta,
             loss_type=params.loss_type,
             max_length=params.max_length,
             learning_rate=params.learning_rate,
-            num_train_epochs=1,
+            num_train_epochs=1,  # `rows` holds the pairs of all epochs, each with the wording of its epoch
             per_device_train_batch_size=params.per_device_train_batch_size,
-            train_sampling_strategy="sequential",
+            train_sampling_strategy="sequential",  # the rows are shuffled already, once for each epoch
             disable_dropout=True,
             **_shared(run, kept.folder, steps),
         )
+        # TRL copies the adapter as it is now: that copy is the reference.
         with plain_copies(model), same_weights(model):
             trainer = PairTrainer(
                 model=model,
@@ -114,8 +100,8 @@ def train_pairs(
 
 
 def train_rewards(
-    model: Any, tokenizer: Any, encode: Encode, asked: Sequence[Question], params: GrpoParams, run: Run
-) -> list[dict[str, Any]]:
+    model: Any, tokenizer: Any, encode: Encode, asked: Sequence[Question], run: TrainingRun
+) -> list[Record]:
     """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`.
 
     The questions are taken in their order; with `beta` above 0 a frozen copy of the adapter as it came is the reference.
@@ -123,6 +109,7 @@ def train_rewards(
     Returns:
         What was logged, an entry for each point of the curves.
     """
+    params = run.params.grpo
 
     def conciseness(completions: list[str], references: list[list[str]], **_: Any) -> list[float]:
         return [
@@ -131,7 +118,7 @@ def train_rewards(
         ]
 
     rows = [{"prompt": question.prompt, "references": list(question.references)} for question in asked]
-    with kept_in(run.saved) as kept, restored(model):
+    with kept_in(run.checkpoints) as kept, restored(model):
         arguments = GRPOConfig(
             beta=params.beta,
             learning_rate=params.learning_rate,
@@ -157,7 +144,7 @@ def train_rewards(
         return _logged(trainer, kept)
 
 
-def _logged(trainer: Any, kept: Checkpoints) -> list[dict[str, Any]]:
+def _logged(trainer: Any, kept: Checkpoints) -> list[Record]:
     """Train, or go on from the last good checkpoint; returns what was logged from the start."""
     trainer.remove_callback(PrinterCallback)
     trainer.checkpoints = kept
@@ -165,21 +152,22 @@ def _logged(trainer: Any, kept: Checkpoints) -> list[dict[str, Any]]:
     return list(trainer.state.log_history)
 
 
-def _shared(run: Run, folder: Path, steps: int) -> dict[str, Any]:
+def _shared(run: TrainingRun, folder: Path, steps: int) -> Record:
     """Arguments of both trainers; what their own sections do not name is as in supervised training."""
+    train = run.params.train
     names = ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
-    return {name: getattr(run.train, name) for name in (*names, "optim")} | {
-        "activation_checkpointing": run.train.gradient_checkpointing,
+    return {name: getattr(train, name) for name in (*names, "optim")} | {
+        "activation_checkpointing": train.gradient_checkpointing,
         "output_dir": str(folder),
         "save_strategy": "steps",
         "save_steps": max(1, steps // SAVES),
         "restore_callback_states_from_checkpoint": True,
         "logging_steps": max(1, steps // LOGS),
         "bf16": False,  # the model has its dtype already; TRL would run it under autocast
-        "seed": run.seed,
-        "data_seed": run.seed,
+        "seed": run.params.seed,
+        "data_seed": run.params.seed,
         "report_to": "none",
-        "disable_tqdm": not run.progress,
+        "disable_tqdm": not run.params.runtime.progress,
         "dataloader_pin_memory": False,
     }
 

@@ -1,0 +1,108 @@
+"""What the trainers of supervised fine-tuning share: arguments, callbacks, the dropout of the base, and the record of a run."""
+
+import math
+from typing import Any
+
+from steady.errors import SteadyError
+from steady.finetune.lora import numbers_in
+from steady.finetune.run import Record, TrainingRun
+from steady.models.load import pick_device
+
+LOGS_PER_EPOCH = 4
+
+
+def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
+    """Keys of `transformers.TrainingArguments`, from `params.yaml` and for checkpoints that resume to the same bytes.
+
+    Args:
+        folder: where the Trainer may write.
+        rows: items of an epoch, from which the steps between two entries of the log follow.
+    """
+    train = run.params.train
+    strategy = "epoch" if train.eval_steps is None else "steps"
+    steps = math.ceil(rows / train.per_device_train_batch_size / train.gradient_accumulation_steps)
+    return train.arguments() | {
+        "output_dir": folder,
+        "eval_strategy": strategy,
+        "eval_steps": train.eval_steps,
+        # The best epoch can only be loaded at the end if every evaluation was saved.
+        "save_strategy": strategy,
+        "save_steps": train.eval_steps or 500,
+        "restore_callback_states_from_checkpoint": True,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
+        "logging_steps": max(1, (min(steps, train.max_steps) if train.max_steps > 0 else steps) // LOGS_PER_EPOCH),
+        "seed": run.params.seed,
+        "data_seed": run.params.seed,
+        # By default the Trainer reports to every tracker that is installed; the curves are those of `LiveCurves`.
+        "report_to": "none",
+        "disable_tqdm": not run.params.runtime.progress,
+        "use_cpu": pick_device(run.params.runtime.device).type == "cpu",
+        "dataloader_pin_memory": False,
+    }
+
+
+def shared_callbacks(run: TrainingRun, dataset: Any) -> list[Any]:
+    """Callbacks of `transformers.Trainer`: the wordings of each epoch, live curves, early stopping."""
+    from transformers import EarlyStoppingCallback
+
+    from steady.finetune.callbacks import EpochWordings, LiveCurves
+
+    patience = EarlyStoppingCallback(early_stopping_patience=run.params.train.early_stopping_patience)
+    return [EpochWordings(dataset), LiveCurves(run.curves), patience]
+
+
+def set_base_dropout(model: Any, probability: float | None) -> None:
+    """Set every dropout of the base, also those that attention keeps as a number; None changes nothing."""
+    import torch
+
+    if probability is None:
+        return
+    # Dropout costs time on a CPU; that of LoRA is a setting of its own (`lora.lora_dropout`).
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Dropout) and "lora_dropout" not in name:
+            module.p = probability
+        for key in ("attention_dropout", "dropout", "hidden_dropout"):
+            if isinstance(getattr(module, key, None), float):
+                setattr(module, key, probability)
+
+
+def parameter_counts(model: Any) -> Record:
+    """Trainable parameters, all of them, and the percentage."""
+    total = sum(map(numbers_in, model.parameters()))
+    trainable = sum(numbers_in(parameter) for parameter in model.parameters() if parameter.requires_grad)
+    return {
+        "trainable_parameters": trainable,
+        "parameters": total,
+        "trainable_percent": round(100 * trainable / total, 4),
+    }
+
+
+def training_summary(state: Any) -> Record:
+    """Steps done, the best evaluation, and the first and the last loss of a `TrainerState`.
+
+    Raises:
+        SteadyError: a loss is not finite, or nothing was evaluated.
+    """
+    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
+    evaluations = [entry for entry in state.log_history if "eval_loss" in entry]
+    if not evaluations or not all(map(math.isfinite, losses + [entry["eval_loss"] for entry in evaluations])):
+        raise SteadyError(
+            "The loss is not finite, or nothing was evaluated. Lower train.learning_rate, check the data for rows with no text, "
+            f"or set train.eval_steps to at most {state.global_step} steps."
+        )
+    # The first of equals, which is the one that the Trainer has kept.
+    best = min(evaluations, key=lambda entry: entry["eval_loss"])
+    figures = {f"validation_{name}": best[f"eval_{name}"] for name in FIGURES if f"eval_{name}" in best}
+    return {
+        "steps": state.global_step,
+        "epochs": round(state.epoch, 4),
+        "stopped_early": state.global_step < state.max_steps,
+        "best": {"epoch": best["epoch"], "step": best["step"], **figures},
+        "first_loss": losses[0],
+        "last_loss": losses[-1],
+    }
+
+
+FIGURES = ("loss", "accuracy", "generated_accuracy")

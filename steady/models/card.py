@@ -1,0 +1,249 @@
+"""The model card, of an adapter, a fully fine-tuned model or a merged one: front matter for the Hub, then sections that are there
+or not, and a quick start that runs with plain transformers and PEFT.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ruamel.yaml import YAML
+
+from steady.models.base import Base
+from steady.models.params import ModelParams
+from steady.models.tokenizer import DATE
+
+MOST_NEW_TOKENS = 64
+PIPELINES = {
+    "SEQ_CLS": "text-classification",
+    "CAUSAL_LM": "text-generation",
+    "SEQ_2_SEQ_LM": "text2text-generation",
+}
+AUTO = {
+    "SEQ_CLS": "AutoModelForSequenceClassification",
+    "CAUSAL_LM": "AutoModelForCausalLM",
+    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
+}
+KINDS = {
+    "adapter": "LoRA adapter",
+    "full": "fully fine-tuned model",
+    "merged": "model with a LoRA adapter merged into its weights",
+}
+OBJECTIVES = {
+    "sft": "supervised fine-tuning",
+    "dpo": "supervised fine-tuning, then DPO",
+    "grpo": "supervised fine-tuning, then GRPO",
+}
+# The names that the Hub has for figures of a validation split, and the names that a record has.
+FIGURES = {"loss": "validation_loss", "accuracy": "validation_accuracy", "exact_match": "validation_generated_accuracy"}
+
+
+@dataclass(frozen=True)
+class CardTraining:
+    """What a card says of a training; `record` is what `steady.json` keeps of it, `settings` the sections that it used."""
+
+    objective: str
+    wordings: str
+    sources: tuple[str, ...]
+    train_rows: int
+    validation_rows: int
+    seed: int
+    settings: Mapping[str, object]
+    record: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything a card states; nothing in it is a placeholder.
+
+    Attributes:
+        name: the title.
+        labels: none for a model whose answers are free.
+        max_length: tokens to which a prompt is cut.
+        example: the prompt of the quick start.
+        training: None where it is another card that says how the weights were trained.
+        note: a paragraph of its own, after the quick start.
+    """
+
+    name: str
+    kind: Literal["adapter", "full", "merged"]
+    base: Base
+    model: ModelParams
+    labels: tuple[str, ...]
+    multi_label: bool
+    max_length: int
+    example: str
+    training: CardTraining | None = None
+    note: str = ""
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the head lies beside an encoder, in `head.safetensors`."""
+        return self.model.pooling is not None
+
+
+def render_card(card: Card) -> str:
+    """The whole `README.md` of the model's folder."""
+    sections = [_title(card), USES, _limits(card), f"## Quick start\n\n```python\n{quick_start(card)}```", card.note]
+    if card.training is not None:
+        sections += [_training(card, card.training), _results(card.training)]
+    return f"---\n{_front_matter(card)}---\n\n" + "\n\n".join(filter(None, sections)) + "\n"
+
+
+def _front_matter(card: Card) -> str:
+    pipeline = PIPELINES[card.model.task]
+    method = {"adapter": "lora", "full": "full", "merged": "merged"}[card.kind]
+    values: dict[str, object] = {
+        "base_model": card.base.public_id,
+        "library_name": "peft" if card.kind == "adapter" else "transformers",
+        "pipeline_tag": pipeline,
+        "license": card.base.licence or "other",
+        "tags": [method, pipeline, "prompt-sensitivity", "steady"],
+    }
+    if card.training is not None:
+        best = card.training.record["best"]
+        metrics = [{"type": name, "value": round(best[key], 6)} for name, key in FIGURES.items() if key in best]
+        data = {"type": "json", "name": ", ".join(card.training.sources), "split": "validation"}
+        results = [{"task": {"type": pipeline}, "dataset": data, "metrics": metrics}]
+        values["model-index"] = [{"name": card.name, "results": results}]
+    stream, yaml = io.StringIO(), YAML()
+    yaml.default_flow_style = False
+    yaml.dump(values, stream)
+    return stream.getvalue()
+
+
+def _title(card: Card) -> str:
+    text = f"# {card.name}\n\nA {KINDS[card.kind]}, made from {_base(card)}, that {_purpose(card)}."
+    if card.training is None:
+        return text
+    wordings = "many wordings" if card.training.wordings == "variants" else "one wording"
+    objective = OBJECTIVES[card.training.objective]
+    return (
+        f"{text} It was trained by {objective}\non {wordings} of each prompt, to see whether the answer stays the same when only "
+        "the wording of the prompt changes."
+    )
+
+
+def _base(card: Card) -> str:
+    base, loaded = card.base, card.model.quantization
+    # A base that is a folder of the repository has no page on the Hub.
+    if base.revision is None and (base.gguf_file or base.source == base.public_id):
+        name, facts = f"the model in `{base.public_id}` of the repository", [base.weights] if base.quantised else []
+    else:
+        name, facts = f"[{base.public_id}](https://huggingface.co/{base.public_id})", [base.weights]
+    if loaded != "none" and card.kind != "merged":
+        facts.append(f"loaded in {loaded}")
+    return f"{name} ({', '.join(facts)})" if facts else name
+
+
+def _purpose(card: Card) -> str:
+    labels = ", ".join(card.labels)
+    if card.model.task != "SEQ_CLS":
+        number = "any of" if card.multi_label else "one of"
+        return f"answers a prompt with {number} {labels}" if labels else "answers a prompt with a text"
+    if card.multi_label:
+        return f"names which of {labels} apply to a text (several may, or none)"
+    return f"sorts a text into {labels}"
+
+
+USES = """## Uses
+
+Texts like those it was trained on, put as one of the prompts it was trained on. Out of scope: other tasks, label sets and
+languages, and decisions about people. A wrong answer can do harm, so keep a person in the loop."""
+
+
+def _limits(card: Card) -> str:
+    rows = f"It learned from {card.training.train_rows} rows. " if card.training else ""
+    return (
+        f"## Limits\n\n{rows}Its probabilities are not calibrated, and rewordings of kinds that it never saw can still change its "
+        "answer.\nHow often they do is measured per family of rewordings in the repository's `metrics/`."
+    )
+
+
+def _training(card: Card, training: CardTraining) -> str:
+    record, sources = training.record, ", ".join(f"`{source}`" for source in training.sources)
+    best, settings = record["best"], "\n".join(f"| `{name}` | `{value}` |" for name, value in training.settings.items())
+    lines = [
+        f"Data: {sources}; {training.train_rows} rows for training and {training.validation_rows} for validation.",
+        f"Best evaluation: step {best['step']} (epoch {best['epoch']:g}) by validation loss, out of {record['epochs']:g} epochs; "
+        f"seed {training.seed}.",
+        f"Trainable parameters: {record['trainable_parameters']:,} of {record['parameters']:,} "
+        f"({record['trainable_percent']:g} %).",
+    ]
+    if cuts := record.get("truncation"):
+        lines.append(
+            f"Of {cuts['prompts_shown']} prompts shown {cuts['prompts_cut']} were cut to {card.max_length} tokens with their "
+            f"answer; {cuts['rows_left_out']} rows whose answer does not fit were left out."
+        )
+    return "## Training\n\n" + "\n".join(lines) + f"\n\n| setting | value |\n|---|---|\n{settings}"
+
+
+def _results(training: CardTraining) -> str:
+    best = training.record["best"]
+    figures = ", ".join(f"{name.replace('_', ' ')} {best[key]:.4f}" for name, key in FIGURES.items() if key in best)
+    return (
+        f"## Results\n\nOn the validation prompts, which chose the step: {figures}. Figures on the test split, with intervals and "
+        "paired\ntests against the baseline, are in `metrics/comparison.json` of the repository, which `dvc repro` rebuilds."
+    )
+
+
+def quick_start(card: Card) -> str:
+    """Plain transformers and PEFT; `folder` is where the card lies, a folder or the Hub id it was pushed to."""
+    auto = "AutoModel" if card.pooled else AUTO[card.model.task]
+    imports = ["import torch", *["from peft import PeftModel"] * (card.kind == "adapter")]
+    imports += ["from safetensors.torch import load_file"] * card.pooled
+    imports += [f"from transformers import {auto}, AutoTokenizer"]
+    body = _classify(card) if card.model.task == "SEQ_CLS" else _generate(card)
+    start = ['folder = "."  # this folder', "tokenizer = AutoTokenizer.from_pretrained(folder)", *_loading(card, auto)]
+    return "\n".join([*imports, "", *start, "", f"prompt = {card.example!r}", *body]) + "\n"
+
+
+def _loading(card: Card, auto: str) -> list[str]:
+    dtype = "float32" if card.model.dtype == "auto" or card.kind == "merged" else card.model.dtype
+    adapted, named = card.kind == "adapter", card.model.task == "SEQ_CLS"
+    source = card.base.arguments if adapted else "folder"
+    # The base of an adapter has no head for these labels; a whole model has it in its configuration.
+    head = ", num_labels=len(labels), id2label=dict(enumerate(labels))" if named and adapted and not card.pooled else ""
+    lines = [f"labels = {list(card.labels)}"] * named
+    lines.append(f"model = {auto}.from_pretrained({source}, dtype=torch.{dtype}{head})")
+    if adapted and card.model.special_tokens:
+        lines.append("model.resize_token_embeddings(max(len(tokenizer), model.get_input_embeddings().num_embeddings))")
+    lines += ["model = PeftModel.from_pretrained(model, folder)"] * adapted
+    return [*lines, "model.eval()", *['head = load_file(f"{folder}/head.safetensors")'] * card.pooled]
+
+
+def _classify(card: Card) -> list[str]:
+    lines = [
+        f'inputs = tokenizer(prompt, truncation=True, max_length={card.max_length}, return_tensors="pt")',
+        "with torch.inference_mode():",
+    ]
+    if card.pooled:
+        lines += [
+            "    hidden = model(**inputs).last_hidden_state",
+            '    mask = inputs["attention_mask"].unsqueeze(-1)',
+            "    pooled = torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)",
+            '    logits = pooled @ head["weight"].T + head["bias"]',
+        ]
+    else:
+        lines.append("    logits = model(**inputs).logits")
+    several = "[label for label, logit in zip(labels, logits[0]) if logit >= 0]"
+    return [*lines, f"print({several if card.multi_label else 'labels[int(logits.argmax())]'}, logits.tolist())"]
+
+
+def _generate(card: Card) -> list[str]:
+    lines = ['inputs = tokenizer(prompt, return_tensors="pt", return_token_type_ids=False)']
+    if card.model.chat_template:
+        lines = [
+            'messages = [{"role": "user", "content": prompt}]',
+            f'framing = {{"add_generation_prompt": True, "return_dict": True, "date_string": {DATE!r}}}',
+            'inputs = tokenizer.apply_chat_template(messages, return_tensors="pt", **framing)',
+        ]
+    # An encoder-decoder begins its answer with a start token; a causal model repeats the prompt before it.
+    answer = '[inputs["input_ids"].shape[1] :]' if card.model.task == "CAUSAL_LM" else "[1:]"
+    return [
+        *lines,
+        'ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}',
+        "with torch.inference_mode():",
+        f"    output = model.generate(**inputs, do_sample=False, max_new_tokens={MOST_NEW_TOKENS}, **ends)",
+        f"print(tokenizer.decode(output[0]{answer}, skip_special_tokens=True).strip())",
+    ]
