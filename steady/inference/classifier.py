@@ -24,6 +24,7 @@ def in_batches(score: Logits, prompts: Sequence[str], batch_size: int, progress:
     """
     from tqdm import tqdm
 
+    # the longest first, so that a run that does not fit the memory ends at once
     unique = sorted(set(prompts), key=lambda text: (-len(text), text))
     place = {text: row for row, text in enumerate(unique)}
     starts = tqdm(range(0, len(unique), batch_size), desc="scoring", unit="batch", disable=not progress)

@@ -73,11 +73,13 @@ def open_model(named: Named) -> OpenModel:
         SteadyError: it cannot be found, has no head to measure, the adapter does not fit, or a chat template is wanted and
             there is none.
     """
+    # a branch moves: what is recorded has to be what was loaded
     revision = full_revision(named.id, named.revision)
     if named.adapter is not None and (named.adapter / MANIFEST).is_file():
         manifest = read_manifest(named.adapter)
         if manifest.labels and not _generates(named.adapter):
             return _open_classifying_arm(named, named.adapter, manifest, revision)
+    # which task it is, only the config says; where it lies does not depend on the task
     base = locate(_params(named, revision, "CAUSAL_LM"))
     config = load_config(base)
     task = task_of(config)

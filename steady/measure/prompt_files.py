@@ -25,10 +25,6 @@ class PromptFile:
     prompts: tuple[Prompt, ...]
     lines: dict[str, int]
 
-    def groups(self) -> list[PromptGroup]:
-        """Groups in order of first appearance."""
-        return prompt_groups(self.prompts)
-
     def skipped(self, prompt_id: str, code: str, reason: str) -> Rejected:
         """A prompt that is not scored, with its line."""
         text = next(prompt.prompt for prompt in self.prompts if prompt.id == prompt_id)
@@ -106,17 +102,6 @@ def _prompt(value: dict[str, Any], seen: Counter[tuple[str, str]]) -> Prompt:
     )
 
 
-def without(groups: Sequence[PromptGroup], dropped: set[str]) -> list[PromptGroup]:
-    """The groups without some prompts; a group that loses all of them is gone."""
-    kept = []
-    for group in groups:
-        pairs = [pair for pair in zip(group.prompt_ids, group.prompts, strict=True) if pair[0] not in dropped]
-        if pairs:
-            ids, texts = zip(*pairs, strict=True)
-            kept.append(PromptGroup(group.id, ids, texts))
-    return kept
-
-
 def fitting(
     file: PromptFile, lengths: dict[str, int], context: int | None, room: int
 ) -> tuple[list[PromptGroup], list[Rejected]]:
@@ -126,21 +111,15 @@ def fitting(
         lengths: tokens of each prompt by id.
         context: positions that the model has, None for no limit; `room` of them are for the response.
     """
-    skipped = [
-        file.skipped(prompt_id, EMPTY_PROMPT, "the tokenizer makes no token of it")
-        if length == 0
-        else file.skipped(
-            prompt_id, TOO_LONG, f"{length} tokens and {room} for the response; the model has {context} positions"
-        )
-        for prompt_id, length in lengths.items()
-        if length == 0 or (context is not None and length + room > context)
-    ]
-    dropped = {
-        prompt_id for prompt_id, length in lengths.items() if length == 0 or (context and length + room > context)
-    }
-    groups = without(file.groups(), dropped)
+    skipped: dict[str, Rejected] = {}
+    for name, length in lengths.items():
+        if length == 0:
+            skipped[name] = file.skipped(name, EMPTY_PROMPT, "the tokenizer makes no token of it")
+        elif context is not None and length + room > context:
+            reason = f"{length} tokens and {room} for the response; the model has {context} positions"
+            skipped[name] = file.skipped(name, TOO_LONG, reason)
+    # a group that lost its other prompts has no variants left to compare
+    groups = prompt_groups([prompt for prompt in file.prompts if prompt.id not in skipped])
     alone = [group for group in groups if len(group.prompts) < 2]
-    skipped += [
-        file.skipped(group.prompt_ids[0], ONE_PROMPT, f"group {group.id} has no second prompt") for group in alone
-    ]
-    return [group for group in groups if len(group.prompts) > 1], skipped
+    lone = [file.skipped(group.prompt_ids[0], ONE_PROMPT, f"group {group.id} has no second prompt") for group in alone]
+    return [group for group in groups if len(group.prompts) > 1], [*skipped.values(), *lone]

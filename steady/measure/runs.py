@@ -144,6 +144,7 @@ def finish_run(
     write_records(folder / PROMPTS, prompts)
     write_records(folder / SKIPPED, skipped)
     write_records(folder / PREDICTIONS, [judged(item, by_id[item.prompt_id]) for item in scored])
+    # the last file of a run: where it is, the run is finished, whatever a kill left of the parts
     write_matrices(folder / MATRICES, groups, key=key)
     for path in sorted((folder / PARTS).glob("*.safetensors")):
         path.unlink()

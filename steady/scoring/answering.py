@@ -102,12 +102,14 @@ def answer_groups(
     encoded = [encode_group(scorer.language, group, given, _all_pairs(group) if paired else None) for group in groups]
     _check_fit(scorer, encoded)
     sizes = [(len(one.prompts), one.longest) for one in encoded]
+    # like lengths together: what is padded is computed for nothing
     order = sorted(range(len(encoded)), key=lambda place: (sizes[place][1], place))
     plan = bundles(sizes, scorer.kept_positions, scorer.max_new_tokens, order)
     plan = small_bundles(scorer.language, plan, [one.work(scorer.max_new_tokens) for one in encoded])
     found: dict[int, list[Scored]] = {}
     for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=not progress)):
         chosen = [encoded[place] for place in places]
+        # kept under the number of the bundle: the plan depends on nothing but what the folder is named by
         flat = partial.kept(number, Scored, [name for one in chosen for name in one.group.prompt_ids])
         if flat is None:
             flat = [item for rows in score_bundle(scorer, chosen) for item in rows]

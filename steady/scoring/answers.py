@@ -81,6 +81,7 @@ def open_arm(folder: Path, settings: Scoring) -> OpenArm:
     from steady.inference.scorer import KEPT_SHARE
 
     language = load_arm_language(folder, params, device)
+    # the budget counts positions: so many prompts of the longest length with their responses take the prompts' share of it
     positions = settings.batch_size * (manifest.max_length + settings.max_new_tokens)
     temperatures = () if settings.temperature is None else (settings.temperature,)
     scorer = make_scorer(language, settings.max_new_tokens, round(positions / KEPT_SHARE), temperatures)

@@ -52,6 +52,7 @@ def generated_answers(
     """
     chosen = () if task.multi_label else task.labels
     given = {prompt.id: _given(prompt, chosen, wanted.references) for prompt in prompts}
+    # without a matrix a prompt is a group of its own, so that bundles can be cut anywhere
     alone = [PromptGroup(one.id, (one.id,), (one.prompt,)) for one in prompts]
     groups = prompt_groups(prompts) if wanted.paired else alone
     rows = answer_groups(scorer, groups, given, wanted.paired, partial, progress)
@@ -74,6 +75,7 @@ def _given(prompt: Prompt, labels: Sequence[str], references: bool) -> list[str]
 
 def _prediction(scorer: Scorer, prompt: Prompt, scored: Scored, task: LabelTask) -> Prediction:
     text, labels = response_text(scorer, scored), task.labels
+    # several labels of L give 2 ** L answers, too many to score each
     choosing = labels and not task.multi_label
     logprobs = log_softmax(np.asarray(scored.given[: len(labels)])) if choosing else np.zeros(0)
     choice = labels[int(logprobs.argmax())] if choosing else read_answer(text, task)

@@ -29,7 +29,7 @@ class Partial:
             return None
         try:
             found = read_records(path, kind)
-        except SteadyError:
+        except SteadyError:  # a file that a kill cut short is no fault of the user's
             return None
         return found if [getattr(item, "prompt_id", None) for item in found] == list(prompt_ids) else None
 

@@ -6,6 +6,7 @@ import pytest
 
 from steady.errors import SteadyError
 from steady.measure.prompt_files import fitting, read_prompt_file
+from steady.scoring.groups import prompt_groups
 
 GOOD = [
     {"group_id": "fruit", "prompt": "Name a fruit.", "output": "apple", "wording": "plain"},
@@ -23,8 +24,8 @@ def written(tmp_path, *rows):
 
 def test_rows_become_prompts_in_groups(tmp_path):
     file = read_prompt_file(written(tmp_path, *GOOD))
-    assert [group.id for group in file.groups()] == ["fruit", "7"]
-    assert file.groups()[0].prompts == ("Name a fruit.", "Name one\n\nfruit")
+    assert [group.id for group in prompt_groups(file.prompts)] == ["fruit", "7"]
+    assert prompt_groups(file.prompts)[0].prompts == ("Name a fruit.", "Name one\n\nfruit")
     assert [(prompt.completion, prompt.wording) for prompt in file.prompts[:2]] == [("apple", "plain"), ("", "")]
     assert len({prompt.id for prompt in file.prompts}) == 4
     assert list(file.lines.values()) == [1, 2, 3, 4]
