@@ -100,7 +100,7 @@ class Ours:
     def score(self, groups: Sequence[Sequence[str]], unique: int | None = None) -> int:
         """Score groups together; the tokens that went through the model. `unique` folds the responses into so many."""
         from steady.inference import likelihood
-        from steady.measure.generative import score_groups
+        from steady.scoring.answering import score_groups
         from steady.scoring.groups import PromptGroup
 
         decode = likelihood._decode

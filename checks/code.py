@@ -12,6 +12,8 @@ LONGEST_FUNCTION = 60  # lines, signature and docstring included
 MEDIAN_FUNCTION = 15
 LONGEST_STAGE = 60
 LONGEST_FILE = 300
+MOST_PARAMETERS = 6
+MOST_LOOSE_FILES = 8
 BAD_NAMES = frozenset({"utils", "util", "common", "helpers", "helper", "misc", "core"})
 CLICK_PLACES = ("stages/", "steady/commands/", "steady/__main__.py", "steady/errors.py")
 
@@ -44,6 +46,27 @@ def check_lengths(path: str, text: str) -> Iterator[Finding]:
         if function.lines > LONGEST_FUNCTION:
             reason = f"{function.name} has {function.lines} lines, allowed {LONGEST_FUNCTION}"
             yield Finding(path, function.line, "function-length", reason)
+
+
+def check_parameters(path: str, text: str) -> Iterator[Finding]:
+    """Findings for functions of the library with too many parameters; a command of click has as many as it has options."""
+    if not path.startswith(("steady/", "stages/")):
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [item.arg for item in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            count = len(names) - (names[:1] in (["self"], ["cls"]))
+            if count > MOST_PARAMETERS and not any("click" in ast.unparse(item) for item in node.decorator_list):
+                reason = f"{node.name} has {count}, allowed {MOST_PARAMETERS}; make a type of those that go together"
+                yield Finding(path, node.lineno, "parameters", reason)
+
+
+def check_loose_files(names: Sequence[str]) -> Iterator[Finding]:
+    """Findings where more files than the ground that every package stands on lie beside the packages of `steady`."""
+    loose = [name for name in names if Path(name).parent == Path("steady")]
+    if len(loose) > MOST_LOOSE_FILES:
+        reason = f"{len(loose)} files, allowed {MOST_LOOSE_FILES}: {', '.join(sorted(loose))}; put them in a package"
+        yield Finding("steady", 0, "loose-files", reason)
 
 
 def median_length(texts: Sequence[str]) -> float:

@@ -1,10 +1,12 @@
 """Which files of ours a module imports, transitively, read from the source: imports inside functions count too."""
 
 import ast
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("steady", "stages", "checks", "benchmarks")
+# The lock of a stage cannot change what it computes, so it is no dependency, as `runtime` is none of the parameters.
+UNTRACKED = ("stages/process.py",)
 
 
 def module_file(root: Path, module: str) -> Path | None:
@@ -19,10 +21,10 @@ def module_file(root: Path, module: str) -> Path | None:
     return None
 
 
-def imported_names(tree: ast.AST) -> Iterator[str]:
-    """The dotted names that a module imports; `from a import b` gives `a` and `a.b`. Blocks for type checkers are left out."""
+def imported_names(tree: ast.AST, *, typing: bool = False) -> Iterator[str]:
+    """The dotted names that a module imports; `from a import b` gives `a` and `a.b`. Blocks for type checkers count if `typing`."""
     for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        if not typing and isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
             continue
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -30,13 +32,14 @@ def imported_names(tree: ast.AST) -> Iterator[str]:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         else:
-            yield from imported_names(node)
+            yield from imported_names(node, typing=typing)
 
 
 def imported_files(root: Path, module: str) -> set[Path]:
     """The files of ours that importing `module` and calling any of its functions may import, itself included.
 
     A package's `__init__.py` runs too; one that holds a docstring and no code is left out, for it cannot change anything.
+    A package that lists its own modules (`iter_modules(__path__)`) imports them by names that stand in `params.yaml`: all count.
     """
     found: set[Path] = set()
     waiting = [module]
@@ -46,8 +49,11 @@ def imported_files(root: Path, module: str) -> set[Path]:
         if path is None or path in found:
             continue
         found.add(path)
-        waiting += list(imported_names(ast.parse((root / path).read_text(encoding="utf-8"))))
+        text = (root / path).read_text(encoding="utf-8")
+        waiting += list(imported_names(ast.parse(text)))
         waiting += [name.rpartition(".")[0]] if "." in name else []
+        if "iter_modules(__path__)" in text:
+            waiting += [f"{name}.{other.stem}" for other in (root / path).parent.glob("*.py")]
     return {path for path in found if not is_empty(root / path)}
 
 
@@ -59,16 +65,11 @@ def is_empty(path: Path) -> bool:
     return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
 
 
-def code_dependencies(root: Path, module: str, whole: Collection[str] = ()) -> list[str]:
-    """What a stage lists as its code in `dvc.yaml`: a package where all of it is imported, else its single files.
+def code_dependencies(root: Path, module: str) -> list[str]:
+    """What a stage lists as its code in `dvc.yaml`: the packages of which it imports something, and single files beside them."""
+    return sorted({unit(path) for path in imported_files(root, module)} - set(UNTRACKED))
 
-    Args:
-        whole: packages that are listed as such though their modules are imported by names that stand elsewhere.
-    """
-    files = imported_files(root, module)
-    found = set()
-    for path in files:
-        modules = {other.relative_to(root) for other in (root / path.parent).rglob("*.py") if not is_empty(other)}
-        name = path.parent.as_posix()
-        found.add(name if name not in PACKAGES and (modules <= files or name in whole) else path.as_posix())
-    return sorted(found)
+
+def unit(path: Path) -> str:
+    """The package directly below `steady` to which a file belongs; the file itself where it lies in none."""
+    return "/".join(path.parts[:2])

@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 from ruamel.yaml import YAML
 
 from checks.findings import Finding
-from checks.imports import code_dependencies, imported_files, imported_names, is_empty
+from checks.imports import UNTRACKED as UNTRACKED_CODE
+from checks.imports import code_dependencies, imported_files, imported_names, unit
 
 SOURCE = "dvc.yaml"
 UNTRACKED = ("runtime",)  # sections that cannot change results
 CODE = ("steady", "stages")
-BY_NAME = ("steady/prepare/formats",)  # packages whose modules are imported by a name that stands in params.yaml
+# What methods and objectives are set by. A view checks all of them, and an arm uses those of its own method and objective.
+OF_ARMS = ("probe", "lora", "train", "sft", "dpo", "grpo")
 POISON = "poisoned: this key is not declared"
 
 
@@ -93,22 +95,15 @@ def check_options(stage: Stage) -> Iterator[Finding]:
 
 
 def check_code(root: Path, stage: Stage) -> Iterator[Finding]:
-    """Findings for modules that a stage imports without depending on them, and for code that it depends on in vain."""
-    imported = sorted(path.as_posix() for path in imported_files(root, f"stages.{stage.script}"))
-    for path in imported:
-        if not any(covers(dep, path) for dep in stage.deps):
-            yield Finding(SOURCE, 0, "undeclared-code", f"{stage.name} imports {path}, which its deps do not cover")
+    """Findings for packages that a stage imports without depending on them, and for code of which it imports nothing."""
+    imported = [path.as_posix() for path in imported_files(root, f"stages.{stage.script}")]
+    known = [*stage.deps, *UNTRACKED_CODE]
+    missing = {unit(Path(path)) for path in imported if not any(covers(dep, path) for dep in known)}
+    for place in sorted(missing):
+        yield Finding(SOURCE, 0, "undeclared-code", f"{stage.name} imports {place}, which its deps do not cover")
     for dep in stage.deps:
-        if dep.split("/", maxsplit=1)[0] in CODE and dep not in BY_NAME:
-            for path in sorted(_modules(root, dep) - set(imported)):
-                yield Finding(SOURCE, 0, "idle-code", f"{stage.name} depends on {dep} and never imports {path}")
-
-
-def _modules(root: Path, dep: str) -> set[str]:
-    """The modules with code at a file or below a folder, relative to the repository."""
-    place = root / dep
-    paths = place.rglob("*.py") if place.is_dir() else [place]
-    return {path.relative_to(root).as_posix() for path in paths if not is_empty(path)}
+        if dep.split("/", maxsplit=1)[0] in CODE and not any(covers(dep, path) for path in imported):
+            yield Finding(SOURCE, 0, "idle-code", f"{stage.name} depends on {dep} and imports nothing of it")
 
 
 def stage_view(root: Path, script: str) -> Any:
@@ -127,8 +122,8 @@ def check_params(root: Path, stage: Stage) -> Iterator[Finding]:
     """Findings for keys that a stage reads and does not declare, or declares and does not read.
 
     Every undeclared leaf of `params.yaml` is replaced by a text that no key allows, and the stage's view must stay the
-    same; then every declared one in turn, and the view must change or refuse it. The arms and the sections that they name
-    are left alone: a view checks all of them and uses those of its arm, and `dvc.yaml` takes the names from there.
+    same; then every declared one in turn, and the view must change or refuse it. The arms and the sections of methods and
+    objectives are left alone: which of them an arm uses is named by the arm.
     """
     values = YAML(typ="safe", pure=True).load((root / "params.yaml").read_text(encoding="utf-8"))
     view = stage_view(root, stage.script)
@@ -137,7 +132,7 @@ def check_params(root: Path, stage: Stage) -> Iterator[Finding]:
             yield Finding(SOURCE, 0, "params", f"{stage.name} declares parameters and reads none")
         return
     as_it_is = _read(values, view)
-    exempt = [*stage.params, *UNTRACKED, "arms", *_named_by_arms(values)]
+    exempt = [*stage.params, *UNTRACKED, "arms", *_of_arms(values)]
     poisoned = poison(values, [leaf for leaf in leaf_paths(values) if not any(_under(leaf, key) for key in exempt)])
     if (read := _read(poisoned, view)) != as_it_is:
         yield Finding(SOURCE, 0, "undeclared-params", f"{stage.name} reads keys that it does not declare: {read}")
@@ -146,10 +141,9 @@ def check_params(root: Path, stage: Stage) -> Iterator[Finding]:
             yield Finding(SOURCE, 0, "idle-params", f"{stage.name} declares {key} and does not read it")
 
 
-def _named_by_arms(values: Any) -> set[str]:
-    """The sections that arms name, and those that arms of another recipe may: no arm of this one reads them."""
-    named = {arm[key] for arm in values["arms"].values() for key in ("settings", "schedule", "objective")}
-    return named | {"dpo", "grpo"}
+def _of_arms(values: Any) -> set[str]:
+    """The sections that the method or the objective of some arm is set by."""
+    return {*OF_ARMS, *(arm[key] for arm in values["arms"].values() for key in ("method", "objective") if key in arm)}
 
 
 def leaf_paths(values: Any, prefix: str = "") -> list[str]:
@@ -198,6 +192,6 @@ def check_pipeline(root: Path) -> Iterator[Finding]:
 
 
 if __name__ == "__main__":
-    for script in sorted(set(Path("stages").glob("[a-z]*.py")) - {Path("stages/process.py")}):
-        print(f"{script.stem}:")
-        print("\n".join(f"  - {dep}" for dep in code_dependencies(Path(), f"stages.{script.stem}", BY_NAME)))
+    for script in sorted({path.stem for path in Path("stages").glob("[a-z]*.py")} - {"process", "options"}):
+        print(f"{script}:")
+        print("\n".join(f"  - {dep}" for dep in code_dependencies(Path(), f"stages.{script}")))

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from checks import code, pipeline
+from checks import code, layers, pipeline
 from checks.findings import Finding, conclude
 
 # Absolute paths of somebody's machine have no place in a repository.
@@ -42,6 +42,9 @@ def check_code(root: Path, names: Sequence[str]) -> Iterator[Finding]:
         yield from code.check_lengths(name, text)
         yield from code.check_click(name, text)
         yield from code.check_remote_code(name, text)
+    yield from code.check_loose_files(names)
+    graph = layers.import_graph(sources)
+    yield from layers.check_directions(graph)
     middle = code.median_length([text for name, text in sources.items() if name.startswith(COUNTED)])
     if middle > code.MEDIAN_FUNCTION:
         yield Finding(".", 0, "function-median", f"{middle} lines, allowed {code.MEDIAN_FUNCTION}")

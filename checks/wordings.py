@@ -1,14 +1,12 @@
 """Checks of a bank of wordings: enough of them, of different kinds, and held-out ones that share no phrase with trained ones."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
 
 from checks import text
 from checks.findings import Finding
+from steady.prompts.bank import read_bank
 
 LEAST_WORDINGS = 32
 LEAST_KINDS = 8
@@ -35,41 +33,20 @@ def content_runs(template: str) -> set[tuple[str, ...]]:
 
 
 def check_bank(path: Path, labels: Sequence[str]) -> Iterator[Finding]:
-    """All findings of one bank."""
-    source = str(path)
-    bank = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    wordings = bank["wordings"]
-    if bank["labels"] != list(labels):
-        yield Finding(source, 0, "labels", f"{bank['labels']}, expected {list(labels)}")
-    if len(wordings) < LEAST_WORDINGS:
-        yield Finding(source, 0, "count", f"{len(wordings)} wordings, expected at least {LEAST_WORDINGS}")
-    kinds = {wording["kind"] for wording in wordings}
+    """All findings of one bank that the program can read."""
+    source, bank = str(path), read_bank(path)
+    templates = list(bank.templates.values())
+    if list(bank.labels) != list(labels):
+        yield Finding(source, 0, "labels", f"{list(bank.labels)}, expected {list(labels)}")
+    if len(templates) < LEAST_WORDINGS:
+        yield Finding(source, 0, "count", f"{len(templates)} wordings, expected at least {LEAST_WORDINGS}")
+    kinds = {template.kind for template in templates}
     if len(kinds) < LEAST_KINDS:
         yield Finding(source, 0, "kinds", f"{len(kinds)} kinds of wordings, expected at least {LEAST_KINDS}")
-    yield from _single(source, wordings, labels)
-    yield from _overlaps(source, wordings)
-
-
-def _single(source: str, wordings: Sequence[Mapping[str, Any]], labels: Sequence[str]) -> Iterator[Finding]:
-    names = [wording["id"] for wording in wordings]
-    for wording in wordings:
-        if names.count(wording["id"]) > 1:
-            yield Finding(source, 0, "duplicate", f"the id {wording['id']} is there more than once")
-        if wording["split"] not in ("trained", "held_out"):
-            yield Finding(source, 0, "split", f"{wording['id']}: {wording['split']!r} is neither trained nor held_out")
-        if wording["template"].count("{input}") != 1:
-            yield Finding(source, 0, "slot", f"{wording['id']}: {{input}} must be there exactly once")
-        if sorted(wording.get("labels", labels)) != sorted(labels):
-            yield Finding(source, 0, "labels", f"{wording['id']}: {wording['labels']} is no order of {list(labels)}")
-
-
-def _overlaps(source: str, wordings: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
-    trained = [(item["id"], content_runs(item["template"])) for item in wordings if item["split"] == "trained"]
-    held_out = [(item["id"], content_runs(item["template"])) for item in wordings if item["split"] == "held_out"]
-    if not trained or not held_out:
-        yield Finding(
-            source, 0, "split", f"{len(trained)} trained and {len(held_out)} held-out wordings, both are needed"
-        )
+    trained = [(template.id, content_runs(template.template)) for template in templates if template.trained]
+    held_out = [(template.id, content_runs(template.template)) for template in templates if not template.trained]
+    if not held_out:
+        yield Finding(source, 0, "split", "no held-out wordings")
     for name, mine in held_out:
         for other, theirs in trained:
             for run in sorted(mine & theirs):

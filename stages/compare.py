@@ -16,10 +16,14 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings of the run.")
 @click.option("--claims", type=FILE, default=Path("claims.yaml"), show_default=True, help="The primary claims.")
 @click.option(
-    "--metrics", type=FOLDER, default=Path("metrics"), show_default=True, help="Folder with a folder for each arm."
+    "--metrics", type=FOLDER, default=Path("metrics/arms"), show_default=True, help="Metrics, a folder for each arm."
 )
 @click.option(
-    "--reports", type=FOLDER, default=Path("reports"), show_default=True, help="Predictions, a folder for each arm."
+    "--reports",
+    type=FOLDER,
+    default=Path("reports/arms"),
+    show_default=True,
+    help="Predictions, a folder for each arm.",
 )
 @click.option(
     "--prompts", type=FOLDER, default=Path("data/formatted"), show_default=True, help="The formatted prompts."
@@ -31,24 +35,24 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         from steady.compare.claims import read_claims
         from steady.compare.paired import Testing
         from steady.compare.params import CompareStage
-        from steady.compare.results import read_arms, read_formatted
         from steady.compare.summary import comparison
         from steady.compare.summary import headline as headline_numbers
         from steady.metrics.files import write_metrics
         from steady.metrics.resampling import Bootstrap
+        from steady.metrics.run import read_run
         from steady.parameters import read_params
 
         started = time.perf_counter()
         settings = read_params(params, CompareStage)
         own = settings.compare
         testing = Testing(Bootstrap(own.bootstrap_draws, 1 - own.alpha, settings.seed), own.permutations, own.alpha)
-        formatted = read_formatted(prompts)
-        arms = read_arms(list(settings.arms), metrics, reports, formatted)
-        compared = comparison(arms, formatted.cells, read_claims(claims), testing)
+        primary = read_claims(claims)  # before the arms: a fault in the claims is said at once
+        run = read_run(list(settings.arms), metrics, reports, prompts)
+        compared = comparison(run, primary, testing)
         write_metrics(out, compared)
-        write_metrics(headline, headline_numbers(compared, arms))
-        for claim in compared["claims"]:
-            click.echo(f"{claim['verdict']}: {claim['statement']}")
+        write_metrics(headline, headline_numbers(compared))
+        for claim in compared.claims:
+            click.echo(f"{claim.verdict}: {claim.statement}")
         seconds = time.perf_counter() - started
         click.echo(f"compare: read {', '.join(settings.arms)}, wrote {out} and {headline} in {seconds:.1f} s")
 

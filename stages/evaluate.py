@@ -22,14 +22,13 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--own", type=FOLDER, required=True, help="Folder of the file that `evaluate.prompts` names.")
 @click.option("--predictions", type=FILE, required=True, help="Predictions to write, in the order of the prompts.")
 @click.option(
-    "--generated", type=FILE, required=True, help="Scores of generated texts to write; empty for a classifier."
+    "--texts", type=FOLDER, required=True, help="Folder to write: scores of generated texts, answers to own prompts."
 )
-@click.option("--own-answers", type=FILE, required=True, help="Answers to the user's own prompts to write.")
 @click.option("--confusion", type=FILE, required=True, help="Actual and predicted label of every test prompt.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own: Path, **out: Path) -> None:  # noqa: D103
     with reported(), stage_process():
-        from steady.evaluate.evaluate import EvaluateStage, evaluate_arm, quality_metrics
+        from steady.evaluate.evaluate import EvaluateStage, evaluate_arm, quality_metrics, write_texts
         from steady.metrics.arm_quality import confusion_rows
         from steady.metrics.files import write_metrics
         from steady.parameters import read_params
@@ -42,13 +41,12 @@ def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own
         root = Path(os.environ.get("DVC_ROOT", "."))
         found = evaluate_arm(model, asked, read_own_prompts(view.evaluate.prompts, own), view, root)
         write_records(out["predictions"], found.answers.predictions)
-        write_records(out["generated"], found.scores)
-        write_records(out["own_answers"], found.own)
+        write_texts(out["texts"], found.scores, found.own)
         write_json(out["confusion"], confusion_rows(asked, found.answers.predictions, task=found.manifest.label_task))
         metrics = quality_metrics(asked, found, prepared, view)
         write_metrics(out["metrics"], metrics)
-        found.clear()
-        accuracy = metrics["test"]["accuracy"]["value"]
+        found.clear()  # not before everything is written: a run stopped here still goes on from it
+        accuracy = metrics.test.measures["accuracy"].value
         seconds = time.perf_counter() - started
         click.echo(
             f"evaluate {arm}: {len(asked)} prompts, test accuracy {accuracy:.4f}, wrote {out['metrics']} in {seconds:.1f} s"

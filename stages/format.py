@@ -25,6 +25,7 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
     Reads {train,validation,test}.jsonl and the bank named in format.wordings; writes the wordings, the schedules, the
     prompts, a preview and the token lengths.
     """
+    # Imports stand within, so that `--help` and a mistyped option need no library.
     with reported(), stage_process():
         from steady.format.figures import format_figures
         from steady.format.formatted import make_formatted, read_splits, write_formatted
@@ -38,6 +39,7 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
         view = read_params(params, FormatStage)
         splits = read_splits(prepared)
         click.echo("read " + ", ".join(f"{len(rows)} {split}" for split, rows in splits.items()) + f" from {prepared}")
+        # The tokenizer alone, not the model: this stage runs without torch.
         encode = load_encode(tokenizer_file(view.model.id, view.model.revision, view.model.gguf_file))
         result = make_formatted(view, splits, encode)
         rows = write_formatted(out, result)

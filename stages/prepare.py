@@ -21,6 +21,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--metrics", type=FILE, required=True, help="What was counted, written.")
 def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path, metrics: Path) -> None:
     """Read the sources, reject what is wrong, keep copies and groups together, and split."""
+    # Imports stand within, so that `--help` and a mistyped option need no library.
     with reported(), stage_process():
         import time
 
@@ -32,7 +33,7 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
         settings = read_params(params, PrepareParams)
         outputs = Outputs({"train": train, "validation": validation, "test": test}, rejected, metrics)
         counts = prepare(settings.data, settings.data.seed, outputs)
-        sizes = ", ".join(f"{name} {split['rows']}" for name, split in counts.splits.items())
+        sizes = ", ".join(f"{name} {split.rows}" for name, split in counts.splits.items())
         click.echo(
             f"{counts.total('read')} rows read from {len(settings.data.sources)} source(s): {counts.total('accepted')} accepted "
             f"({sizes}), {counts.total('rejected')} rejected, {counts.total('duplicates')} duplicates, "

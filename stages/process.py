@@ -71,6 +71,7 @@ def _lock(path: Path, stage: str) -> Iterator[None]:
     with path.open("w") as handle:
         # The file stays: a second process that opened it before it was deleted would lock a file that nobody else sees.
         until = time.monotonic() + PATIENCE_SECONDS
+        # The system gives the lock back when the process ends, also when it is killed; a file with a process id would stay.
         while not _taken(handle.fileno()):
             if time.monotonic() > until:
                 raise SteadyError(

@@ -16,8 +16,17 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings, shown as they are."
 )
-@click.option("--metrics", type=FOLDER, default=Path("metrics"), show_default=True, help="All metrics.")
-@click.option("--reports", type=FOLDER, default=Path("reports"), show_default=True, help="Predictions and curves.")
+@click.option(
+    "--metrics", type=FOLDER, default=Path("metrics/arms"), show_default=True, help="Metrics, a folder for each arm."
+)
+@click.option(
+    "--reports", type=FOLDER, default=Path("reports/arms"), show_default=True, help="Predictions and curves, likewise."
+)
+@click.option("--comparison", type=FILE, default=Path("metrics/comparison.json"), show_default=True)
+@click.option("--data", type=FILE, default=Path("metrics/data.json"), show_default=True, help="What prepare counted.")
+@click.option(
+    "--format", type=FILE, default=Path("metrics/format.json"), show_default=True, help="What format counted."
+)
 @click.option(
     "--prompts", type=FOLDER, default=Path("data/formatted"), show_default=True, help="The formatted prompts."
 )
@@ -26,17 +35,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--provenance", type=FILE, multiple=True, help="JSON that says from which commit, on what, and how long.")
 @click.option("--previews", type=FILE, default=Path("reports/previews.md"), show_default=True)
 @click.option("--out", type=FILE, default=Path("reports/index.html"), show_default=True)
-def main(  # noqa: D103
-    params: Path,
-    metrics: Path,
-    reports: Path,
-    prompts: Path,
-    rejected: Path,
-    versions: Path,
-    provenance: tuple[Path, ...],
-    previews: Path,
-    out: Path,
-) -> None:
+def main(provenance: tuple[Path, ...], previews: Path, out: Path, prompts: Path, **places: Path) -> None:  # noqa: D103
     with reported(), stage_process():
         from steady.records import write_bytes
         from steady.report.findings import Places, read_findings
@@ -44,13 +43,12 @@ def main(  # noqa: D103
         from steady.report.page import render_page
 
         started = time.perf_counter()
-        places = Places(params, metrics, reports, prompts, rejected, versions, provenance)
-        found = read_findings(places)
+        found = read_findings(Places(formatted=prompts, provenance=provenance, **places))
         page = render_page(found).encode()
         write_bytes(out, page)
         write_bytes(previews, previews_markdown(found.arms).encode())
         seconds = time.perf_counter() - started
-        click.echo(f"report: read {metrics} and {reports}, wrote {out}, {len(page) / 1e6:.2f} MB, in {seconds:.1f} s")
+        click.echo(f"report: read {len(found.arms)} arms, wrote {out}, {len(page) / 1e6:.2f} MB, in {seconds:.1f} s")
 
 
 if __name__ == "__main__":

@@ -23,30 +23,27 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--prompts", type=FILE, required=True, help="Groups of reworded prompts.")
 @click.option("--wordings", type=FILE, required=True, help="What each wording is.")
 @click.option("--predictions", type=FILE, required=True, help="Predictions to write, in the order of the prompts.")
-@click.option("--matrices", type=FILE, required=True, help="Matrices M[i][j] of every group to write.")
+@click.option("--matrices", type=FOLDER, required=True, help="Folder to write: the matrices M[i][j] of every group.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wordings: Path, **out: Path) -> None:  # noqa: D103
     with reported(), stage_process():
         from steady.metrics.files import read_metrics, write_metrics
+        from steady.metrics.results import EvaluateResults
         from steady.parameters import read_params
         from steady.records import Prompt, Wording, read_records, write_records
-        from steady.scoring.answers import answer, open_arm
-        from steady.scoring.matrices import write_matrices
-        from steady.sensitivity.sensitivity import SensitivityStage, moved_answers, scoring
+        from steady.sensitivity.sensitivity import SensitivityStage, answer_reworded, moved_answers, write_groups
 
         started = time.perf_counter()
         view = read_params(params, SensitivityStage)
         asked = read_records(prompts, Prompt)
-        temperature = read_metrics(evaluated)["temperature"]
-        opened = open_arm(model, scoring(view, Path(os.environ.get("DVC_ROOT", ".")), temperature))
-        answers = answer(opened, asked, paired=True)
+        temperature = read_metrics(evaluated, EvaluateResults).temperature
+        root = Path(os.environ.get("DVC_ROOT", "."))
+        manifest, answers = answer_reworded(model, asked, view, root, temperature)
         write_records(out["predictions"], answers.predictions)
-        write_matrices(out["matrices"], answers.groups)
+        write_groups(out["matrices"], answers)
         known = read_records(wordings, Wording)
-        write_metrics(
-            out["metrics"], moved_answers(asked, answers, known, opened.manifest.label_task, temperature, view)
-        )
-        answers.partial.clear()
+        write_metrics(out["metrics"], moved_answers(answers, asked, known, manifest, temperature, view))
+        answers.partial.clear()  # not before everything is written: a run stopped here still goes on from it
         seconds = time.perf_counter() - started
         click.echo(f"sensitivity {arm}: {len(asked)} prompts, wrote {out['metrics']} in {seconds:.1f} s")
 

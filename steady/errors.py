@@ -16,4 +16,5 @@ def reported() -> Iterator[None]:
     try:
         yield
     except SteadyError as error:
+        # Click prints it without a traceback and exits with 1.
         raise click.ClickException(str(error)) from error

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 SEPARATOR = ", "
 NO_LABELS = "none"
+# Of the smallest 1 - p that float64 tells from 0 while p is near 1.
 LOWEST_LOGPROB = float(np.log(np.finfo(np.float64).eps))
 
 
@@ -62,6 +63,7 @@ class LabelTask:
             best = int(logprobs.argmax())
             return self.labels[best], float(logprobs[best])
         against = log_complements(logprobs)
+        # p >= 1 - p is p >= 0.5.
         named = logprobs >= against
         text = joined(label for label, chosen in zip(self.labels, named, strict=True) if chosen)
         return text, float(np.where(named, logprobs, against).sum())
@@ -69,6 +71,7 @@ class LabelTask:
 
 def log_sigmoid(logits: NDArray[np.floating[Any]]) -> Floats:
     """Natural-log probabilities of labels that do not exclude each other, in float64."""
+    # log(1 / (1 + exp(-x))) overflows for large negative x; logaddexp does not.
     return np.asarray(-np.logaddexp(0.0, -logits.astype(np.float64)))
 
 

@@ -5,6 +5,7 @@ each top-level section it reads.
 """
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -68,6 +69,7 @@ def read_params(path: Path, view: type[Params]) -> Params:
         SteadyError: the file is missing or no mapping, a top-level section is unknown, or any value is refused; every fault is listed.
     """
     values = _read_yaml(path)
+    # A misspelt section would show as a missing one alone, or not at all where nobody reads it.
     faults = [_unknown(name, SECTIONS) for name in values if name not in SECTIONS]
     try:
         params = view.model_validate(values)
@@ -78,10 +80,11 @@ def read_params(path: Path, view: type[Params]) -> Params:
     return params
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def _read_yaml(path: Path) -> Mapping[str, Any]:
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Run from the repository's root, or pass --params.")
     try:
+        # Only the pure loader of ruamel reads YAML 1.2; in YAML 1.1, `1e-4` is a text and `no` is false.
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise SteadyError(f"{path}: not YAML: {error}") from error
@@ -112,6 +115,7 @@ def _keys(view: type[BaseModel], parents: list[Any]) -> tuple[str, ...]:
     for part in parents:
         if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
             kind = kind.model_fields[part].annotation
+        # `X | None`, tuples and mappings hold the section among their arguments.
         kind = next(
             (
                 inner

@@ -148,6 +148,7 @@ _encoder = msgspec.json.Encoder()
 
 def content_id(*parts: str, occurrence: int = 0) -> str:
     """16 hex digits of the content and, for repeated content, of which occurrence it is; they ignore row order."""
+    # The unit separator keeps ("ab", "c") and ("a", "bc") apart; raw data may hold half a surrogate pair, which UTF-8 refuses.
     digest = hashlib.blake2b("\x1f".join([*parts, str(occurrence)]).encode("utf-8", "surrogatepass"), digest_size=8)
     return digest.hexdigest()
 
@@ -159,6 +160,7 @@ def _temporary(path: Path) -> Path:
         process = left.name.removeprefix(f".{path.name}.").removesuffix(".tmp")
         if process.isdigit() and not _runs(int(process)):
             left.unlink(missing_ok=True)
+    # Each process has its own, so that two that write the same file do not write into one another's.
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 
@@ -175,6 +177,7 @@ def _runs(process: int) -> bool:
 def write_bytes(path: Path, content: bytes) -> None:
     """Write to a temporary sibling and rename, so that a reader never sees half a file."""
     temporary = _temporary(path)
+    # In the same folder, because a rename is atomic only within one file system.
     temporary.write_bytes(content)
     temporary.replace(path)
 
@@ -203,6 +206,7 @@ def iterate_records(path: Path, kind: type[Record]) -> Iterator[Record]:
             f"{path}: no such file. Run `dvc repro` (or `dvc pull`) to make it; in an experiment, is it tracked by Git or DVC?"
         )
     with path.open("rb") as handle:
+        # Bytes are parted at \n alone; as text, a line would also end at U+2028, which JSON allows within strings.
         for number, line in enumerate(handle, start=1):
             try:
                 yield decoder.decode(line)
@@ -216,5 +220,6 @@ def read_records(path: Path, kind: type[Record]) -> list[Record]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write one indented JSON document atomically; NaN and infinities are refused, they break readers downstream."""
+    """Write one indented JSON document atomically; NaN and infinities are refused, since they break readers downstream."""
+    value = msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
     write_bytes(path, (json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode())

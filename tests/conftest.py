@@ -1,12 +1,12 @@
-"""Modules that tests of several folders share are imported from here by their bare names."""
+"""Settings of every test; modules that tests of several folders share are imported from here by their bare names."""
 
 import sys
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hypothesis import settings
-
-# A busy machine is no fault of the code: no test is about time.
-settings.register_profile("steady")
+# No timing is asserted in a test of properties, and a busy machine or an old processor is slow.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")

@@ -10,6 +10,7 @@ import pytest
 
 from steady.prompts.bank import Bank, read_bank
 from steady.prompts.params import FormatParams, FormatStage
+from steady.prompts.parts import PROTECTED
 from steady.records import Example, Split, content_id
 
 BANK = """\
@@ -57,6 +58,11 @@ SENSITIVITY: dict[str, Any] = {
     "seed": 0,
 }
 PIECES = re.compile(r"\w+|[^\w\s]")
+
+
+def protected_spans(text: str) -> list[str]:
+    """The spans of a text that no rewording may change, in order."""
+    return [span.group() for span in PROTECTED.finditer(text)]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from checks import code, imports, repository
+from checks import code, imports, layers, pipeline, repository
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"torch", "transformers", "peft", "sklearn", "scipy", "pydantic", "numpy", "dvc", "dvclive", "datasets"}
@@ -105,6 +105,72 @@ def test_imports_are_followed_into_functions_and_packages(tmp_path):
     assert found == {"stages/x.py", "steady/a/__init__.py", "steady/a/one.py", "steady/b/two.py"}
 
 
+def many(*names: str) -> str:
+    return f"def f({', '.join(names)}): ...\n"
+
+
+def test_a_function_has_six_parameters_and_a_command_as_many_as_it_has_options():
+    seven = many(*"abcdefg")
+    assert codes(code.check_parameters("steady/a.py", many(*"abcdef"))) == []
+    assert codes(code.check_parameters("steady/a.py", seven)) == ["parameters"]
+    assert codes(code.check_parameters("steady/a.py", f"class A:\n    {many('self', *'abcdef')}")) == []
+    assert codes(code.check_parameters("stages/a.py", f"@click.command()\n{seven}")) == []
+
+
+def test_eight_files_may_lie_beside_the_packages():
+    names = [f"steady/{letter}.py" for letter in "abcdefgh"]
+    assert codes(code.check_loose_files([*names, "steady/metrics/a.py"])) == []
+    assert codes(code.check_loose_files([*names, "steady/i.py"])) == ["loose-files"]
+
+
+@pytest.mark.parametrize(
+    "module, imported, found",
+    [
+        ("steady/format/a.py", "steady.prompts.a", []),
+        ("steady/format/a.py", "steady.records", []),
+        ("steady/serve/a.py", "steady.finetune.a", []),
+        ("steady/format/a.py", "steady.prepare.a", ["crossing"]),
+        ("steady/metrics/a.py", "steady.compare.a", ["upwards"]),
+        ("steady/records.py", "steady.prompts.a", ["upwards"]),
+        ("steady/report/a.py", "steady.measure.a", ["upwards"]),
+    ],
+)
+def test_imports_point_downwards(module, imported, found):
+    sources = {module: f"def f():\n    import {imported}\n", f"{imported.replace('.', '/')}.py": ""}
+    assert codes(layers.check_directions(layers.import_graph(sources))) == found
+
+
+def test_each_circle_of_imports_is_found():
+    imports_of = {"a": "b", "b": "c", "c": "a", "d": "e", "e": "d", "f": "a"}
+    sources = {f"steady/x/{name}.py": f"import steady.x.{other}\n" for name, other in imports_of.items()}
+    found = [finding.reason for finding in layers.check_circles(layers.import_graph(sources))]
+    assert len(found) == 2 and not any("steady.x.f" in reason for reason in found)
+
+
+def test_a_package_covers_the_code_below_it_and_the_lock_of_a_stage_needs_no_dependency(tmp_path):
+    files = {
+        "stages/x.py": "from stages.process import lock\nfrom steady.a.one import f\n",
+        "stages/process.py": "lock = 1\n",
+        "steady/a/one.py": "from steady.a.by_name import modules\n",
+        "steady/a/two.py": "X = 1\n",
+        "steady/a/by_name/__init__.py": "names = list(iter_modules(__path__))\n",
+        "steady/a/by_name/three.py": "import steady.b\n",
+        "steady/b.py": "X = 1\n",
+        "steady/c/four.py": "X = 1\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert imports.code_dependencies(tmp_path, "stages.x") == ["stages/x.py", "steady/a", "steady/b.py"]
+
+    def found(*deps: str) -> list[str]:
+        return codes(pipeline.check_code(tmp_path, pipeline.Stage("x", "", ["stages/x.py", *deps], [], [])))
+
+    assert found("steady/a", "steady/b.py") == []
+    assert found("steady/a") == ["undeclared-code"]
+    assert found("steady/a", "steady/b.py", "steady/c") == ["idle-code"]
+
+
 def modules_after(*arguments: str) -> set[str]:
     """The top-level modules that a command has imported when it has printed its help."""
     script = f"import runpy, sys\nsys.argv = {list(arguments)!r}\n" + (
@@ -116,7 +182,8 @@ def modules_after(*arguments: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "stage", sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py") if path.stem != "process")
+    "stage",
+    sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py") if path.stem not in ("process", "options")),
 )
 def test_the_help_of_a_stage_imports_nothing_heavy(stage):
     assert modules_after(f"stages.{stage}", "--help") & HEAVY == set()

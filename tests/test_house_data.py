@@ -141,6 +141,10 @@ def test_every_row_is_in_some_block(number, sizes):
 BANK = """
 task: t
 labels: [yes-label, no-label]
+canonical: a
+instruction: "Say which: {labels}"
+input_name: Letter
+answer_name: Label
 wordings:
   - {id: a, kind: terse, split: trained, template: "Read the customer letter carefully tonight: {input}"}
   - {id: b, kind: chatty, split: held_out, template: "%s {input}"}

@@ -13,7 +13,7 @@ from steady.errors import SteadyError
 from steady.parameters import read_params
 
 ROOT = Path(__file__).resolve().parent.parent
-STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py") if path.stem != "process")
+STAGES = sorted(path.stem for path in (ROOT / "stages").glob("[a-z]*.py") if path.stem not in ("process", "options"))
 
 
 def edited(folder: Path, before: str, after: str) -> Path:

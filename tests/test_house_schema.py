@@ -8,7 +8,7 @@ from ruamel.yaml import YAML
 
 from checks.pipeline import leaf_paths
 from steady.__main__ import main
-from steady.parameters_schema import closed, inlined, merged
+from steady.commands.schema import closed, inlined, merged
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ def shell_lines() -> list[str]:
 
 def prose() -> str:
     """The README without its rendered figures, code and links."""
-    text = re.sub(r"```.*?```", "", readme.without_blocks(TEXT), flags=re.DOTALL)
+    text = re.sub(r"```.*?```", "", readme.BLOCK.sub("", TEXT), flags=re.DOTALL)
     text = re.sub(r"`[^`]*`", "", text)
     return re.sub(r"\(https?://[^)]*\)|<!--.*?-->", "", text)
 

@@ -10,6 +10,7 @@ from steady.errors import SteadyError, reported
 if TYPE_CHECKING:
     from steady.prepare.checking import Checked
     from steady.prepare.params import DataParams
+    from steady.prompts.params import LabelNames
     from steady.records import Example
 
 
@@ -53,9 +54,11 @@ def main(
         import tempfile
 
         from steady.prepare.checking import check
+        from steady.prompts.params import LabelNames
 
-        task = {"labels": labels.split(",") if labels else None, "multi_label": multi_label}
+        task = LabelNames(labels=tuple(labels.split(",")) if labels else None, multi_label=multi_label)
         settings = _settings(path, format_name, options, task, params)
+        # Checking writes what prepare writes on the way, and keeps none of it.
         with tempfile.TemporaryDirectory() as folder:
             checked = check(settings, Path(folder), samples)
         for line in _table(checked):
@@ -66,6 +69,7 @@ def main(
             click.secho(f"… and {more} more findings; list them with --findings.", fg="red")
         for example in checked.samples:
             _show(example)
+        # A script can stop on it.
         if checked.codes:
             raise SteadyError(
                 f"{sum(checked.codes.values())} findings. Correct the rows, or name codes in `leave_out`."
@@ -73,7 +77,7 @@ def main(
 
 
 def _settings(
-    path: str | None, format_name: str | None, options: tuple[str, ...], task: dict[str, Any], params: Path
+    path: str | None, format_name: str | None, options: tuple[str, ...], task: "LabelNames", params: Path
 ) -> "DataParams":
     """The sources to check, as the section `data` would have them."""
     from pydantic import ValidationError
@@ -86,9 +90,10 @@ def _settings(
     if format_name is None:
         raise SteadyError("--format is missing. `python -m steady sources` lists the formats with an example row each.")
     source = {"path": path, "format": format_name} | dict(_option(option) for option in options)
+    # All rows in train: sizes are asked for, and nothing is split here.
     values = {"sources": [source], "train_rows": 1.0, "validation_rows": 0, "test_rows": 0}
     try:
-        return DataParams.model_validate(values | task)
+        return DataParams.model_validate(values | task.model_dump())
     except ValidationError as error:
         faults = [
             f"{'.'.join(map(str, item['loc'][2:]))}: {item['msg']}, got {item['input']!r}." for item in error.errors()
@@ -112,14 +117,16 @@ def _option(text: str) -> tuple[str, Any]:
 def _table(checked: "Checked") -> list[str]:
     """Lines of two columns."""
     description = checked.description
-    rows: list[tuple[str, Any]] = [(f"rows {fate.replace('_', ' ')}", number) for fate, number in checked.fates.items()]
+    rows: list[tuple[str, Any]] = [
+        (f"rows {outcome.replace('_', ' ')}", number) for outcome, number in checked.outcomes.items()
+    ]
     rows += [(f"  left out: {code}", number) for code, number in checked.left_out.items()]
     rows += [(f"  findings: {code}", number) for code, number in checked.codes.items()]
-    rows += [("groups", description["groups"]), ("near-duplicate pairs", checked.near)]
-    rows += [(f"label {name}", number) for name, number in description["labels"].items()]
-    rows += [(f"language {name}", number) for name, number in (description["languages"] or {}).items()]
+    rows += [("groups", description.groups), ("near-duplicate pairs", checked.near)]
+    rows += [(f"label {name}", number) for name, number in description.labels.items()]
+    rows += [(f"language {name}", number) for name, number in (description.languages or {}).items()]
     for name in ("characters_of_prompts", "characters_of_outputs"):
-        spread = description[name]
+        spread: dict[str, int] | None = getattr(description, name)
         shown = ", ".join(f"{key} {value}" for key, value in spread.items()) if spread else "none"
         rows.append((name.replace("_", " "), shown))
     width = max(len(name) for name, _ in rows)
@@ -129,6 +136,7 @@ def _table(checked: "Checked") -> list[str]:
 def _show(example: "Example") -> None:
     """Print an example: the fields in colour, each cut at 500 characters."""
     click.secho(f"\n{example.source}:{example.line}  {example.id}  group {example.group_id}", fg="blue")
+    # The last turn is the output, which is shown as such.
     turns = [(message.role, message.content) for message in (example.messages or [])[:-1]]
     fields = [("instruction", example.instruction), ("input", example.input), *turns, ("output", example.output)]
     fields += [("rejected", example.rejected or "")]

@@ -47,7 +47,7 @@ def main(
         if lengths:
             click.echo(lengths_table(inspection))
             return
-        for example in inspection.chosen(ids, rows):
+        for example in inspection.select(ids, rows):
             for wording in inspection.wordings_of(example):
                 click.echo(
                     "".join(click.style(text, **style) for text, style in shown_row(inspection, example, wording))

@@ -8,7 +8,6 @@ import click
 from steady.errors import reported
 
 FOLDER = Path(".seeds")
-MEASURES = ("mean_accuracy", "worst_wording_accuracy", "agreement", "posix")
 
 
 def trained_without(family: str, families: Sequence[str], trained: Sequence[str]) -> list[str]:
@@ -26,8 +25,11 @@ def main(root: Path, out: Path) -> None:
     """
     with reported():
         from steady.metrics.files import read_metrics, write_metrics
+        from steady.metrics.measures import SENSITIVITY
+        from steady.metrics.results import Comparison
         from steady.parameters import read_params
         from steady.prompts.params import FormatStage
+        from steady.report.tables import number, p_value
         from steady.repro.workspaces import make_workspace, reproduce
 
         view = read_params(root / "params.yaml", FormatStage)
@@ -39,14 +41,16 @@ def main(root: Path, out: Path) -> None:
             trained = trained_without(family, families, view.format.trained_families)
             make_workspace(root, place, {"format.trained_families": trained})
             reproduce(place)
-            compared = read_metrics(place / "metrics" / "comparison.json")
-            steps = {name: step["levels"]["L2"][family] for name, step in compared["steps"].items()}
+            compared = read_metrics(place / "metrics/comparison.json", Comparison)
             found[family] = {
-                name: {measure: cell["measures"][measure] for measure in MEASURES} for name, cell in steps.items()
+                name: {row.name: step.levels["L2"][family].measures[row.name] for row in SENSITIVITY if row.headline}
+                for name, step in compared.steps.items()
             }
         write_metrics(root / out, {"held_out_family": found})
         for family, steps in found.items():
             for name, measures in steps.items():
                 entry = measures["agreement"]
-                click.echo(f"{family} {name}: agreement {entry['from']:.3f} -> {entry['to']:.3f}, p {entry['p']:.3g}")
+                click.echo(
+                    f"{family} {name}: agreement {number(entry.from_)} -> {number(entry.to)}, p {p_value(entry.p)}"
+                )
         click.echo(f"wrote {root / out}")

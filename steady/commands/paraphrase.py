@@ -68,14 +68,14 @@ def main(
 ) -> None:
     """Paraphrase SOURCE: the prompts of a file of groups (.jsonl), or the templates of a bank of wordings (.yaml)."""
     with reported():
-        from steady.measure.loading import Named, quiet
+        from steady.inference.named import Named, prepare
         from steady.paraphrase.command import Order, paraphrase
         from steady.paraphrase.drawing import Sampling, read_ask
         from steady.paraphrase.judging import Filters
 
-        quiet(threads)
+        prepare(threads)
         sampling = Sampling(samples, temperature, top_p, max_new_tokens, seed, read_ask(ask))
         filters = Filters(min_similarity, min_distance, protect)
-        order = Order(source, out, cache, held_out, every, chat, encoder)
-        for line in paraphrase(order, Named(model, revision, device=device), sampling, filters):
+        order = Order(source, out, cache, held_out, every, encoder)
+        for line in paraphrase(order, Named(model, revision, device=device, chat_template=chat), sampling, filters):
             click.echo(line)

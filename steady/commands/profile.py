@@ -26,6 +26,7 @@ def main(root: Path, force: bool) -> None:
         from steady.repro.timing import stage_seconds
 
         command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
+        # Unbuffered, because a line's time is the time at which it is read.
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         with subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
@@ -35,6 +36,7 @@ def main(root: Path, force: bool) -> None:
         if not seconds:
             click.echo("no stage ran, so there is nothing to record")
             return
+        # None outside Git: the seconds are worth recording all the same.
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
         write_json(root / PROVENANCE, {"commit": head.stdout.strip() or None, "seconds": seconds})
         click.echo(f"{sum(seconds.values()):.1f} s in all; wrote {PROVENANCE}; `dvc repro report` puts it on the page")

@@ -42,13 +42,16 @@ def main(root: Path, strict: bool, record: bool) -> None:
         if not changed:
             click.echo(f"identical to the committed results: all {len(outputs)} outputs, byte for byte")
             return
-        _tell(root, changed, len(outputs))
+        _show_differences(root, changed, len(outputs))
+        # By default a difference is no failure: another processor gives other last digits.
         if strict:
             raise SteadyError(f"{len(changed)} outputs differ from the committed ones")
 
 
-def _tell(root: Path, changed: list[str], total: int) -> None:
+def _show_differences(root: Path, changed: list[str], total: int) -> None:
     """Print what differs: files, headline figures, parameters, environments."""
+    import msgspec
+
     from steady.repro.provenance import changed_json, changed_values, committed, environment
 
     click.echo(f"{len(changed)} of {total} outputs differ from the committed results:")
@@ -56,10 +59,12 @@ def _tell(root: Path, changed: list[str], total: int) -> None:
         click.echo(f"  {path}")
     for name, old, new in changed_json(root, HEADLINE):
         click.echo(f"  {HEADLINE}: {name}: committed {old}, here {new}")
+    # Stated, since other parameters explain every other difference.
     if committed(root, "params.yaml") != (root / "params.yaml").read_text(encoding="utf-8"):
         click.echo("params.yaml is not the committed one, so differences are expected")
     recorded = committed(root, ENVIRONMENT)
-    differences = changed_values(json.loads(recorded), environment()) if recorded else []
+    here = msgspec.to_builtins(environment())
+    differences = changed_values(json.loads(recorded), here) if recorded else []
     click.echo(f"environment: {len(differences)} differences from the one of the committed results")
     for name, old, new in differences:
         click.echo(f"  {name}: committed {old}, here {new}")

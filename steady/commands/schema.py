@@ -1,10 +1,18 @@
 """Write the JSON schema of `params.yaml`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from steady.errors import reported
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Schema = dict[str, Any]
+"""A JSON schema, or a part of one."""
 
 
 @click.command()
@@ -15,7 +23,6 @@ def main(out: Path) -> None:
         from steady.compare.params import CompareStage
         from steady.evaluate.evaluate import EvaluateStage
         from steady.finetune.params import FinetuneParams
-        from steady.parameters_schema import params_schema
         from steady.prepare.params import PrepareParams
         from steady.prompts.params import FormatStage
         from steady.records import write_json
@@ -24,3 +31,53 @@ def main(out: Path) -> None:
         views = (PrepareParams, FormatStage, FinetuneParams, EvaluateStage, SensitivityStage, CompareStage)
         write_json(out, params_schema(views))
         click.echo(f"wrote {out}; name it in the settings of your editor as the schema of params.yaml")
+
+
+def params_schema(views: "Sequence[type[BaseModel]]") -> Schema:
+    """One schema (draft 2020-12) of the whole file; a section that two stages read in part has the keys of both.
+
+    Args:
+        views: the `StageParams` of the stages.
+    """
+    sections: Schema = {}
+    for view in views:
+        schema = view.model_json_schema()
+        for name, section in schema["properties"].items():
+            sections[name] = merged(sections.get(name, {}), inlined(section, schema.get("$defs", {})))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "params.yaml of Steady",
+        "type": "object",
+        "properties": {name: closed(section) for name, section in sorted(sections.items())},
+        "required": sorted(sections),
+        "additionalProperties": False,
+    }
+
+
+def inlined(node: Any, definitions: Schema) -> Any:
+    """A copy of a schema in which every reference is replaced by what it refers to."""
+    if isinstance(node, list):
+        return [inlined(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    # What several stages read of one section is merged, which needs the parts themselves.
+    if "$ref" in node:
+        target = definitions[node["$ref"].rpartition("/")[2]]
+        rest = {key: value for key, value in node.items() if key != "$ref"}
+        return inlined(target, definitions) | inlined(rest, definitions)
+    return {key: inlined(value, definitions) for key, value in node.items()}
+
+
+def merged(one: Schema, other: Schema) -> Schema:
+    """Two schemas of one section as one: the properties and required keys of both; the longer description stays."""
+    # `seed` and `arms` are no sections with keys of their own.
+    if not one or "properties" not in one or "properties" not in other:
+        return one or other
+    both = max(one, other, key=lambda schema: len(schema["properties"]))
+    required = dict.fromkeys([*one.get("required", []), *other.get("required", [])])
+    return both | {"properties": one["properties"] | other["properties"], "required": list(required)}
+
+
+def closed(section: Schema) -> Schema:
+    """A section that allows no other keys: together the stages read all there are."""
+    return section | {"additionalProperties": False} if "properties" in section else section

@@ -38,33 +38,38 @@ def main(seeds: tuple[int, ...], root: Path, recipe: str | None, out: Path | Non
 
 
 def collect(folders: Mapping[int, Path], out: Path) -> None:
-    """Read what the seeds left behind in their folders, summarise and tell."""
+    """Read what the runs of the seeds left in their folders, and write and print the summary."""
     from steady.compare.params import CompareStage
-    from steady.compare.results import read_arms, read_formatted
     from steady.metrics.files import read_metrics, write_metrics
+    from steady.metrics.measures import headlines
     from steady.metrics.resampling import Bootstrap
+    from steady.metrics.results import Comparison
+    from steady.metrics.run import read_run
+    from steady.metrics.seed_results import Training
     from steady.models.arm import read_manifest
     from steady.parameters import read_params
-    from steady.repro.seeds import over_seeds, shown_in_training, verdicts
+    from steady.report.readme import with_spread as over_seeds_text
+    from steady.repro.seeds import over_seeds, verdicts
 
     one = next(iter(folders.values()))
     settings = read_params(one / "params.yaml", CompareStage)
-    formatted = read_formatted(one / "data" / "formatted")
+    compare, names = settings.compare, list(settings.arms)
     runs = {
-        seed: {arm.name: arm for arm in read_arms(list(settings.arms), place / "metrics", place / "reports", formatted)}
+        seed: read_run(names, place / "metrics/arms", place / "reports/arms", one / "data/formatted")
         for seed, place in folders.items()
     }
-    compare = settings.compare
     found = over_seeds(runs, Bootstrap(compare.bootstrap_draws, 1 - compare.alpha, settings.seed))
-    found["training"] = {
-        arm: [shown_in_training(read_manifest(place / "models" / arm).training) for place in folders.values()]
-        for arm in settings.arms
-    }
-    compared = {seed: read_metrics(place / "metrics" / "comparison.json") for seed, place in folders.items()}
-    write_metrics(out, found | {"claims": verdicts(compared)})
-    for name, endpoints in (found["arms"] | found["steps"]).items():
-        for endpoint in ("accuracy", "mean_accuracy", "agreement"):
-            entry = endpoints[endpoint]
-            low, high = entry["interval"]
-            click.echo(f"{name} {endpoint}: {entry['value']:.3f} [{low:.3f}, {high:.3f}], std {entry['std']:.3f}")
+    for name in names:
+        records = [read_manifest(place / "models" / name).training for place in folders.values()]
+        found.training[name] = [
+            Training(record.get("steps"), record.get("truncation", {}).get("tokens_shown")) for record in records
+        ]
+    comparisons = [read_metrics(place / "metrics/comparison.json", Comparison) for place in folders.values()]
+    found.claims = verdicts(comparisons)
+    write_metrics(out, found)
+    for name, endpoints in (found.arms | found.steps).items():
+        for measure in headlines():
+            entry = endpoints[measure.name]
+            if measure.primary:
+                click.echo(f"{name} {measure.label}: {over_seeds_text(entry)}")
     click.echo(f"wrote {out}")

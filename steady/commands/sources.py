@@ -8,9 +8,10 @@ def main() -> None:
     """List the formats of raw data, with an example row each."""
     import json
 
-    from steady.prepare.reading import format_modules
+    from steady.prepare import formats
 
-    for name, module in format_modules().items():
+    for name in formats.names():
+        module = formats.module(name)
         click.secho(name, fg="green", bold=True)
         click.echo(f"  {' '.join((module.__doc__ or '').split())}")
         click.secho(f"  {json.dumps(module.SAMPLE, ensure_ascii=False)}", fg="blue")

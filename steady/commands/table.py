@@ -14,19 +14,19 @@ def main(metrics: Path, md: bool) -> None:
     """Print the arms side by side: quality, sensitivity per level and family, differences with p, verdicts."""
     with reported():
         from steady.metrics.files import read_metrics
+        from steady.metrics.results import Comparison, EvaluateResults, SensitivityResults
         from steady.report import tables
-        from steady.report.generated_tables import generated_tables
-        from steady.report.label_tables import label_tables
 
-        compared = read_metrics(metrics / "comparison.json")
-        quality = {name: read_metrics(metrics / name / "evaluate.json") for name in compared["arms"]}
-        sensitivity = {name: read_metrics(metrics / name / "sensitivity.json") for name in compared["arms"]}
+        compared = read_metrics(metrics / "comparison.json", Comparison)
+        folders = {name: metrics / "arms" / name for name in compared.arms}
+        quality = {name: read_metrics(path / "evaluate.json", EvaluateResults) for name, path in folders.items()}
+        moved = {name: read_metrics(path / "sensitivity.json", SensitivityResults) for name, path in folders.items()}
         found = [
             tables.claims_table(compared),
             tables.quality_table(quality),
-            *label_tables(quality),
-            *generated_tables(quality, compared),
-            tables.sensitivity_table(sensitivity),
+            *tables.label_tables(quality),
+            *tables.generated_tables(quality, compared),
+            tables.sensitivity_table(moved),
             tables.steps_table(compared),
         ]
         click.echo("\n\n".join(map(tables.as_markdown if md else tables.as_text, found)))

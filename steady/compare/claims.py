@@ -3,16 +3,14 @@
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from steady.errors import SteadyError
 from steady.metrics.cells import ALL, HELD_OUT
+from steady.metrics.measures import QUALITY, SENSITIVITY, Test, in_tables
 from steady.parameters import Section
-
-Test = Literal["mcnemar", "sign_flip"]
-EndpointName = Literal["accuracy", "held_out_accuracy", "l2_accuracy", "l2_agreement", "l2_posix", "l2_posix_scaled"]
 
 
 class Endpoint(NamedTuple):
@@ -23,14 +21,20 @@ class Endpoint(NamedTuple):
     test: Test
 
 
-ENDPOINTS: dict[str, Endpoint] = {
-    "accuracy": Endpoint(None, "accuracy", "mcnemar"),
-    "held_out_accuracy": Endpoint((HELD_OUT, ALL), "mean_accuracy", "sign_flip"),
-    "l2_accuracy": Endpoint(("L2", ALL), "mean_accuracy", "sign_flip"),
-    "l2_agreement": Endpoint(("L2", ALL), "agreement", "sign_flip"),
-    "l2_posix": Endpoint(("L2", ALL), "posix", "sign_flip"),
-    "l2_posix_scaled": Endpoint(("L2", ALL), "posix_scaled", "sign_flip"),
-}
+PLACES = (HELD_OUT, "L1", "L2")
+
+
+def _endpoints() -> dict[str, Endpoint]:
+    """`accuracy`, and every tested measure of the tables under a place: `l2_agreement`; mean accuracy is `l2_accuracy`."""
+    found = {row.name: Endpoint(None, row.name, row.test) for row in QUALITY if row.test}
+    for place in PLACES:
+        for row in in_tables(SENSITIVITY):
+            if row.test == "sign_flip":
+                found[row.endpoint(place)] = Endpoint((place, ALL), row.name, row.test)
+    return found
+
+
+ENDPOINTS = _endpoints()
 
 
 class Claim(Section):
@@ -38,11 +42,18 @@ class Claim(Section):
 
     id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     statement: str = Field(min_length=1)
-    endpoint: EndpointName
+    endpoint: str
     arm: str
     against: str
     direction: Literal["higher", "lower"]
     test: Test
+
+    @field_validator("endpoint")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in ENDPOINTS:
+            raise ValueError(f"not an endpoint. Allowed: {', '.join(ENDPOINTS)}")
+        return value
 
     @model_validator(mode="after")
     def _fits(self) -> "Claim":
@@ -90,6 +101,7 @@ def _fault(path: Path, document: Any, item: Any) -> str:
     if item["type"] == "extra_forbidden":
         allowed = Claim if len(item["loc"]) > 1 else Claims
         return f"{where}unknown key. Allowed: {', '.join(allowed.model_fields)}."
+    # the value of a missing key is the whole mapping, which nobody wants to read
     shown = f", got {item['input']!r}" if isinstance(item["input"], str | int | float) else ""
     return f"{where}{item['msg'].removeprefix('Value error, ')}{shown}."
 

@@ -1,7 +1,5 @@
 """The typed settings of the compare stage: section `compare`, the seed, and the names of the arms."""
 
-from typing import Any
-
 from pydantic import Field
 
 from steady.metrics.params import MINIMUM_DRAWS
@@ -20,5 +18,5 @@ class CompareStage(StageParams):
     """The view of `params.yaml` that the compare stage has; of `arms` it reads the names, in their order."""
 
     seed: int
-    arms: dict[str, Any] = Field(min_length=1)
+    arms: dict[str, object] = Field(min_length=1)
     compare: CompareParams

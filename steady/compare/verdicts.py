@@ -1,19 +1,19 @@
 """The verdict on each claim: supported, not supported, contrary, or not tested."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from steady.compare.claims import ENDPOINTS, Claim
 from steady.compare.paired import Testing, compare_cell, compare_quality, group_measures
-from steady.compare.results import ArmResults
+from steady.metrics.results import ClaimResult, Difference
+from steady.metrics.run import ArmResults
 from steady.metrics.statistics import holm
 
 SUPPORTED, NOT_SUPPORTED, CONTRARY, NOT_TESTED = "supported", "not supported", "contrary", "not tested"
 
 
-def judge_claims(claims: Sequence[Claim], arms: Mapping[str, ArmResults], testing: Testing) -> list[dict[str, Any]]:
+def judge_claims(claims: Sequence[Claim], arms: Mapping[str, ArmResults], testing: Testing) -> list[ClaimResult]:
     """Test the claims whose arms are there, correct their p-values together (Holm), and say what came of each.
 
     `smallest_detectable` is the smallest effect that the test could have seen with 80 % power at Holm's strictest level,
@@ -21,11 +21,15 @@ def judge_claims(claims: Sequence[Claim], arms: Mapping[str, ArmResults], testin
     """
     missing = {claim.id: _what_is_missing(claim, arms) for claim in claims}
     tested = [claim for claim in claims if not missing[claim.id]]
+    # the strictest of Holm's levels: what the test could have seen must not depend on the other p-values
     strict = testing._replace(alpha=testing.alpha / max(1, len(tested)))
     found = {claim.id: _measured(claim, arms, strict) for claim in tested}
-    adjusted = dict(zip(found, holm([entry["p"] for entry in found.values()]), strict=True))
+    p_values = [1.0 if figures.p is None else figures.p for figures, _ in found.values()]
+    adjusted = dict(zip(found, holm(p_values), strict=True))
     return [
-        _judged(claim, found.get(claim.id), adjusted.get(claim.id), missing[claim.id], testing.alpha)
+        _judged(claim, *found[claim.id], adjusted[claim.id], testing.alpha)
+        if claim.id in found
+        else ClaimResult(**claim.model_dump(), status="primary", verdict=NOT_TESTED, reason=missing[claim.id])
         for claim in claims
     ]
 
@@ -45,39 +49,36 @@ def _what_is_missing(claim: Claim, arms: Mapping[str, ArmResults]) -> str | None
     return None
 
 
-def _measured(claim: Claim, arms: Mapping[str, ArmResults], testing: Testing) -> dict[str, Any]:
-    """The entry of the endpoint in the comparison of the two arms, with the number of groups or rows."""
+def _measured(claim: Claim, arms: Mapping[str, ArmResults], testing: Testing) -> tuple[Difference, int]:
+    """The endpoint in the comparison of the two arms, and the number of groups or rows."""
     endpoint = ENDPOINTS[claim.endpoint]
-    base, tuned = arms[claim.against], arms[claim.arm]
+    base, other = arms[claim.against], arms[claim.arm]
     if endpoint.cell is None:
-        compared = compare_quality(base.test, tuned.test, testing)
-        return {"n": compared["rows"], **compared["measures"][endpoint.measure]}
-    compared = compare_cell(base.cells[endpoint.cell], tuned.cells[endpoint.cell], testing)
-    return {"n": compared["n_groups"], **compared["measures"][endpoint.measure]}
+        quality = compare_quality(base.test, other.test, testing)
+        return quality.measures[endpoint.measure], quality.rows
+    cell = compare_cell(base.cells[endpoint.cell], other.cells[endpoint.cell], testing)
+    return cell.measures[endpoint.measure], cell.n_groups
 
 
-def _judged(
-    claim: Claim, found: dict[str, Any] | None, adjusted: float | None, missing: str | None, alpha: float
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {**claim.model_dump(), "status": "primary"}
-    if found is None or adjusted is None:
-        return {**entry, "verdict": NOT_TESTED, "reason": missing}
-    return {
-        **entry,
-        "verdict": verdict(found["difference"]["value"], adjusted, claim.direction, alpha),
-        "from": found["from"],
-        "to": found["to"],
-        "difference": found["difference"],
-        "relative_reduction": found["relative_reduction"],
-        "p": found["p"],
-        "p_holm": adjusted,
-        "smallest_detectable": found["smallest_detectable"],
-        "n": found["n"],
-    }
+def _judged(claim: Claim, found: Difference, count: int, adjusted: float, alpha: float) -> ClaimResult:
+    return ClaimResult(
+        **claim.model_dump(),
+        status="primary",
+        verdict=verdict(found.difference.value or 0.0, adjusted, claim.direction, alpha),
+        from_=found.from_,
+        to=found.to,
+        difference=found.difference,
+        relative_reduction=found.relative_reduction,
+        p=found.p,
+        p_holm=adjusted,
+        smallest_detectable=found.smallest_detectable,
+        n=count,
+    )
 
 
 def verdict(difference: float, adjusted_p: float, direction: str, alpha: float) -> str:
     """What a corrected p-value says of a claim; `difference` is arm - against."""
+    # `not <`: an undefined p-value supports nothing
     if not adjusted_p < alpha or difference == 0:
         return NOT_SUPPORTED
     return SUPPORTED if (difference > 0) == (direction == "higher") else CONTRARY

@@ -3,18 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from steady.labels import LabelTask
+from steady.metrics.answers import read_answers
 from steady.metrics.arm_quality import evaluate_metrics
 from steady.metrics.arm_text import generated_metrics, text_scores
 from steady.metrics.params import EvaluateParams
 from steady.metrics.references import LabelledTexts, Reference, text_references
 from steady.metrics.resampling import Bootstrap
+from steady.metrics.results import EvaluateResults
+from steady.metrics.run import GENERATED, NOTE, OWN
 from steady.models.arm import ArmManifest
 from steady.models.params import ModelParams
 from steady.parameters import Runtime, StageParams
-from steady.records import Example, OwnAnswer, Prompt, TextScores, read_records
+from steady.records import Example, OwnAnswer, Prompt, TextScores, read_records, write_bytes, write_records
 from steady.scoring.answers import ArmAnswers, OpenArm, Scoring, answer, open_arm
 
 
@@ -29,7 +31,7 @@ class EvaluateStage(StageParams):
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an arm said: to the prompts of the run, with the `scores` of generated texts, and to the user's own prompts.
+    """The answers of an arm: to the prompts of the run, with the `scores` of generated texts, and to the user's own prompts.
 
     `temperature` is that of a model that generates (`fit_token_temperature`), None for a classifier.
     """
@@ -41,14 +43,14 @@ class Evaluated:
     temperature: float | None
 
     def clear(self) -> None:
-        """Forget what was kept for a stopped run."""
+        """Remove what a stopped run would go on from."""
         self.answers.partial.clear()
 
 
 def evaluate_arm(
     folder: Path, prompts: Sequence[Prompt], own: Sequence[Prompt], view: EvaluateStage, root: Path | None
 ) -> Evaluated:
-    """Ask the arm in `folder`; a stopped run goes on from what is kept below `root`.
+    """Answer the prompts with the arm in `folder`; a stopped run goes on from what is saved below `root`.
 
     Raises:
         SteadyError: the arm is missing, damaged, or made from another base, or a prompt does not fit the model.
@@ -57,8 +59,8 @@ def evaluate_arm(
     arm = open_arm(folder, settings)
     answers = answer(arm, prompts, references=True)
     task = arm.manifest.label_task
-    asked = zip(prompts, answers.predictions, answers.references, strict=True) if answers.references else []
-    scores = [text_scores(prompt, said, task, reference) for prompt, said, reference in asked]
+    scored = zip(prompts, answers.predictions, answers.references, strict=True) if answers.references else []
+    scores = [text_scores(prompt, prediction, task, reference) for prompt, prediction, reference in scored]
     return Evaluated(arm.manifest, answers, scores, _own_answers(arm, own), _temperature(arm, prompts))
 
 
@@ -74,43 +76,58 @@ def _own_answers(arm: OpenArm, own: Sequence[Prompt]) -> list[OwnAnswer]:
     if not own:
         return []
     found = answer(arm, own)
-    found.partial.clear()
+    found.partial.clear()  # few prompts: asked anew where a run was stopped
     return [
-        OwnAnswer(prompt_id=prompt.id, prompt=prompt.prompt, text=said.text, label=said.parsed)
-        for prompt, said in zip(own, found.predictions, strict=True)
+        OwnAnswer(prompt_id=prompt.id, prompt=prompt.prompt, text=prediction.text, label=prediction.parsed)
+        for prompt, prediction in zip(own, found.predictions, strict=True)
     ]
 
 
-def quality_metrics(prompts: Sequence[Prompt], found: Evaluated, prepared: Path, view: EvaluateStage) -> dict[str, Any]:
+def quality_metrics(
+    prompts: Sequence[Prompt], found: Evaluated, prepared: Path, view: EvaluateStage
+) -> EvaluateResults:
     """`evaluate.json`: task quality and, beside the arms of a label task, the references that need no language model."""
     task, own = found.manifest.label_task, view.evaluate
+    bootstrap = Bootstrap(own.bootstrap_draws, own.confidence, view.seed)
+    predictions = found.answers.predictions
     metrics = evaluate_metrics(
-        prompts,
-        found.answers.predictions,
-        task.labels,
-        draws=own.bootstrap_draws,
-        confidence=own.confidence,
-        seed=view.seed,
+        read_answers(prompts, predictions, task.labels, task.multi_label),
+        bootstrap,
         references=_references(prompts, task, prepared, view.seed) if task.labels else None,
         trainable_percent=found.manifest.training.get("trainable_percent"),
-        multi_label=task.multi_label,
         temperature=found.temperature,
     )
-    bootstrap = Bootstrap(own.bootstrap_draws, own.confidence, view.seed)
-    said = found.answers.predictions
-    generated = generated_metrics(prompts, said, found.scores, task.labels, own.within_words, bootstrap)
-    limits = {"max_new_tokens": own.max_new_tokens, "cut_prompts": found.answers.cut}
-    told = limits if found.scores else dict.fromkeys(limits)
-    return metrics | {"task": view.model.task, "generated": {**told, **generated}}
+    answers = list(zip(prompts, predictions, strict=True))
+    metrics.generated = generated_metrics(answers, found.scores, bool(task.labels), own.within_words, bootstrap)
+    if found.scores:
+        metrics.generated.max_new_tokens = own.max_new_tokens
+        metrics.generated.cut_prompts = found.answers.cut
+    metrics.task = view.model.task
+    return metrics
+
+
+def write_texts(folder: Path, scores: Sequence[TextScores], own: Sequence[OwnAnswer]) -> None:
+    """Write the scores of generated texts and the answers to the user's own prompts, as far as there are any.
+
+    A classifier has neither. The folder is an output of the stage all the same, and then holds a line that says why.
+    """
+    for name, records in ((GENERATED, scores), (OWN, own)):
+        if records:
+            write_records(folder / name, records)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    if not scores and not own:
+        write_bytes(folder / NOTE, b"No texts: this model answers with a label alone, see predictions.jsonl.\n")
 
 
 def _references(prompts: Sequence[Prompt], task: LabelTask, prepared: Path, seed: int) -> dict[str, Reference]:
     """The answers of the majority and of TF-IDF with logistic regression to the inputs of the test prompts."""
     examples = {split: read_records(prepared / f"{split}.jsonl", Example) for split in ("train", "validation", "test")}
     inputs = {example.id: example.input for example in examples["test"]}
+    # references see the plain input: a prompt around it would only add words that all rows share
     texts = [inputs[prompt.example_id] for prompt in prompts if prompt.split == "test"]
     train, validation = _labelled(examples["train"]), _labelled(examples["validation"])
-    return text_references(train, validation, texts, task.labels, seed, multi_label=task.multi_label)
+    return text_references(train, validation, texts, task, seed)
 
 
 def _labelled(examples: Sequence[Example]) -> LabelledTexts:

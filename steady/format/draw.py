@@ -41,8 +41,10 @@ def validation_prompts(
     for example in examples:
         yield prompt_of(example, CANONICAL_WORDING, bank)
         usable = [[wording.id for wording in family if applies(example, wording, bank)] for family in families.values()]
+        # Seeded by the example, so that other rows do not change its prompts.
         turns = take_turns([ids for ids in usable if ids], random.Random(f"{params.seed}:validation:{example.id}"))
         chosen = [name for name, _ in zip(turns, range(params.validation_wordings), strict=False)]
+        # Where there are fewer wordings than are wanted, they come round again.
         yield from (prompt_of(example, by_id[name], bank) for name in dict.fromkeys(chosen))
 
 
@@ -63,6 +65,7 @@ def draw_groups(examples: Sequence[Example], count: int, seed: int) -> list[Exam
     first: dict[str, Example] = {}
     for example in examples:
         first.setdefault(example.group_id, example)
+    # By a hash of each group: more rows add groups and change no choice between the others.
     return sorted(first.values(), key=lambda example: content_id(f"{seed}:group", example.group_id))[:count]
 
 
@@ -97,6 +100,7 @@ def held_out_levels(wordings: Sequence[Wording], family: str) -> dict[Level, lis
         for wording in wordings
         if wording.family == family and (not wording.trained or wording.operator == OF_THE_EXAMPLE)
     ]
+    # L2 first: where the number is odd, the harder level gets one more.
     levels: tuple[Level, ...] = ("L2", "L1")
     found = {level: [wording for wording in pool if wording.level == level] for level in levels}
     return {level: members for level, members in found.items() if members}
@@ -118,6 +122,7 @@ def balanced_choice(wordings: Sequence[Wording], count: int, seed: str) -> list[
     strengths: Counter[int] = Counter()
     chosen: list[Wording] = []
     while left and len(chosen) < count:
+        # Strengths first: they say how far a prompt is changed.
         best = min(left, key=lambda wording: (strengths[wording.strength], operators[wording.operator]))
         left.remove(best)
         chosen.append(best)

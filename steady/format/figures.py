@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
+
+import msgspec
 
 from steady.format.formatted import Formatted
 from steady.format.lengths import Encode, summary, token_counts
@@ -13,18 +14,28 @@ from steady.records import Prompt
 TRAIN_PROMPTS_COUNTED = 20_000
 
 
-def format_figures(result: Formatted, encode: Encode) -> dict[str, Any]:
-    """What `metrics/format.json` holds: wordings per family, and tokens per split and family.
+class FormatFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `metrics/format.json`: wordings per family, scheduled prompts per family, tokens per split and family.
 
-    Of the schedule at most `TRAIN_PROMPTS_COUNTED` prompts are counted, evenly spread; `scheduled` says how many there are.
+    Of the schedule the tokens of at most `TRAIN_PROMPTS_COUNTED` prompts are counted, evenly spread.
     """
-    return {
-        "model": result.params.model.id,
-        "max_length": result.params.format.max_length,
-        "wordings": wording_counts(result),
-        "scheduled": scheduled_counts(result),
-        "tokens": _token_figures(result, encode),
-    }
+
+    model: str
+    max_length: int
+    wordings: dict[str, dict[str, int]]
+    scheduled: dict[str, int]
+    tokens: dict[str, dict[str, dict[str, float | int]]]
+
+
+def format_figures(result: Formatted, encode: Encode) -> FormatFigures:
+    """How many wordings there are, and how long the prompts are for the model."""
+    return FormatFigures(
+        model=result.params.model.id,
+        max_length=result.params.format.max_length,
+        wordings=wording_counts(result),
+        scheduled=scheduled_counts(result),
+        tokens=_token_figures(result, encode),
+    )
 
 
 def wording_counts(result: Formatted) -> dict[str, dict[str, int]]:
@@ -44,6 +55,7 @@ def wording_counts(result: Formatted) -> dict[str, dict[str, int]]:
 
 def scheduled_counts(result: Formatted) -> dict[str, int]:
     """How many prompts of each family the schedule of the variants names."""
+    # The family is the part of the id before the slash.
     counts = Counter(name.split("/")[0] for row in result.schedule() for name in row.wordings)
     return dict(sorted(counts.items()))
 
@@ -69,6 +81,7 @@ def _train(result: Formatted) -> Iterator[tuple[str, str]]:
     """Family and prompt of the schedule's entries, evenly thinned where there are too many."""
     params, wordings = result.params.format, {wording.id: wording for wording in result.wordings}
     total = len(result.splits["train"]) * params.wordings_per_example
+    # Rounded up, so that no more than the limit are counted.
     step = max(1, -(-total // TRAIN_PROMPTS_COUNTED))
     pairs = (
         (example, name)
@@ -85,5 +98,6 @@ def _scored(result: Formatted, split: str) -> Iterator[tuple[str, str]]:
     for source in (result.validation(), result.evaluation(), result.sensitivity()):
         for prompt in source:
             if prompt.split == split:
+                # A canonical prompt is among the prompts of several stages and counts once.
                 seen.setdefault(prompt.id, prompt)
     return ((prompt.wording.split("/")[0], prompt.prompt) for prompt in seen.values())

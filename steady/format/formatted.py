@@ -24,6 +24,7 @@ from steady.prompts.schedule import canonical_schedule, trained_families, varian
 from steady.records import Example, Prompt, ScheduleRow, Split, Wording, read_records, write_records
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+# Examples on which the tokens of two wordings are compared.
 PROBES = 4
 Splits = Mapping[Split, list[Example]]
 
@@ -66,6 +67,7 @@ class Formatted:
     def sensitivity(self) -> Iterator[Prompt]:
         """The reworded groups: of the train split, then of the test split."""
         draw = self.params.sensitivity
+        # Without groups of the train split there is no L0, which is allowed.
         if draw.train_groups:
             yield from sensitivity_prompts(self.splits["train"], self.seen, self.bank, draw.train_groups, draw.seed)
         yield from sensitivity_prompts(self.splits["test"], self.unseen, self.bank, draw.test_groups, draw.seed)
@@ -84,10 +86,13 @@ def make_formatted(params: FormatStage, splits: Splits, encode: Encode) -> Forma
     """
     path = params.format.wordings
     bank = task_bank(path, params.data.labels, multi_label=params.data.multi_label)
+    # Paraphrases that examples bring are numbered; an example with fewer leaves the higher numbers out.
     most = max((len(row.meta.get(PROMPTS, ())) for rows in splits.values() for row in rows), default=0)
     everything = available_wordings(bank, params.format, most)
     faults = [*_bank_faults(params, bank), *_split_faults(splits)]
+    # Two wordings that read the same to the model would count as agreement, or be trained on and held out at once.
     alike: dict[str, str] = {}
+    # A faulty bank or an empty split cannot be rendered.
     if not faults:
         probes = sorted(splits["train"], key=lambda example: example.id)[:PROBES]
         alike = look_alikes(everything, probes, bank, encode)
@@ -102,6 +107,7 @@ def make_formatted(params: FormatStage, splits: Splits, encode: Encode) -> Forma
 def write_formatted(out: Path, result: Formatted) -> dict[str, int]:
     """Write the files between stages below `out`; the number of rows of each."""
     rows, bank, train = result.wordings, result.bank, result.splits["train"]
+    # Held-out wordings are not in the phrasebook, so that a change of one reruns no training.
     trained = [wording for wording in rows if wording.trained]
     write_phrasebook(out / "schedule" / "canonical.phrasebook.json", phrasebook([CANONICAL_WORDING], bank))
     write_phrasebook(out / "schedule" / "variants.phrasebook.json", phrasebook(trained, bank))
@@ -139,6 +145,7 @@ def _split_faults(splits: Splits) -> Iterator[str]:
         rows = splits[split]
         if not rows:
             yield f"{split}.jsonl of the prepared data has no examples. Raise `data.{split}_rows`."
+        # Formats of whole conversations fill neither field.
         blank = [row for row in rows if not row.instruction and not row.input]
         if blank:
             yield (

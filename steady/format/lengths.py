@@ -1,15 +1,18 @@
-"""What a model's tokenizer makes of prompts: their lengths, and which wordings it cannot tell apart. Needs no model library, unless a GGUF file has to be converted first."""
+"""What a tokenizer makes of prompts: their lengths, and which wordings it cannot tell apart. GGUF files are converted first."""
 
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from steady.errors import SteadyError
 from steady.models.gguf import convert_once, find_gguf, packaged_gguf
 from steady.prompts.bank import Bank
 from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Wording
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 PACKAGE = "package:"
 FILE = "tokenizer.json"
@@ -27,6 +30,7 @@ def tokenizer_file(model_id: str, revision: str | None, gguf_file: str | None = 
     """
     if gguf_file is not None:
         return convert_once(find_gguf(model_id, revision, gguf_file)).folder / FILE
+    # Importing the package may import a model library with it.
     if model_id.startswith(PACKAGE):
         return _in_package(model_id.removeprefix(PACKAGE))
     if Path(model_id).is_dir():
@@ -49,6 +53,7 @@ def _in_package(name: str) -> Path:
     root = Path(found.origin).parent
     if (packaged := packaged_gguf(name)) is not None:
         return convert_once(packaged).folder / FILE
+    # Packages differ in where they put it.
     places = [root / "model" / FILE, root / FILE]
     return next((place for place in places if place.is_file()), None) or _existing(places[0], f"{PACKAGE}{name}")
 
@@ -61,8 +66,8 @@ def _existing(path: Path, model_id: str) -> Path:
     return path
 
 
-def load_encode(path: Path) -> Encode:
-    """The encoder of a `tokenizer.json`, with neither the truncation nor the padding that the file may ask for.
+def load_tokenizer_file(path: Path) -> "Tokenizer":
+    """The tokenizer of a `tokenizer.json`, with neither the truncation nor the padding that the file may ask for.
 
     Raises:
         SteadyError: the file is no tokenizer.
@@ -73,8 +78,15 @@ def load_encode(path: Path) -> Encode:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
         raise SteadyError(f"{path}: not a tokenizer: {error}") from error
+    # Lengths are those of whole prompts, and padding is no part of them.
     tokenizer.no_truncation()
     tokenizer.no_padding()
+    return tokenizer
+
+
+def load_encode(path: Path) -> Encode:
+    """The encoder of a `tokenizer.json`; errors as `load_tokenizer_file` has them."""
+    tokenizer = load_tokenizer_file(path)
     return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
 
 

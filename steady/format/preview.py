@@ -42,6 +42,7 @@ def typical_examples(examples: Sequence[Example]) -> list[Example]:
     by_length = sorted(examples, key=lambda example: (len(item_text(example.instruction, example.input)), example.id))
     middle = len(by_length) // 2
     first, others = by_length[middle], [*by_length[middle + 1 :], *reversed(by_length[:middle])]
+    # Another target, because a page with one label shows half of the task.
     second = next((example for example in others if example.output != first.output), *others[:1] or [first])
     return [first] if second is first else [first, second]
 
@@ -66,6 +67,7 @@ def _held_out(members: Sequence[Wording]) -> list[Wording]:
 
 
 def _shown(number: int, prompt: str, encode: Encode) -> list[str]:
+    # A prompt that has a fence in it needs a longer one around it.
     fence = "`" * max(3, 1 + max((len(run) for run in FENCE.findall(prompt)), default=0))
     return ["", f"Example {number}, {len(encode([prompt])[0])} tokens:", "", f"{fence}text", prompt, fence]
 

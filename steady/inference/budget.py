@@ -57,8 +57,3 @@ def minutes(budget: Budget, passes: int, seconds: float) -> tuple[float, float]:
     """Expected minutes at best and at worst, from `passes` that took `seconds`."""
     rate = seconds / max(1, passes) / 60
     return budget.fewest_passes * rate, budget.most_passes * rate
-
-
-def calibration_groups(groups: Sequence[Sequence[str]]) -> list[str]:
-    """A few prompts to time: the first ones of the group in the middle, which is of middling length."""
-    return list(groups[len(groups) // 2][:CALIBRATION_PROMPTS]) if groups else []

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
+from steady.models.description import describe
 from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
 
-LARGEST_LENGTH = 10**6  # tokenizers without a limit carry 10 ** 30
 Tokens = tuple[int, ...]
 
 
@@ -20,7 +20,8 @@ class LanguageModel:
 
     `end_ids` are the tokens that end a response (none: every response runs to the limit); `context` is the largest number of
     positions, None where nothing says; `prefix` are the decoder's first tokens, empty for a causal model. `chat_template`:
-    prompts are wrapped as the tokenizer's template says; `max_length` is the most tokens of a prompt, None for no limit.
+    prompts are wrapped as the tokenizer's template says, after the message `system` where there is one; `max_length` is the most
+    tokens of a prompt, None for no limit.
     """
 
     model: Any
@@ -31,6 +32,7 @@ class LanguageModel:
     accepted: frozenset[str]
     chat_template: bool = False
     max_length: int | None = None
+    system: str = ""
 
     @property
     def task(self) -> Literal["CAUSAL_LM", "SEQ_2_SEQ_LM"]:
@@ -55,47 +57,30 @@ class LanguageModel:
 
 
 def language_model(
-    model: Any, tokenizer: Any, chat_template: bool = False, max_length: int | None = None
+    model: Any, tokenizer: Any, chat_template: bool = False, max_length: int | None = None, system: str = ""
 ) -> LanguageModel:
-    """Describe a loaded model (with or without a PEFT adapter) for scoring; it is put in evaluation mode."""
+    """A loaded model (with or without a PEFT adapter) for scoring; it is put in evaluation mode."""
     model.eval()
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if (head := base.get_output_embeddings()) is not None:
         head.register_forward_pre_hook(_contiguous)
-    config = base.config
-    accepted = frozenset(inspect.signature(base.forward).parameters)
+    known = describe(base.config, tokenizer, base.generation_config)
     return LanguageModel(
         model,
         tokenizer,
-        _end_ids(base, tokenizer),
-        _context(config, tokenizer),
-        _prefix(base, config),
-        accepted,
+        frozenset(known.end_ids),
+        known.positions,
+        _prefix(base, base.config),
+        frozenset(inspect.signature(base.forward).parameters),
         chat_template,
         max_length,
+        system,
     )
 
 
 def _contiguous(_head: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     """Hidden states of last tokens alone are a slice, for which torch would copy the weights of the output layer once a row."""
     return (inputs[0].contiguous(), *inputs[1:])
-
-
-def _end_ids(base: Any, tokenizer: Any) -> frozenset[int]:
-    found = getattr(base.generation_config, "eos_token_id", None)
-    found = tokenizer.eos_token_id if found is None else found
-    if found is None:
-        return frozenset()
-    return frozenset([found] if isinstance(found, int) else found)
-
-
-def _context(config: Any, tokenizer: Any) -> int | None:
-    for name in ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"):
-        limit = getattr(config.get_text_config(decoder=True), name, None)
-        if isinstance(limit, int) and limit > 0:
-            return limit
-    limit = getattr(tokenizer, "model_max_length", None)
-    return limit if isinstance(limit, int) and limit < LARGEST_LENGTH else None
 
 
 def _prefix(base: Any, config: Any) -> Tokens:
@@ -112,20 +97,21 @@ def _prefix(base: Any, config: Any) -> Tokens:
 
 def encode(language: LanguageModel, texts: Sequence[str]) -> list[Tokens]:
     """Token ids of prompts as training has them: special tokens included, cut where they pass `max_length`, not padded."""
-    return [_prompt_tokens(language, text) for text in texts]
+    limit = language.max_length
+    whole = (whole_prompt(language, text) for text in texts)
+    return [tuple(cut_prompt(ids, language.task, limit) if limit else ids) for ids in whole]
 
 
-def _prompt_tokens(language: LanguageModel, text: str) -> Tokens:
-    ids = prompt_ids(language.tokenizer, language.task, text, language.chat_template)
-    return tuple(cut_prompt(ids, language.task, language.max_length) if language.max_length else ids)
+def whole_prompt(language: LanguageModel, text: str) -> list[int]:
+    """Token ids of a prompt, however long."""
+    return prompt_ids(language.tokenizer, language.task, text, language.chat_template, language.system)
 
 
 def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:
     """How many prompts are longer than `max_length`, and so are cut."""
     if language.max_length is None:
         return 0
-    full = (prompt_ids(language.tokenizer, language.task, text, language.chat_template) for text in texts)
-    return sum(len(ids) > language.max_length for ids in full)
+    return sum(len(whole_prompt(language, text)) > language.max_length for text in texts)
 
 
 def encode_answer(language: LanguageModel, prompt: str, answer: str) -> Tokens:

@@ -1,15 +1,21 @@
-"""What `python -m steady inspect` shows: rendered prompts, token by token, with what is cut and what is masked."""
+"""What `python -m steady inspect` shows: rendered prompts, token by token, with what is cut and what the loss masks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
 from steady.errors import SteadyError
 from steady.format.formatted import SPLITS
-from steady.format.lengths import summary, tokenizer_file
-from steady.inspection.answers import AnswerView, answer_pieces, framed, limit
-from steady.parameters import read_params
+from steady.format.lengths import load_tokenizer_file, summary, tokenizer_file
+from steady.inference.arm import prompt_limit
+from steady.models.load import load_tokenizer
+from steady.models.params import ModelParams
+from steady.models.tokenizer import answer_ids, chat_frame, prompt_ids
+from steady.parameters import Section, StageParams, read_params
 from steady.prompts.bank import Bank, task_bank
 from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.params import FormatStage
@@ -17,28 +23,62 @@ from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Split, Wording, read_records
 
 Piece = tuple[str, dict[str, Any]]
-CLASSIFIES = "SEQ_CLS"
+"""Text, and how `click.style` shows it."""
 CUT = {"fg": "red", "strikethrough": True}
 SPECIAL = {"fg": "cyan", "dim": True}
 HEAD = {"bold": True}
 NOTE = {"dim": True}
-TURNS = ({"fg": "green"}, {"fg": "yellow"})
+TOKENS = ({"fg": "green", "underline": True}, {"fg": "yellow", "underline": True})
+LEARNED = ({"fg": "magenta", "underline": True}, {"fg": "blue", "underline": True})
+
+
+class LossOn(Section):
+    """What inspecting reads of section `sft`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    completion_only_loss: bool = True
+
+
+class ModelView(StageParams):
+    """What inspecting reads beside the settings of the format stage."""
+
+    model: ModelParams
+    sft: LossOn = LossOn()
+
+    @property
+    def generates(self) -> bool:
+        """Whether the model writes its answers."""
+        return self.model.task != "SEQ_CLS"
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """Examples, the wordings asked for, and the tokenizer, which needs no model library; `answers` of a model that generates."""
+    """Examples, the wordings that were selected, and the model's tokenizer, which needs no model library."""
 
     params: FormatStage
+    view: ModelView
     bank: Bank | None
     examples: Mapping[Split, list[Example]]
     split: Split
     wordings: list[Wording]
     tokenizer: Any
-    answers: AnswerView | None = None
 
-    def chosen(self, ids: Sequence[str], rows: int) -> list[Example]:
-        """The examples named, or the first `rows` of the split.
+    @cached_property
+    def generating_tokenizer(self) -> Any:
+        """The tokenizer as training and scoring of a model that generates have it; loaded when it is needed."""
+        return load_tokenizer(self.view.model)
+
+    @cached_property
+    def most_tokens(self) -> int:
+        """The length at which a prompt is cut; a model that generates needs room for its answer too."""
+        limit = self.params.format.max_length
+        if not self.view.generates:
+            return limit
+        return prompt_limit(self.generating_tokenizer, self.view.model, self.params.data.labels or (), limit)
+
+    def select(self, ids: Sequence[str], rows: int) -> list[Example]:
+        """The examples whose id or group begins with one of `ids`, or the first `rows` of the split.
 
         Raises:
             SteadyError: no split has such an example.
@@ -46,89 +86,108 @@ class Inspection:
         if not ids:
             return self.examples[self.split][:rows]
         order = [self.split, *(name for name in SPLITS if name != self.split)]
-        everything = [example for name in order for example in self.examples[name]]
-        found = []
+        every = [example for name in order for example in self.examples[name]]
+        selected = []
         for name in ids:
-            match = [one for one in everything if one.id.startswith(name) or one.group_id.startswith(name)]
-            if not match:
-                raise SteadyError(f"no example {name!r} in {', '.join(order)}. Such ids are: {everything[0].id}, …")
-            found.append(match[0])
-        return found
+            match = next((one for one in every if one.id.startswith(name) or one.group_id.startswith(name)), None)
+            if match is None:
+                raise SteadyError(f"no example {name!r} in {', '.join(order)}. Such ids are: {every[0].id}, …")
+            selected.append(match)
+        return selected
 
     def wordings_of(self, example: Example) -> Iterator[Wording]:
-        """The wordings asked for that the example can be put in."""
+        """The selected wordings that the example can be put in."""
         return (wording for wording in self.wordings if applies(example, wording, self.bank))
 
 
-def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, asked: Sequence[str]) -> Inspection:
+def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, selectors: Sequence[str]) -> Inspection:
     """Read the settings, the splits and the wordings.
+
+    Args:
+        listed: the file of all wordings, `wordings.jsonl` of the format stage.
+        selectors: ids of wordings, families, or `all`; empty: the canonical wording.
 
     Raises:
         SteadyError: a file is missing or faulty, or there is no such wording.
     """
-    from tokenizers import Tokenizer
-
-    view = read_params(params, FormatStage)
-    bank = task_bank(view.format.wordings, view.data.labels, multi_label=view.data.multi_label)
-    wordings = {wording.id: wording for wording in read_records(listed, Wording)}
+    settings, view = read_params(params, FormatStage), read_params(params, ModelView)
+    bank = task_bank(settings.format.wordings, settings.data.labels, multi_label=settings.data.multi_label)
     examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
-    path = tokenizer_file(view.model.id, view.model.revision, view.model.gguf_file)
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    answers = read_params(params, AnswerView)
-    tokenizer.encode_special_tokens = answers.model.task != CLASSIFIES  # then text never becomes a control token
-    chosen = _asked(wordings, asked or (CANONICAL,))
-    return Inspection(
-        view, bank, examples, split, chosen, tokenizer, answers if answers.model.task != CLASSIFIES else None
+    tokenizer = load_tokenizer_file(
+        tokenizer_file(settings.model.id, settings.model.revision, settings.model.gguf_file)
     )
+    # A prompt of a model that generates may quote a control token, which then is text like any other.
+    tokenizer.encode_special_tokens = view.generates
+    selected = _select_wordings(read_records(listed, Wording), selectors or (CANONICAL,))
+    return Inspection(settings, view, bank, examples, split, selected, tokenizer)
 
 
-def _asked(wordings: dict[str, Wording], asked: Sequence[str]) -> list[Wording]:
-    found: dict[str, Wording] = {}
-    for name in asked:
-        match = {key: one for key, one in wordings.items() if name in (key, one.family, "all")}
+def _select_wordings(wordings: Sequence[Wording], selectors: Sequence[str]) -> list[Wording]:
+    selected: dict[str, Wording] = {}
+    for selector in selectors:
+        match = {one.id: one for one in wordings if selector in (one.id, one.family, "all")}
         if not match:
-            families = ", ".join(dict.fromkeys(one.family for one in wordings.values()))
-            raise SteadyError(f"no wording {name!r}. Give `all`, a family ({families}) or an id of the wordings' file.")
-        found |= match
-    return list(found.values())
+            families = ", ".join(dict.fromkeys(one.family for one in wordings))
+            raise SteadyError(
+                f"no wording {selector!r}. Give `all`, a family ({families}) or an id of the wordings' file."
+            )
+        # A wording that two selectors name is shown once.
+        selected |= match
+    return list(selected.values())
 
 
 def shown_row(inspection: Inspection, example: Example, wording: Wording) -> Iterator[Piece]:
     """Text and style, piece by piece: a heading, the prompt in tokens, the target, the lengths."""
     prompt = render(example, wording, inspection.bank)
-    encoding = inspection.tokenizer.encode(prompt)
-    most = inspection.params.format.max_length
-    yield (
-        f"{example.id}  {example.split}  {wording.id}  ({wording.level}, {'trained' if wording.trained else 'held out'})\n",
-        HEAD,
-    )
+    use = "trained" if wording.trained else "held out"
+    yield f"{example.id}  {example.split}  {wording.id}  ({wording.level}, {use})\n", HEAD
     yield f"{example.source}:{example.line}\n", NOTE
-    if inspection.answers is not None:
-        yield from _generated_row(inspection, inspection.answers, prompt, example.output)
+    if inspection.view.generates:
+        yield from _framed(inspection, prompt)
+        yield "\n", {}
+        yield from _answer(inspection, prompt, example.output)
         return
+    encoding, most = inspection.tokenizer.encode(prompt), inspection.most_tokens
     yield from pieces(prompt, encoding, most)
-    yield "\n", {}
-    yield "target: ", NOTE
+    yield "\ntarget: ", NOTE
     yield f"{example.output}\n", HEAD
-    yield f"{_lengths(encoding, most)}; the loss sees the label alone: every token of the prompt is masked\n", NOTE
-
-
-def _generated_row(inspection: Inspection, view: AnswerView, prompt: str, answer: str) -> Iterator[Piece]:
-    """The rest of a row of a model that generates."""
-    most = limit(view, inspection.params.data.labels, inspection.params.format.max_length)
-    encoding = inspection.tokenizer.encode(prompt, add_special_tokens=not view.model.chat_template)
-    yield from framed(view, lambda: pieces(prompt, encoding, most, from_start=view.model.task == "CAUSAL_LM"))
-    yield "\n", {}
-    yield from answer_pieces(view, prompt, answer, most)
-
-
-def _lengths(encoding: Any, most: int) -> str:
     count, special = len(encoding.ids), sum(encoding.special_tokens_mask)
-    cut = max(0, count - most)
-    told = f"CUT: {cut} of them are beyond {most}" if cut else f"nothing is cut (at most {most})"
-    return f"{count} tokens, {special} of them special; {told}"
+    cut = f"CUT: {count - most} of them are beyond {most}" if count > most else f"nothing is cut (at most {most})"
+    masked = "the loss sees the label alone: every token of the prompt is masked"
+    yield f"{count} tokens, {special} of them special; {cut}; {masked}\n", NOTE
+
+
+def _framed(inspection: Inspection, prompt: str) -> Iterator[Piece]:
+    """The prompt within what the chat template puts around it, where there is one."""
+    model = inspection.view.model
+    encoding = inspection.tokenizer.encode(prompt, add_special_tokens=not model.chat_template)
+    # A decoder loses the start of a long prompt, since the question stands at its end.
+    inner = pieces(prompt, encoding, inspection.most_tokens, from_start=model.task == "CAUSAL_LM")
+    if not model.chat_template:
+        yield from inner
+        return
+    frame = chat_frame(inspection.generating_tokenizer)
+    yield frame.before, SPECIAL
+    yield from inner
+    yield frame.after, SPECIAL
+
+
+def _answer(inspection: Inspection, prompt: str, answer: str) -> Iterator[Piece]:
+    """The answer token by token, the end token included, and what the loss sees."""
+    tokenizer, model, most = inspection.generating_tokenizer, inspection.view.model, inspection.most_tokens
+    length = len(prompt_ids(tokenizer, model.task, prompt, model.chat_template))
+    ids = answer_ids(tokenizer, model.task, answer, prompt, model.chat_template)
+    yield "answer: ", NOTE
+    for place, token in enumerate(ids[:-1]):
+        yield tokenizer.decode([token]), dict(LEARNED[place % 2])
+    yield f"⟨{tokenizer.eos_token}⟩\n", SPECIAL
+    cut = (
+        f"CUT: {length - most} of them, for {most} are allowed" if length > most else f"nothing is cut (at most {most})"
+    )
+    # A model of two halves reads the prompt in its encoder, where there is no loss.
+    prompt_masked = inspection.view.sft.completion_only_loss or model.task == "SEQ_2_SEQ_LM"
+    masked = f"all {min(length, most)} of the prompt are masked" if prompt_masked else "none is masked"
+    yield f"{length} tokens of the prompt; {cut}; {len(ids)} of the answer, the end included; {masked}\n", NOTE
 
 
 def pieces(prompt: str, encoding: Any, most: int, *, from_start: bool = False) -> Iterator[Piece]:
@@ -137,34 +196,35 @@ def pieces(prompt: str, encoding: Any, most: int, *, from_start: bool = False) -
     A cut prompt keeps its last special tokens and loses the words before them, as truncation in training does; one that is cut
     `from_start` loses its first tokens.
     """
+    count = len(encoding.ids)
     tail = 0
-    while tail < len(encoding.ids) and encoding.special_tokens_mask[len(encoding.ids) - 1 - tail]:
+    while tail < count and encoding.special_tokens_mask[count - 1 - tail]:
         tail += 1
-    kept = most - tail
-    last, end = len(encoding.ids) - tail, 0
+    end = 0
     for place, (token, (start, stop)) in enumerate(zip(encoding.tokens, encoding.offsets, strict=True)):
         if encoding.special_tokens_mask[place]:
-            yield (prompt[end:] if place == last and end else "") + f"⟨{token}⟩", SPECIAL
+            yield (prompt[end:] if place == count - tail and end else "") + f"⟨{token}⟩", SPECIAL
             continue
-        beyond = place < len(encoding.ids) - most if from_start else place >= kept and len(encoding.ids) > most
+        beyond = place < count - most if from_start else place >= most - tail and count > most
+        # White space between tokens, which a tokenizer of whole words drops.
         yield prompt[end:start], {}
-        yield prompt[start:stop], dict(CUT if beyond else {**TURNS[place % 2], "underline": True})
+        yield prompt[start:stop], dict(CUT if beyond else TOKENS[place % 2])
         end = stop
     if not tail:
         yield prompt[end:], {}
 
 
 def lengths_table(inspection: Inspection) -> str:
-    """Tokens of every prompt of the split, a line for each wording asked for."""
+    """Tokens of every prompt of the split, a line for each selected wording."""
     lines = [f"{'wording':<48} {'prompts':>7} {'mean':>7} {'p95':>7} {'max':>5} {'cut':>5}"]
     for wording in inspection.wordings:
         rows = [row for row in inspection.examples[inspection.split] if applies(row, wording, inspection.bank)]
         encoded = inspection.tokenizer.encode_batch([render(row, wording, inspection.bank) for row in rows])
-        if not encoded:
-            continue
-        found = summary([len(one.ids) for one in encoded], inspection.params.format.max_length)
-        name = wording.id if len(wording.id) <= 48 else wording.id[:47] + "…"
-        lines.append(
-            f"{name:<48} {found['prompts']:>7} {found['mean']:>7} {found['p95']:>7} {found['max']:>5} {found['truncated']:>5}"
-        )
+        if encoded:
+            found = summary([len(one.ids) for one in encoded], inspection.params.format.max_length)
+            name = wording.id if len(wording.id) <= 48 else wording.id[:47] + "…"
+            numbers = (
+                f"{found['prompts']:>7} {found['mean']:>7} {found['p95']:>7} {found['max']:>5} {found['truncated']:>5}"
+            )
+            lines.append(f"{name:<48} {numbers}")
     return "\n".join(lines)

@@ -2,31 +2,31 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from steady.metrics import sensitivity as measure
-from steady.metrics.answers import normalised, numbered
-from steady.metrics.cells import score_table
-from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, ratio, weighted_mean
+from steady.metrics.answers import Answers, normalised, read_answers
+from steady.metrics.arm_sensitivity import cell_statistic
+from steady.metrics.cells import ALL, Cell, CellValues, cell_values
+from steady.metrics.matrices import ScoredGroup, sensitivity
+from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, weighted_mean
 from steady.records import Prediction, Prompt
-from steady.scoring.groups import ScoredGroup, sensitivity
 
-NOT_FINITE, EMPTY_RESPONSE = "not_finite", "empty_response"
-COLUMNS = (
-    "psi",
-    "psi_same",
-    "psi_diff",
-    "equal",
-    "pairs",
-    "consistent",
-    "entropy",
-    "accuracy",
-    "worst_prompt",
-    "unique",
+MEASURES = (
+    "posix",
+    "posix_same",
+    "posix_diff",
+    "consistent_groups",
+    "answer_entropy",
+    "worst_prompt_accuracy",
+    "agreement",
 )
+OF_WORDINGS = ("worst_wording_accuracy", "spread")
+"""Measures that need the same wordings in every group; the others need none."""
 
 
 class GroupSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -61,104 +61,86 @@ def measure_groups(
         prompts: by id, for the outputs.
         labels: of a classifier; empty for models that generate, whose entropy is divided by log(prompts of the group).
     """
-    table = np.asarray([_group_row(group, labels) for group in groups], dtype=np.float64).reshape(-1, len(COLUMNS))
-    columns = dict(zip(COLUMNS, table.T, strict=True))
-    measures = estimate(_statistic(columns), len(groups), bootstrap)
-    measures |= _wording_measures(groups, prompts, bootstrap)
-    summaries = sorted(
-        (_summary(group, row) for group, row in zip(groups, table, strict=True)),
-        key=lambda item: (item.psi is None, -(item.psi or 0.0), item.id),
-    )
-    faults = Counter(group.fault for group in groups if group.fault)
-    predictions = [item for group in groups for item in group.predictions]
+    worded = _has_wordings(groups, prompts)
+    answers = _answers(groups, prompts, labels, worded)
+    values = _values(answers, groups)
+    unique = np.asarray([len(set(group.responses)) for group in groups], dtype=np.float64)
+    summaries = [_summary(group, values, place) for place, group in enumerate(groups)]
+    summaries.sort(key=lambda item: (item.psi is None, -(item.psi or 0.0), item.id))
+    targets = [prompt.completion or f"\0{prompt.group_id}" for prompt in answers.prompts]  # no output: one of its own
     return {
         "groups": len(groups),
-        "prompts": len(predictions),
-        "not_scored": dict(sorted(faults.items())),
-        "empty_answers": sum(not item.text for item in predictions),
+        "prompts": len(answers.prompts),
+        "not_scored": dict(sorted(Counter(group.fault for group in groups if group.fault).items())),
+        "empty_answers": sum(not item.text for group in groups for item in group.predictions),
         "sampled_pairs": any(group.sampled is not None for group in groups),
-        "degeneracy": _degeneracy(groups, prompts)._asdict(),
-        "measures": measures,
+        "degeneracy": measure.degeneracy(answers.texts, targets)._asdict(),
+        "measures": msgspec.to_builtins(estimate(_statistic(values, unique, worded), len(groups), bootstrap)),
         "by_group": [msgspec.to_builtins(item) for item in summaries],
     }
 
 
-def _group_row(group: ScoredGroup, labels: Sequence[str]) -> list[float]:
-    """One row of `COLUMNS`; an empty answer, or one that is not finite, agrees with none."""
-    texts = [normalised(item.text) for item in group.predictions]
-    failed = np.asarray([not text or item.logprob is None for text, item in zip(texts, group.predictions, strict=True)])
-    codes = numbered(texts)[0]
-    equal, pairs = measure.answer_agreement(codes, failed)
-    psi = [float("nan")] * 3 if group.fault else list(sensitivity(group))
-    scores = [float(item.correct) for item in group.predictions if item.correct is not None]
-    return [
-        *psi,
-        float(equal),
-        float(pairs),
-        float(equal == pairs),
-        measure.answer_entropy(codes, len(labels) or len(texts)),
-        float(np.mean(scores)) if scores else float("nan"),
-        min(scores, default=float("nan")),
-        float(len(set(group.responses))),
-    ]
+def _has_wordings(groups: Sequence[ScoredGroup], prompts: Mapping[str, Prompt]) -> bool:
+    """Whether every prompt names its wording and has an output."""
+    items = [item for group in groups for item in group.predictions]
+    return all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
 
 
-def _statistic(columns: Mapping[str, Floats]) -> Statistic:
-    means = {
-        "posix": "psi",
-        "posix_same": "psi_same",
-        "posix_diff": "psi_diff",
-        "consistent_groups": "consistent",
-        "answer_entropy": "entropy",
-        "accuracy": "accuracy",
-        "worst_prompt_accuracy": "worst_prompt",
-        "unique_responses": "unique",
-    }
+def _answers(
+    groups: Sequence[ScoredGroup], prompts: Mapping[str, Prompt], labels: Sequence[str], worded: bool
+) -> Answers:
+    """The answers as the pipeline measures them; without wordings a prompt's place in its group is its wording.
+
+    An empty answer, or one that is not finite, agrees with none; without an output it is neither right nor wrong.
+    """
+    asked, given = [], []
+    for group in groups:
+        for place, item in enumerate(group.predictions):
+            named = {} if worded else {"wording": str(place)}
+            asked.append(msgspec.structs.replace(prompts[item.prompt_id], group_id=group.id, **named))
+            given.append(item)
+    read = read_answers(asked, given, ())
+    correct = [np.nan if item.correct is None else float(item.correct) for item in given]
+    failed = read.failed | np.asarray([item.logprob is None for item in given], dtype=bool)
+    return replace(read, labels=tuple(labels), correct=np.asarray(correct), failed=failed)
+
+
+def _values(answers: Answers, groups: Sequence[ScoredGroup]) -> CellValues:
+    """All prompts as one cell; POSIX comes from the matrices, of which only some pairs may be known."""
+    values = cell_values(answers, Cell(ALL, ALL, np.arange(len(answers.prompts))), None)
+    rows = [[np.nan] * 3 if group.fault else list(sensitivity(group)) for group in groups]
+    psi, same, different = np.asarray(rows, dtype=np.float64).reshape(-1, 3).T
+    return replace(values, psi=psi, psi_same=same, psi_diff=different)
+
+
+def _statistic(values: CellValues, unique: Floats, worded: bool) -> Statistic:
+    of_cells = cell_statistic(values)
+    columns = np.stack([measure.mean_over_wordings(values.scores), unique], axis=1)
+    names = MEASURES + (OF_WORDINGS if worded else ())
 
     def statistic(weights: Floats) -> dict[str, Floats]:
-        found = {name: weighted_mean(weights, columns[column]) for name, column in means.items()}
-        return found | {"agreement": ratio(weights @ columns["equal"], weights @ columns["pairs"])}
+        found = of_cells(weights)
+        accuracy, different = weighted_mean(weights, columns).T
+        chosen = {name: found[name] for name in names}
+        return chosen | {"accuracy": accuracy, "unique_responses": different}
 
     return statistic
 
 
-def _wording_measures(
-    groups: Sequence[ScoredGroup], prompts: Mapping[str, Prompt], bootstrap: Bootstrap
-) -> dict[str, Any]:
-    """Accuracy by wording, where every prompt names its wording and has an output; nothing otherwise."""
-    items = [(place, item) for place, group in enumerate(groups) for item in group.predictions]
-    if not items or not all(prompts[item.prompt_id].wording and item.correct is not None for _, item in items):
-        return {}
-    columns, wordings = numbered(prompts[item.prompt_id].wording for _, item in items)
-    rows = np.asarray([place for place, _ in items], dtype=np.intp)
-    scores = np.asarray([float(bool(item.correct)) for _, item in items])
-    table = score_table(scores, rows, columns, (len(groups), len(wordings)))
-
-    def statistic(weights: Floats) -> dict[str, Floats]:
-        accuracy = measure.wording_scores(table, weights)
-        return {"worst_wording_accuracy": measure.worst_wording(accuracy), "spread": measure.spread(accuracy)}
-
-    return estimate(statistic, len(groups), bootstrap)
-
-
-def _summary(group: ScoredGroup, row: Floats) -> GroupSummary:
-    values = {name: None if np.isnan(value) else float(value) for name, value in zip(COLUMNS, row, strict=True)}
-    pairs = values["pairs"] or 0.0
+def _summary(group: ScoredGroup, values: CellValues, place: int) -> GroupSummary:
+    pairs, accuracy = values.pairs[place], measure.mean_over_wordings(values.scores[place])
     return GroupSummary(
         id=group.id,
         prompts=len(group.predictions),
-        unique_responses=int(values["unique"] or 0),
-        psi=values["psi"],
-        psi_same=values["psi_same"],
-        psi_diff=values["psi_diff"],
-        agreement=(values["equal"] or 0.0) / pairs if pairs else float("nan"),
-        accuracy=values["accuracy"],
+        unique_responses=len(set(group.responses)),
+        psi=_known(values.psi[place]),
+        psi_same=_known(values.psi_same[place]),
+        psi_diff=_known(values.psi_diff[place]),
+        agreement=float(values.equal[place] / pairs) if pairs else float("nan"),
+        accuracy=_known(accuracy),
         fault=group.fault,
     )
 
 
-def _degeneracy(groups: Sequence[ScoredGroup], prompts: Mapping[str, Prompt]) -> measure.Degeneracy:
-    """Targets are the outputs; a group without one is a target of its own."""
-    answers = [normalised(item.text) for group in groups for item in group.predictions]
-    targets = [prompts[item.prompt_id].completion or f"\0{group.id}" for group in groups for item in group.predictions]
-    return measure.degeneracy(answers, targets)
+def _known(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

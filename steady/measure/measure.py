@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +11,18 @@ from typing import Any
 import numpy as np
 
 from steady.errors import SteadyError
-from steady.inference.budget import Budget, budget_lines, calibration_groups, minutes, plan_budget
+from steady.inference.budget import CALIBRATION_PROMPTS, Budget, budget_lines, minutes, plan_budget
+from steady.inference.named import Named, OpenModel, open_model
 from steady.measure import runs
 from steady.measure.group_measures import measure_groups
-from steady.measure.loading import Measured, Named, load_measured
 from steady.measure.page import page
 from steady.measure.prompt_files import PromptFile, fitting, read_prompt_file
 from steady.metrics.files import write_metrics
+from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.resampling import Bootstrap
 from steady.records import Rejected, write_bytes
-from steady.scoring.groups import PromptGroup, ScoredGroup, bundles, is_precise, sensitivity
-from steady.scoring.resume import fingerprint
+from steady.scoring.groups import PromptGroup, bundles, is_precise
+from steady.scoring.resume import code_digest, fingerprint
 
 Say = Callable[[str], None]
 MEASURES, PAGE = "measures.json", "index.html"
@@ -46,13 +48,15 @@ class Limits:
 class _Job:
     """A loaded model, the groups to score with it and how."""
 
-    measured: Measured
+    opened: OpenModel
     groups: list[PromptGroup]
     lengths: dict[str, int]
     limits: Limits
     score: Callable[[Sequence[PromptGroup]], list[ScoredGroup]]
     memory: str
     positions: int
+    small: Callable[[list[list[int]]], list[list[int]]]
+    """Cuts a plan of bundles so that a killed run loses little."""
 
 
 def measure_model(
@@ -64,20 +68,21 @@ def measure_model(
         SteadyError: the file, the model or the folder is at fault.
     """
     file = read_prompt_file(prompts)
-    measured = load_measured(named)
-    lengths = dict(zip([p.id for p in file.prompts], measured.count([p.prompt for p in file.prompts]), strict=True))
-    room = limits.max_new_tokens if measured.language and not measured.language.encodes else 0
-    groups, skipped = fitting(file, lengths, measured.context, room)
+    opened = open_model(named)
+    lengths = dict(zip([p.id for p in file.prompts], opened.count([p.prompt for p in file.prompts]), strict=True))
+    room = limits.max_new_tokens if opened.language and not opened.language.encodes else 0
+    groups, skipped = fitting(file, lengths, opened.context, room)
     _tell_skipped(skipped, say)
     if not groups:
         raise SteadyError(f"{prompts}: no group is left with two prompts that fit the model; see above.")
-    job = _job(measured, groups, lengths, limits, say)
+    job = _job(opened, groups, lengths, limits, say)
     budget = _tell_budget(job, say)
     if budget_only:
-        _tell_minutes(job, budget, say)
+        job.score([_sample(job)])  # the first passes of a process are slower
+        _timed(job, budget, [_sample(job)], say)
         return
     with runs.locked(folder):
-        settings = _settings(named, measured, file, limits)
+        settings = _settings(named, opened, file, limits)
         if runs.open_run(folder, settings):
             say(f"{folder}: this run is finished already")
             return
@@ -98,24 +103,24 @@ def _tell_skipped(skipped: Sequence[Rejected], say: Say) -> None:
         say(f"… and {len(skipped) - 20} more; all of them are in {runs.SKIPPED}")
 
 
-def _job(measured: Measured, groups: list[PromptGroup], lengths: dict[str, int], limits: Limits, say: Say) -> _Job:
-    if measured.labels is not None:
+def _job(opened: OpenModel, groups: list[PromptGroup], lengths: dict[str, int], limits: Limits, say: Say) -> _Job:
+    if opened.labels is not None:
         from steady.scoring.classifying import score_label_groups
 
-        labels = measured.labels
+        labels = opened.labels
 
         def classify(chosen: Sequence[PromptGroup]) -> list[ScoredGroup]:
             return score_label_groups(labels, chosen)
 
         memory = f"a batch of {labels.batch_size} prompts"
-        return _Job(measured, groups, lengths, limits, classify, memory, limits.batch_tokens)
+        return _Job(opened, groups, lengths, limits, classify, memory, limits.batch_tokens, lambda plan: plan)
 
     from steady.inference.likelihood import make_scorer
-    from steady.measure.generative import score_groups
+    from steady.scoring.answering import score_groups, small_bundles
 
-    assert measured.language is not None
-    scorer = make_scorer(measured.language, limits.max_new_tokens, limits.batch_tokens)
-    if not measured.language.end_ids:
+    assert opened.language is not None
+    scorer = make_scorer(opened.language, limits.max_new_tokens, limits.batch_tokens)
+    if not opened.language.end_ids:
         say("the tokenizer has no end token: every response runs to the limit")
     if scorer.memory is None:
         say("this model's cache cannot be branched: one whole sequence at a time, which is many times slower")
@@ -125,12 +130,18 @@ def _job(measured: Measured, groups: list[PromptGroup], lengths: dict[str, int],
     def generate(chosen: Sequence[PromptGroup]) -> list[ScoredGroup]:
         return score_groups(scorer, chosen, limits.max_pairs, limits.seed)
 
-    return _Job(measured, groups, lengths, limits, generate, memory, scorer.kept_positions)
+    def small(plan: list[list[int]]) -> list[list[int]]:
+        # a response for each prompt, and all responses of a group under each of its prompts
+        sizes = [(len(group.prompts), sum(lengths[name] for name in group.prompt_ids)) for group in groups]
+        work = [tokens + (count + count * count) * limits.max_new_tokens for count, tokens in sizes]
+        return small_bundles(scorer.language, plan, work)
+
+    return _Job(opened, groups, lengths, limits, generate, memory, scorer.kept_positions, small)
 
 
 def _tell_budget(job: _Job, say: Say) -> Budget:
     unique = [[job.lengths[item] for item in _different(group)] for group in job.groups]
-    steps = job.limits.max_new_tokens if job.measured.language else 1
+    steps = job.limits.max_new_tokens if job.opened.language else 1
     budget = plan_budget(unique, steps, job.limits.max_pairs)
     budget = budget._replace(prompts=sum(len(group.prompts) for group in job.groups))
     for line in budget_lines(budget, steps, job.memory):
@@ -143,43 +154,57 @@ def _different(group: PromptGroup) -> list[str]:
     return list(dict(zip(reversed(group.prompts), reversed(group.prompt_ids), strict=True)).values())
 
 
-def _tell_minutes(job: _Job, budget: Budget, say: Say) -> None:
-    """Time a few prompts and say what the whole run will take."""
-    texts = calibration_groups([group.prompts for group in job.groups])
-    sample = PromptGroup("calibration", tuple(str(place) for place in range(len(texts))), tuple(texts))
-    job.score([sample])  # the first pass warms up
+def _timed(job: _Job, budget: Budget, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
+    """Score groups, and say by the time that they took what the whole run will take."""
     started = time.perf_counter()
-    done = job.score([sample])
+    done = job.score(groups)
     seconds = time.perf_counter() - started
-    group = done[0]
-    steps = [len(item.token_ids) - 1 for item in group.predictions] if job.measured.language else [0]
-    tokens = sum(job.measured.count(list(dict.fromkeys(texts))))
-    unique = dict(zip(group.responses, group.lengths, strict=True)).values()
-    passes = tokens + sum(steps) + len(set(texts)) * int(sum(unique) - len(unique))
+    passes = sum(_passes(job, group, scored) for group, scored in zip(groups, done, strict=True))
     low, high = minutes(budget, passes, seconds)
     say(
         f"expected: {low:.1f} minutes if the responses of a group are equal, {high:.1f} if all differ and reach the limit"
     )
+    return done
 
 
-def _settings(named: Named, measured: Measured, file: PromptFile, limits: Limits) -> runs.RunSettings:
+def _passes(job: _Job, group: PromptGroup, scored: ScoredGroup) -> int:
+    """Token passes that a group took, as `plan_budget` counts them."""
+    tokens = sum(job.lengths[name] for name in _different(group))
+    if job.opened.language is None:
+        return tokens
+    decoded = dict(zip(group.prompts, scored.lengths, strict=True))
+    responses = dict(zip(scored.responses, scored.lengths, strict=True))
+    steps = [sum(lengths.values()) - len(lengths) for lengths in (decoded, responses)]
+    share = float(np.mean(~np.isnan(scored.matrix)))  # of the matrix that was scored
+    return tokens + int(steps[0] + len(decoded) * steps[1] * share)
+
+
+def _sample(job: _Job) -> PromptGroup:
+    """A few prompts to time where nothing else is scored: the first ones of the group in the middle."""
+    group = job.groups[len(job.groups) // 2]
+    return PromptGroup(group.id, group.prompt_ids[:CALIBRATION_PROMPTS], group.prompts[:CALIBRATION_PROMPTS])
+
+
+def _settings(named: Named, opened: OpenModel, file: PromptFile, limits: Limits) -> runs.RunSettings:
     folders = [path for path in (Path(named.id), named.adapter) if path is not None and path.is_dir()]
     return runs.RunSettings(
         model=named.id,
-        revision=measured.revision,
+        revision=opened.revision,
         adapter=None if named.adapter is None else str(named.adapter),
-        weights=" ".join([*(fingerprint(path) for path in folders), *filter(None, [measured.base.gguf_sha256])]),
-        dtype=measured.dtype,
+        weights=" ".join([*(fingerprint(path) for path in folders), *filter(None, [opened.base.gguf_sha256])]),
+        dtype=opened.dtype,
         prompts=hashlib.blake2b(file.path.read_bytes(), digest_size=16).hexdigest(),
-        max_new_tokens=limits.max_new_tokens if measured.language else 1,
+        max_new_tokens=limits.max_new_tokens if opened.language else 1,
         batch_tokens=limits.batch_tokens,
         max_pairs=limits.max_pairs,
         precision=limits.precision,
         seed=limits.seed,
-        labels=list(measured.labels.labels) if measured.labels else [],
+        labels=list(opened.labels.labels) if opened.labels else [],
+        chat_template=bool(opened.language and opened.language.chat_template),
+        system=named.system,
         gguf_file=named.gguf_file,
-        base=measured.base.public_id if measured.base.quantised else "",
-        quantised=measured.base.quantised,
+        base=opened.base.public_id if opened.base.quantised else "",
+        quantised=opened.base.quantised,
     )
 
 
@@ -191,7 +216,8 @@ def _score_all(job: _Job, budget: Budget, folder: Path, key: str, say: Say) -> l
     if job.limits.precision is not None:
         order = [int(place) for place in np.random.default_rng(job.limits.seed).permutation(len(job.groups))]
     sizes = [(len(group.prompts), max(job.lengths[item] for item in group.prompt_ids)) for group in job.groups]
-    plan = bundles(sizes, job.positions, job.limits.max_new_tokens, order)
+    plan = job.small(bundles(sizes, job.positions, job.limits.max_new_tokens, order))
+    key = f"{key} {code_digest()}"  # what other code scored is not gone on with
     found: dict[int, list[ScoredGroup]] = {}
     timed = False
     for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=None)):
@@ -199,10 +225,9 @@ def _score_all(job: _Job, budget: Budget, folder: Path, key: str, say: Say) -> l
         if damage:
             say(f"{damage} It is scored again.")
         if kept is None:
-            if not timed:
-                _tell_minutes(job, budget, say)
-                timed = True
-            kept = job.score([job.groups[place] for place in places])
+            chosen = [job.groups[place] for place in places]
+            kept = job.score(chosen) if timed else _timed(job, budget, chosen, say)
+            timed = True
             runs.write_part(folder, number, kept, key)
         found[number] = kept
         left = len(plan) - len(found)
@@ -228,9 +253,6 @@ def summarise(folder: Path, draws: int, confidence: float, seed: int) -> dict[st
     """
     run = runs.read_run(folder)
     found = measure_groups(run.groups, run.prompts, run.settings.labels, Bootstrap(draws, confidence, seed))
-    skipped: dict[str, int] = {}
-    for item in run.skipped:
-        skipped[item.code] = skipped.get(item.code, 0) + 1
     measures = {
         "model": run.settings.model,
         "revision": run.settings.revision,
@@ -239,7 +261,9 @@ def summarise(folder: Path, draws: int, confidence: float, seed: int) -> dict[st
         "dtype": run.settings.dtype,
         "max_new_tokens": run.settings.max_new_tokens,
         "labels": run.settings.labels,
-        "skipped_prompts": skipped,
+        "chat_template": run.settings.chat_template,
+        "system": run.settings.system,
+        "skipped_prompts": dict(Counter(item.code for item in run.skipped)),
         **found,
     }
     write_metrics(folder / MEASURES, measures)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from steady.measure.runs import Run
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prompt
 from steady.report.markup import joined, tag
 from steady.report.matrices import EXPLAINED, Row, matrix_table
-from steady.scoring.groups import ScoredGroup
 
 ROWS = {
     "posix": ("POSIX (nats per response token; 0 = insensitive)", "lower"),
@@ -81,10 +81,12 @@ def remarks(measures: Mapping[str, Any]) -> list[str]:
 
 
 def answers_text(measures: Mapping[str, Any]) -> str:
-    """What kind of answers were given, and the limit that they depend on."""
+    """What kind of answers were given, and the limit and the framing of the prompts that they depend on."""
     if measures["labels"]:
         return f"labels ({', '.join(measures['labels'])})"
-    return f"greedy responses of at most {measures['max_new_tokens']} tokens"
+    how = "through the chat template" if measures["chat_template"] else "without a chat template"
+    system = f", system message {measures['system']!r}" if measures["system"] else ""
+    return f"greedy responses of at most {measures['max_new_tokens']} tokens {how}{system}"
 
 
 def table(measures: Mapping[str, Any]) -> str:

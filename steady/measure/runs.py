@@ -9,9 +9,8 @@ import msgspec
 
 from steady.errors import SteadyError
 from steady.measure.group_measures import judged
+from steady.metrics.matrices import ScoredGroup, read_matrices, write_matrices
 from steady.records import Prediction, Prompt, Rejected, read_records, write_bytes, write_records
-from steady.scoring.groups import ScoredGroup
-from steady.scoring.matrices import read_matrices, write_matrices
 
 RUN, PROMPTS, PREDICTIONS, MATRICES, SKIPPED = (
     "run.json",
@@ -26,6 +25,8 @@ PARTS = "parts"
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What was asked: the same settings and prompts give the same numbers; values for different `max_new_tokens` do not compare.
 
+    `weights` and `prompts` are digests of the files; `labels` those of a classifier. `chat_template`: prompts went through the
+    tokenizer's chat template, after the message `system` where there is one.
     `weights` and `prompts` are digests of the files; `labels` those of a classifier; `base` and `quantised`
     say which published model it is and how its weights differ from those, where they do.
     """
@@ -42,6 +43,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     precision: float | None
     seed: int
     labels: list[str]
+    chat_template: bool = False
+    system: str = ""
     gguf_file: str | None = None
     base: str = ""
     quantised: str | None = None
@@ -61,9 +64,7 @@ def open_run(folder: Path, settings: RunSettings) -> bool:
     path = folder / RUN
     if not path.is_file():
         if folder.is_dir() and any(folder.iterdir()):
-            raise SteadyError(
-                f"{folder}: not empty, and no run of `sensitivity` ({RUN} is missing). Choose another --out."
-            )
+            raise SteadyError(f"{folder}: not empty, and no run of `measure` ({RUN} is missing). Choose another --out.")
         write_bytes(path, msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
     found = read_settings(folder)
     if found != settings:
@@ -86,7 +87,7 @@ def read_settings(folder: Path) -> RunSettings:
     """
     path = folder / RUN
     if not path.is_file():
-        raise SteadyError(f"{path}: no such file: {folder} holds no run of `python -m steady sensitivity`.")
+        raise SteadyError(f"{path}: no such file: {folder} holds no run of `python -m steady measure`.")
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunSettings)
     except msgspec.DecodeError as error:
@@ -170,7 +171,7 @@ def read_run(folder: Path) -> Run:
         done = len(list((folder / PARTS).glob("*.safetensors")))
         raise SteadyError(
             f"{folder}: the run is not finished ({done} bundles are). "
-            "Run the same `python -m steady sensitivity` command: it goes on."
+            "Run the same `python -m steady measure` command: it goes on."
         )
     prompts = {prompt.id: prompt for prompt in read_records(folder / PROMPTS, Prompt)}
     predictions = read_records(folder / PREDICTIONS, Prediction)

@@ -112,10 +112,12 @@ def read_answers(
     logprobs = _logprobs(predictions, len(labels))
     written = [*map(target_of, prompts), *(str(prediction.parsed) for prediction in predictions)]
     sets = label_sets(written, labels, logprobs) if multi_label else None
+    # sets are numbered like labels, so that every measure below is the same function of both
     names = labels if sets is None else sets.names
     places = {name: place for place, name in enumerate(names)}
     finite = np.asarray([True] * len(prompts) if logprobs is None else np.isfinite(logprobs).all(axis=1), dtype=bool)
     answer = np.asarray([places.get(str(prediction.parsed), NO_LABEL) for prediction in predictions], dtype=np.intp)
+    # the most probable of probabilities that are not finite is none: such an answer counts as wrong
     answer = np.where(finite, answer, NO_LABEL)
     gold = np.asarray([_gold(prompt, places, labels) for prompt in prompts], dtype=np.intp)
     texts = [

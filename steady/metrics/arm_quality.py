@@ -1,99 +1,115 @@
-"""`metrics/ARM/evaluate.json`: task quality of one arm on validation and test; the same keys for every arm and model family."""
+"""`evaluate.json`: task quality of one arm on validation and test; the same keys for every arm and model family."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from steady.labels import LabelTask
 from steady.metrics.answers import Answers, read_answers
 from steady.metrics.label_sets import two_by_two
-from steady.metrics.quality import Answered, confusion_matrix, quality_statistic
+from steady.metrics.measures import QUALITY, QualityMeasure
+from steady.metrics.quality import Answered, class_scores, confusion_matrix, weighted_counts
 from steady.metrics.references import Reference
-from steady.metrics.resampling import Bootstrap, estimate, one_blas_thread
+from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, estimate_columns, one_blas_thread
+from steady.metrics.results import ClassQuality, Confusion, EvaluateResults, SplitQuality
 from steady.records import Prediction, Prompt, Split
 
-SPLITS: tuple[Split, ...] = ("test", "validation")
-SCALARS = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "expected_calibration_error", "unparsed")
-OF_SETS = ("micro_f1", "hamming_loss")
-PER_CLASS = ("precision", "recall", "f1")
 NO_LABEL_COLUMN = "(no label)"
 REFERENCE, ANOTHER_ANSWER = "a reference", "another answer"
 
 
 @one_blas_thread()
 def evaluate_metrics(
-    prompts: Sequence[Prompt],
-    predictions: Sequence[Prediction],
-    labels: Sequence[str],
+    answers: Answers,
+    bootstrap: Bootstrap,
     *,
-    draws: int,
-    confidence: float,
-    seed: int,
     references: Mapping[str, Reference] | None = None,
     trainable_percent: float | None = None,
-    multi_label: bool = False,
     temperature: float | None = None,
-) -> dict[str, Any]:
-    """Everything of `evaluate.json`.
+) -> EvaluateResults:
+    """Task quality of an arm, without what it generates.
 
     Args:
-        prompts: validation and test prompts; `predictions` in the same order.
-        labels: the label list, empty for free text.
+        answers: to the validation and test prompts.
         references: answers to the inputs of the test prompts, in their order (`text_references`).
-        multi_label: whether an answer may have several of the labels.
         temperature: of a model that generates, fitted on tokens; None fits it on the label probabilities of validation.
-
-    Returns:
-        `test`, `validation` (see `split_metrics`), `references` (name -> the same, on test), `labels`, `temperature` (fitted
-        on validation, null without probabilities) and `trainable_percent`; `multi_label` only where it is true. Values are not
-        rounded yet: `write_metrics`.
     """
-    answers = read_answers(prompts, predictions, labels, multi_label)
-    bootstrap = Bootstrap(draws, confidence, seed)
-    test = _of_split(answers, "test")
-    metrics: dict[str, Any] = {split: split_metrics(_of_split(answers, split), bootstrap) for split in SPLITS}
-    metrics["references"] = {
-        name: {**split_metrics(_referred(test, reference), bootstrap), "settings": reference.settings}
-        for name, reference in (references or {}).items()
-    }
-    fitted = _of_split(answers, "validation").temperature() if temperature is None else temperature
-    metrics |= {"labels": list(labels), "temperature": fitted}
-    return metrics | {"trainable_percent": trainable_percent} | ({"multi_label": True} if multi_label else {})
+    test, validation = _of_split(answers, "test"), _of_split(answers, "validation")
+    found = {name: _referred(test, reference, bootstrap) for name, reference in (references or {}).items()}
+    return EvaluateResults(
+        test=split_metrics(test, bootstrap),
+        validation=split_metrics(validation, bootstrap),
+        references=found,
+        labels=list(answers.labels),
+        temperature=validation.temperature() if temperature is None else temperature,
+        trainable_percent=trainable_percent,
+        multi_label=answers.sets is not None,
+    )
 
 
-def split_metrics(answers: Answers, bootstrap: Bootstrap) -> dict[str, Any]:
-    """Quality on one split.
+def quality_measures(data: Answered) -> list[QualityMeasure]:
+    """The measures that these rows have: some are of sets of labels alone."""
+    return [measure for measure in QUALITY if data.members is not None or not measure.of_sets]
 
-    Returns:
-        Estimates (`value`, `interval`) of accuracy, macro and weighted F1, log loss (nats), expected calibration error and
-        the share of answers that are no label; `rows`, `groups`, `not_finite`; `per_class` and `confusion`. Where a row may
-        have several labels, accuracy is that of the whole set; micro F1 and Hamming loss are there too, and each label has its
-        own counts in place of a confusion matrix.
+
+def quality_statistic(data: Answered) -> Statistic:
+    """The statistic that the bootstrap draws: every measure of task quality under group weights, each `(draws,)`."""
+    measures, counted = quality_measures(data), weighted_counts(data)
+
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        counts = counted(weights)
+        return {measure.name: measure.value(counts) for measure in measures}
+
+    return statistic
+
+
+def class_statistic(data: Answered) -> Statistic:
+    """Precision, recall and F1 under group weights, each `(draws, classes)`."""
+    counted = weighted_counts(data)
+
+    def statistic(weights: Floats) -> dict[str, Floats]:
+        counts = counted(weights)
+        scores = class_scores(counts.hits, counts.answered, counts.support)
+        return dict(zip(("precision", "recall", "f1"), scores, strict=True))
+
+    return statistic
+
+
+def split_metrics(answers: Answers, bootstrap: Bootstrap, settings: dict[str, float] | None = None) -> SplitQuality:
+    """Quality on one split; sets of labels have counts for each label in place of a confusion matrix.
+
+    Args:
+        settings: of a reference, to be written beside its figures.
     """
     data = answers.answered()
-    found = estimate(quality_statistic(data), data.group_count, bootstrap)
-    counts, confusion = _counts(answers, data)
+    found = SplitQuality(
+        measures=estimate(quality_statistic(data), data.group_count, bootstrap),
+        rows=len(answers.prompts),
+        groups=data.group_count,
+        not_finite=int((~answers.finite).sum()),
+        per_class=_per_class(answers, data, bootstrap),
+    )
+    if answers.sets is None:
+        names = list(answers.labels)
+        counts = confusion_matrix(data.gold, data.answer, data.classes).tolist()
+        found.confusion = Confusion(names, [*names, NO_LABEL_COLUMN], counts)
+    if settings is not None:
+        found.settings = settings
+    return found
+
+
+def _per_class(answers: Answers, data: Answered, bootstrap: Bootstrap) -> dict[str, ClassQuality]:
+    columns = estimate_columns(class_statistic(data), data.group_count, bootstrap)
+    gold, answer = data.indicators(data.gold) > 0, data.indicators(data.answer) > 0
+    counts: list[dict[str, int]] = [{}] * data.classes if answers.sets is None else two_by_two(gold, answer)
     return {
-        **{name: found[name] for name in (*SCALARS, *OF_SETS) if name in found},
-        "rows": len(answers.prompts),
-        "groups": data.group_count,
-        "not_finite": int((~answers.finite).sum()),
-        "per_class": {
-            label: {**{name: found[name][place] for name in PER_CLASS}, **counts[place]}
-            for place, label in enumerate(answers.labels)
-        },
-        **confusion,
+        label: ClassQuality(
+            precision=columns["precision"][place],
+            recall=columns["recall"][place],
+            f1=columns["f1"][place],
+            support=int(gold[:, place].sum()),
+            **counts[place],
+        )
+        for place, label in enumerate(answers.labels)
     }
-
-
-def _counts(answers: Answers, data: Answered) -> tuple[list[dict[str, int]], dict[str, Any]]:
-    """The counts of each label, and the confusion matrix, which sets of labels have not."""
-    if answers.sets is not None:
-        gold, answer = data.indicators(data.gold) > 0, data.indicators(data.answer) > 0
-        cells = two_by_two(gold, answer)
-        return [{"support": int(gold[:, place].sum()), **cell} for place, cell in enumerate(cells)], {}
-    counts = confusion_matrix(data.gold, data.answer, data.classes)
-    names = {"actual": list(answers.labels), "predicted": [*answers.labels, NO_LABEL_COLUMN]}
-    return [{"support": int(row.sum())} for row in counts], {"confusion": {**names, "counts": counts.tolist()}}
 
 
 def confusion_rows(
@@ -114,8 +130,8 @@ def confusion_rows(
 
 def _confusion_rows(prompt: Prompt, prediction: Prediction, task: LabelTask | None) -> list[dict[str, str]]:
     if task is not None and task.multi_label:
-        gold, said = task.read(prompt.completion) or (), task.read(prediction.parsed or "")
-        return [{"actual": _sign(label, gold), "predicted": _sign(label, said)} for label in task.labels]
+        gold, answer = task.read(prompt.completion) or (), task.read(prediction.parsed or "")
+        return [{"actual": _sign(label, gold), "predicted": _sign(label, answer)} for label in task.labels]
     if prediction.parsed is None and not prediction.label_logprobs:
         return [{"actual": REFERENCE, "predicted": REFERENCE if prediction.correct else ANOTHER_ANSWER}]
     return [{"actual": prompt.completion, "predicted": prediction.parsed or NO_LABEL_COLUMN}]
@@ -129,10 +145,11 @@ def _of_split(answers: Answers, split: Split) -> Answers:
     return answers.rows([row for row, prompt in enumerate(answers.prompts) if prompt.split == split])
 
 
-def _referred(test: Answers, reference: Reference) -> Answers:
-    """The test prompts with the answers of a reference in place of the arm's."""
+def _referred(test: Answers, reference: Reference, bootstrap: Bootstrap) -> SplitQuality:
+    """The quality of a reference on the test prompts."""
     predictions = [
         Prediction(prompt_id=prompt.id, text=answer, parsed=answer, label_logprobs=logprobs.tolist())
         for prompt, answer, logprobs in zip(test.prompts, reference.answers, reference.logprobs, strict=True)
     ]
-    return read_answers(test.prompts, predictions, test.labels, test.sets is not None)
+    answers = read_answers(test.prompts, predictions, test.labels, test.sets is not None)
+    return split_metrics(answers, bootstrap, reference.settings)

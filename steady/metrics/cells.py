@@ -123,9 +123,11 @@ def cell_values(
             classifier needs none.
     """
     prompts = [answers.prompts[row] for row in cell.rows]
+    # groups are numbered within the cell: a group may lack the family of this one
     codes, groups = numbered(prompt.group_id for prompt in prompts)
     columns, wordings = numbered(prompt.wording for prompt in prompts)
     members = split_groups(cell.rows, codes, len(groups))
+    # the canonical prompt is in no cell, so it is looked up among all answers
     canonical = _canonical_rows(answers)
     values = [_group_values(answers, rows, canonical.get(group)) for group, rows in zip(groups, members, strict=True)]
     psi, skipped = _psi_values(answers, groups, members, temperature, matrices)
@@ -199,7 +201,7 @@ def _psi_values(
     for place, (group, rows) in enumerate(zip(groups, members, strict=True)):
         scored = group_matrix(answers, group, rows, matrices)
         fault = group_fault(scored.matrix, scored.lengths)
-        if fault:
+        if fault:  # counted, not scored as 0: a blind group would look perfectly steady
             faults[fault] += 1
             continue
         table[place, :3] = prompt_sensitivity(*scored)
@@ -224,11 +226,7 @@ def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[st
 
 
 def _scaled_matrix(
-    answers: Answers,
-    group: str,
-    rows: Codes,
-    temperature: float | None,
-    matrices: Mapping[str, GroupScores] | None,
+    answers: Answers, group: str, rows: Codes, temperature: float | None, matrices: Mapping[str, GroupScores] | None
 ) -> Group | None:
     """The matrix at the arm's temperature, or None where it has none."""
     if matrices is not None:

@@ -3,11 +3,14 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.metrics.measures import QUALITY
+from steady.metrics.results import EvaluateResults
 from steady.records import write_bytes
 
 DECIMALS = 6
@@ -15,6 +18,23 @@ P_VALUES = ("p", "p_holm")
 SIGNIFICANT = 3
 WIDTH = 240
 DEPTH = 3
+Results = TypeVar("Results")
+
+
+def plain(metrics: object) -> Any:
+    """Structs as the dictionaries of their file: the measures of a split stand beside its other keys."""
+    values = msgspec.to_builtins(metrics, enc_hook=lambda value: value.tolist())  # NumPy's numbers and arrays
+    if isinstance(metrics, EvaluateResults):
+        for split in _splits(values):
+            measures, rest = split.pop("measures"), dict(split)
+            split.clear()  # so that the measures come first in the file
+            split.update(measures | rest)
+    return values
+
+
+def _splits(values: Any) -> list[dict[str, Any]]:
+    """The parts of `evaluate.json` that are a `SplitQuality`."""
+    return [values["test"], values["validation"], *values["references"].values()]
 
 
 def rounded(value: Any, is_p: bool = False) -> Any:
@@ -66,23 +86,36 @@ def _depth(value: Any) -> int:
     return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
-def write_metrics(path: Path, metrics: dict[str, Any]) -> None:
-    """Round, lay out and write one metric file, atomically."""
-    write_bytes(path, (laid_out(rounded(metrics)) + "\n").encode())
+def write_metrics(path: Path, metrics: object) -> None:
+    """Round, lay out and write one metric file, atomically; `metrics` is a struct or plain values."""
+    write_bytes(path, (laid_out(rounded(plain(metrics))) + "\n").encode())
 
 
-def read_metrics(path: Path) -> dict[str, Any]:
-    """Read one metric file.
+def read_metrics(path: Path, kind: type[Results]) -> Results:
+    """Read one metric file as `kind`, a struct or a plain type.
 
     Raises:
-        SteadyError: the file is missing or is no JSON object.
+        SteadyError: the file is missing, is no JSON, or lacks what the struct has; the message says which key.
     """
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Run `dvc repro` to make it, or `dvc pull` to fetch it.")
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise SteadyError(f"{path}: not JSON: {error}. Run `dvc repro` or `dvc checkout`.") from error
-    if not isinstance(metrics, dict):
-        raise SteadyError(f"{path}: expected an object of metrics, got {type(metrics).__name__}.")
-    return metrics
+    try:
+        if kind is EvaluateResults:  # the one file whose measures stand among other keys
+            _nest_measures(values)
+        return msgspec.convert(values, kind)
+    except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+        reason = f"no key {error}" if isinstance(error, KeyError) else str(error)
+        raise SteadyError(
+            f"{path}: not the metrics of this version: {reason}. Run `dvc repro` to make them."
+        ) from error
+
+
+def _nest_measures(values: Any) -> None:
+    """Undo what `plain` did."""
+    names = [measure.name for measure in QUALITY]
+    for split in _splits(values):
+        split["measures"] = {name: split.pop(name) for name in names if name in split}

@@ -9,7 +9,6 @@ M[i][j] = log P(S_j | x_i), of length 1 (`posix.classifier_group`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +60,7 @@ def label_sets(answers: Sequence[str], labels: Sequence[str], logprobs: Floats |
 
 def set_logprobs(logprobs: Floats, members: Mask) -> Floats:
     """Log-probabilities `(rows, sets)` of label sets `(sets, labels)` from those of labels `(rows, labels)`."""
+    # a product over labels is a sum of logarithms, for all sets at once
     chosen = members.astype(np.float64).T
     return np.asarray(logprobs @ chosen + log_complements(logprobs) @ (1 - chosen))
 
@@ -91,7 +91,7 @@ def fit_label_temperature(logprobs: Floats, gold: Mask) -> float:
     return best_temperature(loss)
 
 
-def two_by_two(gold: Mask, answer: Mask) -> list[dict[str, Any]]:
+def two_by_two(gold: Mask, answer: Mask) -> list[dict[str, int]]:
     """For each label, how many of the rows `(rows, labels)` have it and are given it, and so on."""
     cells = {
         "true_positive": gold & answer,

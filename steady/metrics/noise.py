@@ -82,8 +82,10 @@ def noise_floor(sums: ArrayLike, counts: ArrayLike, draws: int, seed: int, share
     wordings = len(total)
     if wordings < FEWEST_WORDINGS:
         return math.nan
+    # a wording always agrees with itself
     np.fill_diagonal(total, 0.0)
     np.fill_diagonal(number, 0.0)
+    # ranks of a random order split the wordings into two halves that do not overlap
     ranks = np.random.default_rng([seed, wordings]).permuted(np.tile(np.arange(wordings), (draws, 1)), axis=1)
     half = wordings // 2
     one, other = (ranks < half).astype(np.float64), ((ranks >= half) & (ranks < 2 * half)).astype(np.float64)

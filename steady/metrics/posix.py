@@ -4,7 +4,6 @@
 classifier the response is the predicted label, of length 1, so M follows from the label log-probabilities.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -32,16 +31,6 @@ class Sensitivity(NamedTuple):
     psi: float
     same: float
     different: float
-
-
-class Posix(NamedTuple):
-    """Means over the groups that could be scored, in nats per response token, and the others counted by name."""
-
-    posix: float
-    same: float
-    different: float
-    groups: int
-    skipped: dict[str, int]
 
 
 def group_fault(matrix: ArrayLike, lengths: ArrayLike) -> str | None:
@@ -80,6 +69,7 @@ def prompt_sensitivity(matrix: ArrayLike, lengths: ArrayLike, responses: Sequenc
     ratios = log_ratios(matrix, lengths)
     if fault or len(responses) != len(ratios):
         raise ValueError(f"cannot score this group of {len(ratios)} prompts: {fault or 'as many responses are needed'}")
+    # pairs with equal responses differ in confidence alone
     codes = np.asarray(_codes(responses))
     pairs = len(ratios) * (len(ratios) - 1)
     same = float(ratios[codes[:, None] == codes].sum()) / pairs
@@ -91,33 +81,6 @@ def _codes(responses: Sequence[Any]) -> list[int]:
     """Equal numbers for equal responses; token ids may come as lists."""
     seen: dict[Any, int] = {}
     return [seen.setdefault(tuple(item) if isinstance(item, list) else item, len(seen)) for item in responses]
-
-
-def posix(groups: Sequence[Group]) -> Posix:
-    """POSIX: the mean of psi over the groups that can be scored, NaN when there are none.
-
-    Source: Chatterjee et al. 2024, arXiv 2410.02185, Definition 3.4.
-    """
-    faults = [group_fault(group.matrix, group.lengths) for group in groups]
-    scored = [prompt_sensitivity(*group) for group, fault in zip(groups, faults, strict=True) if fault is None]
-    means = np.mean(scored, axis=0) if scored else np.full(3, np.nan)
-    counted = Counter(fault for fault in faults if fault)
-    skipped = {fault: counted[fault] for fault in FAULTS}
-    return Posix(float(means[0]), float(means[1]), float(means[2]), len(scored), skipped)
-
-
-def posix_v001(matrices: Sequence[ArrayLike], max_new_tokens: int) -> float:
-    """What the package prompt-sensitivity-index 0.0.1 prints; kept only to compare with it.
-
-    Its indices are transposed (two responses under one prompt) and it divides by the length limit: per group
-    sum abs(M[j][i] - M[j][j]) / max_new_tokens / (N (N - 1)), then the mean over groups.
-    """
-    values = []
-    for matrix in matrices:
-        scores = np.asarray(matrix, dtype=np.float64)
-        pairs = len(scores) * (len(scores) - 1)
-        values.append(np.abs(scores - np.diagonal(scores)[:, None]).sum() / max_new_tokens / pairs)
-    return float(np.mean(values))
 
 
 def classifier_group(logprobs: ArrayLike) -> Group:
@@ -162,6 +125,7 @@ def best_temperature(loss: Callable[[float], float]) -> float:
     """The temperature between 0.05 and 20 with the lowest loss."""
     from scipy.optimize import minimize_scalar
 
+    # searched on a logarithmic scale: 0.5 and 2 are equally far from 1
     bounds = (np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE))
     found = minimize_scalar(
         lambda logarithm: loss(np.exp(logarithm)), bounds=bounds, method="bounded", options={"xatol": 1e-9}

@@ -4,12 +4,14 @@ Classes are numbered in the order of the label list. An answer that is no label 
 column of its own in the confusion matrix.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steady.metrics.resampling import Floats, Statistic, ratio
+from steady.metrics.resampling import Floats, ratio
 
 Codes = NDArray[np.intp]
 NO_LABEL = -1
@@ -64,6 +66,18 @@ def class_scores(hits: Floats, answered: Floats, support: Floats) -> tuple[Float
     return precision, recall, np.nan_to_num(ratio(2 * hits, answered + support))
 
 
+def mean_of_present(scores: Floats, rows: Floats) -> Floats:
+    """Mean over the classes that occur as a target or as an answer, `(draws,)`, as scikit-learn averages by default.
+
+    A class that no row of a bootstrap draw has would otherwise count as 0 there, which pulls the interval below the value.
+
+    Args:
+        scores: `(draws, classes)`; `rows`: targets and answers of each class, 0 where the class does not occur.
+    """
+    present = rows > 0
+    return ratio(np.where(present, scores, 0.0).sum(axis=1), present.sum(axis=1))
+
+
 def log_losses(logprobs: Floats, gold: Codes) -> Floats:
     """-log P(true class) per row in nats, `(rows,)`, NaN for rows that are not finite; P is at least 2.2e-16."""
     losses = -np.maximum(logprobs[np.arange(len(gold)), gold], LOWEST_LOGPROB)
@@ -79,6 +93,7 @@ def calibration_gaps(logprobs: Floats, gold: Codes, bins: int = BINS) -> Floats:
     Source: Guo et al. 2017, arXiv 1706.04599.
     """
     finite = np.asarray(np.isfinite(logprobs).all(axis=1))
+    # rows that are not finite take part with a gap of 0, which keeps the arrays in step
     sound = np.where(finite[:, None], logprobs, 0.0)
     confidence = np.exp(sound.max(axis=1, initial=-np.inf))
     column = np.clip(np.ceil(confidence * bins).astype(np.intp) - 1, 0, bins - 1)
@@ -94,76 +109,88 @@ def group_sums(values: Floats, groups: Codes, count: int) -> Floats:
     return sums
 
 
-def quality_statistic(data: Answered) -> Statistic:
-    """The statistic that the bootstrap draws: every measure of quality under group weights.
+class WeightedCounts(NamedTuple):
+    """What the measures of quality are made from, under weights of groups.
 
-    It returns `accuracy`, `macro_f1`, `weighted_f1`, `log_loss`, `expected_calibration_error` and `unparsed` (share of rows
-    whose answer is no label), each `(draws,)`, and `precision`, `recall`, `f1`, each `(draws, classes)`; for sets of classes
-    also those of `set_scores`.
+    `rows`, `correct`, `no_label`, `losses` (summed log losses) and `finite` (rows that have one) are `(draws,)`; `hits`,
+    `answered` and `support` are `(draws, classes)`, as in `class_scores`; `gaps` is `(draws, bins)` (`calibration_gaps`).
     """
-    count = data.group_count
+
+    rows: Floats
+    correct: Floats
+    no_label: Floats
+    losses: Floats
+    finite: Floats
+    hits: Floats
+    answered: Floats
+    support: Floats
+    gaps: Floats
+
+
+def weighted_counts(data: Answered) -> Callable[[Floats], WeightedCounts]:
+    """Sum the rows of each group once, and return the function that weighs the groups `(draws, groups)`."""
     is_gold, is_answer = data.indicators(data.gold), data.indicators(data.answer)
-    rows = group_sums(np.ones(len(data.gold)), data.groups, count)
-    correct = group_sums(data.correct, data.groups, count)
-    unparsed = group_sums((data.answer == NO_LABEL).astype(np.float64), data.groups, count)
-    parts = [group_sums(part, data.groups, count) for part in (is_gold * is_answer, is_answer, is_gold)]
-    probabilities = _probability_statistic(data)
-
-    def statistic(weights: Floats) -> dict[str, Floats]:
-        total = weights @ rows
-        hits, answered, support = (weights @ part for part in parts)
-        precision, recall, f1 = class_scores(hits, answered, support)
-        nothing = np.full(len(weights), np.nan)
-        return {
-            "accuracy": ratio(weights @ correct, total),
-            "macro_f1": f1.mean(axis=1) if data.classes else nothing,
-            "weighted_f1": ratio((f1 * support).sum(axis=1), support.sum(axis=1)),
-            **probabilities(weights),
-            "unparsed": ratio(weights @ unparsed, total) if data.classes else nothing,
-            "precision": precision,
-            "recall": recall,
-            "f1": f1,
-            **(set_scores(hits, answered, support, total) if data.members is not None else {}),
-        }
-
-    return statistic
+    nothing = np.zeros(len(data.gold))
+    losses, finite, gaps = nothing, nothing, np.zeros((len(data.gold), BINS))
+    if data.logprobs is not None and data.classes and len(data.logprobs):
+        found = log_losses(data.logprobs, data.gold)
+        losses, finite = np.nan_to_num(found), (~np.isnan(found)).astype(np.float64)
+        gaps = calibration_gaps(data.logprobs, data.gold)
+    rows = (
+        nothing + 1,
+        data.correct,
+        (data.answer == NO_LABEL).astype(np.float64),
+        losses,
+        finite,
+        is_gold * is_answer,
+        is_answer,
+        is_gold,
+        gaps,
+    )
+    # sums of groups are what a draw weighs: thousands of draws then cost one product of matrices each
+    sums = [group_sums(values, data.groups, data.group_count) for values in rows]
+    return lambda weights: WeightedCounts(*(weights @ values for values in sums))
 
 
-def set_scores(hits: Floats, answered: Floats, support: Floats, rows: Floats) -> dict[str, Floats]:
-    """Scores of label sets that have no counterpart for single labels, each `(draws,)`.
-
-    `micro_f1` pools right labels over all labels; `hamming_loss` is the share of labels, over all rows, that an answer has and
-    the target has not, or the other way round.
-
-    Args:
-        hits: for each label, rows that have it and are given it `(draws, labels)`; `answered` and `support` likewise.
-        rows: `(draws,)`.
-    """
-    both, given, there = hits.sum(axis=1), answered.sum(axis=1), support.sum(axis=1)
-    return {
-        "micro_f1": np.nan_to_num(ratio(2 * both, given + there)),
-        "hamming_loss": ratio(given + there - 2 * both, rows * hits.shape[1]),
-    }
+def accuracy(counts: WeightedCounts) -> Floats:
+    """Share of rows that are answered correctly; of sets, with exactly the right labels."""
+    return ratio(counts.correct, counts.rows)
 
 
-def _probability_statistic(data: Answered) -> Statistic:
-    """Log loss and calibration error, NaN where the model gives no probabilities."""
-    logprobs, count = data.logprobs, data.group_count
+def macro_f1(counts: WeightedCounts) -> Floats:
+    """F1, averaged over the classes that occur."""
+    scores = class_scores(counts.hits, counts.answered, counts.support)[2]
+    return mean_of_present(scores, counts.answered + counts.support)
 
-    def nothing(weights: Floats) -> dict[str, Floats]:
-        empty = np.full(len(weights), np.nan)
-        return {"log_loss": empty, "expected_calibration_error": empty}
 
-    if logprobs is None or not data.classes or not len(logprobs):
-        return nothing
-    losses = log_losses(logprobs, data.gold)
-    sums = group_sums(np.nan_to_num(losses), data.groups, count)
-    finite = group_sums((~np.isnan(losses)).astype(np.float64), data.groups, count)
-    gaps = group_sums(calibration_gaps(logprobs, data.gold), data.groups, count)
+def weighted_f1(counts: WeightedCounts) -> Floats:
+    """F1, averaged over the classes by their rows."""
+    scores = class_scores(counts.hits, counts.answered, counts.support)[2]
+    return ratio((scores * counts.support).sum(axis=1), counts.support.sum(axis=1))
 
-    def statistic(weights: Floats) -> dict[str, Floats]:
-        total = weights @ finite
-        error = ratio(np.abs(weights @ gaps).sum(axis=1), total)
-        return {"log_loss": ratio(weights @ sums, total), "expected_calibration_error": error}
 
-    return statistic
+def log_loss(counts: WeightedCounts) -> Floats:
+    """Mean of -log P(true class) in nats, NaN where the model gives no probabilities."""
+    return ratio(counts.losses, counts.finite)
+
+
+def expected_calibration_error(counts: WeightedCounts) -> Floats:
+    """How far confidence and correctness lie apart (`calibration_gaps`), NaN where the model gives no probabilities."""
+    return ratio(np.abs(counts.gaps).sum(axis=1), counts.finite)
+
+
+def unparsed(counts: WeightedCounts) -> Floats:
+    """Share of rows whose answer is no label, NaN where there are no labels."""
+    return ratio(counts.no_label, counts.rows * (counts.hits.shape[1] > 0))
+
+
+def micro_f1(counts: WeightedCounts) -> Floats:
+    """F1 of all labels of all rows together."""
+    both = counts.hits.sum(axis=1)
+    return np.nan_to_num(ratio(2 * both, counts.answered.sum(axis=1) + counts.support.sum(axis=1)))
+
+
+def hamming_loss(counts: WeightedCounts) -> Floats:
+    """Share of labels, over all rows, that an answer has and the target has not, or the other way round."""
+    wrong = counts.answered.sum(axis=1) + counts.support.sum(axis=1) - 2 * counts.hits.sum(axis=1)
+    return ratio(wrong, counts.rows * counts.hits.shape[1])

@@ -1,5 +1,6 @@
 """What needs no language model: the majority label, and TF-IDF with logistic regression."""
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -12,6 +13,7 @@ from steady.metrics.resampling import Floats, one_blas_thread
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 MAX_ITERATIONS = 2000
 NGRAMS = (1, 2)
+LOWEST = float(np.finfo(np.float64).eps)
 
 
 class Reference(NamedTuple):
@@ -31,76 +33,86 @@ class LabelledTexts(NamedTuple):
 
 @one_blas_thread()
 def text_references(
-    train: LabelledTexts,
-    validation: LabelledTexts,
-    texts: Sequence[str],
-    labels: Sequence[str],
-    seed: int,
-    strengths: Sequence[float] = STRENGTHS,
-    multi_label: bool = False,
+    train: LabelledTexts, validation: LabelledTexts, texts: Sequence[str], task: LabelTask, seed: int
 ) -> dict[str, Reference]:
     """Answers of `majority` and `tfidf` to `texts`, which are plain inputs without any prompt around them.
 
     Args:
-        validation: chooses `C` of the regression: the highest accuracy, the smaller `C` on a tie.
-        labels: the label list; the columns of the log-probabilities.
-        multi_label: whether an answer may have several of the labels.
+        validation: chooses `C` of the regression: the highest accuracy (of whole sets, where a row may have several labels), the
+            smaller `C` on a tie.
     """
-    if multi_label:
-        from steady.metrics.set_references import set_majority, set_tfidf
-
-        task = LabelTask(tuple(labels), multi_label)
-        return {
-            "majority": set_majority(train, len(texts), task),
-            "tfidf": set_tfidf(train, validation, texts, task, seed, strengths),
-        }
-    return {
-        "majority": majority(train.labels, len(texts), labels),
-        "tfidf": tfidf(train, validation, texts, labels, seed, strengths),
-    }
+    commonest = set_majority(train, len(texts), task) if task.multi_label else majority(train, len(texts), task)
+    fitted = tfidf(train, validation, texts, task, seed)
+    return {"majority": commonest, "tfidf": commonest if fitted is None else fitted}
 
 
-def vectorizer() -> Any:
-    """Word 1-2-gram TF-IDF, not fitted yet."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    return TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True)
-
-
-def majority(train_labels: Sequence[str], rows: int, labels: Sequence[str]) -> Reference:
+def majority(train: LabelledTexts, rows: int, task: LabelTask) -> Reference:
     """The commonest training label (the first of the list on a tie), with the training shares as probabilities."""
-    counts = Counter(train_labels)
-    shares = np.asarray([counts[label] for label in labels], dtype=np.float64) / max(1, len(train_labels))
-    logprobs = np.log(np.maximum(shares, np.finfo(np.float64).eps))
-    return Reference([labels[int(shares.argmax())]] * rows, np.tile(logprobs, (rows, 1)), {})
+    counts = Counter(train.labels)
+    shares = np.asarray([counts[label] for label in task.labels], dtype=np.float64) / max(1, len(train.labels))
+    logprobs = np.log(np.maximum(shares, LOWEST))
+    return Reference([task.labels[int(shares.argmax())]] * rows, np.tile(logprobs, (rows, 1)), {})
+
+
+def set_majority(train: LabelledTexts, rows: int, task: LabelTask) -> Reference:
+    """Every label that at least half of the training rows have, with the training shares as probabilities."""
+    shares = _targets(train, task).mean(axis=0) if len(train.labels) else np.zeros(len(task.labels))
+    return _of_sets(np.tile(shares, (rows, 1)), task, {})
 
 
 def tfidf(
-    train: LabelledTexts,
-    validation: LabelledTexts,
-    texts: Sequence[str],
-    labels: Sequence[str],
-    seed: int,
-    strengths: Sequence[float] = STRENGTHS,
-) -> Reference:
-    """Word 1-2-gram TF-IDF and logistic regression; with one training label, or without words, it is the majority."""
-    from sklearn.linear_model import LogisticRegression
+    train: LabelledTexts, validation: LabelledTexts, texts: Sequence[str], task: LabelTask, seed: int
+) -> Reference | None:
+    """Word 1-2-gram TF-IDF and logistic regression, one for each label where a row may have several.
 
-    vectors = vectorizer()
+    None where there is nothing to learn from: no words in the training texts, or one label alone.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    vectors = TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True)
     words = vectors.build_analyzer()
-    if len(set(train.labels)) < 2 or not any(words(text) for text in train.texts):
-        return majority(train.labels, len(texts), labels)
+    if not any(words(text) for text in train.texts) or (not task.multi_label and len(set(train.labels)) < 2):
+        return None
     seen, chosen_on = vectors.fit_transform(list(train.texts)), vectors.transform(list(validation.texts))
-    best, best_accuracy, best_strength = None, -1.0, 0.0
-    for strength in sorted(strengths):
-        model = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, random_state=seed).fit(seen, list(train.labels))
-        accuracy = float(np.mean(model.predict(chosen_on) == np.asarray(validation.labels)))
-        if accuracy > best_accuracy:
-            best, best_accuracy, best_strength = model, accuracy, strength
-    assert best is not None
-    logprobs = np.full((len(texts), len(labels)), np.log(np.finfo(np.float64).eps))
+    fitted = [(strength, _fit(seen, train, task, strength, seed)) for strength in STRENGTHS]
+    # models themselves are not ordered: accuracy decides, then the smaller C
+    scored = [(_accuracy(model, chosen_on, validation, task), -strength, model) for strength, model in fitted]
+    accuracy, negative, best = max(scored, key=lambda entry: entry[:2])
+    settings = {"C": -negative, "validation_accuracy": accuracy}
+    found = best.predict_proba(vectors.transform(list(texts))) if len(texts) else np.zeros((0, len(best.classes_)))
+    if task.multi_label:
+        return _of_sets(found, task, settings)
+    # a label without training rows keeps its column, at the lowest probability
+    logprobs = np.full((len(texts), len(task.labels)), np.log(LOWEST))
     if len(texts):
-        columns = [list(labels).index(label) for label in best.classes_]
+        columns = [task.labels.index(label) for label in best.classes_]
         logprobs[:, columns] = best.predict_log_proba(vectors.transform(list(texts)))
-    answers = [labels[place] for place in logprobs.argmax(axis=1)]
-    return Reference(answers, logprobs, {"C": best_strength, "validation_accuracy": best_accuracy})
+    return Reference([task.labels[place] for place in logprobs.argmax(axis=1)], logprobs, settings)
+
+
+def _fit(features: Any, train: LabelledTexts, task: LabelTask, strength: float, seed: int) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
+
+    model = LogisticRegression(C=strength, max_iter=MAX_ITERATIONS, random_state=seed)
+    if not task.multi_label:
+        return model.fit(features, list(train.labels))
+    with warnings.catch_warnings():  # it warns of a label that all rows have, or none: that is its probability then
+        warnings.filterwarnings("ignore", message="Label .* is present in", category=UserWarning)
+        return OneVsRestClassifier(model).fit(features, _targets(train, task).astype(int))
+
+
+def _accuracy(model: Any, features: Any, validation: LabelledTexts, task: LabelTask) -> float:
+    if task.multi_label:
+        right = _targets(validation, task) > 0.5
+        return float(((model.predict_proba(features) >= 0.5) == right).all(axis=1).mean())
+    return float(np.mean(model.predict(features) == np.asarray(validation.labels)))
+
+
+def _targets(rows: LabelledTexts, task: LabelTask) -> Floats:
+    return np.asarray([task.target(answer) for answer in rows.labels], dtype=np.float64)
+
+
+def _of_sets(probabilities: Floats, task: LabelTask, settings: dict[str, float]) -> Reference:
+    logprobs = np.log(np.clip(probabilities, LOWEST, 1 - LOWEST))
+    return Reference([task.answer(row)[0] for row in logprobs], logprobs, settings)

@@ -98,6 +98,7 @@ def spread_null(scores: ArrayLike, permutations: int, seed: int) -> Floats:
         np.where(known, table, np.inf).min(1, initial=np.inf),
         np.where(known, table, -np.inf).max(1, initial=-np.inf),
     )
+    # a group with one score everywhere is the same however it is dealt out
     moving = high > low
     fixed = filled[~moving].sum(axis=0)
     generator = np.random.default_rng([seed, *table.shape])
@@ -113,6 +114,7 @@ def _dealt_out(table: Floats, permutations: int, generator: np.random.Generator)
     """Column sums `(permutations, wordings)` after shuffling the known scores of each row among its wordings."""
     sums = np.zeros((permutations, table.shape[1]))
     known = ~np.isnan(table)
+    # groups that lack the same wordings are shuffled together
     patterns, members = np.unique(known, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         rows = table[np.ravel(members) == number][:, pattern]
@@ -142,6 +144,7 @@ def score_differences(scores: ArrayLike) -> Floats:
 
     Source: Zhuo et al. 2024, ProSA, arXiv 2410.12405.
     """
+    # sorted, the k-th score is subtracted k times and added n - 1 - k times: no pairs need to be formed
     table = np.sort(np.asarray(scores, dtype=np.float64), axis=1)
     count = (~np.isnan(table)).sum(axis=1)
     factors = 2 * np.arange(table.shape[1]) + 1 - count[:, None]
@@ -184,14 +187,6 @@ def answer_entropy(codes: ArrayLike, labels: int) -> float:
     counts = np.unique(np.asarray(codes), return_counts=True)[1]
     shares = counts / counts.sum()
     return float(-(shares * np.log(shares)).sum() / np.log(labels)) + 0.0
-
-
-def performance_drop_rate(reworded: ArrayLike, canonical: ArrayLike) -> Floats:
-    """PDR = 1 - score(reworded) / score(canonical), NaN where the canonical score is 0.
-
-    Source: PromptBench, arXiv 2306.04528.
-    """
-    return np.asarray(1 - ratio(reworded, canonical))
 
 
 class Degeneracy(NamedTuple):

@@ -7,7 +7,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steady.metrics.resampling import CHUNK, Bootstrap, Estimate, Floats, Statistic, estimate, ratio, weighted_mean
+from steady.metrics.resampling import CHUNK, Floats, ratio
 
 EXACT_GROUPS = 16  # 2 ** 15 sign patterns; beyond that, Monte Carlo
 TOLERANCE = 1e-9
@@ -76,6 +76,7 @@ def _sampled(table: Floats, permutations: int, seed: int) -> Floats:
     for number, start in enumerate(range(0, len(table), size)):
         part = table[start : start + size]
         sums += random_signs(len(part), permutations, seed + number) @ part
+    # +1 for the observed pattern itself: no Monte Carlo p-value is 0
     extreme = _as_extreme(sums, table.sum(axis=0)).sum(axis=0)
     return np.asarray((1 + extreme) / (1 + permutations))
 
@@ -97,6 +98,7 @@ def swap_tests(
     """
     one, other = np.asarray(base, dtype=np.float64), np.asarray(tuned, dtype=np.float64)
     known = (~np.isnan(one)).sum(axis=0)
+    # swapping the arms of a group changes the sign of half its difference around their middle
     middle, half = np.nansum((one + other) / 2, axis=0), np.nan_to_num((other - one) / 2)
     shifts = np.concatenate([half.sum(axis=0)[None], random_signs(len(one), permutations, seed) @ half])
     before, after = ratio(middle - shifts, known), ratio(middle + shifts, known)
@@ -106,33 +108,6 @@ def swap_tests(
         extreme = _as_extreme(differences[1:], differences[0]).sum()
         result[name] = math.nan if np.isnan(differences[0]) else float((1 + extreme) / (1 + permutations))
     return result
-
-
-def mean_interval(values: ArrayLike, bootstrap: Bootstrap) -> Estimate:
-    """Mean of one value per group with its bootstrap interval; groups of NaN are left out."""
-    table = np.asarray(values, dtype=np.float64)
-    return _one(lambda weights: {"mean": weighted_mean(weights, table)}, len(table), bootstrap)
-
-
-def difference_interval(base: ArrayLike, tuned: ArrayLike, bootstrap: Bootstrap) -> Estimate:
-    """Mean of tuned - base over groups, both measured on the same groups, with its bootstrap interval."""
-    return mean_interval(np.asarray(tuned, dtype=np.float64) - np.asarray(base), bootstrap)
-
-
-def reduction_interval(base: ArrayLike, tuned: ArrayLike, bootstrap: Bootstrap) -> Estimate:
-    """Relative reduction 1 - mean(tuned) / mean(base) over the same groups; NaN where the base is 0."""
-    one, other = np.asarray(base, dtype=np.float64), np.asarray(tuned, dtype=np.float64)
-
-    def statistic(weights: Floats) -> dict[str, Floats]:
-        return {"reduction": 1 - ratio(weighted_mean(weights, other), weighted_mean(weights, one))}
-
-    return _one(statistic, len(one), bootstrap)
-
-
-def _one(statistic: Statistic, groups: int, bootstrap: Bootstrap) -> Estimate:
-    (result,) = estimate(statistic, groups, bootstrap).values()
-    assert isinstance(result, dict)
-    return Estimate(value=result["value"], interval=result["interval"])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -171,6 +146,7 @@ def detectable_difference(rows: int, discordant: int, alpha: float, power: float
     if rows == 0:
         return math.nan
     normal = NormalDist()
+    # of the two roots of the quadratic the larger one is the effect
     share = discordant / rows
     bound, reach = normal.inv_cdf(1 - alpha / 2) * math.sqrt(share), normal.inv_cdf(power)
     inside = bound**2 * rows - (rows + reach**2) * (bound**2 - reach**2 * share)

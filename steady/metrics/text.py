@@ -4,13 +4,46 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from steady.labels import NO_LABELS, LabelTask, joined
 from steady.metrics.answers import normalised
+from steady.metrics.resampling import Floats
+from steady.records import Prompt, TextScores
 
 WORD = re.compile(r"[^\W_]+")
 AROUND_LABEL = " \t\n\"'`´“”‘’.,:;!?()[]*"
+
+
+class ScoredText(NamedTuple):
+    """A generated text with what its measures need; `labelled`: whether the task has labels to read it as."""
+
+    prompt: Prompt
+    scores: TextScores
+    labelled: bool
+    within_words: int
+
+
+def reads_as_target(row: ScoredText) -> tuple[float, float]:
+    """Whether the text alone says the right label; NaN without labels."""
+    return float(row.scores.label == row.prompt.completion) if row.labelled else float("nan"), 1.0
+
+
+def reads_as_no_label(row: ScoredText) -> tuple[float, float]:
+    """Whether the text says no label; NaN without labels."""
+    return float(row.scores.label is None) if row.labelled else float("nan"), 1.0
+
+
+def reference_surprise(row: ScoredText) -> tuple[float, float]:
+    """-log P of the likeliest reference in nats, and its tokens."""
+    return -row.scores.reference_logprob, float(row.scores.reference_tokens)
+
+
+def perplexity(surprise: Floats) -> Floats:
+    """The exponential of nats a token; at most e^700, which still is a number."""
+    return np.asarray(np.exp(np.minimum(surprise, 700.0)))
 
 
 def word_count(text: str) -> int:
@@ -20,7 +53,7 @@ def word_count(text: str) -> int:
 
 def is_short(words: int, limit: int) -> bool:
     """Whether an answer of so many words is within the limit; an empty one is no answer."""
-    return 0 < words <= limit
+    return 0 < words <= limit  # nothing is no short answer
 
 
 def exact_match(text: str, references: Sequence[str]) -> bool:

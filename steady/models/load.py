@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from steady.errors import SteadyError
 from steady.models.base import Base, locate
 from steady.models.checksums import verify_sums
-from steady.models.params import ModelParams
+from steady.models.description import check_task
+from steady.models.params import COMMIT_LENGTH, ModelParams, is_hub_id
 from steady.models.precision import keep_packing, weight_settings
+from steady.models.tokenizer import declared_ends, end_ids
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +24,11 @@ AUTO_MODELS = {
 
 
 def prepare_torch(params: ModelParams, seed: int) -> None:
-    """Make runs repeatable: the thread count that the results depend on, deterministic kernels, one seed for every generator."""
+    """Make runs repeatable: the thread count that the results depend on, deterministic kernels, one seed for every generator.
+
+    Equal batch shapes and threads then give equal bytes on one machine. Another kind of processor has other kernels, which add
+    floats up in another order.
+    """
     import torch
     from transformers import set_seed
 
@@ -80,6 +86,18 @@ def load_tokenizer(params: ModelParams) -> Any:
     return tokenizer
 
 
+def load_config(base: Base) -> Any:
+    """The configuration of a base.
+
+    Raises:
+        SteadyError: there is no such model, or it cannot be reached.
+    """
+    from transformers import AutoConfig
+
+    with load_errors(base):
+        return AutoConfig.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
+
+
 def load_base(
     params: ModelParams,
     labels: tuple[str, ...] | None = None,
@@ -99,13 +117,12 @@ def load_base(
         SteadyError: it is not there, not of the family `task`, damaged, or its dtype or quantisation is not for it.
     """
     import transformers
-    from transformers import AutoConfig
 
     base, place = locate(params), pick_device(device)
+    config = load_config(base)
     with load_errors(base):
         verify_sums(Path(base.source), weights=True)
-        config = AutoConfig.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
-        _check_family(params, config)
+        check_task(params.id, params.task, config)
         settings = weight_settings(params, config, place, device_map) | {"revision": base.revision}
         if params.task == "SEQ_CLS" and labels is not None and not headless:
             places = {name: place for place, name in enumerate(labels)}
@@ -116,14 +133,6 @@ def load_base(
     model.name_or_path = base.public_id
     model.config._name_or_path = base.public_id
     return (model if "device_map" in settings else model.to(place)).eval()
-
-
-def _check_family(params: ModelParams, config: Any) -> None:
-    family = "SEQ_2_SEQ_LM" if config.is_encoder_decoder else "CAUSAL_LM"
-    if params.task not in ("SEQ_CLS", family):
-        raise SteadyError(
-            f"model.task: {params.id!r} is a {config.model_type} model, which is not of {params.task}. Set it to {family}."
-        )
 
 
 def load_classifier(params: ModelParams, labels: tuple[str, ...], device: str = "cpu") -> Any:
@@ -148,16 +157,24 @@ def load_language(params: ModelParams, device: str = "cpu", device_map: str | No
     model = load_base(params, device=device, device_map=device_map)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer))
-    _end_answers(model, tokenizer)
+    # left alone where nothing is new: the settings are saved with a fully fine-tuned model
+    if (ends := end_ids(tokenizer, model.generation_config)) != declared_ends(model.generation_config):
+        model.generation_config.eos_token_id = list(ends)
     return model, tokenizer
 
 
-def _end_answers(model: Any, tokenizer: Any) -> None:
-    """Have generation stop at the tokenizer's end token too, which is what training teaches."""
-    ends = model.generation_config.eos_token_id
-    ends = [] if ends is None else [ends] if isinstance(ends, int) else list(ends)
-    if tokenizer.eos_token_id is not None and tokenizer.eos_token_id not in ends:
-        model.generation_config.eos_token_id = [*ends, tokenizer.eos_token_id]
+def full_revision(model_id: str, revision: str | None) -> str | None:
+    """The full commit of a Hub model, so that a run can be repeated; None for a folder or a package.
+
+    Raises:
+        SteadyError: the Hub does not know the model or the revision, or cannot be reached.
+    """
+    if not is_hub_id(model_id) or len(revision or "") == COMMIT_LENGTH:
+        return revision
+    from huggingface_hub import HfApi
+
+    with load_errors(Base(model_id, model_id, revision)):
+        return str(HfApi().model_info(model_id, revision=revision).sha)
 
 
 @contextmanager
@@ -171,6 +188,6 @@ def load_errors(base: Base) -> Iterator[None]:
         yield
     except faults as error:
         raise SteadyError(
-            f"model.id: cannot load {base.source!r} (revision {base.revision}): {error}\n"
+            f"cannot load the model {base.source!r} (revision {base.revision}): {error}\n"
             "Give a folder, `package:NAME`, or a Hub id with a full commit; a gated model needs `hf auth login`."
         ) from error

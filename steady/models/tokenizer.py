@@ -29,15 +29,19 @@ class ChatFrame:
     trims: bool
 
 
-def prompt_ids(tokenizer: Any, task: Task, prompt: str, chat_template: bool = False) -> list[int]:
+def prompt_ids(tokenizer: Any, task: Task, prompt: str, chat_template: bool = False, system: str = "") -> list[int]:
     """Token ids of a prompt with the tokenizer's special tokens, neither cut nor padded.
+
+    Args:
+        chat_template: wrap the prompt as the user's message, as the tokenizer's template says.
+        system: the system message before it; empty for what the template says without one.
 
     Raises:
         SteadyError: the tokenizer has no chat template or it cannot be rendered.
     """
     if not chat_template or task == "SEQ_CLS":
         return _plain(tokenizer, prompt, special=True)
-    frame = chat_frame(tokenizer)
+    frame = chat_frame(tokenizer, system)
     text = prompt.strip() if frame.trims else prompt
     if not any(token in text for token in tokenizer.all_special_tokens):
         return _with_controls(tokenizer, frame.before + text + frame.after)
@@ -75,7 +79,7 @@ def cut_prompt(ids: list[int], task: Task, max_length: int) -> list[int]:
 
 
 def end_id(tokenizer: Any) -> int:
-    """The id of the end-of-sequence token.
+    """The id of the token that training writes behind an answer: the tokenizer's end-of-sequence token.
 
     Raises:
         SteadyError: there is none, so no answer could ever end.
@@ -85,6 +89,22 @@ def end_id(tokenizer: Any) -> int:
             "The tokenizer has no end-of-sequence token, so answers could not end. Choose a model whose tokenizer has one."
         )
     return int(tokenizer.eos_token_id)
+
+
+def end_ids(tokenizer: Any, generation_config: Any = None) -> tuple[int, ...]:
+    """The ids that end a response: those of the model's generation settings, and the one that training writes behind an answer.
+
+    Instruction-tuned models often end a turn by a token of the chat that is not the tokenizer's end token; adapters trained on
+    them learn that one too.
+    """
+    own = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
+    return tuple(dict.fromkeys([*declared_ends(generation_config), *own]))
+
+
+def declared_ends(generation_config: Any) -> tuple[int, ...]:
+    """The ids at which a model's generation settings stop; transformers has none, a number or a list there."""
+    found = getattr(generation_config, "eos_token_id", None)
+    return () if found is None else (found,) if isinstance(found, int) else tuple(found)
 
 
 def _following(tokenizer: Any, joint: str, answer: str) -> list[int]:
@@ -114,8 +134,8 @@ def _with_controls(tokenizer: Any, text: str) -> list[int]:
     return [int(token) for token in ids]
 
 
-def chat_frame(tokenizer: Any) -> ChatFrame:
-    """What the tokenizer's chat template puts around a message; rendered once for each tokenizer.
+def chat_frame(tokenizer: Any, system: str = "") -> ChatFrame:
+    """What the tokenizer's chat template puts around a user's message, a system message included; rendered once for each.
 
     Raises:
         SteadyError: there is no template, it is too long, takes too long, fails, or does not show the message once.
@@ -130,14 +150,13 @@ def chat_frame(tokenizer: Any) -> ChatFrame:
             f"model.chat_template: the template has {len(template)} characters, allowed are {LARGEST_TEMPLATE}. "
             "Set it to false, or choose another model."
         )
-    return _frame(tokenizer, template)
+    return _frame(tokenizer, template, system)
 
 
 @lru_cache(maxsize=16)
-def _frame(tokenizer: Any, template: str) -> ChatFrame:
-    text = _rendered(
-        tokenizer, f"\t{PLACE}\t"
-    )  # no template writes tabs around a message, so those left are the message's
+def _frame(tokenizer: Any, template: str, system: str) -> ChatFrame:
+    # no template writes tabs around a message, so those left are the message's
+    text = _rendered(tokenizer, f"\t{PLACE}\t", system)
     if text.count(PLACE) != 1:
         raise SteadyError(
             f"model.chat_template: the template shows the message {text.count(PLACE)} times, expected once. Set it to false."
@@ -147,18 +166,19 @@ def _frame(tokenizer: Any, template: str) -> ChatFrame:
     return ChatFrame(before if trims else before[:-1], after if trims else after[1:], trims)
 
 
-def _rendered(tokenizer: Any, message: str) -> str:
+def _rendered(tokenizer: Any, message: str, system: str) -> str:
     """Render in a thread of its own: the sandbox of the templates bounds neither loops nor time."""
     found: list[Any] = []
 
     def render() -> None:
         try:
-            chat = [{"role": "user", "content": message}]
+            before = [{"role": "system", "content": system}] if system else []
+            chat = [*before, {"role": "user", "content": message}]
             settings = {"tokenize": False, "add_generation_prompt": True, "date_string": DATE}
             template = FIXED_DATE + tokenizer.chat_template
             found.append(tokenizer.apply_chat_template(chat, chat_template=template, **settings))
         except Exception as error:
-            found.append(error)  # a template may raise anything; it is told below
+            found.append(error)  # a template may raise anything; the error is reported below
 
     thread = threading.Thread(target=render, daemon=True)
     thread.start()

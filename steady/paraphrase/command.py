@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from steady.errors import SteadyError
 from steady.paraphrase.drawing import Sampling
@@ -19,21 +19,23 @@ from steady.paraphrase.writing import (
     write_json_lines,
 )
 
+if TYPE_CHECKING:
+    from steady.inference.named import Named
+
 
 @dataclass(frozen=True)
 class Order:
-    """What to paraphrase and where to: `held_out` is a share, `every` wording of a group or the first, `chat` None: found out."""
+    """What to paraphrase and where to: `held_out` is a share, `every` wording of a group or the first."""
 
     source: Path
     out: Path
     cache: Path
     held_out: float
     every: bool
-    chat: bool | None
     encoder: str
 
 
-def paraphrase(order: Order, named: Any, sampling: Sampling, filters: Filters) -> Iterator[str]:
+def paraphrase(order: Order, named: "Named", sampling: Sampling, filters: Filters) -> Iterator[str]:
     """Read, draw, judge, write; the lines that say what came of it.
 
     Raises:
@@ -46,7 +48,7 @@ def paraphrase(order: Order, named: Any, sampling: Sampling, filters: Filters) -
     given = read_given(order.source, order.every)
     yield f"{order.source}: {len(given.originals)} texts, {sampling.samples} samples of each"
     embed = open_encoder(order.encoder, named.device)
-    source, generate = open_generator(named, sampling, order.chat)
+    source, generate = open_generator(named, sampling)
     tools = Tools(source, sampling, generate, embed, filters, order.cache)
     found = find_paraphrases(given, tools, lambda all_of: tqdm(all_of, desc="paraphrasing", unit="text", disable=None))
     rows = paraphrase_rows(given, found, tools, order.held_out)

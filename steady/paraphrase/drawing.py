@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -52,16 +51,33 @@ Generate = Callable[[str, int], list[Draw]]
 """A text and a seed to as many draws as `Sampling.samples` says."""
 
 
+class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All that the draws for a text depend on: the fields of `Source` and of `Sampling`, and the text."""
+
+    model: str
+    revision: str | None
+    weights: str
+    chat: bool
+    samples: int
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    seed: int
+    ask: str
+    text: str
+
+    @property
+    def key(self) -> str:
+        """The name of its file."""
+        fields = json.dumps(msgspec.to_builtins(self), sort_keys=True, ensure_ascii=False)
+        return hashlib.blake2b(fields.encode(), digest_size=16).hexdigest()
+
+
 class Cached(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One file of the cache: what was asked for, and what came."""
 
-    asked: dict[str, Any]
+    asked: Request
     draws: list[Draw]
-
-
-def asked_for(text: str, source: Source, sampling: Sampling) -> dict[str, Any]:
-    """All that the draws for a text depend on."""
-    return {**vars(source), **vars(sampling), "text": text}
 
 
 def draw_texts(
@@ -74,12 +90,11 @@ def draw_texts(
     Raises:
         SteadyError: a file of the cache is damaged.
     """
-    asked = asked_for(text, source, sampling)
-    key = hashlib.blake2b(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode(), digest_size=16).hexdigest()
-    path = cache / f"{key}.json"
+    asked = Request(**vars(source), **vars(sampling), text=text)
+    path = cache / f"{asked.key}.json"
     if path.is_file():
         return _cached(path), True
-    draws = generate(sampling.ask.replace(SLOT, text), int(key[:12], 16))
+    draws = generate(sampling.ask.replace(SLOT, text), int(asked.key[:12], 16))
     write_bytes(path, msgspec.json.format(msgspec.json.encode(Cached(asked, draws)), indent=1) + b"\n")
     return draws, False
 

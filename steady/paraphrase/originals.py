@@ -12,6 +12,9 @@ from steady.records import content_id
 
 SAMPLE = '{"instruction": "Name the capital of Peru.", "output": "Lima", "group_id": "capital-peru"}'
 MAX_FAULTS = 20
+Row = dict[str, Any]
+"""A row as the user wrote it, with whatever fields it has."""
+
 TEXT_KEYS = ("instruction", "prompt")
 
 
@@ -26,7 +29,7 @@ class Original:
     name: str
     text: str
     known: tuple[str, ...]
-    shared: dict[str, Any] = field(default_factory=dict)
+    shared: Row = field(default_factory=dict)
     held_out: bool = False
 
 
@@ -35,7 +38,7 @@ class Given:
     """A file as it came: its rows (none of a bank), its bank (None of rows), and what is to be paraphrased."""
 
     path: Path
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     bank: Bank | None
     originals: list[Original]
 
@@ -72,10 +75,10 @@ def _templates(bank: Bank) -> list[Original]:
     ]
 
 
-def _rows(path: Path) -> list[dict[str, Any]]:
+def _rows(path: Path) -> list[Row]:
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     faults: list[str] = []
     with path.open("rb") as handle:
         for line, value, _ in json_lines(handle):
@@ -109,12 +112,12 @@ def _faults(value: Any) -> list[str]:
     return faults
 
 
-def text_key(row: dict[str, Any]) -> str:
+def text_key(row: Row) -> str:
     """The field of a row that is paraphrased."""
     return next(key for key in TEXT_KEYS if isinstance(row.get(key), str) and row[key].strip())
 
 
-def _with_group(row: dict[str, Any]) -> dict[str, Any]:
+def _with_group(row: Row) -> Row:
     """The row with a group: of its own where it names none."""
     if row.get("group_id") not in {None, ""}:
         return row
@@ -122,8 +125,8 @@ def _with_group(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "group_id": content_id("group", *parts)}
 
 
-def _instructions(rows: Sequence[dict[str, Any]], every: bool) -> list[Original]:
-    groups: dict[str, list[dict[str, Any]]] = {}
+def _instructions(rows: Sequence[Row], every: bool) -> list[Original]:
+    groups: dict[str, list[Row]] = {}
     for row in rows:
         groups.setdefault(str(row["group_id"]), []).append(row)
     found = []
@@ -135,6 +138,6 @@ def _instructions(rows: Sequence[dict[str, Any]], every: bool) -> list[Original]
     return found
 
 
-def _shared(row: dict[str, Any]) -> dict[str, Any]:
+def _shared(row: Row) -> Row:
     """What a paraphrase has of its row: all but the text and what was said of it."""
     return {key: value for key, value in row.items() if key not in {*TEXT_KEYS, "paraphrase", "held_out", "wording"}}

@@ -6,16 +6,14 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from steady.errors import SteadyError
 from steady.paraphrase.drawing import Generate, Sampling, Source, draw_texts
 from steady.paraphrase.judging import Embed, Filters, Judged, judge
-from steady.paraphrase.originals import Given, Original, text_key
+from steady.paraphrase.originals import Given, Original, Row, text_key
 from steady.prompts.bank import SLOTS
 from steady.records import write_bytes
-
-Row = dict[str, Any]
 
 
 class Tools(NamedTuple):

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from steady.prepare.readers.params import Column, SourceParams
-from steady.prepare.readers.rows import show
+from steady.prepare.readers.rows import Values, show
 
 
-def mapped(values: Mapping[str, Any], source: SourceParams) -> dict[str, Any]:
+def mapped(values: Mapping[str, Any], source: SourceParams) -> Values:
     """The row with the fields that `columns` describes; a field whose column is missing is missing too."""
     result = dict(values)
     for field, columns in source.columns.items():
+        # A column called like the field must not stand in for the one that is named.
         result.pop(field, None)
         parts = [_pick(values, column) for column in (columns if isinstance(columns, list) else [columns])]
         if len(parts) == 1 and parts[0] is not _MISSING:
@@ -27,6 +28,7 @@ def _pick(values: Mapping[str, Any], column: Column) -> Any:
     """The value of a column: by its name, by its number, or by a path such as `meta.category`."""
     if isinstance(column, int):
         return _by_number(values, column)
+    # A column's own name may have dots in it.
     if column in values:
         return values[column]
     value: Any = values
@@ -38,6 +40,7 @@ def _pick(values: Mapping[str, Any], column: Column) -> Any:
 
 
 def _by_number(values: Mapping[str, Any], number: int) -> Any:
+    # A row keeps the order of the columns in the file.
     names = list(values)
     return values[names[number]] if number < len(names) else _MISSING
 

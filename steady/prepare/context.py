@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from steady.labels import joined
 from steady.prepare.columns import class_name
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Item, Row, json_type, show
+from steady.prepare.readers.rows import Draft, Item, LeftOut, Row, json_type, show
 
 
 class Context(NamedTuple):
@@ -18,7 +18,7 @@ class Context(NamedTuple):
     multi_label: bool = False
 
 
-Convert = Callable[[Row, Context], Iterator[Draft]]
+Convert = Callable[[Row, Context], Iterator[Draft | LeftOut]]
 Items = Iterator[Item]
 
 
@@ -31,9 +31,11 @@ def labels_of(row: Row, name: str, context: Context) -> list[str]:
     if not isinstance(value, list):
         label = _label(row, name, value, context)
         return [label] if label else []
+    # What is no label reads as "" and is noted.
     labels = {_label(row, name, item, context) for item in value} - {""}
     if not context.multi_label:
         _check_one(row, name, value, labels)
+    # Without `data.labels` all have the same place, and their names decide.
     order = {label: place for place, label in enumerate(context.labels or ())}
     return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
 

@@ -1,12 +1,11 @@
 """One raw record to drafts, findings or the note that it is left out."""
 
-from typing import Any
-
 from steady.prepare.columns import mapped
 from steady.prepare.context import Context, Convert, Items
-from steady.prepare.readers.files import File, Record
+from steady.prepare.readers.files import File, Record, unreadable
+from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, rejection
+from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, Values, rejection
 
 ALWAYS_LEFT_OUT = ("blank_row",)
 
@@ -19,17 +18,30 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
         yield refused(file, line, value, raw, source)
         return
     row = Row(mapped(as_object(value), source) if source.columns else as_object(value), line)
+    # The findings are complete when the last draft is made.
     drafts = list(convert(row, context))
     if row.findings:
+        # Columnar files have no raw text.
         yield refused(file, line, row.findings, raw or repr(dict(row.values)), source)
         return
     for draft in drafts:
+        if isinstance(draft, LeftOut):
+            yield draft
+            continue
         if draft.language is None:
             draft.language = _language(row)
         yield placed(draft, file, line, source)
 
 
-def as_object(value: dict[str, Any] | str) -> dict[str, Any]:
+def to_the_fault(file: File, items: Items) -> Items:
+    """The items of a file, up to the place from which on it cannot be read."""
+    try:
+        yield from items
+    except UnreadableError as error:
+        yield unreadable(file, error)
+
+
+def as_object(value: Values | str) -> Values:
     """A record as an object: a text stands for the object that has it as `text`."""
     return {"text": value} if isinstance(value, str) else value
 
@@ -42,6 +54,7 @@ def _language(row: Row) -> str | None:
 def refused(file: File, line: int, findings: list[Finding], raw: bytes | str, source: SourceParams) -> Item:
     """A record with findings: left out where the source says so for all of them, else rejected."""
     codes = {finding.code for finding in findings}
+    # A row that has another fault as well is rejected: somebody should look at it.
     if codes <= {*source.leave_out, *ALWAYS_LEFT_OUT}:
         return LeftOut(line, findings[0].code)
     return [rejection(file.name, line, finding, raw) for finding in findings]

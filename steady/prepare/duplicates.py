@@ -21,6 +21,7 @@ _SIGNATURE_SEED = 20
 
 def normal_form(text: str) -> str:
     """The text by which duplicates are known: NFKC, case folded, each run of white space one space."""
+    # NFKC and case folding do no more than this to ASCII text.
     folded = text.lower() if text.isascii() else normalize("NFKC", text).casefold()
     return " ".join(folded.split())
 
@@ -75,8 +76,10 @@ def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.u
     values = np.array(signatures.to_rows(), dtype=np.uint64).reshape(len(documents), count, rows)
     hashes = np.zeros((len(documents), count), dtype=np.uint64)
     for row in range(rows):
+        # An odd multiplier maps 64-bit numbers one to one; the shift brings the high bits down to where the next value acts.
         hashes = (hashes ^ values[:, :, row]) * np.uint64(0x9E3779B97F4A7C15)
         hashes ^= hashes >> np.uint64(29)
+    # All empty documents would share every band; 0 stands for nothing to compare.
     hashes[[not document for document in documents]] = 0
     return hashes
 
@@ -116,6 +119,7 @@ def equal_runs(values: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     repeats = np.flatnonzero(ordered[1:] == ordered[:-1])
+    # A column of millions of rows is not held twice while the runs are gone through.
     del ordered
     starts = repeats[np.diff(repeats, prepend=-2) != 1]
     ends = repeats[np.diff(repeats, append=len(order) + 1) != 1] + 2
@@ -134,12 +138,14 @@ class Sets:
     """Disjoint sets of 0 … size - 1; the smallest member stands for a set."""
 
     def __init__(self, size: int) -> None:
+        # Four bytes an item: a list would take eight and an object for each item.
         self.parents = array("i", range(size))
 
     def find(self, item: int) -> int:
         """The smallest member of the item's set."""
         parents = self.parents
         while parents[item] != item:
+            # Path halving keeps the way to the smallest member short.
             parents[item] = parents[parents[item]]
             item = parents[item]
         return item

@@ -57,13 +57,14 @@ def join(table: Table, threshold: float | None, left_out: Rows, scratch: Path) -
     rows = np.flatnonzero(taking_part)
     families, copies = Sets(len(table)), np.zeros(len(table), dtype=bool)
     content, prompt, group = table.column("content"), table.column("prompt"), table.column("group")
-    for run in equal_runs(_said(table)[rows]):
+    for run in equal_runs(_row_hashes(table)[rows]):
         members = rows[run][np.argsort(content[rows[run]], kind="stable")]
         copies[members[1:]] = True
         _join_all(families, members)
     given = rows[group[rows] != NONE]
     for run in equal_runs(group[given]):
         _join_all(families, given[run])
+    # What is split as one may differ in its target, so a prompt joins clusters and not families.
     clusters = families.copy()
     for run in equal_runs(prompt[rows]):
         _join_all(clusters, rows[run])
@@ -71,13 +72,13 @@ def join(table: Table, threshold: float | None, left_out: Rows, scratch: Path) -
     return Joined(copies, families.names(), clusters.names(), near)
 
 
-def _said(table: Table) -> NDArray[np.uint64]:
+def _row_hashes(table: Table) -> NDArray[np.uint64]:
     """A hash of prompt, answer and given split; made in place, since every array here has a number for each row."""
-    said: NDArray[np.uint64] = table.column("prompt") * _MULTIPLIER
-    said ^= table.column("answer")
-    said *= _MULTIPLIER
-    said ^= table.column("split")
-    return said
+    hashes: NDArray[np.uint64] = table.column("prompt") * _MULTIPLIER
+    hashes ^= table.column("answer")
+    hashes *= _MULTIPLIER
+    hashes ^= table.column("split")
+    return hashes
 
 
 def _join_all(sets: Sets, members: Rows) -> None:
@@ -97,6 +98,7 @@ def _join_near(table: Table, rows: Rows, threshold: float, clusters: Sets, scrat
             return item_tokens("", normal_form("\n".join(message.content for message in draft.messages[:-1])))
         return item_tokens(normal_form(draft.instruction), normal_form(draft.input))
 
+    # Band after band: hashes are made by document and read back by band, one band in memory at a time.
     width = 8 * len(rows)
     count = bands(threshold)[0]
     try:

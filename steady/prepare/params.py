@@ -49,6 +49,7 @@ class DataParams(Section):
 
     @model_validator(mode="after")
     def _labels_differ(self) -> Self:
+        # One label leaves nothing to decide.
         if self.labels is not None and len(set(self.labels)) != max(len(self.labels), 2):
             raise ValueError("`labels` must be two or more different names, or null to take those of the data")
         return self

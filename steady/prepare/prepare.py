@@ -10,6 +10,7 @@ import numpy as np
 
 from steady.errors import SteadyError
 from steady.labels import joined
+from steady.prepare import formats
 from steady.prepare.joining import Joined, Rows, contradictions, join
 from steady.prepare.params import DataParams
 from steady.prepare.readers.rows import Draft, Finding, LeftOut, Unreadable, rejection
@@ -23,6 +24,7 @@ from steady.prepare.table import Table
 from steady.prepare.writing import examples, in_order, joined_names
 from steady.records import Split, write_json, write_records
 
+# All rows of a contradiction are rejected: which of them is right, the data do not say.
 _LABELS = Finding(
     "conflicting_labels", "the same text has other labels elsewhere (all its rows are listed); keep one label."
 )
@@ -48,22 +50,25 @@ def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
     """
     outputs.rejected.parent.mkdir(parents=True, exist_ok=True)
     counts = Counts([Counter() for _ in params.sources])
+    # Beside the outputs, where there is room for data; a temporary folder may lie in memory.
     with Table(outputs.rejected.with_name(".drafts.tmp")) as table:
         with RejectedRows(outputs.rejected) as rejected:
             read_all(params, table, counts, rejected)
             contradictory = reject_contradictions(params, table, counts, rejected)
+            # Before the search for duplicates: faulty data are corrected and read again anyway.
             rejected.refuse_if_many(params.max_rejected, counts.total("read"))
         counts.findings = dict(sorted(rejected.codes.items()))
         joined = join(table, params.near_duplicate_threshold, contradictory, outputs.rejected.with_name(".bands.tmp"))
         counts.near = joined.near
         counts.count("duplicates", table.column("source")[joined.copies])
-        kept = _selected(params, table, joined, contradictory, counts, seed)
-        splitting = split_rows(params, table, joined, kept, seed)
+        eligible = _selected(params, table, joined, contradictory, counts, seed)
+        splitting = split_rows(params, table, joined, eligible, seed)
         names = joined_names(table, joined)
         for place, split in enumerate(SPLITS):
-            rows = in_order(table, kept[splitting.places == place], seed)
+            rows = in_order(table, eligible[splitting.places == place], seed)
             write_records(outputs.splits[split], examples(params, table, joined, rows, names, split))
-        count_splits(counts, table, joined, kept, splitting)
+        count_splits(counts, table, joined, eligible, splitting)
+    # A row that is lost on the way is a fault of this program, not of the data.
     counts.balance()
     write_json(outputs.metrics, summarize(counts, params))
     return counts
@@ -90,7 +95,11 @@ def read_all(params: DataParams, table: Table, counts: Counts, rejected: Rejecte
 
 def reject_contradictions(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> Rows:
     """Reject the rows whose text or group is given two answers; returns them."""
-    same_output = [place for place, source in enumerate(params.sources) if source.format == "instruction-output-group"]
+    same_output = [
+        place
+        for place, source in enumerate(params.sources)
+        if getattr(formats.module(source.format), "SAME_OUTPUT", False)
+    ]
     by_text, by_group = contradictions(table, frozenset(same_output))
     for row in np.union1d(by_text, by_group).tolist():
         draft = table.draft(row)
@@ -107,11 +116,11 @@ def _selected(params: DataParams, table: Table, joined: Joined, rejected: Rows, 
     """The rows to split: no copies, nothing rejected, within the limits; of two classes at least, where there are classes."""
     usable = ~joined.copies
     usable[rejected] = False
-    kept = np.flatnonzero(usable)
-    chosen, left_out = select(params, table, joined, kept, seed)
+    eligible = np.flatnonzero(usable)
+    chosen, left_out = select(params, table, joined, eligible, seed)
     _check_classes(params, table, chosen)
     if left_out:
-        counts.count("left_out", table.column("source")[np.setdiff1d(kept, chosen)])
+        counts.count("left_out", table.column("source")[np.setdiff1d(eligible, chosen)])
         counts.left_out.update(left_out)
     return chosen
 

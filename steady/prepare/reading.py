@@ -1,15 +1,12 @@
 """Stream a source: every raw record becomes drafts, or findings with file and line, or is left out."""
 
 from collections.abc import Iterator
-from importlib import import_module
-from types import ModuleType
-from typing import get_args
 
+from steady.prepare import formats
 from steady.prepare.context import Context, Convert, Items
-from steady.prepare.converting import convert_record
-from steady.prepare.readers.files import File, empty, find_files, missing, records, unreadable
-from steady.prepare.readers.opening import UnreadableError
-from steady.prepare.readers.params import Format, SourceParams
+from steady.prepare.converting import convert_record, to_the_fault
+from steady.prepare.readers.files import File, empty, find_files, missing, records
+from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Item, Unreadable
 
 
@@ -20,7 +17,8 @@ def read_source(source: SourceParams, labels: tuple[str, ...] | None, multi_labe
         yield Unreadable(missing(source))
         return
     context = Context(source, labels, multi_label)
-    module = format_module(source.format)
+    module = formats.module(source.format)
+    # A file of nothing but blank lines is most likely the wrong file.
     something = False
     items = module.items(files, context) if hasattr(module, "items") else _each(files, context, module.drafts)
     for item in items:
@@ -32,18 +30,5 @@ def read_source(source: SourceParams, labels: tuple[str, ...] | None, multi_labe
 
 def _each(files: list[File], context: Context, convert: Convert) -> Items:
     for file in files:
-        try:
-            for record in records(file, context.source):
-                yield from convert_record(file, record, context, convert)
-        except UnreadableError as error:
-            yield unreadable(file, error)
-
-
-def format_module(name: str) -> ModuleType:
-    """The module of a format: it has `SAMPLE`, and `drafts` of a row or `items` of all files."""
-    return import_module(f"steady.prepare.formats.{name.replace('-', '_')}")
-
-
-def format_modules() -> dict[str, ModuleType]:
-    """The modules of all formats, by name."""
-    return {name: format_module(name) for name in get_args(Format)}
+        found = (convert_record(file, record, context, convert) for record in records(file, context.source))
+        yield from to_the_fault(file, (item for items in found for item in items))

@@ -33,6 +33,7 @@ class RejectedRows:
 
     def __exit__(self, *exception: object) -> None:
         self._file.close()
+        # Also after an error, since these rows say what has to be corrected.
         self._temporary.replace(self.path)
 
     def add(self, findings: list[Rejected], *, rows: int = 1) -> None:
@@ -47,6 +48,7 @@ class RejectedRows:
 
     def refuse_if_many(self, allowed: int | float, read: int) -> None:
         """Raise, with every finding, where a file cannot be read or more rows are rejected than a count or a share of those read."""
+        # 1 is one row and 1.0 is all rows.
         limit = allowed * read if isinstance(allowed, float) else allowed
         if not self.fatal and self.rows <= limit:
             return

@@ -11,17 +11,18 @@ from steady.prepare.splits import seeded
 from steady.prepare.table import Table
 
 
-def select(params: DataParams, table: Table, joined: Joined, kept: Rows, seed: int) -> tuple[Rows, Counter[str]]:
+def select(params: DataParams, table: Table, joined: Joined, eligible: Rows, seed: int) -> tuple[Rows, Counter[str]]:
     """(the rows that stay, ascending; how many rows each limit left out)."""
     left_out: Counter[str] = Counter()
     limits = (params.max_groups, params.max_rows, *(item.max_rows or item.weight for item in params.sources))
     if not any(limits):
-        return kept, left_out
-    ranks = family_ranks(table, joined, kept, seed)
+        return eligible, left_out
+    # Families are drawn and not rows, so that a group stays whole as long as the limit allows.
+    ranks = family_ranks(table, joined, eligible, seed)
     source = table.column("source")
     caps = {place: item.max_rows for place, item in enumerate(params.sources) if item.max_rows is not None}
-    capped = _limited(kept, ranks, source, caps)
-    left_out["max_rows_of_source"] = len(kept) - len(capped)
+    capped = _limited(eligible, ranks, source, caps)
+    left_out["max_rows_of_source"] = len(eligible) - len(capped)
     weighed = _limited(capped, ranks, source, _weighted(params, source[capped]))
     left_out["weight"] = len(capped) - len(weighed)
     chosen = weighed
@@ -36,10 +37,10 @@ def select(params: DataParams, table: Table, joined: Joined, kept: Rows, seed: i
     return chosen, +left_out
 
 
-def family_ranks(table: Table, joined: Joined, kept: Rows, seed: int) -> NDArray[np.uint64]:
+def family_ranks(table: Table, joined: Joined, eligible: Rows, seed: int) -> NDArray[np.uint64]:
     """(rows of the table,) a seeded rank of each row's family, from the smallest content hash in it."""
     smallest = np.full(len(table), np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(smallest, joined.families[kept], table.column("content")[kept])
+    np.minimum.at(smallest, joined.families[eligible], table.column("content")[eligible])
     return seeded(smallest, seed, "sample")[joined.families]
 
 
@@ -50,6 +51,7 @@ def _weighted(params: DataParams, source: NDArray[np.uint16]) -> dict[int, int]:
     weights = [item.weight or 1.0 for item in params.sources]
     available = np.bincount(source, minlength=len(weights)).tolist()
     unit = min(rows / weight for rows, weight in zip(available, weights, strict=True))
+    # The product may fall a rounding error short of a whole number.
     return {place: int(unit * weight + 1e-9) for place, weight in enumerate(weights)}
 
 

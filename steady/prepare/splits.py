@@ -13,6 +13,7 @@ from steady.records import Split
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 UNUSED = -1
+# Smaller differences are rounding errors, which differ from processor to processor and must not decide.
 TIE_DECIMALS = 9
 Whole = NDArray[np.int64] | NDArray[np.int32]
 Keys = NDArray[np.uint64]
@@ -26,6 +27,7 @@ def split_sizes(sizes: Sequence[int | float], available: int) -> tuple[int, ...]
     Raises:
         SteadyError: more rows are asked for than there are, or none for train.
     """
+    # 0.1 as it is written, not the nearest binary fraction, which would tip some roundings.
     shares = [Fraction(str(size)) * available if isinstance(size, float) else Fraction(0) for size in sizes]
     rounded = largest_remainders(shares, round(sum(shares)))
     rows = tuple(rounded[i] if isinstance(size, float) else size for i, size in enumerate(sizes))
@@ -106,6 +108,7 @@ def by_labels(carried: Whole, counts: Whole, ranks: Keys, sizes: Sequence[int]) 
         counts: (groups,) rows of each group; `ranks` breaks ties between groups.
     """
     needs = _Needs(carried, counts, sizes)
+    # `len(sizes)` is the place of the unused rest, one more says that a group is not placed yet.
     places = np.full(len(counts), len(sizes) + 1, dtype=np.int8)
     order = np.lexsort((ranks, -counts))
     while (free := order[places[order] > len(sizes)]).size:
@@ -155,6 +158,7 @@ def stratified_quotas(available: Sequence[int], sizes: Sequence[int]) -> list[tu
 def seeded(keys: Keys, seed: int, purpose: str) -> Keys:
     """Pseudo-random ranks of content hashes: splitmix64 of each, started from the seed and the purpose."""
     start = int.from_bytes(blake2b(f"{seed}:{purpose}".encode(), digest_size=8).digest(), "little")
+    # splitmix64: Steele, Lea and Flood 2014, Fast Splittable Pseudorandom Number Generators.
     mixed = keys + np.uint64(start)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
@@ -177,6 +181,7 @@ def _fill(order: Any, counts: Whole, wanted: list[int], places: NDArray[np.int8]
         if wanted[place] >= counts[name]:
             places[name] = place
             wanted[place] -= int(counts[name])
+    # Single rows fit anywhere, so they make up what is still wanted.
     start = several
     for place, rows in enumerate(wanted):
         places[order[start : start + rows]] = place
@@ -195,6 +200,7 @@ def _complete(
         if not exact or counts[name] <= missing[place]:
             places[name] = place
             missing[place] -= int(counts[name])
+    # The smallest first, since the rest of a group that is cut is lost.
     for name in reversed(spare[places[spare] == UNUSED].tolist()):
         place = max(range(len(missing)), key=lambda i: (missing[i], -i))
         if missing[place] > 0:

@@ -1,4 +1,4 @@
-"""The split of every row: given splits are kept, leaks between them taken out, and the other rows split by their clusters."""
+"""The split of every row: given splits are eligible, leaks between them taken out, and the other rows split by their clusters."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ TRAIN, VALIDATION, TEST = range(3)
 
 
 class Splitting(NamedTuple):
-    """`places`: (kept rows,) indices into `SPLITS`, `UNUSED` or `LEAK`; `leaks`: rows taken out, by what they shared; `left`:
+    """`places`: (eligible rows,) indices into `SPLITS`, `UNUSED` or `LEAK`; `leaks`: rows taken out, by what they shared; `left`:
     clusters that are still in two splits.
     """
 
@@ -25,8 +25,8 @@ class Splitting(NamedTuple):
     left: int
 
 
-def split_rows(params: DataParams, table: Table, joined: Joined, kept: Rows, seed: int) -> Splitting:
-    """Split the kept rows.
+def split_rows(params: DataParams, table: Table, joined: Joined, eligible: Rows, seed: int) -> Splitting:
+    """Split the eligible rows.
 
     A row that shares a cluster with rows of a later given split (test is the last) would leak: it is taken out, since the
     later split is the one that results are quoted for. A row without a given split follows the given one of its cluster.
@@ -34,15 +34,17 @@ def split_rows(params: DataParams, table: Table, joined: Joined, kept: Rows, see
     Raises:
         SteadyError: there are fewer rows than are asked for.
     """
-    given = table.column("split")[kept].astype(np.int8) - 1
-    cluster = dense(joined.clusters[kept])
+    # In the table 0 is no given split; here that is UNUSED.
+    given = table.column("split")[eligible].astype(np.int8) - 1
+    cluster = dense(joined.clusters[eligible])
     latest = np.full(cluster.max() + 1, UNUSED, dtype=np.int8)
+    # The later split wins: results are quoted for test, and validation chooses between models.
     np.maximum.at(latest, cluster, given)
     places: NDArray[np.int8] = latest[cluster]
     leaking = (given != UNUSED) & (given < places)
-    leaks = _kinds(table, joined, kept, given, leaking)
+    leaks = _kinds(table, joined, eligible, given, leaking)
     places[leaking] = LEAK
-    _split_the_rest(params, table, kept, cluster, places, seed)
+    _split_the_rest(params, table, eligible, cluster, places, seed)
     return Splitting(places, leaks, straddling(cluster, places))
 
 
@@ -67,11 +69,11 @@ def straddling(cluster: NDArray[np.int32], places: NDArray[np.int8]) -> int:
 
 
 def _kinds(
-    table: Table, joined: Joined, kept: Rows, given: NDArray[np.int8], leaking: NDArray[np.bool_]
+    table: Table, joined: Joined, eligible: Rows, given: NDArray[np.int8], leaking: NDArray[np.bool_]
 ) -> dict[str, int]:
     """How many leaking rows have their text, else their group, else a near-duplicate in a later split."""
     counts = {"same_text": 0, "same_group": 0, "near_duplicate": 0}
-    prompt, group = table.column("prompt")[kept], table.column("group")[kept]
+    prompt, group = table.column("prompt")[eligible], table.column("group")[eligible]
     for place in np.unique(given[leaking]).tolist():
         rows = leaking & (given == place)
         later = given > place
@@ -84,19 +86,21 @@ def _kinds(
 
 
 def _split_the_rest(
-    params: DataParams, table: Table, kept: Rows, cluster: NDArray[np.int32], places: NDArray[np.int8], seed: int
+    params: DataParams, table: Table, eligible: Rows, cluster: NDArray[np.int32], places: NDArray[np.int8], seed: int
 ) -> None:
     """Assign the rows without a given split; where all have one and none is validation, that is taken from train."""
     sizes: tuple[int | float, ...] = (params.train_rows, params.validation_rows, params.test_rows)
     splits = {source.split for source in params.sources}
+    # Rows that came with a split stay there, and what shares a cluster with them has followed.
     free = places == UNUSED
     if None not in splits:
         if "validation" in splits or not params.validation_rows or "train" not in splits:
             return
         free = places == TRAIN
+        # At least one row has to stay for training.
         taken = split_sizes((1, params.validation_rows, 0), int(free.sum()))[VALIDATION]
         sizes = (int(free.sum()) - taken, taken, 0)
-    rows = kept[free]
+    rows = eligible[free]
     if len(rows):
         wanted = split_sizes(sizes, len(rows))
         group = dense(cluster[free])
@@ -110,6 +114,7 @@ def _strata(table: Table, rows: Rows, group: NDArray[np.int32]) -> NDArray[np.in
     order = np.lexsort((table.column("content")[rows], group))
     firsts = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
     del order
+    # Strata are numbered as they first occur, which depends on the order of the rows.
     by_name = np.argsort(np.argsort(list(table.strata))).astype(np.int32)
     return dense(by_name[table.column("stratum")[rows[firsts]]])
 

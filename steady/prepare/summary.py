@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,23 +15,64 @@ from steady.prepare.splits import SPLITS, UNUSED
 from steady.prepare.splitting import LEAK, Splitting
 from steady.prepare.table import Table
 
+OUTCOMES = ("read", "accepted", "rejected", "duplicates", "left_out")
 QUANTILES = {"minimum": 0.0, "median": 0.5, "p95": 0.95, "maximum": 1.0}
+
+
+class Description(msgspec.Struct, frozen=True, kw_only=True):
+    """What rows are; `languages` is None where no row names one, and a length where there is no row.
+
+    A row of several labels counts for each of them, one without any for `none`.
+    """
+
+    rows: int
+    groups: int
+    labels: dict[str, int]
+    languages: dict[str, int] | None
+    characters_of_prompts: dict[str, int] | None
+    characters_of_outputs: dict[str, int] | None
+
+
+class Leaks(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows `found` to share something with a later split, by what they share, and `removed`; clusters `left` in two splits."""
+
+    found: dict[str, int]
+    removed: int
+    left: int
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of `metrics/data.json`; `rejected` counts findings by code, `left_out` rows by the limit or filter."""
+
+    rows: dict[str, int]
+    groups: int
+    labels: list[str]
+    languages: dict[str, int] | None
+    splits: dict[str, Description]
+    sources: list[dict[str, str | int]]
+    rejected: dict[str, int]
+    left_out: dict[str, int]
+    duplicates: dict[str, int]
+    leaks: Leaks
+
+
+NO_LEAKS = Leaks(found={}, removed=0, left=0)
 
 
 @dataclass
 class Counts:
-    """Rows of each fate, in all and by source. Every row read is accepted, rejected, a duplicate or left out."""
+    """Rows of each outcome, in all and by source. Every row read is accepted, rejected, a duplicate or left out."""
 
     sources: list[Counter[str]]
     left_out: Counter[str] = field(default_factory=Counter)
     findings: dict[str, int] = field(default_factory=dict)
     near: int = 0
-    leaks: dict[str, Any] = field(default_factory=dict)
-    splits: dict[str, dict[str, Any]] = field(default_factory=dict)
+    leaks: Leaks = NO_LEAKS
+    splits: dict[str, Description] = field(default_factory=dict)
 
-    def total(self, fate: str) -> int:
-        """Rows of a fate (read, accepted, rejected, duplicates, left_out) over all sources."""
-        return sum(source[fate] for source in self.sources)
+    def total(self, outcome: str) -> int:
+        """Rows of an outcome (read, accepted, rejected, duplicates, left_out) over all sources."""
+        return sum(source[outcome] for source in self.sources)
 
     def leave_out(self, rows: NDArray[Any], code: str) -> None:
         """Count rows, given by their source, as left out under a code."""
@@ -38,44 +80,41 @@ class Counts:
             self.left_out[code] += len(rows)
             self.count("left_out", rows)
 
-    def count(self, fate: str, rows: NDArray[Any]) -> None:
-        """Count rows, given by their source, under a fate."""
+    def count(self, outcome: str, rows: NDArray[Any]) -> None:
+        """Count rows, given by their source, under an outcome."""
         for place, number in enumerate(np.bincount(rows, minlength=len(self.sources)).tolist()):
-            self.sources[place][fate] += number
+            self.sources[place][outcome] += number
 
     def balance(self) -> None:
-        """Check that the fates add up for each source."""
+        """Check that the outcomes add up for each source."""
         for place, source in enumerate(self.sources):
-            fates = sum(source[fate] for fate in ("accepted", "rejected", "duplicates", "left_out"))
-            assert fates == source["read"], f"source {place}: {source['read']} rows read, {fates} accounted for"
+            outcomes = sum(source[outcome] for outcome in OUTCOMES[1:])
+            assert outcomes == source["read"], f"source {place}: {source['read']} rows read, {outcomes} accounted for"
 
 
-def count_splits(counts: Counts, table: Table, joined: Joined, kept: Rows, splitting: Splitting) -> None:
+def count_splits(counts: Counts, table: Table, joined: Joined, eligible: Rows, splitting: Splitting) -> None:
     """Fill in what each split holds and what leaked."""
     source = table.column("source")
-    counts.leave_out(source[kept[splitting.places == UNUSED]], "not_asked_for")
-    counts.leave_out(source[kept[splitting.places == LEAK]], "leak")
-    counts.leaks = {
-        "found": splitting.leaks,
-        "removed": int((splitting.places == LEAK).sum()),
-        "left": splitting.left,
-    }
+    counts.leave_out(source[eligible[splitting.places == UNUSED]], "not_asked_for")
+    counts.leave_out(source[eligible[splitting.places == LEAK]], "leak")
+    removed = int((splitting.places == LEAK).sum())
+    counts.leaks = Leaks(found=splitting.leaks, removed=removed, left=splitting.left)
     for place, name in enumerate(SPLITS):
-        rows = kept[splitting.places == place]
+        rows = eligible[splitting.places == place]
         counts.count("accepted", source[rows])
         counts.splits[name] = describe(table, joined, rows)
 
 
-def describe(table: Table, joined: Joined, rows: Rows) -> dict[str, Any]:
+def describe(table: Table, joined: Joined, rows: Rows) -> Description:
     """What the rows of a split are."""
-    return {
-        "rows": len(rows),
-        "groups": len(np.unique(joined.families[rows])),
-        "labels": label_counts(table, rows),
-        "languages": language_counts(table, rows),
-        "characters_of_prompts": quantiles(table.column("prompt_length")[rows]),
-        "characters_of_outputs": quantiles(table.column("output_length")[rows]),
-    }
+    return Description(
+        rows=len(rows),
+        groups=len(np.unique(joined.families[rows])),
+        labels=label_counts(table, rows),
+        languages=language_counts(table, rows),
+        characters_of_prompts=quantiles(table.column("prompt_length")[rows]),
+        characters_of_outputs=quantiles(table.column("output_length")[rows]),
+    )
 
 
 def label_counts(table: Table, rows: Rows) -> dict[str, int]:
@@ -92,6 +131,7 @@ def language_counts(table: Table, rows: Rows) -> dict[str, int] | None:
     """Rows of each language, sorted; None where no row names one."""
     numbers = np.bincount(table.column("language")[rows].astype(np.int64), minlength=len(table.languages)).tolist()
     counts = {name or "unknown": number for name, number in zip(table.languages, numbers, strict=True) if number}
+    # A count of unknown languages alone would say nothing.
     return None if set(counts) <= {"unknown"} else dict(sorted(counts.items()))
 
 
@@ -103,25 +143,25 @@ def quantiles(values: NDArray[Any]) -> dict[str, int] | None:
     return {name: int(ordered[max(0, int(np.ceil(share * len(ordered))) - 1)]) for name, share in QUANTILES.items()}
 
 
-def summarize(counts: Counts, params: DataParams) -> dict[str, Any]:
-    """The content of `metrics/data.json`."""
-    fates = ("read", "accepted", "rejected", "duplicates", "left_out")
-    found = {label for split in counts.splits.values() for label in split["labels"]}
+def summarize(counts: Counts, params: DataParams) -> Summary:
+    """What the stage reports: everything that was counted."""
+    splits = counts.splits.values()
     languages: Counter[str] = Counter()
-    for split in counts.splits.values():
-        languages.update(split["languages"] or {"unknown": split["rows"]} if split["rows"] else {})
-    return {
-        "rows": {fate: counts.total(fate) for fate in fates},
-        "groups": sum(split["groups"] for split in counts.splits.values()),
-        "labels": list(params.labels or sorted(found)),
-        "languages": dict(sorted(languages.items())) if set(languages) > {"unknown"} else None,
-        "splits": counts.splits,
-        "sources": [
-            {"path": source.path, "format": source.format} | {fate: counted[fate] for fate in fates}
+    for split in splits:
+        # A split in which no row names a language counts as unknown beside others that do.
+        languages.update(split.languages or {"unknown": split.rows} if split.rows else {})
+    return Summary(
+        rows={outcome: counts.total(outcome) for outcome in OUTCOMES},
+        groups=sum(split.groups for split in splits),
+        labels=list(params.labels or sorted({label for split in splits for label in split.labels})),
+        languages=dict(sorted(languages.items())) if set(languages) > {"unknown"} else None,
+        splits=counts.splits,
+        sources=[
+            {"path": source.path, "format": source.format} | {outcome: counted[outcome] for outcome in OUTCOMES}
             for source, counted in zip(params.sources, counts.sources, strict=True)
         ],
-        "rejected": counts.findings,
-        "left_out": dict(sorted(counts.left_out.items())),
-        "duplicates": {"exact": counts.total("duplicates"), "near": counts.near},
-        "leaks": counts.leaks,
-    }
+        rejected=counts.findings,
+        left_out=dict(sorted(counts.left_out.items())),
+        duplicates={"exact": counts.total("duplicates"), "near": counts.near},
+        leaks=counts.leaks,
+    )

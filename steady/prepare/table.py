@@ -53,6 +53,7 @@ class Table:
         """Append a draft of `source`, the one at `place`."""
         packed = self._encode(draft)
         self._file.write(packed)
+        # Before the draft is counted in, so that it is where the draft begins.
         self.offset.append(self._end)
         self._end += len(packed)
         prompt, target = prompt_text(draft), target_text(draft)
@@ -72,9 +73,11 @@ class Table:
         """Read one draft back."""
         start = self.offset[row]
         end = self.offset[row + 1] if row + 1 < len(self.offset) else self._end
+        # What is still in the buffer cannot be read back.
         if self._written < end:
             self._file.flush()
             self._written = self._end
+        # `pread` leaves the place alone at which the next draft is written.
         return self._decode(os.pread(self._file.fileno(), end - start, start))
 
     def column(self, name: str) -> NDArray[Any]:

@@ -11,6 +11,8 @@ from steady.prepare.splits import seeded
 from steady.prepare.table import NONE, Table, name_space, prompt_text, target_text
 from steady.records import Example, Split, content_id
 
+_SHARED_FIELDS = [name for name in Example.__struct_fields__ if name not in ("id", "group_id", "split")]
+
 
 def in_order(table: Table, rows: Rows, seed: int) -> Rows:
     """The rows in a seeded order of their content: sources are mixed, and the order of raw rows has no say."""
@@ -25,6 +27,7 @@ def joined_names(table: Table, joined: Joined) -> dict[int, str]:
         return names
     order = np.lexsort((group, joined.families))
     families = joined.families[order]
+    # Only families of several names are looked at: each name is read from disk.
     changes = (families[1:] == families[:-1]) & (group[order][1:] != group[order][:-1])
     for row in np.flatnonzero(np.isin(joined.families, families[1:][changes]) & (group != NONE)).tolist():
         family, name = int(joined.families[row]), str(table.draft(row).group)
@@ -48,20 +51,7 @@ def examples(
 
 def example(draft: Draft, group: str | None, split: Split | None) -> Example:
     """The example of a draft: its id is a hash of what it says, and without a group it is its own."""
+    # Of the content alone, so that another order of rows, or another file name, gives the same ids.
     identity = content_id(draft.instruction, draft.input, prompt_text(draft), target_text(draft))
-    return Example(
-        id=identity,
-        group_id=group or identity,
-        instruction=draft.instruction,
-        input=draft.input,
-        output=draft.output,
-        references=draft.references,
-        labels=draft.labels,
-        messages=draft.messages,
-        rejected=draft.rejected,
-        language=draft.language,
-        split=split,
-        source=draft.source,
-        line=draft.line,
-        meta=draft.meta,
-    )
+    fields = {name: getattr(draft, name) for name in _SHARED_FIELDS}
+    return Example(id=identity, group_id=group or identity, split=split, **fields)

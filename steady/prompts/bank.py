@@ -15,6 +15,7 @@ from steady.errors import SteadyError
 KEYS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "wordings")
 WORDING_KEYS = ("id", "kind", "split", "labels", "template")
 SPLITS = ("trained", "held_out")
+# Ids become parts of the ids of wordings, which people type on the command line.
 IDENTIFIER = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLOTS = re.compile(r"\{(\w+)\}")
 
@@ -51,6 +52,7 @@ class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 def task_bank(path: Path | None, labels: tuple[str, ...] | None, *, multi_label: bool) -> Bank | None:
     """The bank of a task: of the file, or of its labels alone; errors as `read_bank` has them."""
     bank = read_bank(path) if path else label_bank(labels)
+    # Left unset for tasks of one label, whose phrasebooks then keep their bytes.
     return msgspec.structs.replace(bank, several=True) if bank is not None and multi_label else bank
 
 
@@ -77,18 +79,20 @@ def read_bank(path: Path) -> Bank:
             "example brings its own instruction."
         )
     try:
+        # The round-trip loader knows the line of every key.
         content = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise SteadyError(f"{path}: not YAML: {error}") from error
     if not isinstance(content, dict):
         raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
+    # In the order of the lines; two checks may find the same fault.
     faults = sorted(set(_bank_faults(content)))
     if faults:
         raise SteadyError("\n".join(f"{path}:{line}: {fault}" for line, fault in faults))
     return _bank(content)
 
 
-def _bank(content: dict[str, Any]) -> Bank:
+def _bank(content: Any) -> Bank:
     templates = [
         Template(
             id=str(item["id"]),
@@ -99,9 +103,12 @@ def _bank(content: dict[str, Any]) -> Bank:
         )
         for item in content["wordings"]
     ]
-    texts: dict[str, Any] = {key: str(content[key]) for key in KEYS if key not in ("labels", "wordings")}
     return Bank(
-        **texts,
+        task=str(content["task"]),
+        canonical=str(content["canonical"]),
+        instruction=str(content["instruction"]),
+        input_name=str(content["input_name"]),
+        answer_name=str(content["answer_name"]),
         labels=tuple(map(str, content["labels"])),
         templates={template.id: template for template in templates},
     )
@@ -176,6 +183,7 @@ def _repeats(wordings: list[Any]) -> Iterator[Fault]:
     for key in ("id", "template"):
         seen: dict[Any, Any] = {}
         for item in wordings:
+            # The same text with the labels in another order is another wording.
             value = (item.get(key), str(item.get("labels")) if key == "template" else "")
             if item.get(key) is not None and value in seen:
                 first = _line(seen[value], key)
@@ -189,6 +197,7 @@ def _canonical_faults(content: Any, wordings: list[Any]) -> Iterator[Fault]:
     if isinstance(canonical, str) and not named:
         ids = ", ".join(str(item.get("id")) for item in wordings)
         yield _line(content, "canonical"), f"canonical {canonical!r} is the id of no wording. There are: {ids}."
+    # Every arm is trained on the canonical wording or compared on it.
     if named and named[0].get("split") != "trained":
         yield _line(content, "canonical"), f"canonical {canonical!r} has to be a trained wording."
 

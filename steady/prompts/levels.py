@@ -49,6 +49,7 @@ def placed(wording: Wording, params: FormatParams, unseen: str = "") -> Wording:
         wording: its `trained` says whether the tuned arm trains on it if it trains on its family.
         unseen: the part of it that no trained wording has, where there is one.
     """
+    # Before the parts: what is new in a family that is new as a whole is no separate fact.
     if wording.family not in params.trained_families:
         return replace(wording, level="L2", trained=False, rule=f"family {wording.family} is not trained on")
     if unseen:

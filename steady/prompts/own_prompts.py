@@ -23,6 +23,7 @@ def read_own_prompts(path: str | None, folder: Path = Path(FOLDER)) -> list[Prom
     if path is None:
         return []
     found = PurePosixPath(path)
+    # A file elsewhere would change without DVC noticing.
     if found.parent != PurePosixPath(FOLDER) or found.suffix not in SUFFIXES:
         raise SteadyError(
             f"{path}: files of own prompts lie in {FOLDER}/ and end in {' or '.join(SUFFIXES)}: that folder is what DVC watches. "
@@ -39,6 +40,7 @@ def read_own_prompts(path: str | None, folder: Path = Path(FOLDER)) -> list[Prom
     seen: dict[str, int] = {}
     prompts = []
     for text in texts:
+        # The same prompt may be there twice, and each has its answer.
         name = content_id("own", text, occurrence=seen.get(text, 0))
         seen[text] = seen.get(text, 0) + 1
         prompts.append(Prompt(id=name, group_id=name, example_id=name, wording="own", prompt=text, completion=""))

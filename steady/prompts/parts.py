@@ -65,8 +65,3 @@ def change_unprotected(text: str, change: Callable[[str], str]) -> str:
         pieces += [change(text[start : span.start()]), span.group()]
         start = span.end()
     return "".join([*pieces, change(text[start:])])
-
-
-def protected_spans(text: str) -> list[str]:
-    """The protected spans of a text, in order."""
-    return [span.group() for span in PROTECTED.finditer(text)]

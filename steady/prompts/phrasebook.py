@@ -15,6 +15,7 @@ from steady.prompts.families.paraphrase import templates_of
 from steady.prompts.render import applies, render
 from steady.records import Example, Wording, write_bytes
 
+# Any example will do, as long as it never changes.
 PROBE = Example(id="probe", group_id="probe", instruction="Sort this message.", input="Where is order 4711, please?")
 
 
@@ -41,6 +42,7 @@ class Phrasebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 def phrasebook(wordings: Sequence[Wording], bank: Bank | None) -> Phrasebook:
     """The phrasebook of some wordings: of the bank's templates it keeps the canonical one and those that the wordings name."""
     if bank is not None:
+        # Templates that are not needed would make training stale when they change.
         bank = with_templates(bank, {bank.canonical, *templates_of(wordings)})
     return Phrasebook(bank=bank, wordings={wording.id: wording for wording in wordings})
 
@@ -52,6 +54,7 @@ def fingerprint(book: Phrasebook) -> str:
     """
     digest = hashlib.sha256(msgspec.json.encode(book))
     for wording in book.wordings.values():
+        # The text as well as the settings, so that a change of the code is noticed.
         if applies(PROBE, wording, book.bank):
             digest.update(b"\x00" + render(PROBE, wording, book.bank).encode())
     return digest.hexdigest()

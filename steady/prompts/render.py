@@ -30,5 +30,6 @@ def render(example: Example, wording: Wording, bank: Bank | None) -> str:
 
 def applies(example: Example, wording: Wording, bank: Bank | None) -> bool:
     """Whether an example can be worded so; a wording of an unknown family is left to `render`, which names it."""
+    # Most families can word every example and have no such function.
     applies_to = getattr(families.modules().get(wording.family), "applies", None)
     return applies_to is None or bool(applies_to(example, wording, bank))

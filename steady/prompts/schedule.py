@@ -29,9 +29,11 @@ def variant_schedule(
     """
     families = trained_families(wordings)
     for example in examples:
+        # Seeded by the example, so that a row more or less does not change the schedule of the others.
         rng = random.Random(f"{params.seed}:schedule:{example.id}")
         usable = [[wording.id for wording in family if applies(example, wording, bank)] for family in families.values()]
         turns = take_turns([family for family in usable if family], rng)
+        # Were the offset the same for all, some epochs would show the canonical wording alone.
         offset = rng.randrange(params.canonical_every)
         places = range(offset, offset + params.wordings_per_example)
         chosen = [CANONICAL if place % params.canonical_every == 0 else next(turns, CANONICAL) for place in places]
@@ -81,6 +83,7 @@ class TrainingPrompts:
                 f"The schedule names {len(strangers)} examples {strangers[:3]} that are not in the train split and "
                 f"{len(missing)} wordings {missing[:3]} that are not in the phrasebook. Run `dvc repro format`."
             )
+        # In the order of the schedule.
         self.examples = [known[row.example_id] for row in rows]
         self._wordings = [row.wordings for row in rows]
         self._book = book

@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Spec = dict[str, Any]
+Row = Mapping[str, Any]
+"""One datum of a chart; each function says which keys it needs."""
 VEGA_LITE = "5.20"
 ARM_COLOURS = ("var(--arm-1)", "var(--arm-2)", "var(--arm-3)", "var(--arm-4)", "var(--arm-5)", "var(--arm-6)")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3])
 WIDTH = 230
+NO_AXIS = {"title": None, "domain": False, "ticks": False}
+WORDS = {"field": "words", "type": "nominal"}
 CONFIG = {
-    "background": None,
+    "background": None,  # the page has its own, light or dark
     "font": "sans-serif",
     "view": {"stroke": None},
     "axis": {
@@ -30,205 +35,153 @@ def draw(spec: Spec) -> str:
     import vl_convert
 
     whole = {**spec, "config": CONFIG}
+    # no network: a specification that named a URL would fail here
     svg = str(vl_convert.vegalite_to_svg(whole, vl_version=VEGA_LITE, allowed_base_urls=[]))
+    # `role="img"` would hide the labels of single marks from screen readers
     return svg.replace("<svg ", '<svg role="group" ', 1)
 
 
-def _colour(arms: Sequence[str]) -> Spec:
-    return {"field": "arm", "scale": {"domain": list(arms), "range": list(ARM_COLOURS[: len(arms)])}, "legend": None}
+def colour(place: int) -> str:
+    """The colour of the arm at a place; with more than six arms colours and shapes repeat, and the labels tell them apart."""
+    return ARM_COLOURS[place % len(ARM_COLOURS)]
 
 
-def _shape(arms: Sequence[str]) -> Spec:
-    return {"field": "arm", "scale": {"domain": list(arms), "range": list(SHAPES[: len(arms)])}, "legend": None}
+def shape(place: int) -> str:
+    """The shape of the arm at a place."""
+    return SHAPES[place % len(SHAPES)]
 
 
-def _described(words: str) -> Spec:
-    return {"field": words, "type": "nominal"}
+def _by_arm(arms: Sequence[str], values: Sequence[Any]) -> Spec:
+    """A value for each arm, without a legend: the page has one for all pictures."""
+    chosen = [values[place % len(values)] for place in range(len(arms))]
+    return {"field": "arm", "scale": {"domain": list(arms), "range": chosen}, "legend": None}
 
 
-def intervals(rows: Sequence[Mapping[str, Any]], arms: Sequence[str], title: str, domain: Sequence[float]) -> Spec:
-    """A point with its interval for every arm in every row, the points of a row joined: the same prompts, asked of each arm.
+def _across(title: str, domain: Sequence[float]) -> Spec:
+    axis = {"title": title, "tickCount": 5}
+    return {"type": "quantitative", "scale": {"domain": list(domain), "nice": False}, "axis": axis}
+
+
+def _down(field: str, order: Sequence[str], **axis: object) -> Spec:
+    return {"field": field, "type": "nominal", "sort": list(order), "axis": {**NO_AXIS, **axis}}
+
+
+def _layer(encoding: Spec, kind: str, **mark: object) -> Spec:
+    return {"mark": {"type": kind, **mark}, "encoding": encoding}
+
+
+def _chart(rows: Sequence[Row], height: Any, encoding: Spec, *layers: Spec, width: Any = WIDTH) -> Spec:
+    return {
+        "width": width,
+        "height": height,
+        "data": {"values": list(rows)},
+        "encoding": encoding,
+        "layer": list(layers),
+    }
+
+
+def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequence[float]) -> Spec:
+    """A point with its interval for every arm in every row, the points of a row joined: the arms answered the same prompts.
 
     Args:
         rows: `place` (the row), `arm`, `value`, `low`, `high`, `words` (what a screen reader says).
         title: of the x axis.
         domain: of the x axis.
     """
-    places = list(dict.fromkeys(row["place"] for row in rows))
-    across = {
-        "type": "quantitative",
-        "scale": {"domain": list(domain), "nice": False},
-        "axis": {"title": title, "tickCount": 5},
-    }
-    shared: Spec = {
-        "y": {
-            "field": "place",
-            "type": "nominal",
-            "sort": places,
-            "axis": {"title": None, "domain": False, "ticks": False},
-        },
-        "yOffset": {"field": "arm", "type": "nominal", "sort": list(arms)},
-        "color": _colour(arms),
-        "description": _described("words"),
-    }
-    line = {"x": {"field": "low", **across}, "x2": {"field": "high"}}
-    point = {"x": {"field": "value", **across}, "shape": _shape(arms)}
-    joint = {
-        "x": point["x"],
-        "detail": {"field": "place"},
-        "order": {"field": "rank"},
-        "color": {"value": "var(--soft)"},
-    }
     ranks = {name: rank for rank, name in enumerate(arms)}
-    return {
-        "width": WIDTH,
-        "height": {"step": 15},
-        "data": {"values": [{**row, "rank": ranks[row["arm"]]} for row in rows]},
-        "encoding": shared,
-        "layer": [
-            {"mark": {"type": "line", "strokeWidth": 1, "opacity": 0.7, "aria": False}, "encoding": joint},
-            {"mark": {"type": "rule", "strokeWidth": 2.5, "aria": False}, "encoding": line},
-            {"mark": {"type": "point", "filled": True, "opacity": 1, "size": 55}, "encoding": point},
-        ],
+    across = _across(title, domain)
+    value = {"field": "value", **across}
+    joint = {"x": value, "detail": {"field": "place"}, "order": {"field": "rank"}, "color": {"value": "var(--soft)"}}
+    shared = {
+        "y": _down("place", list(dict.fromkeys(row["place"] for row in rows))),
+        "yOffset": {"field": "arm", "type": "nominal", "sort": list(arms)},
+        "color": _by_arm(arms, ARM_COLOURS),
+        "description": WORDS,
     }
+    return _chart(
+        [{**row, "rank": ranks[row["arm"]]} for row in rows],
+        {"step": 15},
+        shared,
+        _layer(joint, "line", strokeWidth=1, opacity=0.7, aria=False),
+        _layer({"x": {"field": "low", **across}, "x2": {"field": "high"}}, "rule", strokeWidth=2.5, aria=False),
+        _layer({"x": value, "shape": _by_arm(arms, SHAPES)}, "point", filled=True, opacity=1, size=55),
+    )
 
 
-def dots(rows: Sequence[Mapping[str, Any]], arm: int, domain: Sequence[float]) -> Spec:
+def dots(rows: Sequence[Row], arm: int, domain: Sequence[float]) -> Spec:
     """A dot for every wording with its interval behind it; `arm` is the arm's place, for its colour and shape.
 
     Args:
         rows: `family`, `value`, `low`, `high`, `lane` (0 to 1, spreads the dots of a family), `words`.
     """
-    families = list(dict.fromkeys(row["family"] for row in rows))
-    across = {
-        "type": "quantitative",
-        "scale": {"domain": list(domain), "nice": False},
-        "axis": {"title": "accuracy", "tickCount": 5},
-    }
-    shared: Spec = {
-        "y": {
-            "field": "family",
-            "type": "nominal",
-            "sort": families,
-            "axis": {"title": None, "domain": False, "ticks": False},
-        },
+    across, look = _across("accuracy", domain), colour(arm)
+    shared = {
+        "y": _down("family", list(dict.fromkeys(row["family"] for row in rows))),
         "yOffset": {"field": "lane", "type": "quantitative", "scale": {"domain": [-0.2, 1.2]}},
-        "description": _described("words"),
+        "description": WORDS,
     }
-    rule = {"type": "rule", "strokeWidth": 1.2, "opacity": 0.35, "color": ARM_COLOURS[arm], "aria": False}
-    point = {
-        "type": "point",
-        "filled": True,
-        "opacity": 0.8,
-        "size": 32,
-        "shape": SHAPES[arm],
-        "color": ARM_COLOURS[arm],
-    }
-    return {
-        "width": WIDTH,
-        "height": {"step": 56},
-        "data": {"values": list(rows)},
-        "encoding": shared,
-        "layer": [
-            {"mark": rule, "encoding": {"x": {"field": "low", **across}, "x2": {"field": "high"}}},
-            {"mark": point, "encoding": {"x": {"field": "value", **across}}},
-        ],
-    }
+    ends = {"x": {"field": "low", **across}, "x2": {"field": "high"}}
+    value = {"x": {"field": "value", **across}}
+    return _chart(
+        rows,
+        {"step": 56},
+        shared,
+        _layer(ends, "rule", strokeWidth=1.2, opacity=0.35, color=look, aria=False),
+        _layer(value, "point", filled=True, opacity=0.8, size=32, shape=shape(arm), color=look),
+    )
 
 
-def matrix(rows: Sequence[Mapping[str, Any]], labels: Sequence[str], columns: Sequence[str]) -> Spec:
+def matrix(rows: Sequence[Row], labels: Sequence[str], columns: Sequence[str]) -> Spec:
     """A confusion matrix: counts in cells, shaded by their share of the row.
 
     Args:
         rows: `actual`, `predicted`, `count`, `share`, `words`.
     """
-    axis = {"title": None, "domain": False, "ticks": False}
-    shade = {
-        "field": "share",
-        "type": "quantitative",
-        "scale": {"domain": [0, 1], "range": [0.03, 0.85]},
-        "legend": None,
+    scale = {"domain": [0, 1], "range": [0.03, 0.85]}  # never quite transparent, so that every cell is seen
+    shade = {"field": "share", "type": "quantitative", "scale": scale, "legend": None}
+    count = {"text": {"field": "count", "type": "quantitative"}}
+    shared = {
+        "x": _down("predicted", columns, labelAngle=-35, title="predicted"),
+        "y": _down("actual", labels, title="actual"),
+        "description": WORDS,
     }
-    return {
-        "width": {"step": 42},
-        "height": {"step": 30},
-        "data": {"values": list(rows)},
-        "encoding": {
-            "x": {
-                "field": "predicted",
-                "type": "nominal",
-                "sort": list(columns),
-                "axis": {**axis, "labelAngle": -35, "title": "predicted"},
-            },
-            "y": {"field": "actual", "type": "nominal", "sort": list(labels), "axis": {**axis, "title": "actual"}},
-            "description": _described("words"),
-        },
-        "layer": [
-            {"mark": {"type": "rect", "color": "var(--arm-1)"}, "encoding": {"fillOpacity": shade}},
-            {
-                "mark": {"type": "text", "fontSize": 12, "aria": False, "color": "var(--ink)"},
-                "encoding": {"text": {"field": "count", "type": "quantitative"}},
-            },
-        ],
-    }
+    cells = _layer({"fillOpacity": shade}, "rect", color="var(--arm-1)")
+    numbers = _layer(count, "text", fontSize=12, aria=False, color="var(--ink)")
+    return _chart(rows, {"step": 30}, shared, cells, numbers, width={"step": 42})
 
 
-def curves(rows: Sequence[Mapping[str, Any]], arms: Sequence[str], title: str) -> Spec:
+def curves(rows: Sequence[Row], arms: Sequence[str], title: str) -> Spec:
     """Lines over optimizer steps.
 
     Args:
         rows: `step`, `value`, `arm`, `words`.
     """
-    dashes = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3]]
-    return {
-        "width": WIDTH,
-        "height": 150,
-        "data": {"values": list(rows)},
-        "encoding": {
-            "x": {"field": "step", "type": "quantitative", "axis": {"title": "optimizer step", "tickCount": 5}},
-            "y": {
-                "field": "value",
-                "type": "quantitative",
-                "scale": {"zero": False},
-                "axis": {"title": title, "tickCount": 5},
-            },
-            "color": _colour(arms),
-        },
-        "layer": [
-            {
-                "mark": {"type": "line", "strokeWidth": 2, "aria": False},
-                "encoding": {
-                    "strokeDash": {
-                        "field": "arm",
-                        "scale": {"domain": list(arms), "range": dashes[: len(arms)]},
-                        "legend": None,
-                    }
-                },
-            },
-            {
-                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 14},
-                "encoding": {"shape": _shape(arms), "description": _described("words")},
-            },
-        ],
+    step = {"field": "step", "type": "quantitative", "axis": {"title": "optimizer step", "tickCount": 5}}
+    value = {
+        "field": "value",
+        "type": "quantitative",
+        "scale": {"zero": False},
+        "axis": {"title": title, "tickCount": 5},
     }
+    points = {"shape": _by_arm(arms, SHAPES), "description": WORDS}
+    return _chart(
+        rows,
+        150,
+        {"x": step, "y": value, "color": _by_arm(arms, ARM_COLOURS)},
+        _layer({"strokeDash": _by_arm(arms, DASHES)}, "line", strokeWidth=2, aria=False),
+        _layer(points, "point", filled=True, opacity=1, size=14),
+    )
 
 
 def legend(arms: Sequence[str]) -> Spec:
     """Which colour and shape is which arm."""
     across = {"field": "place", "type": "quantitative", "scale": {"domain": [-0.1, len(arms)]}, "axis": None}
-    return {
-        "width": 20 + 110 * len(arms),
-        "height": 16,
-        "data": {"values": [{"arm": name, "place": place} for place, name in enumerate(arms)]},
-        "encoding": {"x": across, "y": {"value": 8}},
-        "layer": [
-            {
-                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 70, "aria": False},
-                "encoding": {"color": _colour(arms), "shape": _shape(arms)},
-            },
-            {
-                "mark": {"type": "text", "align": "left", "dx": 9, "fontSize": 13, "color": "var(--ink)"},
-                "encoding": {"text": {"field": "arm"}},
-            },
-        ],
-    }
+    look = {"color": _by_arm(arms, ARM_COLOURS), "shape": _by_arm(arms, SHAPES)}
+    return _chart(
+        [{"arm": name, "place": place} for place, name in enumerate(arms)],
+        16,
+        {"x": across, "y": {"value": 8}},
+        _layer(look, "point", filled=True, opacity=1, size=70, aria=False),
+        _layer({"text": {"field": "arm"}}, "text", align="left", dx=9, fontSize=13, color="var(--ink)"),
+        width=20 + 110 * len(arms),
+    )

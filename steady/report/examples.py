@@ -25,7 +25,7 @@ def groups_of(prompts: Sequence[Prompt]) -> list[Group]:
     """The groups of the test split, in the order of the file; a group without a canonical prompt is left out."""
     rows: dict[str, list[int]] = {}
     for place, prompt in enumerate(prompts):
-        if prompt.split != "train":
+        if prompt.split != "train":  # training groups are steady by heart
             rows.setdefault(prompt.group_id, []).append(place)
     ordered = {
         name: sorted(places, key=lambda place: prompts[place].wording != CANONICAL) for name, places in rows.items()
@@ -40,8 +40,8 @@ def disagreement(answers: Sequence[str]) -> float:
     return 1 - equal / (count * (count - 1)) if count > 1 else 0.0
 
 
-def said(prediction: Prediction) -> str:
-    """The label that was read, or the text itself where it was none; an open answer is its text."""
+def shown_answer(prediction: Prediction) -> str:
+    """The label that the answer was read as, or its text where that is no label; an open answer is its text."""
     if prediction.parsed is None and not prediction.label_logprobs:
         return prediction.text.strip()[:LONGEST_ANSWER] or "(nothing)"
     return prediction.parsed or f"(no label: {prediction.text.strip()[:40]})"
@@ -49,12 +49,14 @@ def said(prediction: Prediction) -> str:
 
 def changed_groups(found: Findings) -> Markup:
     """The groups that moved most, by the disagreement of the last arm and, where that is equal, of the others."""
-    everyone = [arm.reworded for arm in found.arms]
+    # the last arm decides, for it is the one that the run is about
+    everyone = [arm.reworded_predictions for arm in found.arms]
     ranked = []
     for place, group in enumerate(groups_of(found.sensitivity)):
-        moved = [disagreement([said(answers[row]) for row in group.rows]) for answers in reversed(everyone)]
+        moved = [disagreement([shown_answer(answers[row]) for row in group.rows]) for answers in reversed(everyone)]
         if any(moved):
             ranked.append(([-share for share in moved], place, group))
+    # groups themselves are not ordered: equal shares keep the order of the file
     ranked.sort(key=lambda entry: entry[:2])
     last = found.arms[-1].name
     moved_last = sum(moved[0] < 0 for moved, _, _ in ranked)
@@ -75,7 +77,7 @@ def changed_groups(found: Findings) -> Markup:
 def _group(found: Findings, group: Group, is_open: bool) -> Markup:
     prompts, last = found.sensitivity, found.arms[-1]
     canonical = prompts[group.rows[0]]
-    answers = [said(last.reworded[row]) for row in group.rows]
+    answers = [shown_answer(last.reworded_predictions[row]) for row in group.rows]
     tally = ", ".join(f"{label} {count}" for label, count in Counter(answers).most_common())
     summary = tag(
         "span", f"{disagreement(answers):.0%} of pairs differ in {last.name}: {tally}; target {canonical.completion}"
@@ -94,10 +96,11 @@ def _shown(found: Findings, group: Group) -> list[int]:
     """The canonical row, then those whose answer moved in the last arm, then those that moved in another one."""
     first, *others = group.rows
 
-    def moved(row: int) -> list[bool]:
-        return [said(arm.reworded[row]) == said(arm.reworded[first]) for arm in reversed(found.arms)]
+    def unmoved(row: int) -> list[bool]:
+        answers = [arm.reworded_predictions for arm in reversed(found.arms)]
+        return [shown_answer(given[row]) == shown_answer(given[first]) for given in answers]
 
-    return [first, *sorted(others, key=lambda row: (moved(row), row))[: MOST_WORDINGS - 1]]
+    return [first, *sorted(others, key=lambda row: (unmoved(row), row))[: MOST_WORDINGS - 1]]
 
 
 def _name(found: Findings, row: int) -> Markup:
@@ -110,9 +113,9 @@ def _name(found: Findings, row: int) -> Markup:
 def _cells(found: Findings, row: int, first: int) -> list[Markup]:
     cells = []
     for arm in found.arms:
-        answer = said(arm.reworded[row])
-        moved = answer != said(arm.reworded[first])
-        right = "✓" if arm.reworded[row].correct else "✗"
+        answer = shown_answer(arm.reworded_predictions[row])
+        moved = answer != shown_answer(arm.reworded_predictions[first])
+        right = "✓" if arm.reworded_predictions[row].correct else "✗"
         label = tag("b", answer) if moved else answer
         cells.append(
             tag("span", label, f" {right}", tag("small", " moved") if moved else "", class_="moved" if moved else None)
@@ -131,20 +134,20 @@ def won_and_lost(found: Findings) -> Markup:
     places = {prompt.id: place for place, prompt in enumerate(found.evaluation)}
     by_name = {arm.name: arm for arm in found.arms}
     rows = []
-    for step in found.comparison["steps"].values():
-        before, after = by_name[step["from"]].predictions, by_name[step["to"]].predictions
-        for outcome, ids in (("won", step["quality"]["won_prompts"]), ("lost", step["quality"]["lost_prompts"])):
+    for step in found.comparison.steps.values():
+        before, after = by_name[step.from_].predictions, by_name[step.to].predictions
+        for outcome, ids in (("won", step.quality.won_prompts), ("lost", step.quality.lost_prompts)):
             for name in ids:
                 place = places[name]
                 prompt = found.evaluation[place]
-                arrow = f"{step['from']} → {step['to']}"
+                arrow = f"{step.from_} → {step.to}"
                 rows.append(
                     [
                         outcome,
                         arrow,
                         prompt.completion,
-                        said(before[place]),
-                        said(after[place]),
+                        shown_answer(before[place]),
+                        shown_answer(after[place]),
                         tag("pre", prompt.prompt),
                     ]
                 )

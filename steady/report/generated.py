@@ -1,10 +1,11 @@
-"""What the arms write when nothing constrains them: figures, sample answers, previews of the training, the user's own prompts."""
+"""The free answers of the arms: figures, sample answers, previews of the training, the user's own prompts."""
 
 from collections.abc import Iterator, Sequence
 
-from steady.report.findings import ArmFindings, Findings, Preview
-from steady.report.generated_tables import generated_tables
+from steady.metrics.run import ArmResults, Preview
+from steady.report.findings import Findings
 from steady.report.markup import Markup, details, joined, shown, table, tag
+from steady.report.tables import generated_tables
 
 SAMPLES = 40
 LONGEST = 600
@@ -36,27 +37,30 @@ def samples(found: Findings) -> Markup:
     return table(f"{len(rows)} of {len(places)} test prompts, and what each arm answers", header, rows)
 
 
-def _answer(arm: ArmFindings, place: int) -> Markup:
-    said = arm.predictions[place]
-    chosen = f" (chooses {said.parsed})" if said.parsed and said.parsed != said.text else ""
-    return tag("span", _short(said.text) or "(nothing)", tag("small", f"{chosen} {'✓' if said.correct else '✗'}"))
+def _answer(arm: ArmResults, place: int) -> Markup:
+    prediction = arm.predictions[place]
+    chosen = f" (chooses {prediction.parsed})" if prediction.parsed and prediction.parsed != prediction.text else ""
+    mark = "✓" if prediction.correct else "✗"
+    return tag("span", _short(prediction.text) or "(nothing)", tag("small", f"{chosen} {mark}"))
 
 
-def own_prompts(arms: Sequence[ArmFindings]) -> Markup:
+def own_prompts(arms: Sequence[ArmResults]) -> Markup:
     """The user's prompts, and every arm's answer side by side."""
-    asked = next(arm.own for arm in arms if arm.own)
-    columns = [arm for arm in arms if len(arm.own) == len(asked)]
-    rows = [[tag("pre", _short(one.prompt)), *(_own(arm, place) for arm in columns)] for place, one in enumerate(asked)]
+    answered = next(arm.own for arm in arms if arm.own)
+    columns = [arm for arm in arms if len(arm.own) == len(answered)]
+    rows = [
+        [tag("pre", _short(one.prompt)), *(_own(arm, place) for arm in columns)] for place, one in enumerate(answered)
+    ]
     return table("The prompts of `evaluate.prompts`", ["prompt", *(arm.name for arm in columns)], rows)
 
 
-def _own(arm: ArmFindings, place: int) -> Markup:
-    said = arm.own[place]
-    chosen = f" (chooses {said.label})" if said.label and said.label != said.text else ""
-    return tag("span", _short(said.text) or "(nothing)", tag("small", chosen))
+def _own(arm: ArmResults, place: int) -> Markup:
+    answer = arm.own[place]
+    chosen = f" (chooses {answer.label})" if answer.label and answer.label != answer.text else ""
+    return tag("span", _short(answer.text) or "(nothing)", tag("small", chosen))
 
 
-def preview_rows(arms: Sequence[ArmFindings]) -> list[tuple[str, str, list[Preview]]]:
+def preview_rows(arms: Sequence[ArmResults]) -> list[tuple[str, str, list[Preview]]]:
     """Arm, prompt, and its previews by step, for every prompt that was answered during the training."""
     rows = []
     for arm in arms:
@@ -88,7 +92,7 @@ def previews(rows: Sequence[tuple[str, str, list[Preview]]]) -> Markup:
     )
 
 
-def previews_markdown(arms: Sequence[ArmFindings]) -> str:
+def previews_markdown(arms: Sequence[ArmResults]) -> str:
     """`reports/previews.md`: every preview, under its arm and prompt."""
     lines = ["# Previews", "", "Answers to the fixed prompts while the arms were trained, by optimizer step."]
     rows = preview_rows(arms)

@@ -52,6 +52,7 @@ def table(
         name: the id of the table.
     """
 
+    # CSS that stacks a table takes its meaning from screen readers; roles give it back
     def role(value: str) -> str | None:
         return value if stacked else None
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.records import Prediction
 from steady.report.markup import Markup, joined, tag, text
-from steady.scoring.groups import ScoredGroup, sensitivity
 
 Floats = NDArray[np.float64]
 MOST_ANSWERS = 12
@@ -31,7 +31,7 @@ class Folded(NamedTuple):
     """A matrix with a column for each different answer, the commonest first.
 
     `values` is `(N, K)`, log P(answer | prompt) per token in nats, NaN where it was not scored; `own` is each prompt's column,
-    None beyond the K that are kept; `others` counts those answers.
+    None beyond the K most frequent ones; `others` counts those answers.
     """
 
     answers: list[str]
@@ -56,16 +56,18 @@ def folded(group: ScoredGroup, most: int = MOST_ANSWERS) -> Folded:
     """The matrix of a group by different answers, at most `most` of them."""
     responses = group.responses
     votes = Counter(responses)
-    kept = {answer: place for place, (answer, _) in enumerate(votes.most_common(most))}
-    firsts = {answer: responses.index(answer) for answer in kept}
+    columns_of = {answer: place for place, (answer, _) in enumerate(votes.most_common(most))}
+    firsts = {answer: responses.index(answer) for answer in columns_of}
+    # an empty response has length 0: its cells are not finite, and are drawn as a dash
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = group.matrix / group.lengths
-    columns = [_scored(scores[:, [other == answer for other in responses]]) for answer in kept]
+    # of a sampled matrix not every copy of an answer was scored under every prompt
+    columns = [_scored(scores[:, [other == answer for other in responses]]) for answer in columns_of]
     return Folded(
-        [said(group.predictions[place]) for place in firsts.values()],
-        [kept.get(answer) for answer in responses],
+        [response_line(group.predictions[place]) for place in firsts.values()],
+        [columns_of.get(answer) for answer in responses],
         np.stack(columns, axis=1),
-        len(votes) - len(kept),
+        len(votes) - len(columns_of),
     )
 
 
@@ -76,8 +78,8 @@ def _scored(columns: Floats) -> Floats:
     return found
 
 
-def said(prediction: Prediction) -> str:
-    """What the matrix is about, in one line: the label of a classifier, or the text that was generated."""
+def response_line(prediction: Prediction) -> str:
+    """A response in one line: the label of a classifier, or the text that was generated."""
     answer = " ".join(
         (prediction.parsed if prediction.parsed and not prediction.token_ids else prediction.text).split()
     )
@@ -148,7 +150,7 @@ def _heads(place: int, part: Folded) -> list[Markup]:
 
 def _cells(place: int, part: Folded, prediction: Prediction, row: int) -> list[Markup]:
     mark = {True: " ✓", False: " ✗", None: ""}[prediction.correct]
-    answer = tag("td", said(prediction) + mark, role="cell", class_=f"a{place} said")
+    answer = tag("td", response_line(prediction) + mark, role="cell", class_=f"a{place} said")
     return [answer, *(_cell(place, value, part.own[row] == k) for k, value in enumerate(part.values[row]))]
 
 

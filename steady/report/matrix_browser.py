@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from steady.metrics.matrices import ScoredGroup
+from steady.metrics.run import ArmResults
 from steady.records import CANONICAL, Prompt
 from steady.report.differences import marked
-from steady.report.findings import ArmFindings, Findings
+from steady.report.findings import Findings
 from steady.report.markup import Markup, details, joined, tag
-from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, said
+from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, response_line
 from steady.report.tables import number
-from steady.scoring.groups import ScoredGroup
 
 MOST_WORST, MOST_BEST = 20, 3
 MOST_CHARACTERS = 900_000
@@ -27,7 +28,7 @@ class Ranked(NamedTuple):
 
 
 def matrix_groups(found: Findings) -> Markup:
-    """The worst groups of the last arm and its steadiest ones, each with its matrix; nothing where no matrices were kept."""
+    """The worst groups of the last arm and its steadiest ones, each with its matrix; nothing where there are no matrices."""
     ranked, faults = ranking(found)
     if not ranked:
         return Markup("")
@@ -37,6 +38,7 @@ def matrix_groups(found: Findings) -> Markup:
     for group in [*ranked[:MOST_WORST], *ranked[MOST_WORST:][-MOST_BEST:]]:
         part = _group(found, prompts, group)
         characters += len(part)
+        # the steadiest group is always shown, so that the scale has both its ends
         if shown and characters > MOST_CHARACTERS and group.rank != len(ranked):
             continue
         shown.append((group, part))
@@ -53,8 +55,9 @@ def matrix_groups(found: Findings) -> Markup:
 def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
     """The test groups by POSIX in the last arm, worst first, and how many could not be scored for which reason."""
     tests = {prompt.group_id for prompt in found.sensitivity if prompt.split != "train"}
-    columns = [{group.id: group for group in arm.matrices if group.id in tests} for arm in found.arms]
+    columns = [{group.id: group for group in arm.groups if group.id in tests} for arm in found.arms]
     names = [arm.name for arm in found.arms]
+    # an arm of another run may have scored fewer groups
     everywhere = [name for name in columns[-1] if all(name in column for column in columns)]
     rows = [list(zip(names, (column[name] for column in columns), strict=True)) for name in everywhere]
     psis = [[psi(group) for _, group in row] for row in rows]
@@ -74,7 +77,7 @@ def _lead(found: Findings, groups: int, shown: int, faults: Counter[str]) -> Mar
     return tag("p", words)
 
 
-def _choice(arms: Sequence[ArmFindings]) -> Markup:
+def _choice(arms: Sequence[ArmResults]) -> Markup:
     """Which arm's matrices to show; without style sheets all of them stand side by side."""
     names = {str(place): arm.name for place, arm in enumerate(arms)}
     names |= {"all": "all, side by side"} if len(arms) > 1 else {}
@@ -97,8 +100,8 @@ def _links(places: Sequence[int], place: int) -> Markup:
 
 def _summary(group: Ranked) -> Markup:
     name, last = group.arms[-1]
-    answers = Counter(said(item) for item in last.predictions).most_common(4)
-    others = len({said(item) for item in last.predictions}) - len(answers)
+    answers = Counter(response_line(item) for item in last.predictions).most_common(4)
+    others = len({response_line(item) for item in last.predictions}) - len(answers)
     tally = ", ".join(f"{answer} {count}" for answer, count in answers) + (f", {others} more" if others else "")
     before = ", ".join(f"{arm} {number(value)}" for (arm, _), value in zip(group.arms[:-1], group.psis, strict=False))
     against = f" ({before})" if before else ""
@@ -107,9 +110,9 @@ def _summary(group: Ranked) -> Markup:
 
 def _group(found: Findings, prompts: dict[str, Prompt], group: Ranked) -> Markup:
     ids = [item.prompt_id for item in group.arms[-1][1].predictions]
-    asked = [prompts[name] for name in ids]
-    first = next((prompt for prompt in asked if prompt.wording == CANONICAL), asked[0])
-    rows = [Row(_name(found, prompt), _worded(first, prompt)) for prompt in asked]
+    members = [prompts[name] for name in ids]
+    first = next((prompt for prompt in members if prompt.wording == CANONICAL), members[0])
+    rows = [Row(_name(found, prompt), _worded(first, prompt)) for prompt in members]
     return matrix_table(f"Text {first.group_id}, target: {first.completion}", rows, group.arms)
 
 

@@ -1,37 +1,35 @@
 """The page's pictures: which numbers go into which chart, and what is said of each mark."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from steady.metrics.cells import ALL
+from steady.metrics.measures import QUALITY, SENSITIVITY, SHARE, SensitivityMeasure, on_page
+from steady.metrics.resampling import Estimate
+from steady.metrics.results import Confusion, WordingAccuracy
+from steady.metrics.run import CURVES, ArmResults
 from steady.report import charts
-from steady.report.findings import CURVES, ArmFindings, Findings
+from steady.report.charts import Row
+from steady.report.findings import Findings
 from steady.report.markup import Markup, figure, joined, tag
 from steady.report.tables import estimated
 
-MEASURES = {
-    "agreement": "agreement (higher is steadier)",
-    "mean_accuracy": "mean accuracy over wordings",
-    "posix": "POSIX, nats a token (lower is steadier)",
-}
 LEVEL_TITLES = {
     "L2": "L2: families never trained on",
     "L1": "L1: new wordings of trained families",
     "L0": "L0: texts and wordings of the training",
 }
-QUALITY = {"accuracy": "accuracy", "macro_f1": "macro F1", "weighted_f1": "weighted F1"}
 
 
-def legend(arms: Sequence[ArmFindings]) -> Markup:
+def legend(arms: Sequence[ArmResults]) -> Markup:
     """Which colour and shape is which arm."""
     return tag("div", Markup(charts.draw(charts.legend([arm.name for arm in arms]))), class_="legend")
 
 
-def _row(place: str, arm: str, found: dict[str, Any]) -> dict[str, Any] | None:
-    value = found["value"]
+def _row(place: str, arm: str, found: Estimate) -> Row | None:
+    value = found.value
     if value is None:
         return None
-    low, high = found["interval"] or (value, value)
+    low, high = found.interval or (value, value)
     words = f"{place}, {arm}: {estimated(found)}"
     return {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
 
@@ -40,39 +38,41 @@ def quality_picture(found: Findings) -> Markup:
     """Task quality of the arms on the test split."""
     rows = [
         row
-        for key, title in QUALITY.items()
+        for measure in on_page(QUALITY)
         for arm in found.arms
-        if (row := _row(title, arm.name, arm.evaluate["test"][key]))
+        if (row := _row(measure.label, arm.name, arm.evaluate.test.measures[measure.name]))
     ]
+    # accuracies lie close together: an axis from 0 would hide their differences
     low = min(row["low"] for row in rows)
     names = [arm.name for arm in found.arms]
     spec = charts.intervals(rows, names, "test split", (max(0.0, round(low - 0.05, 1)), 1.0))
     return figure(charts.draw(spec), "Task quality under the canonical wording, with 95 % intervals.")
 
 
-def sensitivity_pictures(found: Findings, measure: str) -> Markup:
+def sensitivity_pictures(found: Findings, measure: SensitivityMeasure) -> Markup:
     """A picture for each level: a row for each family, all of them pooled last."""
-    by_level = {level: list(_cells(found.arms, level, measure)) for level in LEVEL_TITLES}
+    by_level = {level: list(_cells(found.arms, level, measure.name)) for level in LEVEL_TITLES}
     rows = [row for level in by_level.values() for row in level]
     if not rows:
         return Markup("")
-    top = 1.0 if measure != "posix" else max(row["high"] for row in rows) * 1.02
-    bottom = 0.0 if measure == "posix" else max(0.0, min(row["low"] for row in rows) - 0.02)
+    is_share = measure.unit == SHARE  # a share ends at 1, a number of nats nowhere
+    top = 1.0 if is_share else max(row["high"] for row in rows) * 1.02
+    bottom = max(0.0, min(row["low"] for row in rows) - 0.02) if is_share else 0.0
     names = [arm.name for arm in found.arms]
     pictures = [
-        figure(charts.draw(charts.intervals(level, names, MEASURES[measure], (bottom, top))), LEVEL_TITLES[name])
+        figure(charts.draw(charts.intervals(level, names, measure.title, (bottom, top))), LEVEL_TITLES[name])
         for name, level in by_level.items()
         if level
     ]
     return tag("div", *pictures, class_="charts")
 
 
-def _cells(arms: Sequence[ArmFindings], level: str, measure: str) -> Iterator[dict[str, Any]]:
-    families = [family for family in arms[0].sensitivity["levels"][level] if family != ALL]
+def _cells(arms: Sequence[ArmResults], level: str, measure: str) -> Iterator[Row]:
+    families = [family for family in arms[0].sensitivity.levels[level] if family != ALL]
     for family in [*families, *([ALL] if len(families) > 1 else [])]:
         for arm in arms:
-            cell = arm.sensitivity["levels"][level].get(family)
-            row = _row(family, arm.name, cell["measures"][measure]) if cell and cell["n_groups"] else None
+            cell = arm.sensitivity.levels[level].get(family)
+            row = _row(family, arm.name, cell.measures[measure]) if cell and cell.n_groups else None
             if row:
                 yield row
 
@@ -90,15 +90,16 @@ def wording_pictures(found: Findings) -> Markup:
     return tag("div", *pictures, class_="charts")
 
 
-def _wording_rows(arm: ArmFindings) -> Iterator[dict[str, Any]]:
-    families: dict[str, list[tuple[str, dict[str, Any]]]] = {}
-    for name, entry in arm.sensitivity["wordings"].items():
-        if entry["accuracy"]["value"] is not None:
-            families.setdefault(entry["family"], []).append((name, entry))
+def _wording_rows(arm: ArmResults) -> Iterator[Row]:
+    families: dict[str, list[tuple[str, WordingAccuracy]]] = {}
+    for name, entry in arm.sensitivity.wordings.items():
+        if entry.accuracy.value is not None:
+            families.setdefault(entry.family, []).append((name, entry))
     for family, members in families.items():
         for place, (name, entry) in enumerate(members):
+            # equal accuracies would hide one another without a lane each
             lane = (place + 0.5) / len(members)
-            row = _row(f"{name} ({entry['level']})", arm.name, entry["accuracy"])
+            row = _row(f"{name} ({entry.level})", arm.name, entry.accuracy)
             yield {**(row or {}), "family": family, "lane": round(lane, 4)}
 
 
@@ -107,12 +108,14 @@ def confusion_pictures(found: Findings) -> Markup:
     return tag("div", *map(_confusion, found.arms), class_="charts")
 
 
-def _confusion(arm: ArmFindings) -> Markup:
-    matrix = arm.evaluate["test"]["confusion"]
+def _confusion(arm: ArmResults) -> Markup:
+    matrix = arm.evaluate.test.confusion
+    assert isinstance(matrix, Confusion)
+    # the column of answers without a label is empty for a classifier
     used = [
         name
-        for place, name in enumerate(matrix["predicted"])
-        if name in matrix["actual"] or any(row[place] for row in matrix["counts"])
+        for place, name in enumerate(matrix.predicted)
+        if name in matrix.actual or any(row[place] for row in matrix.counts)
     ]
     rows = [
         {
@@ -122,12 +125,12 @@ def _confusion(arm: ArmFindings) -> Markup:
             "share": round(count / max(1, sum(counts)), 4),
             "words": f"{arm.name}: {count} rows of {actual} called {predicted}",
         }
-        for actual, counts in zip(matrix["actual"], matrix["counts"], strict=True)
-        for predicted, count in zip(matrix["predicted"], counts, strict=True)
+        for actual, counts in zip(matrix.actual, matrix.counts, strict=True)
+        for predicted, count in zip(matrix.predicted, counts, strict=True)
         if predicted in used
     ]
-    right = estimated(arm.evaluate["test"]["accuracy"])
-    return figure(charts.draw(charts.matrix(rows, matrix["actual"], used)), f"{arm.name}: accuracy {right}")
+    right = estimated(arm.evaluate.test.measures["accuracy"])
+    return figure(charts.draw(charts.matrix(rows, matrix.actual, used)), f"{arm.name}: accuracy {right}")
 
 
 def curve_pictures(found: Findings) -> Markup:
@@ -148,6 +151,6 @@ def curve_pictures(found: Findings) -> Markup:
 def all_sensitivity(found: Findings) -> Markup:
     """The pictures of every measure, each under its heading."""
     return joined(
-        tag("div", tag("h3", title[:1].upper() + title[1:]), sensitivity_pictures(found, name))
-        for name, title in MEASURES.items()
+        tag("div", tag("h3", measure.title[:1].upper() + measure.title[1:]), sensitivity_pictures(found, measure))
+        for measure in on_page(SENSITIVITY)
     )

@@ -1,29 +1,41 @@
 """The figures of the README, rendered from `metrics/`: text between `<!-- figures: NAME -->` and `<!-- end of figures -->`."""
 
-import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+import msgspec
 
 from steady.errors import SteadyError
-from steady.report.readme_families import family_rows, in_words, text_rows, tokens_told
+from steady.metrics.files import read_metrics
+from steady.metrics.measures import HIGHER, SENSITIVITY, TEXT, Measure, headlines, in_tables, on_page
+from steady.metrics.resampling import Estimate
+from steady.metrics.results import Difference
+from steady.metrics.seed_results import ClaimOverSeeds, FamilyOverSeeds, SeedEstimate, SeedEstimates, SeedsResults
 
-Metrics = Mapping[str, Any]
+Results = TypeVar("Results")
+# a block ends at its own mark: figures may hold comments
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
-COLUMNS = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "mean_accuracy": "accuracy, held-out wordings",
-    "worst_wording_accuracy": "worst wording",
-    "agreement": "agreement",
-    "posix": "POSIX",
-    "posix_scaled": "POSIX, scaled",
-}
-ENDPOINT_OF_CLAIM = {"accuracy": "accuracy", "held_out_accuracy": "mean_accuracy", "l2_agreement": "agreement"}
 NOT_COMMITTED = "*Not among the committed results.*"
 REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}
+
+
+class Environment(msgspec.Struct):
+    """`metrics/environment.json`: the machine and the packages of the committed run."""
+
+    python: str
+    system: str
+    processor: str
+    instructions: list[str]
+    packages: dict[str, str | None]
+
+
+class HeldOut(msgspec.Struct):
+    """`metrics/leave-one-out.json`: family -> step -> measure -> difference on the family that training did not see."""
+
+    held_out_family: dict[str, dict[str, dict[str, Difference]]]
 
 
 def render(metrics: Path) -> dict[str, str]:
@@ -35,41 +47,59 @@ def render(metrics: Path) -> dict[str, str]:
     Raises:
         SteadyError: one of the files is missing; the message says which command makes it.
     """
-    seeds = _read(metrics / "seeds.json", "make seeds")
+    seeds = _read(metrics / "seeds.json", SeedsResults, "make seeds")
+    environment = _read(metrics / "environment.json", Environment, "python -m steady reproduced --record")
     rotated = metrics / "leave-one-out.json"
-    environment = _read(metrics / "environment.json", "python -m steady reproduced --record")
     return {
         "found": _found(seeds),
         "arms": _arms(seeds),
         "steps": _steps(seeds),
-        "claims": _claims(seeds),
+        "claims": markdown_table(["claim", "difference", "verdict"], [_claim(seeds, claim) for claim in seeds.claims]),
         "families": _families(seeds),
         "recipes": _recipes(metrics),
-        "leave-one-out": _leave_one_out(_read(rotated, "")) if rotated.is_file() else NOT_COMMITTED,
+        "leave-one-out": _leave_one_out(read_metrics(rotated, HeldOut)) if rotated.is_file() else NOT_COMMITTED,
         "environment": _environment(environment),
     }
 
 
-def _families(found: Metrics) -> str:
-    table = markdown_table(*family_rows(found, estimated))
-    return f"{in_words(found)}\n\n<details><summary>by level and family</summary>\n\n{table}\n\n</details>"
+def _read(path: Path, kind: type[Results], maker: str) -> Results:
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file, and the README's figures come from it. Make it: `{maker}`.")
+    return read_metrics(path, kind)
 
 
 def _recipes(metrics: Path) -> str:
     """The arms of every recipe that was run over several seeds, then where each step moved which family."""
-    told = []
+    parts = []
     for path in sorted(metrics.glob("seeds-*.json")):
-        found = _read(path, "")
-        name = path.stem.removeprefix("seeds-")
-        share, count = found["trainable_percent"], len(found["seeds"])
-        seeds = "1 seed" if count == 1 else f"{count} seeds"
-        is_open = found.get("generated") and next(iter(found["arms"].values()))["macro_f1"]["value"] is None
-        texts = f"{markdown_table(*text_rows(found, estimated))}\n\n" if is_open else ""
-        told.append(
-            f"**`{name}`**, {seeds}, {found['rows']} test rows, {share:.2f} % of the parameters trained."
-            f"{tokens_told(found)}\n\n{_arms(found)}\n\n{texts}{_families(found)}"
+        found = read_metrics(path, SeedsResults)
+        count = len(found.seeds)
+        # answers without labels have no F1: their texts are shown
+        is_open = found.generated and next(iter(found.arms.values()))["macro_f1"].value is None
+        texts = f"{_texts(found)}\n\n" if is_open else ""
+        parts.append(
+            f"**`{path.stem.removeprefix('seeds-')}`**, {count} seed{'s' if count > 1 else ''}, {found.rows} test rows, "
+            f"{found.trainable_percent or 0:.2f} % of the parameters trained.{_tokens(found)}\n\n{_arms(found)}\n\n{texts}"
+            f"{_families(found)}"
         )
-    return "\n\n".join(told) or NOT_COMMITTED
+    return "\n\n".join(parts) or NOT_COMMITTED
+
+
+def _texts(found: SeedsResults) -> str:
+    """What every arm wrote to the test prompts, against the references."""
+    shown = [row for row in in_tables(TEXT) if all(row.name in entries for entries in found.generated.values())]
+    rows = [[arm, *(estimated(entries[row.name]) for row in shown)] for arm, entries in found.generated.items()]
+    return markdown_table(["", *(row.label for row in shown)], rows)
+
+
+def _tokens(found: SeedsResults) -> str:
+    """What each trained arm was shown, means over seeds."""
+    means = []
+    for arm, records in found.training.items():
+        tokens = [record.tokens for record in records if record.tokens]
+        if tokens:
+            means.append(f"{arm} {sum(tokens) / len(tokens):,.0f}")
+    return f" Tokens shown in training: {', '.join(means)}." if means else ""
 
 
 def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
@@ -88,24 +118,34 @@ def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
     return BLOCK.sub(fill, text)
 
 
-def without_blocks(text: str) -> str:
-    """The text without its blocks of figures."""
-    return BLOCK.sub("", text)
+def _bounds(entry: Estimate | SeedEstimate) -> Sequence[float] | None:
+    return entry.interval if isinstance(entry, Estimate) else entry.bounds
 
 
-def _read(path: Path, maker: str) -> Metrics:
-    if not path.is_file():
-        raise SteadyError(f"{path}: no such file, and the README's figures come from it. Make it: `{maker}`.")
-    values: Metrics = json.loads(path.read_text(encoding="utf-8"))
-    return values
-
-
-def estimated(entry: Metrics) -> str:
+def estimated(entry: Estimate | SeedEstimate) -> str:
     """A value with its interval: `0.931 [0.905, 0.955]`."""
-    interval = entry.get("interval")
-    if entry["value"] is None:
+    bounds = _bounds(entry)
+    if entry.value is None:
         return "–"
-    return f"{entry['value']:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+    return f"{entry.value:.3f}" + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")
+
+
+def with_spread(entry: SeedEstimate) -> str:
+    """A value with its interval and the standard deviation over seeds."""
+    return estimated(entry) + ("" if entry.std is None or entry.std != entry.std else f" ± {entry.std:.3f}")
+
+
+def _signed(entry: Estimate | SeedEstimate) -> str:
+    bounds = _bounds(entry)
+    if entry.value is None:
+        return "–"
+    return f"{entry.value:+.3f}" + (f" [{bounds[0]:+.3f}, {bounds[1]:+.3f}]" if bounds else "")
+
+
+def _percent(entry: Estimate | SeedEstimate) -> str:
+    bounds = _bounds(entry)
+    interval = f" (95 % interval {100 * bounds[0]:.1f} to {100 * bounds[1]:.1f})" if bounds else ""
+    return f"{100 * (entry.value or 0):.1f} %{interval}"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -114,83 +154,104 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def _percent(entry: Metrics) -> str:
-    low, high = entry["interval"]
-    return f"{100 * entry['value']:.1f} % (95 % interval {100 * low:.1f} to {100 * high:.1f})"
-
-
-def _found(seeds: Metrics) -> str:
-    arms = seeds["arms"]
-    names = list(arms)
-    first, last, middle = arms[names[0]], arms[names[-1]], names[1:-1]
-    tfidf = seeds["references"].get("tfidf")
-    beside = f", and TF-IDF with logistic regression {_percent(tfidf['accuracy'])}" if tfidf else ""
-    control = "".join(f"; LoRA on one wording in {_percent(arms[name]['agreement'])}" for name in middle)
+def _found(seeds: SeedsResults) -> str:
+    last, *others = reversed(seeds.arms)
+    better = [f"`{name}` {_percent(seeds.arms[name]['accuracy'])}" for name in others]
+    if tfidf := seeds.references.get("tfidf"):
+        better.append(f"TF-IDF with logistic regression {_percent(tfidf['accuracy'])}")
+    steadier = [f"`{name}` in {_percent(seeds.arms[name]['agreement'])}" for name in others]
+    entry: SeedEstimates = seeds.arms[last]
+    trained = "" if seeds.trainable_percent is None else f" ({seeds.trainable_percent:.2f} % of the parameters trained)"
     return (
-        f"**Better?** Over {len(seeds['seeds'])} training seeds, LoRA trained on many wordings "
-        f"({seeds['trainable_percent']:.2f} % of the parameters) labels {_percent(last['accuracy'])} of {seeds['rows']} "
-        f"unseen tickets correctly; a linear probe on the same frozen encoder labels {_percent(first['accuracy'])}{beside}.\n\n"
-        f"**Steadier?** When only the wording moves, in ways that no arm was trained on, it repeats its answer in "
-        f"{_percent(last['agreement'])} of pairs{control}; the probe in {_percent(first['agreement'])}."
+        f"**Better?** Over {len(seeds.seeds)} training seeds, `{last}`{trained} answers {_percent(entry['accuracy'])} of "
+        f"{seeds.rows} unseen test rows correctly; {'; '.join(better)}.\n\n"
+        f"**Steadier?** When only the wording moves, in ways that no arm was trained on, `{last}` repeats its answer in "
+        f"{_percent(entry['agreement'])} of pairs; {'; '.join(steadier)}."
     )
 
 
-def _arms(seeds: Metrics) -> str:
-    rows = [[name, *(_with_spread(found[key]) for key in COLUMNS)] for name, found in seeds["arms"].items()]
-    for name, found in seeds["references"].items():
-        shown = [estimated(found[key]) if key in found else "–" for key in COLUMNS]
-        rows.append([REFERENCE_NAMES.get(name, name), *shown])
-    return markdown_table(["", *COLUMNS.values()], rows)
-
-
-def _with_spread(entry: Metrics) -> str:
-    spread = entry.get("std")
-    return estimated(entry) + (f" ± {spread:.3f}" if spread is not None else "")
-
-
-def _steps(seeds: Metrics) -> str:
+def _families(found: SeedsResults) -> str:
+    """What moved where, and the table by level, family and arm below it."""
+    shown = in_tables(SENSITIVITY)
     rows = [
-        [name.replace("_to_", " → "), *(_signed(found[key]) for key in COLUMNS)]
-        for name, found in seeds["steps"].items()
+        [level, family, arm, *(estimated(measures[row.name]) for row in shown)]
+        for level, family, cell in _cells(found)
+        for arm, measures in cell.arms.items()
     ]
-    return markdown_table(["step", *COLUMNS.values()], rows)
+    table = markdown_table(["level", "family", "arm", *(row.label for row in shown)], rows)
+    moved = "\n".join(f"* {name.replace('_to_', ' → ')}: {_moved(found, name)}" for name in found.steps)
+    return f"{moved}\n\n<details><summary>by level and family</summary>\n\n{table}\n\n</details>"
 
 
-def _signed(entry: Metrics) -> str:
-    low, high = entry["interval"]
-    return f"{entry['value']:+.3f} [{low:+.3f}, {high:+.3f}]"
+def _cells(found: SeedsResults) -> Iterator[tuple[str, str, FamilyOverSeeds]]:
+    for level, families in found.families.items():
+        for family, cell in families.items():
+            yield level, family, cell
 
 
-def _claims(seeds: Metrics) -> str:
-    rows = []
-    for claim in seeds["claims"]:
-        told = Counter(claim["verdicts"])
-        verdict = ", ".join(f"{name} ({count} of {len(claim['verdicts'])} seeds)" for name, count in told.most_common())
-        step = seeds["steps"].get(f"{claim['against']}_to_{claim['arm']}", {})
-        entry = step.get(ENDPOINT_OF_CLAIM.get(claim["endpoint"], ""))
-        rows.append([claim["statement"], _signed(entry) if entry else "–", verdict])
-    return markdown_table(["claim", "difference", "verdict"], rows)
+def _moved(found: SeedsResults, step: str) -> str:
+    """Where a step made a family better or worse: those whose interval leaves zero out, on unseen groups (L1, L2)."""
+    cells = [
+        (f"{family} ({level})", cell) for level, family, cell in _cells(found) if level != "L0" and family != "all"
+    ]
+    better: list[tuple[Measure, str]] = []
+    worse: list[tuple[Measure, str]] = []
+    for place, cell in cells:
+        for row in on_page(SENSITIVITY):
+            # an undefined interval leaves nothing out
+            low, high = cell.steps[step][row.name].bounds or (0.0, 0.0)
+            if low > 0 or high < 0:
+                (better if (low > 0) == (row.better == HIGHER) else worse).append((row, place))
+    return f"better in {_listed(better)}; worse in {_listed(worse)}, of {len(cells)} families on unseen groups."
 
 
-def _leave_one_out(held_out: Metrics) -> str:
+def _listed(places: Sequence[tuple[Measure, str]]) -> str:
+    parts = []
+    for row in on_page(SENSITIVITY):
+        found = [place for measure, place in places if measure is row]
+        if found:
+            parts.append(f"{row.label}: {', '.join(found)}")
+    return " · ".join(parts) or "nothing that the intervals would bear out"
+
+
+def _arms(seeds: SeedsResults) -> str:
+    rows = [[name, *(with_spread(found[row.name]) for row in headlines())] for name, found in seeds.arms.items()]
+    for name, reference in seeds.references.items():
+        shown = [estimated(reference[row.name]) if row.name in reference else "–" for row in headlines()]
+        rows.append([REFERENCE_NAMES.get(name, name), *shown])
+    return markdown_table(["", *(row.label for row in headlines())], rows)
+
+
+def _steps(seeds: SeedsResults) -> str:
     rows = [
-        [
-            family,
-            name.replace("_to_", " → "),
-            f"{entry['from']:.3f}",
-            f"{entry['to']:.3f}",
-            _signed(entry["difference"]),
-        ]
-        for family, steps in held_out["held_out_family"].items()
+        [name.replace("_to_", " → "), *(_signed(found[row.name]) for row in headlines())]
+        for name, found in seeds.steps.items()
+    ]
+    return markdown_table(["step", *(row.label for row in headlines())], rows)
+
+
+def _claim(seeds: SeedsResults, claim: ClaimOverSeeds) -> list[str]:
+    counts = Counter(claim.verdicts).most_common()
+    verdict = ", ".join(f"{name} ({count} of {len(claim.verdicts)} seeds)" for name, count in counts)
+    measures = {row.endpoint(str(row.headline)): row.name for row in headlines()}
+    step = seeds.steps.get(f"{claim.against}_to_{claim.arm}", {})
+    entry = step.get(measures.get(claim.endpoint, ""))
+    return [claim.statement, _signed(entry) if entry else "–", verdict]
+
+
+def _leave_one_out(held_out: HeldOut) -> str:
+    rows = [
+        [family, name.replace("_to_", " → "), f"{entry.from_:.3f}", f"{entry.to:.3f}", _signed(entry.difference)]
+        for family, steps in held_out.held_out_family.items()
         for name, measures in steps.items()
         for entry in [measures["agreement"]]
     ]
     return markdown_table(["family never trained on", "step", "agreement before", "after", "difference"], rows)
 
 
-def _environment(environment: Metrics) -> str:
-    packages = ", ".join(f"{name} {version}" for name, version in environment["packages"].items() if version)
+def _environment(environment: Environment) -> str:
+    packages = ", ".join(f"{name} {version}" for name, version in environment.packages.items() if version)
     return (
-        f"Python {environment['python']} on {environment['system']}, {environment['processor']} "
-        f"({', '.join(environment['instructions'])}); {packages}."
+        f"Python {environment.python} on {environment.system}, {environment.processor} "
+        f"({', '.join(environment.instructions)}); {packages}."
     )

@@ -1,26 +1,17 @@
 """The parts of the page, in the order in which a reader asks."""
 
 from collections.abc import Iterator
-from typing import Any
 
+from steady.metrics.results import ClaimResult
 from steady.report import examples, pictures, tables
 from steady.report.findings import Findings
 from steady.report.generated import generated_sections
-from steady.report.label_tables import label_tables
 from steady.report.markup import Markup, details, joined, section, shown, table, tag
 from steady.report.matrix_browser import matrix_groups
 
-ENDPOINTS = {
-    "accuracy": "accuracy on the test split",
-    "held_out_accuracy": "mean accuracy over held-out wordings",
-    "l2_accuracy": "mean accuracy on L2",
-    "l2_agreement": "agreement on L2",
-    "l2_posix": "POSIX on L2",
-    "l2_posix_scaled": "POSIX on L2, temperature-scaled",
-}
 TERMS = {
-    "arm": "One way to make the model, asked the same prompts as every other. The baseline has no fine-tuning; the control "
-    "was fine-tuned on one wording of each prompt; tuned on many wordings, with the same number of steps.",
+    "arm": "One way to make the model: without fine-tuning, or fine-tuned in some way (section arms of params.yaml). All arms "
+    "answer the same prompts; the first is what the others are compared with.",
     "wording": "One way to put the same question: other spelling, layout, instruction, or politeness. The canonical wording "
     "is the plain one.",
     "agreement": "Of all pairs of wordings of one text, the share that gets the same answer. 1 is perfectly steady.",
@@ -28,23 +19,23 @@ TERMS = {
     "2024). 0 is perfectly steady. It also moves with confidence alone, so it never stands by itself.",
     "L0, L1, L2": "L0: texts and wordings of the training. L1: new texts under new wordings of families that were trained "
     "on. L2: new texts under families never trained on; a claim of steadiness is a claim about L2.",
-    "interval": "95 %, by drawing whole texts again and again (bootstrap); two arms are compared on the same draws.",
+    "interval": "95 %, by drawing whole texts again and again (bootstrap); two arms are compared on the same draws. "
+    "There is none for fewer than five texts.",
     "p (Holm)": "How often chance alone would show such a difference, corrected for the number of claims.",
     "could have seen": "The smallest effect that the test would have found in 4 of 5 repetitions.",
 }
 
 
 def sentence(found: Findings) -> str:
-    """The answer in one sentence."""
-    arms = found.comparison["arms"]
+    """The answer in one sentence: how the headline of the first arm and that of the last differ."""
+    arms = found.comparison.arms
     first, last = next(iter(arms)), list(arms)[-1]
-    before, after = arms[first], arms[last]
 
     def move(key: str) -> str:
-        return f"from {tables.number(before[key]['value'])} to {tables.number(after[key]['value'])}"
+        return f"from {tables.number(arms[first][key].value)} to {tables.number(arms[last][key].value)}"
 
-    claims = found.comparison["claims"]
-    supported = sum(claim["verdict"] == "supported" for claim in claims)
+    claims = found.comparison.claims
+    supported = sum(claim.verdict == "supported" for claim in claims)
     return (
         f"From {first} to {last}, accuracy went {move('accuracy')}, and agreement under rewordings never trained on went "
         f"{move('agreement')}: {supported} of the {len(claims)} claims made before the test are supported."
@@ -53,21 +44,21 @@ def sentence(found: Findings) -> str:
 
 def verdicts(found: Findings) -> Markup:
     """The claims, each with its verdict in words."""
-    return tag("ul", *map(_verdict, found.comparison["claims"]), class_="verdicts")
+    return tag("ul", *map(_verdict, found.comparison.claims), class_="verdicts")
 
 
-def _verdict(claim: dict[str, Any]) -> Markup:
-    kind = claim["verdict"].replace(" ", "-")
-    parts: list[Markup | str] = [tag("strong", claim["verdict"], class_=f"verdict {kind}"), " ", claim["statement"]]
-    if "difference" in claim:
+def _verdict(claim: ClaimResult) -> Markup:
+    kind = claim.verdict.replace(" ", "-")
+    parts: list[Markup | str] = [tag("strong", claim.verdict, class_=f"verdict {kind}"), " ", claim.statement]
+    if claim.difference is not None:
         numbers = (
-            f"{ENDPOINTS[claim['endpoint']]}, {claim['against']} {tables.number(claim['from'])} → {claim['arm']} "
-            f"{tables.number(claim['to'])}; difference {tables.estimated(claim['difference'], signed=True)}, p (Holm) "
-            f"{tables.p_value(claim['p_holm'])}; could have seen {tables.number(claim['smallest_detectable'])}; n = {claim['n']}"
+            f"{claim.endpoint.replace('l2', 'L2').replace('_', ' ')}: {claim.against} {tables.number(claim.from_)} → {claim.arm} "
+            f"{tables.number(claim.to)}; difference {tables.estimated(claim.difference, signed=True)}, p (Holm) "
+            f"{tables.p_value(claim.p_holm)}; could have seen {tables.number(claim.smallest_detectable)}; n = {claim.n}"
         )
         parts.append(tag("small", numbers))
-    elif claim.get("reason"):
-        parts.append(tag("small", claim["reason"]))
+    elif claim.reason:
+        parts.append(tag("small", claim.reason))
     return tag("li", *parts)
 
 
@@ -99,15 +90,16 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
             ]
         ),
     )
+    # what moved comes before how it was run: a reader who stops early has seen the findings
     yield "steps", "What did each step give?", joined([_degenerate(found), shown(tables.steps_table(found.comparison))])
     yield "texts", "Texts whose answer changed with the wording", examples.changed_groups(found)
     if matrices := matrix_groups(found):
         yield "matrices", "How probable every answer is under every wording", matrices
     yield "won-and-lost", "Rows won and lost", examples.won_and_lost(found)
     yield from generated_sections(found)
-    if several := label_tables(quality):
+    if several := tables.label_tables(quality):
         yield "labels", "Which labels are found, and which are missed?", joined(map(shown, several))
-    elif found.arms[0].evaluate["labels"]:
+    elif found.arms[0].evaluate.labels:  # open answers have no classes to confuse
         yield "confusion", "Which labels are taken for which?", pictures.confusion_pictures(found)
     if curves := pictures.curve_pictures(found):
         yield "training", "How did the training go?", joined([key, curves])
@@ -117,12 +109,12 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     yield (
         "terms",
         "Words used here",
-        tag("dl", *(part for name, said in TERMS.items() for part in (tag("dt", name), tag("dd", said)))),
+        tag("dl", *(part for name, meaning in TERMS.items() for part in (tag("dt", name), tag("dd", meaning)))),
     )
 
 
 def _degenerate(found: Findings) -> Markup:
-    stuck = [arm.name for arm in found.arms if arm.sensitivity["degeneracy"]["degenerate"]]
+    stuck = [arm.name for arm in found.arms if arm.sensitivity.degeneracy.degenerate]
     if not stuck:
         return Markup("")
     return tag("p", f"{', '.join(stuck)} gives one answer to nearly everything: steady, and useless.", class_="warning")
@@ -131,19 +123,20 @@ def _degenerate(found: Findings) -> Markup:
 def _prompts(found: Findings) -> Markup:
     from markdown_it import MarkdownIt
 
+    # raw HTML in the data stays text
     preview = Markup(MarkdownIt("commonmark", {"html": False}).enable("table").render(found.preview))
     counted = [
         [split, family, *(numbers[key] for key in ("prompts", "mean", "p95", "max", "truncated"))]
-        for split, families in found.format["tokens"].items()
+        for split, families in found.format.tokens.items()
         for family, numbers in families.items()
     ]
     header = ["split", "family", "prompts", "mean", "95 %", "longest", "cut"]
-    lengths = table(f"Tokens of the prompts; they are cut at {found.format['max_length']}", header, counted)
+    lengths = table(f"Tokens of the prompts; they are cut at {found.format.max_length}", header, counted)
     kinds = ["trained", "held_out_L1", "held_out_L2", "drawn_L0", "drawn_L1_L2", "alike"]
     wordings = table(
         "Wordings by family (alike: left out, for the model reads them as it reads another one)",
         ["family", *(kind.replace("_", " ") for kind in kinds)],
-        [[family, *(counts[kind] for kind in kinds)] for family, counts in found.format["wordings"].items()],
+        [[family, *(counts[kind] for kind in kinds)] for family, counts in found.format.wordings.items()],
     )
     return joined(
         [
@@ -155,16 +148,16 @@ def _prompts(found: Findings) -> Markup:
 
 
 def _data(found: Findings) -> Markup:
-    rows = found.data["rows"]
+    rows = found.data.rows
     counts = table("Rows of the sources", list(rows), [list(rows.values())])
-    labels = found.data["labels"] or []
+    labels = found.data.labels or []
     header = ["split", "rows", "groups", *labels]
     splits = table(
         "Rows by split and label",
         header,
         [
-            [name, split["rows"], split["groups"], *((split.get("labels") or {}).get(label, 0) for label in labels)]
-            for name, split in found.data["splits"].items()
+            [name, split.rows, split.groups, *((split.labels or {}).get(label, 0) for label in labels)]
+            for name, split in found.data.splits.items()
         ],
     )
     if not found.rejected:
@@ -175,11 +168,10 @@ def _data(found: Findings) -> Markup:
 
 
 def _run(found: Findings) -> Markup:
-    recorded = dict(found.provenance)
-    seconds = recorded.pop("seconds", {})
-    packages = recorded.pop("packages", {})
+    recorded, seconds = found.provenance, found.provenance.seconds
     facts = [
-        [name, ", ".join(map(str, value)) if isinstance(value, list) else value] for name, value in recorded.items()
+        [name, ", ".join(map(str, value)) if isinstance(value, list) else value]
+        for name, value in recorded.facts.items()
     ]
     parts = (
         [table("Commit and machine, as recorded with the committed results", ["what", "is"], facts)] if facts else []
@@ -189,7 +181,8 @@ def _run(found: Findings) -> Markup:
         timed = [[stage, f"{value:.1f}", f"{value / total:.0%}"] for stage, value in seconds.items()]
         parts.append(table("Seconds by stage", ["stage", "seconds", "share"], [*timed, ["all", f"{total:.1f}", ""]]))
     versions = [line.split("==") for line in found.versions]
-    different = {name: value for name, value in packages.items() if value}
+    # recorded versions are listed where they were recorded at all: a package may have been absent
+    different = {name: value for name, value in recorded.packages.items() if value}
     shown_versions = [[name, pinned, different.get(name, "")] for name, pinned in versions]
     parts.append(details("Parameters (params.yaml)", tag("pre", found.params)))
     parts.append(details("Versions", table("Direct dependencies", ["package", "pinned", "recorded"], shown_versions)))

@@ -1,20 +1,33 @@
-"""The metric files as tables for a terminal or a Markdown page."""
+"""The metric files as tables for a terminal or a Markdown page; columns are the measures of `steady.metrics.measures`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
-from steady.metrics.cells import HELD_OUT, LEVELS
+import msgspec
 
-Metrics = Mapping[str, Any]
+from steady.metrics.cells import LEVELS
+from steady.metrics.measures import QUALITY, SENSITIVITY, TEXT, Measure, TextMeasure, in_tables, on_page
+from steady.metrics.resampling import Estimate
+from steady.metrics.results import (
+    CellResults,
+    CellStep,
+    Comparison,
+    Differences,
+    EvaluateResults,
+    GeneratedQuality,
+    SensitivityResults,
+    SplitQuality,
+    Step,
+)
+
 NOTHING = "–"
-MEASURED = {
-    "accuracy": "mean_accuracy",
-    "worst wording": "worst_wording_accuracy",
-    "agreement": "agreement",
-    "POSIX": "posix",
-    "POSIX scaled": "posix_scaled",
+COUNTS = {
+    "true_positive": "found",
+    "false_negative": "missed",
+    "false_positive": "wrongly given",
+    "true_negative": "rightly not given",
 }
-TESTED = ("mean_accuracy", "agreement", "posix")
+AnyCell = TypeVar("AnyCell", CellResults, CellStep)
 
 
 class Table(NamedTuple):
@@ -25,82 +38,140 @@ class Table(NamedTuple):
     rows: list[list[str]]
 
 
-def quality_table(arms: Mapping[str, Metrics]) -> Table:
-    """Task quality on the test split: a row for each arm (its `evaluate.json`) and each reference."""
-    header = ["arm", "accuracy", "macro F1", "weighted F1", "log loss", "ECE", "no label", "trainable"]
+def quality_table(arms: Mapping[str, EvaluateResults]) -> Table:
+    """Task quality on the test split: a row for each arm and each reference."""
+    shown = [row for row in in_tables(QUALITY) if not row.of_sets]
+
+    def cells(name: str, found: SplitQuality) -> list[str]:
+        return [name, *(estimated(found.measures[row.name]) for row in shown)]
+
+    rows = [[*cells(name, found.test), percent(found.trainable_percent)] for name, found in arms.items()]
+    references = next(iter(arms.values())).references
+    rows += [[*cells(name, found), NOTHING] for name, found in references.items()]
+    return Table("Task quality, test split", ["arm", *(row.label for row in shown), "trainable"], rows)
+
+
+def sensitivity_table(arms: Mapping[str, SensitivityResults]) -> Table:
+    """Sensitivity of the arms, level by level and family by family."""
+    shown = in_tables(SENSITIVITY)
+    cells = {name: dict(_cells(found.held_out, found.levels)) for name, found in arms.items()}
     rows = [
-        [*_quality_row(name, found["test"]), percent(found.get("trainable_percent"))] for name, found in arms.items()
+        [place, name, *(_short(row, found[place].measures[row.name]) for row in shown)]
+        for place in next(iter(cells.values()))
+        for name, found in cells.items()
     ]
-    references = next(iter(arms.values())).get("references", {})
-    return Table(
-        "Task quality, test split",
-        header,
-        rows + [[*_quality_row(name, found), NOTHING] for name, found in references.items()],
-    )
+    return Table("Sensitivity to the wording", ["level, family", "arm", *(row.label for row in shown)], rows)
 
 
-def _quality_row(name: str, found: Metrics) -> list[str]:
-    measures = ("accuracy", "macro_f1", "weighted_f1", "log_loss", "expected_calibration_error")
-    return [name, *(estimated(found[measure]) for measure in measures), number(found["unparsed"]["value"])]
+def _short(measure: Measure, found: Estimate) -> str:
+    """Intervals of the measures that speak for an arm: a table with all of them is wider than a terminal."""
+    return estimated(found) if measure.headline else number(found.value)
 
 
-def sensitivity_table(arms: Mapping[str, Metrics]) -> Table:
-    """Sensitivity of the arms (their `sensitivity.json`), level by level and family by family."""
-    header = ["level, family", "arm", *MEASURED, "spread"]
-    rows = []
-    cells = {name: dict(_cells(found)) for name, found in arms.items()}
-    for place in next(iter(cells.values())):
-        for name, found in cells.items():
-            measures = found[place]["measures"]
-            shown = [estimated(measures[measure]) for measure in MEASURED.values()]
-            rows.append([place, name, *shown, number(measures["spread"]["value"])])
-    return Table("Sensitivity to the wording", header, rows)
-
-
-def steps_table(comparison: Metrics) -> Table:
-    """Differences of arm to arm (`comparison.json`), with the p of each; not corrected, exploratory."""
-    header = ["level, family", "step"]
-    for name in ("accuracy", "agreement", "POSIX"):
-        header += [f"{name} difference", "p"]
-    rows = [_step_row("test split", step, step["quality"]["measures"], ("accuracy",)) for step in _steps(comparison)]
-    for step in _steps(comparison):
-        rows += [_step_row(place, step, cell["measures"], TESTED) for place, cell in _cells(step)]
+def steps_table(comparison: Comparison) -> Table:
+    """Differences of arm to arm, with the p of each; not corrected, exploratory."""
+    tested = [row for row in on_page(SENSITIVITY) if row.test]
+    rows = [
+        _step_row("test split", step, step.quality.measures, ["accuracy"], len(tested))
+        for step in comparison.steps.values()
+    ]
+    for step in comparison.steps.values():
+        rows += [
+            _step_row(place, step, cell.measures, [row.name for row in tested], len(tested))
+            for place, cell in _cells(step.held_out, step.levels)
+        ]
+    # all steps of one cell stand below one another, in the order of the cells
     order = list(dict.fromkeys(row[0] for row in rows))
     rows.sort(key=lambda row: order.index(row[0]))
+    header = ["level, family", "step", *(cell for row in tested for cell in (f"{row.label} difference", "p"))]
     return Table("Differences (exploratory, p not corrected)", header, rows)
 
 
-def _steps(comparison: Metrics) -> list[Metrics]:
-    return list(comparison["steps"].values())
-
-
-def _step_row(place: str, step: Metrics, measures: Metrics, names: Sequence[str]) -> list[str]:
-    row = [place, f"{step['from']} → {step['to']}"]
+def _step_row(place: str, step: Step, measures: Differences, names: Sequence[str], columns: int) -> list[str]:
+    row = [place, f"{step.from_} → {step.to}"]
     for name in names:
-        row += [estimated(measures[name]["difference"], signed=True), p_value(measures[name].get("p"))]
-    return row + [NOTHING] * (2 + 2 * len(TESTED) - len(row))
+        row += [estimated(measures[name].difference, signed=True), p_value(measures[name].p)]
+    return row + [NOTHING] * (2 + 2 * columns - len(row))
 
 
-def claims_table(comparison: Metrics) -> Table:
+def label_tables(arms: Mapping[str, EvaluateResults]) -> list[Table]:
+    """The tables, from the results of the arms; none where a row has one label."""
+    several = all(found.multi_label for found in arms.values())
+    return [set_table(arms), label_table(arms)] if several else []
+
+
+def set_table(arms: Mapping[str, EvaluateResults]) -> Table:
+    """Scores of whole sets on the test split (accuracy: all labels right): a row for each arm and each reference."""
+    measures = [*on_page(QUALITY), *(row for row in QUALITY if row.of_sets)]
+    scored = {name: found.test for name, found in arms.items()} | next(iter(arms.values())).references
+    rows = [[name, *(estimated(found.measures[row.name]) for row in measures)] for name, found in scored.items()]
+    return Table("Sets of labels, test split", ["arm", *(row.label for row in measures)], rows)
+
+
+def label_table(arms: Mapping[str, EvaluateResults]) -> Table:
+    """Each label on the test split, arm by arm: precision, recall, F1, and the two-by-two counts of its rows."""
+    rows = []
+    for label in next(iter(arms.values())).labels:
+        for name, found in arms.items():
+            scores = found.test.per_class[label]
+            counts = msgspec.to_builtins(scores)
+            estimates = [estimated(one) for one in (scores.precision, scores.recall, scores.f1)]
+            rows.append([label, name, str(scores.support), *estimates, *(str(counts[key]) for key in COUNTS)])
+    header = ["label", "arm", "rows", "precision", "recall", "F1", *COUNTS.values()]
+    return Table("Every label by itself, test split", header, rows)
+
+
+def generated_tables(arms: Mapping[str, EvaluateResults], comparison: Comparison) -> list[Table]:
+    """What the arms write when nothing constrains them, on the test split, and the differences from arm to arm."""
+    writing = {
+        name: found.generated
+        for name, found in arms.items()
+        if isinstance(found.generated, GeneratedQuality) and found.within_words is not None
+    }
+    if not writing:
+        return []
+    first = next(iter(writing.values()))
+    measures = [row for row in TEXT if first.test[row.name].value is not None]
+    rows = [
+        [arm, *(estimated(found.test[name]) for name in [*(row.name for row in measures), "distinct_answers"])]
+        for arm, found in writing.items()
+    ]
+    limit = f" (short: at most {first.within_words_limit} words)"
+    header = ["arm", *(row.label for row in measures), "distinct answers"]
+    return [Table(f"Free answers to the test prompts{limit}", header, rows), _differences(measures, comparison)]
+
+
+def _differences(measures: Sequence[TextMeasure], comparison: Comparison) -> Table:
+    steps = [step for step in comparison.steps.values() if step.generated.rows]
+    rows = []
+    for row in measures:
+        found = [step.generated.measures[row.name] for step in steps]
+        cells = [[estimated(one.difference, signed=True), p_value(one.p)] for one in found]
+        rows.append([row.label, *(cell for pair in cells for cell in pair)])
+    header = ["measure", *(cell for step in steps for cell in (f"{step.from_} → {step.to}", "p"))]
+    return Table("Free answers, differences (exploratory, p not corrected)", header, rows)
+
+
+def claims_table(comparison: Comparison) -> Table:
     """The verdicts on the primary claims."""
     header = ["claim", "verdict", "difference", "p (Holm)", "could have seen"]
     rows = [
         [
-            claim["id"],
-            claim["verdict"],
-            estimated(claim.get("difference"), signed=True),
-            p_value(claim.get("p_holm")),
-            number(claim.get("smallest_detectable")),
+            claim.id,
+            claim.verdict,
+            estimated(claim.difference, signed=True),
+            p_value(claim.p_holm),
+            number(claim.smallest_detectable),
         ]
-        for claim in comparison["claims"]
+        for claim in comparison.claims
     ]
     return Table("Claims", header, rows)
 
 
-def _cells(found: Metrics) -> Iterator[tuple[str, Metrics]]:
-    yield "held-out, all", found[HELD_OUT]
-    for level in reversed(LEVELS):
-        for family, cell in found["levels"][level].items():
+def _cells(held_out: AnyCell, levels: Mapping[str, Mapping[str, AnyCell]]) -> Iterator[tuple[str, AnyCell]]:
+    yield "held-out, all", held_out
+    for level in reversed(LEVELS):  # L2 first: claims of steadiness are about it
+        for family, cell in levels[level].items():
             yield f"{level}, {family}", cell
 
 
@@ -112,13 +183,12 @@ def number(value: float | None, signed: bool = False) -> str:
     return text.replace("0.", ".", 1) if abs(value) < 1 and not text.lstrip("+-").startswith("1") else text
 
 
-def estimated(found: Metrics | None, signed: bool = False) -> str:
+def estimated(found: Estimate | None, signed: bool = False) -> str:
     """A value with its interval."""
-    if found is None or found["value"] is None:
+    if found is None or found.value is None:
         return NOTHING
-    interval = found["interval"]
-    bounds = f" [{number(interval[0])} {number(interval[1])}]" if interval else ""
-    return number(found["value"], signed) + bounds
+    bounds = f" [{number(found.interval[0])} {number(found.interval[1])}]" if found.interval else ""
+    return number(found.value, signed) + bounds
 
 
 def p_value(value: float | None) -> str:

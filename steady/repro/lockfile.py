@@ -65,6 +65,7 @@ def folder_listing(root: Path, folder: Path) -> dict[str, str]:
 
 def listing_md5(listing: Mapping[str, str]) -> str:
     """The hash that DVC gives a folder: the MD5 of its listing as JSON, ordered by path."""
+    # By the parts of the path and not by its text: that is the order whose bytes DVC hashes.
     ordered = sorted(listing.items(), key=lambda item: tuple(item[0].split("/")))
     entries = [{"md5": md5, "relpath": path} for path, md5 in ordered]
     return hashlib.md5(json.dumps(entries, sort_keys=True).encode()).hexdigest() + DIRECTORY
@@ -117,5 +118,6 @@ def cache_damage(root: Path, entry: Entry) -> Iterator[str]:
         needed |= {f"{entry.path}/{name}": md5 for name, md5 in (cached_listing(cache, entry.md5) or {}).items()}
     for name, md5 in needed.items():
         path = cache_path(cache, md5)
+        # A missing object is fetched by `dvc pull`; a damaged one would be copied into the workspace.
         if path.is_file() and file_md5(path) != md5.removesuffix(DIRECTORY):
             yield f"{path.relative_to(root)}: damaged copy of {name}"

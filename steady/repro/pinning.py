@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from steady.errors import SteadyError
-from steady.measure.loading import full_revision
+from steady.models.load import full_revision
 from steady.models.params import FULL_COMMIT, is_hub_id
 from steady.parameters import StageParams, read_params
 from steady.prompts.params import TokenizerName
@@ -41,6 +41,7 @@ def pin_revision(path: Path, revision: str | None = None) -> Pinned:
         raise SteadyError(
             f"{path}: model.id is {model_id!r}, no Hub id: a folder and a package have no revision to resolve."
         )
+    # Nothing to ask, so this works without a network.
     if revision is None and FULL_COMMIT.fullmatch(before or ""):
         return Pinned(model_id, before, str(before))
     commit = full_revision(model_id, revision or before or "main")

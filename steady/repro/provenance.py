@@ -8,6 +8,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from steady.errors import SteadyError
 from steady.repro.lockfile import Entry
 
@@ -15,14 +17,26 @@ PACKAGES = ("torch", "transformers", "peft", "tokenizers", "scikit-learn", "nump
 INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 
 
-def environment() -> dict[str, Any]:
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Versions, processor and system: what may change the last digits of a result. Neither host name nor paths."""
-    return {
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-        "system": f"{platform.system()} {platform.machine()}",
-        **_processor(),
-    }
+
+    python: str
+    packages: dict[str, str | None]
+    system: str
+    processor: str
+    instructions: list[str]
+
+
+def environment() -> Environment:
+    """The environment of this process."""
+    processor, instructions = _processor()
+    return Environment(
+        python=platform.python_version(),
+        packages={name: _version(name) for name in PACKAGES},
+        system=f"{platform.system()} {platform.machine()}",
+        processor=processor,
+        instructions=instructions,
+    )
 
 
 def _version(package: str) -> str | None:
@@ -32,15 +46,16 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> dict[str, Any]:
+def _processor() -> tuple[str, list[str]]:
+    """(the name of the processor, which of `INSTRUCTIONS` it has)."""
+    # Python's `platform` gives the architecture on Linux, not the processor.
     path = Path("/proc/cpuinfo")
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    # Arm calls them Features.
     flags = facts.get("flags", facts.get("Features", "")).split()
-    return {
-        "processor": facts.get("model name", platform.processor() or "unknown"),
-        "instructions": [name for name in INSTRUCTIONS if name in flags],
-    }
+    name = facts.get("model name", platform.processor() or "unknown")
+    return name, [instruction for instruction in INSTRUCTIONS if instruction in flags]
 
 
 def committed(root: Path, path: str) -> str | None:
@@ -52,6 +67,7 @@ def committed(root: Path, path: str) -> str | None:
     known = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, check=False)
     if known.returncode:
         raise SteadyError(f"{root}: no Git commit to compare with. Clone the repository with Git.")
+    # `./` is the folder and not the top of the repository, should they differ.
     found = subprocess.run(["git", "show", f"HEAD:./{path}"], cwd=root, capture_output=True, check=False)
     return None if found.returncode else found.stdout.decode()
 

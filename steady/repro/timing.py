@@ -8,19 +8,19 @@ STARTED = re.compile(r"Running stage '([^']+)':")
 
 
 def stage_seconds(
-    lines: Iterable[str], tell: Callable[[str], None], clock: Callable[[], float] = time.perf_counter
+    lines: Iterable[str], echo: Callable[[str], None], clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, float]:
     """Seconds of every stage that ran, to a tenth; a stage lasts until the next one starts or the lines end.
 
     Args:
         lines: as they come.
-        tell: gets every line.
+        echo: gets every line.
         clock: seconds.
     """
     seconds: dict[str, float] = {}
     running, since = "", 0.0
     for line in lines:
-        tell(line)
+        echo(line)
         if found := STARTED.match(line):
             if running:
                 seconds[running] = round(clock() - since, 1)

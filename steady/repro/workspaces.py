@@ -47,6 +47,7 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe:
         shutil.copy2(root / name, target)
     (folder / ".dvc").mkdir(exist_ok=True)
     cache = (root / ".dvc" / "cache").resolve()
+    # The copy is no Git repository, and shares the cache so that what has run before costs nothing.
     (folder / ".dvc" / "config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
     if recipe is not None:
         compose_recipe(folder, recipe)
@@ -62,6 +63,7 @@ def compose_recipe(folder: Path, recipe: str) -> None:
 
 
 def _files(root: Path) -> list[str]:
+    # New files that are not ignored count as well: an uncommitted change is copied as it is.
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     done = subprocess.run(command, cwd=root, capture_output=True, check=False)
     if done.returncode:
@@ -76,6 +78,7 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
         SteadyError: a key is not there.
     """
     yaml = YAML()
+    # No line is folded, so that a diff shows what was changed and nothing else.
     yaml.width = 4096
     yaml.representer.add_representer(
         type(None), lambda made, _: made.represent_scalar("tag:yaml.org,2002:null", "null")
@@ -101,6 +104,7 @@ def reproduce(folder: Path) -> None:
     """
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     environment = os.environ | {"PATH": os.pathsep.join(places)}
+    # Set where this runs below another DVC; the copy is a repository of its own.
     environment.pop("DVC_ROOT", None)
     done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=folder, env=environment, check=False)
     if done.returncode:

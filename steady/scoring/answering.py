@@ -1,7 +1,7 @@
-"""Answer prompts with a model that generates: free text, the log-probabilities of given answers, and rows of the matrices.
+"""Score groups of prompts with a model that generates: its responses, the log-probabilities of given answers, the matrices.
 
 The work is cut into bundles of prompts of like length, each scored by itself, so that a run that was stopped goes on from the
-bundles that are done and ends with the same bytes.
+bundles that are done and, on the same kind of processor, ends with the same bytes.
 """
 
 import math
@@ -12,23 +12,30 @@ import msgspec
 import numpy as np
 
 from steady.errors import SteadyError
-from steady.inference.language import Tokens, decode, encode, encode_answer
+from steady.inference.language import LanguageModel, Tokens, decode, encode, encode_answer
 from steady.inference.likelihood import score_prompts
 from steady.inference.scorer import Scorer
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
-from steady.scoring.groups import PromptGroup, ScoredGroup, bundles
+from steady.scoring.groups import Mask, PromptGroup, bundles, sample_pairs
 from steady.scoring.resume import Partial
 
 Given = Mapping[str, Sequence[str]]
-"""Prompt id -> answers whose log-probability is asked for."""
+"""Prompt id -> answers whose log-probability is wanted."""
+
+CPU_WORK = 1e12
+"""Tokens times parameters of one bundle on a CPU: 135 M parameters read 550 tokens/s on two threads, so about 15 s.
+
+What a killed run loses is one bundle. A GPU scores what its memory holds in less time than that.
+"""
 
 
-class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the model said to one prompt; log-probabilities are in nats, summed over tokens, end token included.
+class Scored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The response to one prompt; log-probabilities are in nats, summed over tokens, end token included.
 
-    `tokens` is the greedy response and `logprob` its log-probability; `given` and `given_tokens` belong to the answers that
-    were asked for, `row` to the responses of the prompts of its group, in their order (empty where no matrix is made), and
-    `scaled_row` the same at the scorer's one temperature (empty where it has none).
+    `tokens` is the greedy response and `logprob` its log-probability; `given` and `given_tokens` belong to the given answers,
+    `row` to the responses of the prompts of its group, in their order (empty where no matrix is made, NaN for pairs that were
+    not sampled), and `scaled_row` the same at the scorer's one temperature (empty where it has none).
     """
 
     prompt_id: str
@@ -41,12 +48,16 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Prompts with one intent, in tokens, and the tokens of the answers given with each of them."""
+class EncodedGroup:
+    """Prompts with one intent, in tokens, and the tokens of the answers given with each of them.
+
+    `pairs` `(prompts, prompts)` marks the responses (columns) that are scored under each prompt (rows); None for no matrix.
+    """
 
     group: PromptGroup
     prompts: list[Tokens]
     given: list[list[Tokens]]
+    pairs: Mask | None
 
     @property
     def longest(self) -> int:
@@ -56,11 +67,27 @@ class Asked:
             for prompt, answers in zip(self.prompts, self.given, strict=True)
         )
 
+    def work(self, max_new_tokens: int) -> int:
+        """Tokens that go through the model at most: prompts, responses, given answers, and the responses of the matrix."""
+        cells = 0 if self.pairs is None else int(self.pairs.sum())
+        given = sum(len(answer) for answers in self.given for answer in answers)
+        return sum(map(len, self.prompts)) + given + (len(self.prompts) + cells) * max_new_tokens
+
+
+def encode_group(language: LanguageModel, group: PromptGroup, given: Given, pairs: Mask | None) -> EncodedGroup:
+    """A group in tokens; the diagonal of `pairs` is always scored, for it is the log-probability of the response."""
+    answers = [
+        [encode_answer(language, prompt, answer) for answer in given.get(name, ())]
+        for name, prompt in zip(group.prompt_ids, group.prompts, strict=True)
+    ]
+    wanted = None if pairs is None else pairs | np.eye(len(group.prompts), dtype=bool)
+    return EncodedGroup(group, encode(language, group.prompts), answers, wanted)
+
 
 def answer_groups(
     scorer: Scorer, groups: Sequence[PromptGroup], given: Given, paired: bool, partial: Partial, progress: bool = False
-) -> list[list[Said]]:
-    """What the model says to the prompts of each group, in order.
+) -> list[list[Scored]]:
+    """The responses to the prompts of each group, in order.
 
     Args:
         given: answers to score, by prompt id; a prompt without any may be left out.
@@ -72,82 +99,128 @@ def answer_groups(
     """
     from tqdm import tqdm
 
-    asked = [_asked(scorer, group, given) for group in groups]
-    check_fit(scorer, asked)
-    sizes = [(len(one.prompts), one.longest) for one in asked]
-    order = sorted(range(len(asked)), key=lambda place: (sizes[place][1], place))
-    found: dict[int, list[Said]] = {}
+    encoded = [encode_group(scorer.language, group, given, _all_pairs(group) if paired else None) for group in groups]
+    _check_fit(scorer, encoded)
+    sizes = [(len(one.prompts), one.longest) for one in encoded]
+    order = sorted(range(len(encoded)), key=lambda place: (sizes[place][1], place))
     plan = bundles(sizes, scorer.kept_positions, scorer.max_new_tokens, order)
+    plan = small_bundles(scorer.language, plan, [one.work(scorer.max_new_tokens) for one in encoded])
+    found: dict[int, list[Scored]] = {}
     for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=not progress)):
-        chosen = [asked[place] for place in places]
-        flat = partial.kept(number, Said, [name for one in chosen for name in one.group.prompt_ids])
+        chosen = [encoded[place] for place in places]
+        flat = partial.kept(number, Scored, [name for one in chosen for name in one.group.prompt_ids])
         if flat is None:
-            flat = [said for rows in answer_bundle(scorer, chosen, paired) for said in rows]
+            flat = [item for rows in score_bundle(scorer, chosen) for item in rows]
+            _check_finite(flat)
             partial.keep(number, flat)
         stops = np.cumsum([0, *(len(one.prompts) for one in chosen)])
         found |= {place: flat[start:stop] for place, start, stop in zip(places, stops[:-1], stops[1:], strict=True)}
-    return [found[place] for place in range(len(asked))]
+    return [found[place] for place in range(len(encoded))]
 
 
-def _asked(scorer: Scorer, group: PromptGroup, given: Given) -> Asked:
-    answers = [
-        [encode_answer(scorer.language, prompt, answer) for answer in given.get(name, ())]
-        for name, prompt in zip(group.prompt_ids, group.prompts, strict=True)
-    ]
-    return Asked(group, encode(scorer.language, group.prompts), answers)
+def score_groups(
+    scorer: Scorer, groups: Sequence[PromptGroup], max_pairs: int | None = None, seed: int = 0
+) -> list[ScoredGroup]:
+    """Responses and matrices of groups that are scored together; values that are not finite stay, as faults of their group.
 
-
-def check_fit(scorer: Scorer, asked: Sequence[Asked]) -> None:
-    """Refuse prompts that have no token, or that leave no room for the response.
-
-    Raises:
-        SteadyError: there is such a prompt; the message names a group.
+    Args:
+        max_pairs: score a sample of so many ordered pairs of prompts of each group; None is all.
+        seed: of the sample.
     """
+    samples = [sample_pairs(len(group.prompts), max_pairs, seed, group.id) for group in groups]
+    encoded = [
+        encode_group(scorer.language, group, {}, _all_pairs(group) if sample is None else sample)
+        for group, sample in zip(groups, samples, strict=True)
+    ]
+    return [
+        scored_group(group, rows, [_prediction(scorer, item) for item in rows], sample)
+        for group, rows, sample in zip(groups, score_bundle(scorer, encoded), samples, strict=True)
+    ]
+
+
+def small_bundles(language: LanguageModel, plan: Sequence[Sequence[int]], work: Sequence[int]) -> list[list[int]]:
+    """Bundles cut on a CPU where they take more than `CPU_WORK`, at the least one group each.
+
+    The limit depends on the model and the prompts alone, never on a timing: another cut would round otherwise.
+
+    Args:
+        work: tokens of each group, by its place.
+    """
+    if language.device.type != "cpu":
+        return [list(places) for places in plan]
+    limit = CPU_WORK / sum(parameter.numel() for parameter in language.model.parameters())
+    made: list[list[int]] = []
+    for places in plan:
+        total = math.inf
+        for place in places:
+            total += work[place]
+            if total > limit:
+                made.append([])
+                total = work[place]
+            made[-1].append(place)
+    return made
+
+
+def _all_pairs(group: PromptGroup) -> Mask:
+    return np.ones((len(group.prompts), len(group.prompts)), dtype=bool)
+
+
+def _check_fit(scorer: Scorer, encoded: Sequence[EncodedGroup]) -> None:
+    """Refuse prompts that have no token, or that leave no room for the response, before anything is scored."""
     context = scorer.language.context
     room = 0 if scorer.language.encodes else scorer.max_new_tokens
-    for one in asked:
+    for one in encoded:
         if not all(one.prompts):
             raise SteadyError(f"group {one.group.id}: a prompt of which the tokenizer makes no token.")
-        longest = max(map(len, one.prompts)) if scorer.language.encodes else one.longest
-        if context and max(longest, max(map(len, one.prompts)) + room) > context:
+        tokens = max(map(len, one.prompts))
+        longest = tokens if scorer.language.encodes else one.longest
+        if context and max(longest, tokens + room) > context:
             raise SteadyError(
-                f"group {one.group.id}: a prompt of {max(map(len, one.prompts))} tokens is too long for the model's {context} "
+                f"group {one.group.id}: a prompt of {tokens} tokens is too long for the model's {context} "
                 f"positions with {room} for the answer. Lower `format.max_length` or `evaluate.max_new_tokens`."
             )
 
 
-def answer_bundle(scorer: Scorer, asked: Sequence[Asked], paired: bool) -> list[list[Said]]:
+def score_bundle(scorer: Scorer, encoded: Sequence[EncodedGroup]) -> list[list[Scored]]:
     """Score some groups together: one prefill for each different prompt."""
     wanted: dict[Tokens, frozenset[Tokens]] = {}
     given: dict[Tokens, frozenset[Tokens]] = {}
-    for one in asked:
-        for prompt, answers in zip(one.prompts, one.given, strict=True):
-            wanted[prompt] = wanted.get(prompt, frozenset()) | frozenset(one.prompts if paired else ())
+    for one in encoded:
+        for row, (prompt, answers) in enumerate(zip(one.prompts, one.given, strict=True)):
+            wanted[prompt] = wanted.get(prompt, frozenset()) | frozenset(_others(one, row))
             given[prompt] = given.get(prompt, frozenset()) | frozenset(answers)
     responses, scores, scaled = score_prompts(scorer, wanted, given)
-    said = [
-        [
-            Said(
-                prompt_id=name,
-                tokens=list(responses[prompt].tokens),
-                logprob=scores.get((prompt, responses[prompt].tokens), responses[prompt].logprob),
-                given=[scores[prompt, answer] for answer in answers],
-                given_tokens=[len(answer) for answer in answers],
-                row=[scores[prompt, responses[other].tokens] for other in one.prompts] if paired else [],
-                scaled_row=[scaled[prompt, responses[other].tokens][0] for other in one.prompts]
-                if paired and scaled
-                else [],
-            )
-            for name, prompt, answers in zip(one.group.prompt_ids, one.prompts, one.given, strict=True)
+
+    def scored(one: EncodedGroup, row: int) -> Scored:
+        prompt, answers = one.prompts[row], one.given[row]
+        # a pair that was not sampled may be known all the same, from another group: it is not shown, for draws are uniform
+        keys = [
+            (prompt, responses[other].tokens) if one.pairs is not None and one.pairs[row, column] else None
+            for column, other in enumerate(one.prompts)
         ]
-        for one in asked
-    ]
-    _check_finite([item for rows in said for item in rows])
-    return said
+        matrix = one.pairs is not None
+        return Scored(
+            prompt_id=one.group.prompt_ids[row],
+            tokens=list(responses[prompt].tokens),
+            logprob=scores.get((prompt, responses[prompt].tokens), responses[prompt].logprob),
+            given=[scores[prompt, answer] for answer in answers],
+            given_tokens=[len(answer) for answer in answers],
+            row=[math.nan if key is None else scores[key] for key in keys] if matrix else [],
+            scaled_row=[math.nan if key is None else scaled[key][0] for key in keys] if matrix and scaled else [],
+        )
+
+    return [[scored(one, row) for row in range(len(one.prompts))] for one in encoded]
 
 
-def _check_finite(said: Sequence[Said]) -> None:
-    for item in said:
+def _others(one: EncodedGroup, row: int) -> list[Tokens]:
+    """The prompts whose responses are scored under the prompt in `row`."""
+    if one.pairs is None:
+        return []
+    return [prompt for prompt, chosen in zip(one.prompts, one.pairs[row], strict=True) if chosen]
+
+
+def _check_finite(scored: Sequence[Scored]) -> None:
+    for item in scored:
         if not all(map(math.isfinite, [item.logprob, *item.given, *item.row, *item.scaled_row])):
             raise SteadyError(
                 f"prompt {item.prompt_id}: a log-probability is not finite: the weights are broken, or `model.dtype` is too "
@@ -155,13 +228,25 @@ def _check_finite(said: Sequence[Said]) -> None:
             )
 
 
-def response_text(scorer: Scorer, said: Said) -> str:
+def response_text(scorer: Scorer, scored: Scored) -> str:
     """The response without special tokens and surrounding white space."""
-    return decode(scorer.language, tuple(said.tokens)).strip()
+    return decode(scorer.language, tuple(scored.tokens)).strip()
 
 
-def scored_group(group: PromptGroup, said: Sequence[Said], predictions: Sequence[Prediction]) -> ScoredGroup:
-    """The matrix of a group whose responses were scored under all its prompts."""
-    lengths = np.asarray([len(item.tokens) for item in said], dtype=np.float64)
-    matrix, scaled = (np.asarray(rows) for rows in ([item.row for item in said], [item.scaled_row for item in said]))
-    return ScoredGroup(group.id, matrix, lengths, tuple(predictions), scaled=scaled if scaled.size else None)
+def _prediction(scorer: Scorer, scored: Scored) -> Prediction:
+    """A response as a record that nothing is read from yet; a log-probability that is not finite is null."""
+    return Prediction(
+        prompt_id=scored.prompt_id,
+        text=response_text(scorer, scored),
+        token_ids=scored.tokens,
+        logprob=scored.logprob if math.isfinite(scored.logprob) else None,
+    )
+
+
+def scored_group(
+    group: PromptGroup, scored: Sequence[Scored], predictions: Sequence[Prediction], sample: Mask | None = None
+) -> ScoredGroup:
+    """The matrix of a group from its rows; `sample`: the pairs of it that were scored, None for all."""
+    lengths = np.asarray([len(item.tokens) for item in scored], dtype=np.float64)
+    matrix, scaled = (np.asarray(rows) for rows in ([one.row for one in scored], [one.scaled_row for one in scored]))
+    return ScoredGroup(group.id, matrix, lengths, tuple(predictions), sample, scaled if scaled.size else None)

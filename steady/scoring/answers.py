@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from steady.inference.arm import load_scorer
 from steady.inference.classifier import Logits
+from steady.metrics.matrices import ScoredGroup
 from steady.models.arm import ArmManifest, read_manifest
 from steady.models.load import prepare_torch
 from steady.models.params import ModelParams
 from steady.parameters import Runtime
 from steady.records import Prediction, Prompt
 from steady.scoring.classifying import label_groups
-from steady.scoring.groups import ScoredGroup
 from steady.scoring.predictions import classify
 from steady.scoring.resume import Partial, code_digest, fingerprint, partial_of
 
 if TYPE_CHECKING:
     from steady.inference.scorer import Scorer
+    from steady.scoring.generated import Wanted
 
 CLASSIFIES = "SEQ_CLS"
 
@@ -102,15 +103,17 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
             arm.logits, prompts, task.labels, settings.batch_size, settings.runtime.progress, task.multi_label
         )
         return ArmAnswers(predictions, groups=label_groups(prompts, predictions, task) if paired else [])
-    from steady.scoring.generated import generated_answers
+    from steady.scoring.generated import Wanted, generated_answers
 
     assert arm.scorer is not None
-    partial = _partial(arm, prompts, paired, references)
-    return generated_answers(arm.scorer, prompts, task, paired, references, partial, settings.runtime.progress)
+    wanted = Wanted(paired, references)
+    partial = _partial(arm, prompts, wanted)
+    found = generated_answers(arm.scorer, prompts, task, wanted, partial, settings.runtime.progress)
+    return ArmAnswers(**found._asdict(), partial=partial)
 
 
-def _partial(arm: OpenArm, prompts: Sequence[Prompt], paired: bool, references: bool) -> Partial:
-    """Where bundles are kept: one place for one arm, base, code, set of prompts and way of asking."""
+def _partial(arm: OpenArm, prompts: Sequence[Prompt], wanted: "Wanted") -> Partial:
+    """Where bundles are kept: one place for one arm, base, code, set of prompts and way of scoring."""
     settings = arm.settings
     if settings.root is None:
         return Partial()
@@ -127,6 +130,5 @@ def _partial(arm: OpenArm, prompts: Sequence[Prompt], paired: bool, references: 
         str(arm.scorer.language.device),
         code_digest(),
         [(prompt.id, prompt.group_id, prompt.prompt, prompt.completion, prompt.references) for prompt in prompts],
-        paired,
-        references,
+        *wanted,
     )

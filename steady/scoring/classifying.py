@@ -1,54 +1,37 @@
 """Score groups of prompts with a sequence classifier: the response is the predicted label, one pass for each unique prompt."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 
-from steady.inference.classifier import Logits, in_batches
+from steady.inference.named import LabelScorer
 from steady.labels import LabelTask
 from steady.metrics.label_sets import label_sets, set_logprobs
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction, Prompt
-from steady.scoring.groups import Floats, PromptGroup, ScoredGroup, prompt_groups
-from steady.scoring.predictions import DECIMALS, log_softmax
-
-
-@dataclass(frozen=True)
-class LabelScorer:
-    """Logits of batches of prompts, and the names of their columns."""
-
-    score: Logits
-    labels: tuple[str, ...]
-    batch_size: int
+from steady.scoring.groups import Floats, PromptGroup, prompt_groups
+from steady.scoring.predictions import classify
 
 
 def score_label_groups(scorer: LabelScorer, groups: Sequence[PromptGroup]) -> list[ScoredGroup]:
     """Predictions and matrices of groups, M[i][j] = log P(label predicted for x_j | x_i)."""
-    prompts = [prompt for group in groups for prompt in group.prompts]
-    rows = np.round(log_softmax(in_batches(scorer.score, prompts, scorer.batch_size)), DECIMALS)
-    stops = np.cumsum([len(group.prompts) for group in groups])[:-1]
-    return [_scored(scorer, group, part) for group, part in zip(groups, np.split(rows, stops), strict=True)]
+    prompts = [
+        Prompt(id=name, group_id=group.id, example_id="", wording="", prompt=text, completion="")
+        for group in groups
+        for name, text in zip(group.prompt_ids, group.prompts, strict=True)
+    ]
+    predictions = classify(scorer.score, prompts, scorer.labels, scorer.batch_size)
+    scored = label_groups(prompts, predictions, LabelTask(scorer.labels))
+    return [replace(group, predictions=tuple(map(_unjudged, group.predictions))) for group in scored]
 
 
-def _scored(scorer: LabelScorer, group: PromptGroup, logprobs: Floats) -> ScoredGroup:
-    answers = logprobs.argmax(axis=1)
-    matrix: Floats = logprobs[:, answers]
-    predictions = tuple(
-        _prediction(prompt_id, row, scorer.labels[answer])
-        for prompt_id, row, answer in zip(group.prompt_ids, logprobs, answers, strict=True)
-    )
-    return ScoredGroup(group.id, matrix, np.ones(len(answers)), predictions)
-
-
-def _prediction(prompt_id: str, logprobs: Floats, label: str) -> Prediction:
-    finite = bool(np.isfinite(logprobs).all())
-    return Prediction(
-        prompt_id=prompt_id,
-        text=label,
-        parsed=label if finite else None,
-        label_logprobs=[float(value) + 0.0 for value in logprobs] if finite else [],
-        logprob=float(logprobs.max()) if finite else None,
-    )
+def _unjudged(prediction: Prediction) -> Prediction:
+    """A prediction before it is compared with an output; JSON has no NaN, so without numbers there is no label either."""
+    if np.isfinite(prediction.label_logprobs).all():
+        return msgspec.structs.replace(prediction, correct=None)
+    return msgspec.structs.replace(prediction, correct=None, parsed=None, label_logprobs=[], logprob=None)
 
 
 def label_groups(prompts: Sequence[Prompt], predictions: Sequence[Prediction], task: LabelTask) -> list[ScoredGroup]:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from steady.metrics.cells import GroupScores
-from steady.metrics.posix import Sensitivity, group_fault, log_ratios, prompt_sensitivity
-from steady.records import Prediction, Prompt
+from steady.records import Prompt
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -35,60 +33,6 @@ def prompt_groups(prompts: Sequence[Prompt]) -> list[PromptGroup]:
         PromptGroup(group_id, tuple(item.id for item in found), tuple(item.prompt for item in found))
         for group_id, found in members.items()
     ]
-
-
-@dataclass(frozen=True)
-class ScoredGroup:
-    """What a model did on a group.
-
-    `matrix` is `(N, N)`, log P(response of column | prompt of row) in nats, NaN where it was not asked for; `lengths` `(N,)`
-    counts the tokens of each response, end token included, and is 1 for the label of a classifier; `predictions` are the
-    responses, with the diagonal as `logprob`; `sampled` marks the pairs of a sample, None where all pairs were scored; `scaled`
-    is the matrix with the logits divided by the temperature of the arm, None where it has none.
-    """
-
-    id: str
-    matrix: Floats
-    lengths: Floats
-    predictions: tuple[Prediction, ...]
-    sampled: Mask | None = None
-    scaled: Floats | None = None
-
-    @property
-    def responses(self) -> list[tuple[int, ...] | str]:
-        """What is compared for equality: token ids, or the label of a classifier."""
-        return [tuple(item.token_ids) or item.text for item in self.predictions]
-
-    @property
-    def scores(self) -> GroupScores:
-        """The same as `steady.metrics` takes it."""
-        ids = tuple(item.prompt_id for item in self.predictions)
-        return GroupScores(ids, self.matrix, self.lengths, self.responses, self.scaled)
-
-    @property
-    def fault(self) -> str | None:
-        """Why the group has no POSIX (see `steady.metrics.posix.group_fault`), or None."""
-        if self.sampled is None or len(self.predictions) < 2:
-            return group_fault(self.matrix, self.lengths)
-        known = self.sampled | np.diag(self.sampled.any(axis=0))
-        return group_fault(np.where(known, self.matrix, 0.0), self.lengths)
-
-
-def sensitivity(group: ScoredGroup) -> Sensitivity:
-    """Psi of a group and its parts: exact, or the unbiased estimate from a sample of its pairs.
-
-    Raises:
-        ValueError: the group has a `fault`.
-    """
-    if group.sampled is None:
-        return prompt_sensitivity(group.matrix, group.lengths, group.responses)
-    if group.fault:
-        raise ValueError(f"group {group.id} cannot be scored: {group.fault}")
-    equal = np.asarray([[one == other for other in group.responses] for one in group.responses])
-    ratios = log_ratios(group.matrix, group.lengths)
-    pairs = int(group.sampled.sum())
-    same, different = (float(ratios[group.sampled & part].sum()) / pairs for part in (equal, ~equal))
-    return Sensitivity(same + different, same, different)
 
 
 def sample_pairs(prompts: int, max_pairs: int | None, seed: int, group_id: str) -> Mask | None:

@@ -56,11 +56,24 @@ def partial_of(root: Path | None, *facts: object) -> Partial:
     return Partial(root / FOLDER / f"scoring-{digest}")
 
 
+CODE = (
+    "inference",
+    "models",
+    "scoring",
+    "metrics/arm_text.py",
+    "metrics/label_sets.py",
+    "metrics/text.py",
+    "labels.py",
+)
+"""Packages and files of `steady` that what is kept depends on."""
+
+
 def code_digest() -> str:
-    """A digest of the code that scores, so that no run goes on with what another version of it began."""
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    """A digest of the code that loads models and scores, so that no run goes on with what another version of it began."""
+    root, digest = Path(__file__).parents[1], hashlib.blake2b(digest_size=16)
+    named = (root / name for name in CODE)
+    for path in sorted(found for place in named for found in ([place] if place.suffix else place.rglob("*.py"))):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 import msgspec
 
-from steady.inference.classifier import Logits
-from steady.records import Prediction, Prompt
-from steady.scoring.predictions import classify
+from steady.records import Prediction
 from steady.serve.arms import ReadyArm
 from steady.serve.phrasing import Phrasing
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm's answer to one prompt; `label_logprobs` are those of the offline predictions, bit for bit for a classifier.
+    """One arm's answer to one prompt.
 
+    The label and `label_logprobs` of a classifier are those of the offline predictions; the logarithms may differ by up to 1e-5
+    nats (float32) where a prompt is scored among other prompts or on another kind of processor.
     Where an answer may have several labels, `label` joins them by ", " and `probability` is that of the whole set.
     A model that generates has a `text`. With labels, `label` is its choice among them and `probability` that of the choice;
     without, `label` is the text and `probability` that of the whole text.
@@ -26,22 +26,6 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     probability: float
     label_logprobs: list[float]
     text: str | None = None
-
-
-def score_prompts(
-    score: Logits, prompts: Sequence[str], labels: Sequence[str], batch_size: int, multi_label: bool = False
-) -> list[Prediction]:
-    """Predictions by the very function that the evaluate and sensitivity stages call."""
-    asked = [Prompt(id="", group_id="", example_id="", wording="", prompt=prompt, completion="") for prompt in prompts]
-    return classify(score, asked, labels, batch_size, multi_label=multi_label)
-
-
-def predictions_of(arm: ReadyArm, prompts: Sequence[str], batch_size: int) -> list[Prediction]:
-    """The predictions of any arm."""
-    if arm.generate is not None:
-        return arm.generate(prompts)
-    assert arm.score is not None
-    return score_prompts(arm.score, prompts, arm.labels, batch_size, arm.multi_label)
 
 
 def answer(wording: str, prediction: Prediction) -> Answer:
@@ -58,14 +42,14 @@ def answer(wording: str, prediction: Prediction) -> Answer:
 
 
 def ask(
-    arms: Sequence[ReadyArm], phrasing: Phrasing, texts: Sequence[str], wordings: Sequence[str], batch_size: int
+    arms: Sequence[ReadyArm], phrasing: Phrasing, texts: Sequence[str], wordings: Sequence[str]
 ) -> list[dict[str, list[Answer]]]:
     """For each text: arm -> its answers in the order of `wordings`."""
     prompts = [phrasing.prompt(text, wording) for text in texts for wording in wordings]
     names = list(wordings) * len(texts)
     columns = {}
     for arm in arms:
-        predictions = predictions_of(arm, prompts, batch_size)
+        predictions = arm.predict(prompts)
         columns[arm.name] = [answer(name, found) for name, found in zip(names, predictions, strict=True)]
     width = len(wordings)
     return [

@@ -20,7 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from steady.records import Prediction
 from steady.serve import schema
-from steady.serve.answers import agreement, answer, predictions_of
+from steady.serve.answers import agreement, answer
 from steady.serve.arms import ReadyArm
 from steady.serve.aside import QuickHealth, aside
 from steady.serve.batching import Batcher, Closed, Full, Unit
@@ -71,7 +71,7 @@ def make_app(arms: Sequence[ReadyArm], phrasing: Phrasing, limits: Limits) -> Fa
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        scores = {arm.name: partial(predictions_of, arm, batch_size=limits.batch_size) for arm in arms}
+        scores = {arm.name: arm.predict for arm in arms}
         app.state.batcher = Batcher(scores, limits.capacity, limits.batch_size, counts.batch)
         yield
         await asyncio.to_thread(app.state.batcher.close)
@@ -102,7 +102,7 @@ def _add_predict(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) ->
 
     @app.post("/predict", response_model=schema.Answered, responses=REFUSALS)
     async def predict(asked: question, request: Request) -> Response:  # type: ignore[valid-type]
-        """Answer a text, or up to 32, by each arm under each wording: labels as offline bit for bit, or generated text."""
+        """Answer a text, or up to 32, by each arm under each wording: labels as offline, or generated text."""
         started = time.perf_counter()
         texts = [asked.text] if isinstance(asked.text, str) else asked.text  # type: ignore[attr-defined]
         names, wordings = list(dict.fromkeys(asked.arms)), list(dict.fromkeys(asked.wordings))  # type: ignore[attr-defined]
@@ -134,20 +134,11 @@ def _busy(app: FastAPI) -> Refusal:
     return Refusal(429, "busy", f"{app.state.limits.capacity} requests are under way; come again", 1)
 
 
-def _of_arm(name: str, prompts: list[str], wordings: list[str], found: dict[Unit, Prediction]) -> dict[str, Any]:
+def _of_arm(name: str, prompts: list[str], wordings: list[str], found: dict[Unit, Prediction]) -> dict[str, object]:
+    """As `schema.ArmAnswer`: `Answer` has the fields of `schema.Choice`, in their order."""
     answers = [answer(wording, found[name, prompt]) for wording, prompt in zip(wordings, prompts, strict=True)]
-    shown = [
-        {
-            "wording": item.wording,
-            "label": item.label,
-            "probability": item.probability,
-            "label_logprobs": item.label_logprobs,
-            "text": item.text,
-        }
-        for item in answers
-    ]
     shared = agreement(answers)
-    return {"answers": shown, "agreement": 1.0 if shared is None else shared}
+    return {"answers": answers, "agreement": 1.0 if shared is None else shared}
 
 
 async def _unless_left(app: FastAPI, request: Request, units: list[Unit]) -> dict[Unit, Prediction]:
@@ -183,7 +174,7 @@ async def _has_left(request: Request) -> None:
         pass
 
 
-def _health(app: FastAPI) -> tuple[int, dict[str, Any]]:
+def _health(app: FastAPI) -> tuple[int, object]:
     if not app.state.batcher.alive:
         return 503, error_body("closing", "the model's thread takes no work")
     return 200, {"status": "ok", "pending": app.state.batcher.pending, "capacity": app.state.limits.capacity}

@@ -8,10 +8,7 @@ from pydantic import ConfigDict, Field
 
 from steady.errors import SteadyError
 from steady.finetune.params import Arm
-from steady.inference.arm import load_scorer
-from steady.inference.classifier import Logits
 from steady.models.arm import PHRASEBOOK, ArmManifest, read_manifest
-from steady.models.load import prepare_torch
 from steady.models.params import ModelParams
 from steady.parameters import Runtime, Section, StageParams
 from steady.prompts.bank import Bank, task_bank
@@ -58,21 +55,19 @@ class RecordedArm:
     book: Phrasebook
 
 
-Generate = Callable[[Sequence[str]], list[Prediction]]
+Predict = Callable[[Sequence[str]], list[Prediction]]
+CLASSIFIED_AT_ONCE = 64  # prompts
 GENERATED_AT_ONCE = 16  # prompts of the longest length whose keys and values are held
 
 
 @dataclass(frozen=True)
 class ReadyArm:
-    """An arm that answers: `score` maps prompts to logits `(prompts, labels)`, the columns named by `labels`; a model that
-    generates has `generate` in its place, and no labels where its answers are open.
-    """
+    """An arm that answers prompts of at most `max_length` tokens; `labels` are empty where its answers are open."""
 
     name: str
     labels: tuple[str, ...]
     max_length: int
-    score: Logits | None
-    generate: Generate | None = None
+    predict: Predict
     multi_label: bool = False
 
 
@@ -128,15 +123,7 @@ def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyA
     Raises:
         SteadyError: an arm is damaged, was made from another base, or two arms have other labels.
     """
-    ready = []
-    for arm in recorded:
-        prepare_torch(params.model, arm.manifest.seed)
-        labels, most = tuple(arm.manifest.labels), arm.manifest.max_length
-        if params.model.task == CLASSIFIES:
-            score = load_scorer(arm.folder, params.model, params.runtime.device)
-            ready.append(ReadyArm(arm.name, labels, most, score, multi_label=arm.manifest.multi_label))
-        else:
-            ready.append(ReadyArm(arm.name, labels, most, None, _generate(arm.folder, params)))
+    ready = [_load_arm(arm, params) for arm in recorded]
     for other in ready:
         if other.labels != ready[0].labels:
             raise SteadyError(
@@ -146,19 +133,27 @@ def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyA
     return ready
 
 
-def _generate(folder: Path, params: AskParams) -> Generate:
-    """The answers of a model that generates, by the function that the stages call; prompts get ids by their place."""
+def _load_arm(arm: RecordedArm, params: AskParams) -> ReadyArm:
+    """An arm that answers by the very function that the stages call, so that a served answer is the offline one."""
+    at_once = CLASSIFIED_AT_ONCE if params.model.task == CLASSIFIES else GENERATED_AT_ONCE
     quiet = params.runtime.model_copy(update={"progress": False})
-    opened = open_arm(folder, Scoring(params.model, GENERATED_AT_ONCE, params.evaluate.max_new_tokens, quiet))
+    opened = open_arm(arm.folder, Scoring(params.model, at_once, params.evaluate.max_new_tokens, quiet))
+    task = opened.manifest.label_task
+    return ReadyArm(
+        arm.name,
+        task.labels,
+        opened.manifest.max_length,
+        lambda prompts: answer(opened, as_records(prompts)).predictions,
+        task.multi_label,
+    )
 
-    def generate(prompts: Sequence[str]) -> list[Prediction]:
-        asked = [
-            Prompt(id=str(place), group_id="", example_id="", wording="", prompt=prompt, completion="")
-            for place, prompt in enumerate(prompts)
-        ]
-        return answer(opened, asked).predictions
 
-    return generate
+def as_records(prompts: Sequence[str]) -> list[Prompt]:
+    """Prompts that belong to no data set; their ids are their places."""
+    return [
+        Prompt(id=str(place), group_id="", example_id="", wording="", prompt=prompt, completion="")
+        for place, prompt in enumerate(prompts)
+    ]
 
 
 def chosen_arms(asked: Sequence[str], params: AskParams) -> list[str]:

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from steady.serve.counting import Counts
 
@@ -12,17 +13,17 @@ QUICK_CHARACTERS = 20_000
 """Prompts of so many characters in all take about a millisecond to render; the loop can wait that long."""
 
 Result = TypeVar("Result")
-State = Callable[[], tuple[int, dict[str, Any]]]
+State = Callable[[], tuple[int, object]]
 """The status and the body of an answer."""
 
 
 class QuickHealth:
     """An ASGI layer that answers `GET /health` in one turn of the event loop, so that a hundred busy requests delay it by one."""
 
-    def __init__(self, app: Any, state: State, counts: Counts) -> None:
+    def __init__(self, app: ASGIApp, state: State, counts: Counts) -> None:
         self.app, self.state, self.counts = app, state, counts
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the check, pass on everything else."""
         if scope["type"] != "http" or scope["path"] != "/health" or scope["method"] != "GET":
             await self.app(scope, receive, send)

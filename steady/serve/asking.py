@@ -34,7 +34,7 @@ class Asker:
 
     def ask(self, texts: Sequence[str]) -> list[Answers]:
         """For each text: arm -> an answer for each wording."""
-        return ask(self.arms, self.phrasing, texts, self.wordings, BATCH)
+        return ask(self.arms, self.phrasing, texts, self.wordings)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 import asyncio
 import json
-from typing import Any
 
-Message = dict[str, Any]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
-def error_body(code: str, message: str) -> dict[str, Any]:
+def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
     """The body of every answer that is no success; short, and never with the input in it."""
     return {"error": {"code": code, "message": message[:1000]}}
 
@@ -19,10 +18,10 @@ class Left(Exception):  # noqa: N818
 class BoundedBody:
     """Answers 413 to a body over `limit` bytes and 408 to one that takes longer than `seconds`."""
 
-    def __init__(self, app: Any, limit: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, limit: int, seconds: float) -> None:
         self.app, self.limit, self.seconds = app, limit, seconds
 
-    async def __call__(self, scope: Message, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is no request, and requests whose body is within bounds."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -40,7 +39,7 @@ class BoundedBody:
         await self.app(scope, _replay(body, receive), send)
 
 
-async def _read(receive: Any, limit: int) -> bytes | None:
+async def _read(receive: Receive, limit: int) -> bytes | None:
     """The body, or None where it is longer than `limit` bytes."""
     parts: list[bytes] = []
     size = 0
@@ -56,7 +55,7 @@ async def _read(receive: Any, limit: int) -> bytes | None:
             return b"".join(parts)
 
 
-def _replay(body: bytes, receive: Any) -> Any:
+def _replay(body: bytes, receive: Receive) -> Receive:
     """A `receive` that gives the body once, then what the server says: that the client has left."""
     sent = False
 
@@ -65,13 +64,12 @@ def _replay(body: bytes, receive: Any) -> Any:
         if not sent:
             sent = True
             return {"type": "http.request", "body": body, "more_body": False}
-        message: Message = await receive()
-        return message
+        return await receive()
 
     return again
 
 
-async def _refuse(send: Any, status: int, code: str, message: str) -> None:
+async def _refuse(send: Send, status: int, code: str, message: str) -> None:
     body = json.dumps(error_body(code, message)).encode()
     headers = [
         (b"content-type", b"application/json"),

@@ -1,8 +1,7 @@
 """What `/metrics` tells Prometheus."""
 
-from typing import Any
-
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -41,13 +40,13 @@ class Counts:
 class CountedAnswers:
     """An ASGI layer that counts answers by path and status."""
 
-    def __init__(self, app: Any, counts: Counts) -> None:
+    def __init__(self, app: ASGIApp, counts: Counts) -> None:
         self.app, self.counts = app, counts
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count when the status goes out; the path is that of the route, so that clients invent none."""
 
-        async def counted(message: dict[str, Any]) -> None:
+        async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 path = getattr(scope.get("route"), "path", "other")
                 self.counts.requests.labels(path, str(message["status"])).inc()

@@ -7,9 +7,10 @@ from click.testing import CliRunner
 
 from steady.commands.check_data import main
 from steady.commands.sources import main as sources
+from steady.prepare import formats
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft
-from steady.prepare.reading import format_modules, read_source
+from steady.prepare.reading import read_source
 
 
 def rows(path: Path, bad: int = 0) -> str:
@@ -69,7 +70,8 @@ def test_without_a_path_the_sources_of_params_are_checked(tmp_path: Path) -> Non
 def test_every_format_is_listed_with_a_row_that_it_reads(tmp_path: Path) -> None:
     result = CliRunner().invoke(sources)
     assert result.exit_code == 0
-    for name, module in format_modules().items():
+    for name in formats.names():
+        module = formats.module(name)
         assert f"{name}\n" in result.output and json.dumps(module.SAMPLE, ensure_ascii=False) in result.output
         path = tmp_path / f"{name}.{'json' if name == 'natural-instructions' else 'jsonl'}"
         path.write_text(json.dumps(module.SAMPLE))

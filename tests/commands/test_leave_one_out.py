@@ -7,6 +7,10 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from steady.commands.leave_one_out import main, trained_without
+from steady.metrics.files import write_metrics
+from steady.metrics.measures import SENSITIVITY
+from steady.metrics.resampling import Estimate
+from steady.metrics.results import CellStep, Comparison, Difference, QualityStep, Settings, Step, TextStep
 from steady.repro import workspaces
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,14 +36,20 @@ def test_the_file_has_each_family_once_with_the_comparison_of_its_own_rotation(t
 
     def workspace(root, folder, changes):
         asked.append(changes["format.trained_families"])
-        measures = {
-            name: {"from": 0.8, "to": 0.9, "p": 0.01}
-            for name in ("mean_accuracy", "worst_wording_accuracy", "agreement", "posix")
-        }
+        nothing = Estimate(0.1, None)
+        moved = Difference(from_=0.8, to=0.9, difference=nothing, relative_reduction=nothing, p=0.01)
+        cell = CellStep(5, 2, {row.name: moved for row in SENSITIVITY}, {})
         held_out = next(name for name in FAMILIES if name not in asked[-1])
-        steps = {"baseline_to_tuned": {"levels": {"L2": {held_out: {"measures": measures}}}}}
-        (folder / "metrics").mkdir(parents=True)
-        (folder / "metrics" / "comparison.json").write_text(json.dumps({"steps": steps}))
+        step = Step(
+            from_="baseline",
+            to="tuned",
+            quality=QualityStep(0, 0, 0, 0, {}, [], []),
+            generated=TextStep(0, {}),
+            held_out=cell,
+            levels={"L2": {held_out: cell}},
+        )
+        settings = Settings(0.05, "Holm", 100, 100, 0.95, 0)
+        write_metrics(folder / "metrics/comparison.json", Comparison(settings, {}, {}, [], {"baseline_to_tuned": step}))
 
     monkeypatch.setattr(workspaces, "make_workspace", workspace)
     monkeypatch.setattr(workspaces, "reproduce", lambda folder: None)

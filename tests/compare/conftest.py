@@ -2,17 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from steady.compare.paired import Testing
-from steady.compare.results import ArmResults, read_arms, read_formatted
+from steady.metrics.answers import read_answers
 from steady.metrics.arm_quality import evaluate_metrics
 from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.files import write_metrics
 from steady.metrics.resampling import Bootstrap
+from steady.metrics.run import RunResults, read_run
 from steady.records import Prediction, Prompt, Wording, write_records
 
 LABELS = ["cat", "dog", "bird"]
@@ -60,16 +60,16 @@ def write_run(folder: Path, arms: dict[str, Right], groups: int = 24, rows: int 
     write_records(folder / "formatted/evaluation.jsonl", evaluation)
     write_records(folder / "formatted/sensitivity.jsonl", reworded)
     write_records(folder / "formatted/wordings.jsonl", WORDINGS)
-    how: dict[str, Any] = {"draws": 50, "confidence": 0.95, "seed": 0}
+    how = Bootstrap(50, 0.95, 0)
     for name, right in arms.items():
         answers = [_prediction(prompt, right(prompt)) for prompt in evaluation]
         moved = [_prediction(prompt, right(prompt)) for prompt in reworded]
-        write_records(folder / f"reports/{name}/predictions.jsonl", answers)
-        write_records(folder / f"reports/{name}/sensitivity.jsonl", moved)
-        quality = evaluate_metrics(evaluation, answers, LABELS, **how, trainable_percent=1.25)
-        moving = sensitivity_metrics(reworded, moved, WORDINGS, LABELS, temperature=2.0, **how)
-        write_metrics(folder / f"metrics/{name}/evaluate.json", quality)
-        write_metrics(folder / f"metrics/{name}/sensitivity.json", moving)
+        write_records(folder / f"reports/arms/{name}/predictions.jsonl", answers)
+        write_records(folder / f"reports/arms/{name}/sensitivity.jsonl", moved)
+        quality = evaluate_metrics(read_answers(evaluation, answers, LABELS), how, trainable_percent=1.25)
+        moving = sensitivity_metrics(read_answers(reworded, moved, LABELS), WORDINGS, how, 2.0)
+        write_metrics(folder / f"metrics/arms/{name}/evaluate.json", quality)
+        write_metrics(folder / f"metrics/arms/{name}/sensitivity.json", moving)
     return folder
 
 
@@ -96,8 +96,8 @@ def testing() -> Testing:
 
 
 @pytest.fixture
-def read_run() -> Callable[[Path, list[str]], list[ArmResults]]:
-    def read(run: Path, names: list[str]) -> list[ArmResults]:
-        return read_arms(names, run / "metrics", run / "reports", read_formatted(run / "formatted"))
+def results_of() -> Callable[[Path, list[str]], RunResults]:
+    def read(run: Path, names: list[str]) -> RunResults:
+        return read_run(names, run / "metrics/arms", run / "reports/arms", run / "formatted")
 
     return read

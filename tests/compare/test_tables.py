@@ -5,6 +5,7 @@ from click.testing import CliRunner
 
 from stages.compare import main as compare
 from steady.commands.table import main as table
+from steady.metrics.resampling import Estimate
 from steady.report import tables
 
 
@@ -25,9 +26,9 @@ def test_numbers_have_three_decimals_and_no_leading_zero(value, expected):
 
 
 def test_estimates_and_p_values():
-    assert tables.estimated({"value": 0.5, "interval": [0.4, 0.6]}) == ".500 [.400 .600]"
-    assert tables.estimated({"value": 0.5, "interval": None}, signed=True) == "+.500"
-    assert tables.estimated({"value": None, "interval": None}) == "–"
+    assert tables.estimated(Estimate(0.5, [0.4, 0.6])) == ".500 [.400 .600]"
+    assert tables.estimated(Estimate(0.5, None), signed=True) == "+.500"
+    assert tables.estimated(Estimate(None, None)) == "–"
     assert tables.estimated(None) == "–"
     assert (tables.p_value(None), tables.p_value(0.04321), tables.p_value(1e-9)) == ("–", "0.043", "1e-09")
     assert (tables.percent(1.234), tables.percent(None)) == ("1.23 %", "–")
@@ -60,8 +61,8 @@ def compared(make_run, tmp_path):
     metrics = run / "metrics"
     options = {
         "params": tmp_path / "params.yaml",
-        "metrics": metrics,
-        "reports": run / "reports",
+        "metrics": metrics / "arms",
+        "reports": run / "reports/arms",
         "prompts": run / "formatted",
         "out": metrics / "comparison.json",
         "headline": metrics / "headline.json",
@@ -86,7 +87,7 @@ def test_the_command_prints_claims_quality_sensitivity_and_differences(compared)
 def test_markdown_on_request(compared):
     shown = CliRunner().invoke(table, ["--metrics", str(compared), "--md"])
     assert "### Claims" in shown.output
-    assert "| level, family | arm | accuracy |" in shown.output
+    assert "| level, family | arm | mean accuracy |" in shown.output
 
 
 def test_without_a_comparison_the_message_says_what_to_run(tmp_path):

@@ -1,19 +1,17 @@
 """Arms that generate, compared: matrices give POSIX, and every measure of the texts has a paired test."""
 
-import json
-
 import pytest
 
 from steady.compare.paired import compare_arms
-from steady.compare.results import read_formatted
 from steady.errors import SteadyError
 from steady.labels import LabelTask
+from steady.metrics.files import plain, read_metrics, write_metrics
+from steady.metrics.matrices import write_matrices
+from steady.metrics.results import EvaluateResults, GeneratedQuality
 from steady.records import Prediction, Prompt, TextScores, read_records, write_records
 from steady.scoring.classifying import label_groups
-from steady.scoring.matrices import write_matrices
 
 LABELS = ("cat", "dog", "bird")
-MATRICES = "matrices.safetensors"
 
 
 def as_generated(run, arms):
@@ -21,13 +19,16 @@ def as_generated(run, arms):
     evaluation = read_records(run / "formatted/evaluation.jsonl", Prompt)
     reworded = read_records(run / "formatted/sensitivity.jsonl", Prompt)
     for arm in arms:
-        path = run / f"metrics/{arm}/evaluate.json"
-        values = json.loads(path.read_text()) | {"task": "CAUSAL_LM", "generated": {"within_words_limit": 1}}
-        path.write_text(json.dumps(values))
-        said = read_records(run / f"reports/{arm}/predictions.jsonl", Prediction)
-        write_records(run / f"reports/{arm}/generated.jsonl", [scored(one) for one in said])
-        moved = read_records(run / f"reports/{arm}/sensitivity.jsonl", Prediction)
-        write_matrices(run / f"reports/{arm}" / MATRICES, label_groups(reworded, moved, LabelTask(LABELS)))
+        path = run / f"metrics/arms/{arm}/evaluate.json"
+        found = read_metrics(path, EvaluateResults)
+        found.task, found.generated = "CAUSAL_LM", GeneratedQuality(8, 0, 1, {}, {})
+        write_metrics(path, found)
+        said = read_records(run / f"reports/arms/{arm}/predictions.jsonl", Prediction)
+        write_records(run / f"reports/arms/{arm}/texts/generated.jsonl", [scored(one) for one in said])
+        moved = read_records(run / f"reports/arms/{arm}/sensitivity.jsonl", Prediction)
+        write_matrices(
+            run / f"reports/arms/{arm}/matrices/matrices.safetensors", label_groups(reworded, moved, LabelTask(LABELS))
+        )
     assert len(evaluation) == len(said)
     return run
 
@@ -46,24 +47,24 @@ def scored(said: Prediction) -> TextScores:
     )
 
 
-def step(run, read_run, testing):
-    base, tuned = read_run(run, ["baseline", "tuned"])
-    return compare_arms(base, tuned, read_formatted(run / "formatted").cells, testing)
+def step(run, results_of, testing):
+    base, tuned = results_of(run, ["baseline", "tuned"]).arms
+    return plain(compare_arms(base, tuned, base.formatted.cells, testing))
 
 
-def test_posix_of_matrices_is_that_of_the_probabilities_they_repeat(make_run, read_run, testing, arms):
+def test_posix_of_matrices_is_that_of_the_probabilities_they_repeat(make_run, results_of, testing, arms):
     run = make_run()
-    before = step(run, read_run, testing)["levels"]["L2"]["all"]
-    after = step(as_generated(run, arms), read_run, testing)["levels"]["L2"]["all"]
+    before = step(run, results_of, testing)["levels"]["L2"]["all"]
+    after = step(as_generated(run, arms), results_of, testing)["levels"]["L2"]["all"]
     for name in ("from", "to", "p"):
         assert after["measures"]["posix"][name] == pytest.approx(before["measures"]["posix"][name])
     assert after["noise_floor"]["posix"] == pytest.approx(before["noise_floor"]["posix"])
 
 
-def test_texts_are_compared_on_the_same_rows(make_run, read_run, testing, arms):
+def test_texts_are_compared_on_the_same_rows(make_run, results_of, testing, arms):
     run = make_run()
-    assert step(run, read_run, testing)["generated"]["rows"] == 0
-    found = step(as_generated(run, arms), read_run, testing)
+    assert step(run, results_of, testing)["generated"]["rows"] == 0
+    found = step(as_generated(run, arms), results_of, testing)
     accuracy, texts = found["quality"]["measures"]["accuracy"], found["generated"]["measures"]
     assert found["generated"]["rows"] == found["quality"]["rows"]
     for name in ("exact_match", "rouge_l", "label_accuracy"):
@@ -74,9 +75,9 @@ def test_texts_are_compared_on_the_same_rows(make_run, read_run, testing, arms):
     assert texts["words"]["p"] == 1.0
 
 
-def test_scores_of_other_prompts_are_refused(make_run, read_run, testing, arms):
+def test_scores_of_other_prompts_are_refused(make_run, results_of, testing, arms):
     run = as_generated(make_run(), arms)
-    path = run / "reports/tuned/generated.jsonl"
+    path = run / "reports/arms/tuned/texts/generated.jsonl"
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
-    with pytest.raises(SteadyError, match=r"generated\.jsonl: not the scores of the prompts of today"):
-        step(run, read_run, testing)
+    with pytest.raises(SteadyError, match=r"generated\.jsonl: not the scores of the current prompts"):
+        step(run, results_of, testing)

@@ -4,6 +4,7 @@ import pytest
 
 from steady.compare.claims import ENDPOINTS, Claim
 from steady.compare.verdicts import judge_claims, verdict
+from steady.metrics.files import plain
 
 
 def claim(endpoint="accuracy", arm="tuned", against="control", direction="higher", name="it"):
@@ -19,10 +20,10 @@ def claim(endpoint="accuracy", arm="tuned", against="control", direction="higher
 
 
 @pytest.fixture
-def judge(make_run, read_run, testing):
+def judge(make_run, results_of, testing):
     def judged(*claims, names=("baseline", "control", "tuned"), arms=None):
         run = make_run(arms) if arms else make_run()
-        return judge_claims(claims, {arm.name: arm for arm in read_run(run, list(names))}, testing)
+        return plain(judge_claims(claims, results_of(run, list(names)).by_name, testing))
 
     return judged
 

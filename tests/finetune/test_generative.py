@@ -53,7 +53,7 @@ def learned(
         model_folder(root, request.param),
         TASKS[request.param],
         lora={"r": 16, "lora_alpha": 32, "lora_dropout": 0.0, "modules_to_save": SAVED[request.param]},
-        train={"num_train_epochs": 40, "learning_rate": 0.02, "warmup_steps": 0.0, "eval_steps": 40},
+        train={"num_train_epochs": 40, "learning_rate": 0.01, "warmup_steps": 0.0, "eval_steps": 40},
         sft={"preview_steps": 100, "generate_rows": 8},
     )
     given = material(examples(), wordings=1)

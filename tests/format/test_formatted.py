@@ -197,7 +197,7 @@ def test_splits_are_read_with_the_paraphrases_of_their_groups(example: Callable[
 
 def test_figures_count_wordings_and_tokens(result: Formatted, encode: Encode) -> None:
     figures = format_figures(result, encode)
-    assert figures["wordings"]["paraphrase"] == {
+    assert figures.wordings["paraphrase"] == {
         "trained": 3,
         "held_out_L1": 3,
         "held_out_L2": 0,
@@ -205,16 +205,16 @@ def test_figures_count_wordings_and_tokens(result: Formatted, encode: Encode) ->
         "drawn_L1_L2": 3,
         "alike": 0,
     }
-    assert figures["wordings"]["spelling"]["held_out_L2"] == 40
-    assert figures["wordings"]["surface"]["alike"] == 8
-    assert figures["scheduled"]["canonical"] == 24 and sum(figures["scheduled"].values()) == 12 * 16
-    assert {split: found["all"]["prompts"] for split, found in figures["tokens"].items()} == {
+    assert figures.wordings["spelling"]["held_out_L2"] == 40
+    assert figures.wordings["surface"]["alike"] == 8
+    assert figures.scheduled["canonical"] == 24 and sum(figures.scheduled.values()) == 12 * 16
+    assert {split: found["all"]["prompts"] for split, found in figures.tokens.items()} == {
         "train": 12 * 16,
         "validation": 8,
         "test": 9 + 5 * 4 * 3,
     }
     # Say which pet this is : cat , dog or bird . Story : In test story 0 it purred twice . Pet :
-    assert figures["tokens"]["test"]["canonical"] == {
+    assert figures.tokens["test"]["canonical"] == {
         "prompts": 9,
         "mean": 24.0,
         "p50": 24.0,
@@ -226,12 +226,12 @@ def test_figures_count_wordings_and_tokens(result: Formatted, encode: Encode) ->
 
 def test_figures_count_what_is_cut(stage_params: Params, splits: Splits, encode: Encode) -> None:
     figures = format_figures(make_formatted(stage_params(max_length=22), splits, encode), encode)
-    assert figures["tokens"]["validation"]["canonical"]["truncated"] == 4
+    assert figures.tokens["validation"]["canonical"]["truncated"] == 4
 
 
 def test_long_schedules_are_counted_in_part(result: Formatted, encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steady.format.figures.TRAIN_PROMPTS_COUNTED", 50)
-    train = format_figures(result, encode)["tokens"]["train"]
+    train = format_figures(result, encode).tokens["train"]
     assert 40 <= train["all"]["prompts"] <= 50
     assert set(train) == {"canonical", "format", "paraphrase", "surface", "all"}
 

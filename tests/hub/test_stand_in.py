@@ -8,8 +8,7 @@ from stand_in.server import served
 from stand_in.store import Hub
 
 from steady.errors import SteadyError
-from steady.measure.loading import full_revision
-from steady.models.load import load_base, load_tokenizer
+from steady.models.load import full_revision, load_base, load_tokenizer
 from steady.models.params import ModelParams
 
 FIRST, SECOND = "1" * 40, "2" * 40

@@ -1,6 +1,6 @@
 """The budget, by hand."""
 
-from steady.inference.budget import budget_lines, calibration_groups, minutes, plan_budget
+from steady.inference.budget import budget_lines, minutes, plan_budget
 
 
 def test_passes_when_responses_are_equal_and_when_all_differ():
@@ -23,8 +23,3 @@ def test_the_budget_is_said_in_words():
     text = "\n".join(budget_lines(plan_budget([[10, 20]], 3), 3, "12 MB"))
     for word in ("1 groups", "2 prompts", "30 tokens", "2 unique responses", "12 MB"):
         assert word in text
-
-
-def test_the_calibration_takes_a_few_prompts_of_the_middle_group():
-    assert calibration_groups([["a"] * 2, ["b"] * 9, ["c"]]) == ["b"] * 4
-    assert calibration_groups([]) == []

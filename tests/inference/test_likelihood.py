@@ -16,7 +16,7 @@ from steady.inference.likelihood import (
 )
 from steady.inference.passes import cpu_tokens, shared_tokens
 from steady.inference.scorer import Memory, Scorer
-from steady.measure.generative import generate, score_groups
+from steady.scoring.answering import score_groups
 from steady.scoring.groups import PromptGroup
 
 TOLERANCE = 1e-4
@@ -167,7 +167,7 @@ def test_permuting_the_prompts_permutes_the_matrix():
 
 
 def test_a_model_that_does_not_see_the_prompt_is_perfectly_insensitive():
-    from steady.scoring.groups import sensitivity
+    from steady.metrics.matrices import sensitivity
 
     language = described("t5")
     blind = replace(language, model=type(language.model)(language.model.config).eval())
@@ -181,12 +181,12 @@ def test_a_model_that_does_not_see_the_prompt_is_perfectly_insensitive():
 
 def test_a_response_ends_with_its_end_token_and_is_no_longer_than_the_limit():
     language = described("llama")
-    predictions = generate(make_scorer(language, TOKENS, 4000), GROUPS[0] + GROUPS[1], list("abcdefgh"))
-    lengths = [len(item.token_ids) for item in predictions]
+    responses = greedy_responses(make_scorer(language, TOKENS, 4000), encode(language, GROUPS[0] + GROUPS[1]))
+    lengths = [len(item.tokens) for item in responses]
     assert min(lengths) < TOKENS == max(lengths)
-    for item in predictions:
-        assert not language.end_ids.intersection(item.token_ids[:-1])
-        assert len(item.token_ids) == TOKENS or item.token_ids[-1] in language.end_ids
+    for item in responses:
+        assert not language.end_ids.intersection(item.tokens[:-1])
+        assert len(item.tokens) == TOKENS or item.tokens[-1] in language.end_ids
 
 
 def test_without_an_end_token_every_response_runs_to_the_limit():

@@ -6,11 +6,11 @@ plainly as it is there: one sequence at a time, one token at a time.
 
 import pytest
 import torch
+from posix_package import posix_v001
 from small_models import GROUPS, byte_tokenizer, described, random_model
 
 from steady.inference.likelihood import make_scorer
-from steady.measure.generative import score_groups
-from steady.metrics.posix import posix_v001
+from steady.scoring.answering import score_groups
 from steady.scoring.groups import PromptGroup
 
 MODELS = ["gpt2", "llama", "falcon-alibi", "falcon-rotary", "phi", "mistral"]

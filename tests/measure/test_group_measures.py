@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from steady.measure.group_measures import judged, measure_groups
+from steady.metrics.matrices import ScoredGroup
 from steady.metrics.resampling import Bootstrap
 from steady.records import Prediction, Prompt
-from steady.scoring.groups import ScoredGroup
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
 

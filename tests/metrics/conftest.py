@@ -4,13 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 
 from steady.records import Prediction, Prompt, Wording
-
-# No timing is asserted in a test, and a busy machine is slow.
-settings.register_profile("steady", suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("steady")
 
 LABELS = ("cat", "dog", "bird")
 WORDINGS = [

@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from steady.metrics.arm_sensitivity import MEASURES, sensitivity_metrics
+from steady.metrics.answers import read_answers
+from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.cells import GroupScores
-from steady.metrics.files import laid_out, rounded
+from steady.metrics.files import laid_out, plain, rounded
+from steady.metrics.measures import SENSITIVITY
 from steady.metrics.posix import classifier_group
+from steady.metrics.resampling import Bootstrap
 from steady.records import Prediction, Wording
-
-HOW = {"draws": 100, "confidence": 0.95, "seed": 0}
 
 
 @pytest.fixture
@@ -28,8 +29,9 @@ def asked(prompt, wordings, labels):
     return test + seen
 
 
-def measured(asked, wordings, labels, answers, **changes):
-    return sensitivity_metrics(asked, answers, wordings, labels, **({"temperature": 1.0} | HOW | changes))
+def measured(asked, wordings, labels, answers, temperature=1.0, draws=100, matrices=None):
+    read = read_answers(asked, answers, labels)
+    return plain(sensitivity_metrics(read, wordings, Bootstrap(draws, 0.95, 0), temperature, matrices))
 
 
 def cell(found, level, family="all"):
@@ -92,7 +94,7 @@ def test_the_file_begins_with_the_headline_and_has_every_measure_everywhere(aske
     assert next(iter(found)) == "headline"
     assert list(found["levels"]) == ["L0", "L1", "L2"]
     cells = [found["held_out"], *(inner for level in found["levels"].values() for inner in level.values())]
-    assert all(list(inner["measures"]) == list(MEASURES) for inner in cells)
+    assert all(list(inner["measures"]) == [row.name for row in SENSITIVITY] for inner in cells)
     assert len(cells) == 7
 
 
@@ -196,7 +198,4 @@ def _l2_values(asked, answers, wordings, labels, rows):
         predictions.append(
             Prediction(prompt_id=fields["id"], text=answer, parsed=answer, label_logprobs=np.log(shares).tolist())
         )
-    found = sensitivity_metrics(
-        prompts, predictions, wordings, labels, temperature=2.0, draws=10, confidence=0.95, seed=0
-    )
-    return cell(found, "L2")
+    return cell(measured(prompts, wordings, labels, predictions, 2.0, 10), "L2")

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from steady.errors import SteadyError
 from steady.metrics.files import laid_out, read_metrics, rounded, write_metrics
+from steady.metrics.resampling import Estimate
+from steady.metrics.results import EvaluateResults, SplitQuality
 
 JSON = st.recursive(
     st.none()
@@ -47,17 +49,35 @@ def test_the_layout_is_json(value):
 
 def test_what_is_written_is_read(tmp_path):
     write_metrics(tmp_path / "deep" / "metrics.json", {"accuracy": np.float64(0.1234567), "nothing": math.nan})
-    assert read_metrics(tmp_path / "deep" / "metrics.json") == {"accuracy": 0.123457, "nothing": None}
+    assert read_metrics(tmp_path / "deep" / "metrics.json", dict) == {"accuracy": 0.123457, "nothing": None}
     assert (tmp_path / "deep" / "metrics.json").read_bytes().endswith(b"}\n")
 
 
 def test_a_missing_or_damaged_file_is_named(tmp_path):
     path = tmp_path / "evaluate.json"
     with pytest.raises(SteadyError, match=r"evaluate\.json: no such file.*dvc repro"):
-        read_metrics(path)
+        read_metrics(path, dict)
     path.write_text("{")
     with pytest.raises(SteadyError, match="not JSON"):
-        read_metrics(path)
+        read_metrics(path, dict)
     path.write_text("[]")
-    with pytest.raises(SteadyError, match="expected an object"):
-        read_metrics(path)
+    with pytest.raises(SteadyError, match="not the metrics of this version: Expected `object`, got `array`"):
+        read_metrics(path, dict)
+
+
+def test_the_measures_of_a_split_stand_beside_its_counts_and_are_read_again(tmp_path):
+    found = EvaluateResults(
+        test=SplitQuality(measures={"accuracy": Estimate(0.5, None)}, rows=4, groups=4, not_finite=0, per_class={}),
+        validation=SplitQuality(measures={}, rows=0, groups=0, not_finite=0, per_class={}),
+        references={},
+        labels=[],
+        temperature=None,
+        trainable_percent=1.5,
+    )
+    path = tmp_path / "evaluate.json"
+    write_metrics(path, found)
+    assert read_metrics(path, dict)["test"]["accuracy"] == {"value": 0.5, "interval": None}
+    assert read_metrics(path, EvaluateResults) == found
+    path.write_text("{}")
+    with pytest.raises(SteadyError, match="no key 'test'"):
+        read_metrics(path, EvaluateResults)

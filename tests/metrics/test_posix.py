@@ -5,14 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from posix_package import posix_v001
 
 from steady.metrics.posix import (
     Group,
     classifier_group,
     fit_temperature,
     group_fault,
-    posix,
-    posix_v001,
     prompt_sensitivity,
     scaled_logprobs,
 )
@@ -108,23 +107,6 @@ def test_longer_responses_count_less(group, factor):
     assert prompt_sensitivity(group.matrix, group.lengths * factor, group.responses).psi == pytest.approx(
         prompt_sensitivity(*group).psi / factor
     )
-
-
-def test_posix_is_the_mean_over_groups_that_can_be_scored_and_names_the_others():
-    sound = Group(np.array([[-1.0, -4.0], [-3.0, -2.0]]), np.array([2.0, 4.0]), ["a", "b"])
-    blind = Group(np.full((3, 3), -1.0), np.ones(3), ["a"] * 3)
-    alone = Group(np.array([[-1.0]]), np.ones(1), ["a"])
-    empty = Group(np.full((2, 2), -1.0), np.array([1.0, 0.0]), ["a", ""])
-    broken = Group(np.array([[-1.0, np.nan], [-1.0, -1.0]]), np.ones(2), ["a", "a"])
-    found = posix([sound, alone, blind, empty, broken])
-    assert (found.posix, found.groups) == (0.375, 2)
-    assert found.skipped == {"one_prompt": 1, "empty_response": 1, "not_finite": 1}
-
-
-def test_posix_of_no_group_is_nan_not_zero():
-    found = posix([Group(np.array([[-1.0]]), np.ones(1), ["a"])])
-    assert np.isnan(found.posix)
-    assert found.skipped["one_prompt"] == 1
 
 
 def test_a_group_that_cannot_be_scored_is_refused_with_its_reason():

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
+from steady.metrics.arm_quality import class_statistic, quality_statistic
 from steady.metrics.posix import scaled_logprobs
 from steady.metrics.quality import (
     NO_LABEL,
@@ -14,7 +15,6 @@ from steady.metrics.quality import (
     class_scores,
     confusion_matrix,
     log_losses,
-    quality_statistic,
 )
 from steady.metrics.resampling import Bootstrap, estimate
 
@@ -28,7 +28,8 @@ def answered(gold, answer, logprobs=None, groups=None, classes=CLASSES):
 
 
 def values(data):
-    found = quality_statistic(data)(np.ones((1, data.group_count)))
+    once = np.ones((1, data.group_count))
+    found = quality_statistic(data)(once) | class_statistic(data)(once)
     return {name: value[0] for name, value in found.items()}
 
 
@@ -41,8 +42,9 @@ def test_scores_are_those_of_scikit_learn(rows):
     found = values(answered(gold, answer))
     labels = list(range(CLASSES))
     assert found["accuracy"] == pytest.approx(reference.accuracy_score(gold, answer))
+    present = [label for label in labels if label in gold or label in answer]
     for average in ("macro", "weighted"):
-        expected = reference.f1_score(gold, answer, labels=labels, average=average, zero_division=0)
+        expected = reference.f1_score(gold, answer, labels=present, average=average, zero_division=0)
         assert found[f"{average}_f1"] == pytest.approx(expected)
     theirs = reference.precision_recall_fscore_support(gold, answer, labels=labels, zero_division=0)
     for ours, expected in zip((found["precision"], found["recall"], found["f1"]), theirs, strict=False):
@@ -137,7 +139,7 @@ def test_groups_of_rows_that_stand_and_fall_together_widen_the_interval():
     widths = []
     for groups in (np.arange(400), np.arange(400) // 10):
         data = answered(gold, np.where(right, 0, 1), groups=groups, classes=2)
-        low, high = estimate(quality_statistic(data), data.group_count, how)["accuracy"]["interval"]
+        low, high = estimate(quality_statistic(data), data.group_count, how)["accuracy"].interval
         widths.append(high - low)
     assert widths[1] > 2.5 * widths[0]
 
@@ -145,3 +147,12 @@ def test_groups_of_rows_that_stand_and_fall_together_widen_the_interval():
 def test_scores_of_a_class_that_nobody_has_or_answers_are_zero():
     zero = np.zeros(1)
     assert [float(score[0]) for score in class_scores(zero, zero, zero)] == [0.0, 0.0, 0.0]
+
+
+def test_the_interval_of_macro_f1_holds_its_value_where_draws_lack_labels():
+    gold = np.repeat(np.arange(20), 2)
+    answer = np.where(np.arange(40) % 10 < 7, gold, (gold + 1) % 20)
+    data = Answered(gold, answer, (gold == answer).astype(float), None, np.arange(40), 20)
+    found = estimate(quality_statistic(data), 40, Bootstrap(500, 0.95, 0))["macro_f1"]
+    assert found.value == pytest.approx(reference.f1_score(gold, answer, average="macro"))
+    assert found.interval[0] < found.value < found.interval[1]

@@ -7,6 +7,7 @@ from steady.metrics.resampling import (
     CHUNK,
     Bootstrap,
     estimate,
+    estimate_columns,
     group_weights,
     one_blas_thread,
     percentile_interval,
@@ -47,8 +48,8 @@ def test_many_groups_come_in_chunks_of_bounded_size():
 def test_the_value_is_the_statistic_and_the_interval_covers_it():
     values = np.random.default_rng(0).normal(3, 1, size=200)
     found = estimate(mean_of(values), 200, HOW)["mean"]
-    assert found["value"] == pytest.approx(values.mean())
-    low, high = found["interval"]
+    assert found.value == pytest.approx(values.mean())
+    low, high = found.interval
     half = 1.96 * values.std() / np.sqrt(200)
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.03)
 
@@ -56,14 +57,14 @@ def test_the_value_is_the_statistic_and_the_interval_covers_it():
 def test_a_wider_confidence_gives_a_wider_interval():
     values = np.random.default_rng(0).random(50)
     narrow, wide = (estimate(mean_of(values), 50, HOW._replace(confidence=level))["mean"] for level in (0.5, 0.99))
-    assert wide["interval"][0] < narrow["interval"][0] < narrow["interval"][1] < wide["interval"][1]
+    assert wide.interval[0] < narrow.interval[0] < narrow.interval[1] < wide.interval[1]
 
 
 def test_intervals_cover_the_truth_about_as_often_as_they_say():
     generator = np.random.default_rng(1)
     hits = 0
     for trial in range(200):
-        found = estimate(mean_of(generator.normal(size=60)), 60, Bootstrap(400, 0.95, trial))["mean"]["interval"]
+        found = estimate(mean_of(generator.normal(size=60)), 60, Bootstrap(400, 0.95, trial))["mean"].interval
         hits += found[0] <= 0 <= found[1]
     assert 0.89 <= hits / 200 <= 0.99
 
@@ -73,21 +74,26 @@ def test_agrees_with_scipy():
 
     values = np.random.default_rng(2).exponential(size=80)
     theirs = bootstrap((values,), np.mean, n_resamples=4000, method="percentile", rng=0).confidence_interval
-    ours = estimate(mean_of(values), 80, Bootstrap(4000, 0.95, 0))["mean"]["interval"]
+    ours = estimate(mean_of(values), 80, Bootstrap(4000, 0.95, 0))["mean"].interval
     assert ours == pytest.approx([theirs.low, theirs.high], abs=0.03)
 
 
 def test_without_groups_the_value_is_nan_and_the_interval_null():
     found = estimate(mean_of([]), 0, HOW)["mean"]
-    assert np.isnan(found["value"])
-    assert found["interval"] is None
+    assert np.isnan(found.value)
+    assert found.interval is None
 
 
 def test_a_statistic_of_several_numbers_gives_several_estimates():
-    table = np.array([[1.0, 2.0], [3.0, 4.0]])
-    found = estimate(lambda weights: {"columns": weighted_mean(weights, table)}, 2, HOW)["columns"]
-    assert [entry["value"] for entry in found] == [2.0, 3.0]
-    assert found[0]["interval"] == [1.0, 3.0]
+    table = np.array([[1.0, 2.0]] * 3 + [[3.0, 4.0]] * 3)
+    found = estimate_columns(lambda weights: {"columns": weighted_mean(weights, table)}, 6, HOW)["columns"]
+    assert [entry.value for entry in found] == [2.0, 3.0]
+    low, high = found[0].interval
+    assert 1 <= low < 2 < high <= 3
+    assert (
+        estimate_columns(lambda weights: {"columns": weighted_mean(weights, table[:4])}, 4, HOW)["columns"][0].interval
+        is None
+    )
 
 
 def test_draws_that_are_undefined_are_left_out_while_they_are_few():

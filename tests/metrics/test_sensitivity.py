@@ -138,11 +138,6 @@ def test_entropy_by_hand():
     assert math.isnan(measure.answer_entropy([0, 0], labels=1))
 
 
-def test_performance_drop_rate_by_hand_and_undefined_for_a_score_of_zero():
-    assert measure.performance_drop_rate(0.6, 0.8) == pytest.approx(0.25)
-    assert np.isnan(measure.performance_drop_rate([0.6], [0.0])).all()
-
-
 def test_a_constant_model_is_degenerate_and_a_right_one_is_not():
     targets = ["a", "b", "c", "a"]
     assert measure.degeneracy(["a"] * 4, targets) == (1, 1.0, 3, 0.5, True)

@@ -67,9 +67,38 @@ def test_float16_is_refused_for_t5(folders, settings):
         load_base(params(folders["t5"], "SEQ_2_SEQ_LM", **settings))
 
 
-def test_dtype_is_what_was_asked_and_auto_is_float32_on_a_cpu(folders):
+def test_dtype_is_what_was_asked(folders):
     assert load_base(params(folders["llama"], dtype="bfloat16")).dtype == torch.bfloat16
-    assert load_base(params(folders["llama"], dtype="auto"), device="cpu").dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "dtype"),
+    [({}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16)],
+)
+def test_auto_is_bfloat16_on_a_cpu_that_has_instructions_for_it(folders, monkeypatch, capabilities, dtype):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False} | capabilities)
+    assert load_base(params(folders["llama"], dtype="auto"), device="cpu").dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "dtype"),
+    [
+        ("llama", torch.float16, "float16"),
+        ("llama", torch.float32, "bfloat16"),
+        ("llama", None, "bfloat16"),
+        ("t5", torch.float16, "bfloat16"),
+    ],
+)
+def test_auto_is_the_16_bits_of_the_config_on_a_gpu(folders, monkeypatch, name, config, dtype):
+    from transformers import AutoConfig
+
+    from steady.models.precision import pick_dtype
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    read = AutoConfig.from_pretrained(folders[name])
+    read.dtype = config
+    task = "CAUSAL_LM" if name == "llama" else "SEQ_2_SEQ_LM"
+    assert pick_dtype(params(folders[name], task, dtype="auto"), read, torch.device("cuda")) == dtype
 
 
 def test_attention_is_what_was_asked(folders):

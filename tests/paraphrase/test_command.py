@@ -71,4 +71,4 @@ def test_faults_are_one_message(rows, model, tmp_path):
         "such file", "file"
     )
     said = run(rows, tmp_path / "nowhere", tmp_path / "out.jsonl", code=1)
-    assert "--model" in said and "Traceback" not in said
+    assert "cannot load the model" in said and "Traceback" not in said

@@ -8,7 +8,7 @@ from scripted_paraphrases import Script
 
 from steady.errors import SteadyError
 from steady.measure.prompt_files import read_prompt_file
-from steady.paraphrase.drawing import Sampling, asked_for, draw_texts
+from steady.paraphrase.drawing import Sampling, draw_texts
 from steady.paraphrase.originals import read_given
 from steady.paraphrase.writing import find_paraphrases, paraphrase_rows, rejected_rows, write_bank, write_json_lines
 from steady.prompts.bank import read_bank
@@ -91,7 +91,7 @@ def test_a_damaged_file_of_the_cache_is_named(tmp_path, tools):
     kit = tools(Script({"": ["x"]}))
     draw_texts("a", kit.source, kit.sampling, kit.generate, kit.cache)
     (path,) = kit.cache.iterdir()
-    assert json.loads(path.read_text())["asked"] == asked_for("a", kit.source, kit.sampling)
+    assert json.loads(path.read_text())["asked"] == {**vars(kit.source), **vars(kit.sampling), "text": "a"}
     path.write_text("{")
     with pytest.raises(SteadyError, match=path.name):
         draw_texts("a", kit.source, kit.sampling, kit.generate, kit.cache)

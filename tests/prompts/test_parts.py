@@ -1,6 +1,7 @@
 import pytest
+from prompt_fixtures import protected_spans
 
-from steady.prompts.parts import Part, change_unprotected, fill, join, listed, protected_spans
+from steady.prompts.parts import Part, change_unprotected, fill, join, listed
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prompt_fixtures import protected_spans
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank, label_bank, task_bank
@@ -12,7 +13,6 @@ from steady.prompts.families.order import order_of
 from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.levels import CANONICAL_WORDING, available_wordings
 from steady.prompts.params import FormatParams
-from steady.prompts.parts import protected_spans
 from steady.prompts.render import applies, render
 from steady.records import Example, Wording
 

@@ -5,9 +5,10 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_fixtures import protected_spans
 
 from steady.prompts.families.spelling import NEIGHBOURS, OPERATORS, insert, keyboard, misspell, omit, transpose
-from steady.prompts.parts import Part, protected_spans
+from steady.prompts.parts import Part
 
 WORDS = st.text("abcdefghijklmnopqrstuvwxyzABCDEÄéß", min_size=3, max_size=12)
 PROTECTED = st.sampled_from(

@@ -8,17 +8,16 @@ import pytest
 
 from steady.compare.claims import read_claims
 from steady.compare.paired import Testing
-from steady.compare.results import read_arms, read_formatted
 from steady.compare.summary import comparison
+from steady.metrics.answers import read_answers
 from steady.metrics.arm_quality import evaluate_metrics
 from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.files import write_metrics
 from steady.metrics.resampling import Bootstrap
+from steady.metrics.run import read_run
 from steady.records import Prediction, Prompt, Rejected, Wording, write_records
-from steady.report.findings import MATRICES, Findings, Places, read_findings
+from steady.report.findings import Findings, Places, read_findings
 from steady.report.page import render_page
-from steady.scoring.groups import ScoredGroup
-from steady.scoring.matrices import write_matrices
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = ["billing", "other"]
@@ -58,50 +57,44 @@ def _answers(asked: list[Prompt], skill: float) -> list[Prediction]:
     return found
 
 
-def _matrices(asked: list[Prompt], given: list[Prediction]) -> list[ScoredGroup]:
-    """M[i][j] is the log-probability of the label answered to prompt j under prompt i."""
-    groups: dict[str, list[Prediction]] = {}
-    for prompt, prediction in zip(asked, given, strict=True):
-        groups.setdefault(prompt.group_id, []).append(prediction)
-    found = []
-    for name, members in groups.items():
-        rows = np.asarray([item.label_logprobs for item in members])
-        matrix = rows[:, [LABELS.index(item.text) for item in members]]
-        found.append(ScoredGroup(name, matrix, np.ones(len(members)), tuple(members)))
-    return found
-
-
 def write_run(folder: Path) -> Places:
     """Write everything that the page is made from."""
     evaluation, reworded = _prompts("e", 30, WORDINGS[:1]), _prompts("g", 12, WORDINGS)
-    formatted, metrics, reports = folder / "formatted", folder / "metrics", folder / "reports"
+    formatted, metrics = folder / "formatted", folder / "metrics"
+    arms, reports = metrics / "arms", folder / "reports" / "arms"
     write_records(formatted / "evaluation.jsonl", evaluation)
     write_records(formatted / "sensitivity.jsonl", reworded)
     write_records(formatted / "wordings.jsonl", WORDINGS)
-    how = {"draws": 100, "confidence": 0.95, "seed": 0}
+    how = Bootstrap(100, 0.95, 0)
     for name, skill in ARMS.items():
         given, moved = _answers(evaluation, skill), _answers(reworded, skill)
         write_records(reports / name / "predictions.jsonl", given)
         write_records(reports / name / "sensitivity.jsonl", moved)
-        write_matrices(reports / name / MATRICES, _matrices(reworded, moved))
-        write_metrics(metrics / name / "evaluate.json", evaluate_metrics(evaluation, given, LABELS, **how))
-        found = sensitivity_metrics(reworded, moved, WORDINGS, LABELS, temperature=1.0, **how)
-        write_metrics(metrics / name / "sensitivity.json", found)
+        write_metrics(arms / name / "evaluate.json", evaluate_metrics(read_answers(evaluation, given, LABELS), how))
+        found = sensitivity_metrics(read_answers(reworded, moved, LABELS), WORDINGS, how, 1.0)
+        write_metrics(arms / name / "sensitivity.json", found)
     for name in ("control", "tuned"):
         for curve, column in (("train/loss", "loss"), ("eval/loss", "loss"), ("eval/accuracy", "accuracy")):
-            path = reports / "training" / name / "plots" / "metrics" / f"{curve}.tsv"
+            path = reports / name / "training" / "plots" / "metrics" / f"{curve}.tsv"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(f"step\t{column}\n" + "".join(f"{step}\t{0.5 + 1 / step}\n" for step in (4, 8, 12)))
-    gathered = read_formatted(formatted)
     testing = Testing(Bootstrap(100, 0.95, 0), 100, 0.05)
-    compared = comparison(
-        read_arms(list(ARMS), metrics, reports, gathered), gathered.cells, read_claims(ROOT / "claims.yaml"), testing
-    )
+    run = read_run(list(ARMS), arms, reports, formatted)
+    compared = comparison(run, read_claims(ROOT / "claims.yaml"), testing)
     write_metrics(metrics / "comparison.json", compared)
     _write_rest(folder)
     provenance = (metrics / "environment.json", metrics / "provenance.json")
     return Places(
-        folder / "params.yaml", metrics, reports, formatted, folder / "rejected.jsonl", folder / "pins.txt", provenance
+        params=folder / "params.yaml",
+        metrics=arms,
+        reports=reports,
+        comparison=metrics / "comparison.json",
+        data=metrics / "data.json",
+        format=metrics / "format.json",
+        formatted=formatted,
+        rejected=folder / "rejected.jsonl",
+        versions=folder / "pins.txt",
+        provenance=provenance,
     )
 
 

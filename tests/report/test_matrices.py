@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
 from steady.report import matrix_browser
 from steady.report.markup import Markup
 from steady.report.matrices import Row, folded, matrix_table, nats, psi, shade
 from steady.report.matrix_browser import matrix_groups, ranking
-from steady.scoring.groups import ScoredGroup
 
 
 def _group(texts, matrix, lengths=None, sampled=None):
@@ -74,10 +74,16 @@ def replace_split(prompt):
     return msgspec.structs.replace(prompt, split="train")
 
 
+def with_groups(arm, groups):
+    changed = replace(arm)
+    vars(changed)["groups"] = groups  # in place of what the files hold
+    return changed
+
+
 def test_a_group_that_could_not_be_scored_is_counted_and_named(found):
-    broken = found.arms[-1].matrices[0]
-    matrices = [replace(broken, matrix=np.full_like(broken.matrix, np.nan)), *found.arms[-1].matrices[1:]]
-    arms = [*found.arms[:-1], replace(found.arms[-1], matrices=matrices)]
+    broken = found.arms[-1].groups[0]
+    groups = [replace(broken, matrix=np.full_like(broken.matrix, np.nan)), *found.arms[-1].groups[1:]]
+    arms = [*found.arms[:-1], with_groups(found.arms[-1], groups)]
     page = matrix_groups(replace(found, arms=arms))
     assert "1 could not be scored: not finite." in page and page.count('class="matrix"') == 11
 
@@ -91,5 +97,5 @@ def test_long_prompts_leave_out_groups_and_not_the_size_of_the_page(found, monke
 
 
 def test_a_run_without_matrices_has_no_such_section(found):
-    arms = [replace(arm, matrices=[]) for arm in found.arms]
+    arms = [with_groups(arm, []) for arm in found.arms]
     assert matrix_groups(replace(found, arms=arms)) == ""

@@ -57,9 +57,9 @@ def test_the_page_is_well_formed_with_each_id_once_and_no_link_that_leads_out(pa
 
 def test_every_wording_has_its_dot_with_an_interval_in_each_arm(page, found):
     for arm in found.arms:
-        for name, entry in arm.sensitivity["wordings"].items():
-            low, high = (f"{value:.3f}".removeprefix("0") for value in entry["accuracy"]["interval"])
-            said = rf'aria-label="{re.escape(name)} \({entry["level"]}\), {arm.name}: [.\d]+ \[{re.escape(low)} {re.escape(high)}\]"'
+        for name, entry in arm.sensitivity.wordings.items():
+            low, high = (f"{value:.3f}".removeprefix("0") for value in entry.accuracy.interval)
+            said = rf'aria-label="{re.escape(name)} \({entry.level}\), {arm.name}: [.\d]+ \[{re.escape(low)} {re.escape(high)}\]"'
             assert len(re.findall(said, page)) == 1, name
 
 
@@ -119,9 +119,9 @@ def test_groups_begin_with_the_canonical_prompt_and_come_worst_first(found, page
 
 
 def test_won_and_lost_rows_are_those_of_the_comparison(found, page):
-    steps = found.comparison["steps"].values()
+    steps = found.comparison.steps.values()
     rows = page.split('id="rows"')[1].split("</table>")[0].count('<tr role="row"><th scope="row"')
-    assert rows == sum(step["quality"]["won"] + step["quality"]["lost"] for step in steps)
+    assert rows == sum(step.quality.won + step.quality.lost for step in steps)
 
 
 def test_answers_to_other_prompts_are_refused(places):
@@ -129,7 +129,7 @@ def test_answers_to_other_prompts_are_refused(places):
     whole = path.read_text()
     try:
         path.write_text("\n".join(whole.splitlines()[::-1]) + "\n")
-        with pytest.raises(SteadyError, match="not those to the prompts of today"):
+        with pytest.raises(SteadyError, match="the prediction is for prompt"):
             read_findings(places)
     finally:
         path.write_text(whole)
@@ -137,7 +137,8 @@ def test_answers_to_other_prompts_are_refused(places):
 
 def test_the_stage_writes_the_page_and_says_what_it_did(places, page, tmp_path):
     out = tmp_path / "index.html"
-    options = {"params": places.params, "metrics": places.metrics, "reports": places.reports, "prompts": places.formatted,
+    options = {"params": places.params, "metrics": places.metrics, "reports": places.reports, "comparison": places.comparison,
+               "data": places.data, "format": places.format, "prompts": places.formatted,
                "rejected": places.rejected, "versions": places.versions, "out": out}  # fmt: skip
     arguments = [f"--{name}={path}" for name, path in options.items()]
     done = CliRunner().invoke(main, [*arguments, *(f"--provenance={path}" for path in places.provenance)])

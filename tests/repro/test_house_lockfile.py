@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -131,7 +132,7 @@ def test_the_same_outputs_are_identical(project):
 
 
 def test_every_difference_is_listed_with_both_environments(project):
-    theirs = provenance.environment() | {"processor": "Another One"}
+    theirs = msgspec.to_builtins(provenance.environment()) | {"processor": "Another One"}
     (project / "metrics/environment.json").write_text(json.dumps(theirs))
     subprocess.run([*GIT, "add", "metrics"], cwd=project, check=True)
     subprocess.run([*GIT, "commit", "-qm", "environment"], cwd=project, check=True)
@@ -153,7 +154,7 @@ def test_every_difference_is_listed_with_both_environments(project):
 
 
 def test_the_environment_names_versions_and_no_place(project):
-    text = json.dumps(provenance.environment())
+    text = json.dumps(msgspec.to_builtins(provenance.environment()))
     assert '"torch"' in text and str(Path.home()) not in text
 
 

@@ -9,10 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steady.errors import SteadyError
+from steady.metrics.measures import SENSITIVITY, TEXT, headlines, in_tables
 from steady.metrics.resampling import Bootstrap
-from steady.report import readme, readme_families
+from steady.metrics.results import ClaimResult, Comparison, Settings
+from steady.report import readme
 from steady.repro import seeds, workspaces
 
+HEADLINES = [row.name for row in headlines()]
+COLUMNS = [row.name for row in in_tables(SENSITIVITY)]
+TEXTS = [row.name for row in in_tables(TEXT)]
 BOOTSTRAP = Bootstrap(draws=400, confidence=0.95, seed=0)
 
 
@@ -22,43 +27,53 @@ def mean_of(values):
 
 
 def test_the_mean_and_the_spread_over_seeds_by_hand():
-    found = seeds.resampled([mean_of([1, 1, 0, 0]), mean_of([1, 1, 1, 0])], ["accuracy"], 4, BOOTSTRAP)["accuracy"]
-    assert found["values"] == [0.5, 0.75]
-    assert found["value"] == 0.625
-    assert found["std"] == pytest.approx(0.1767766953)
-    low, high = found["interval"]
+    found = seeds.resampled([mean_of([1, 1, 0, 0] * 2), mean_of([1, 1, 1, 0] * 2)], ["accuracy"], 8, BOOTSTRAP)[
+        "accuracy"
+    ]
+    assert found.values == [0.5, 0.75]
+    assert found.value == 0.625
+    assert found.std == pytest.approx(0.1767766953)
+    low, high = found.interval
     assert 0 <= low < 0.625 < high <= 1
 
 
 def test_seeds_are_resampled_even_where_groups_do_not_matter():
-    found = seeds.resampled([mean_of([0.2, 0.2]), mean_of([0.6, 0.6])], ["accuracy"], 2, BOOTSTRAP)["accuracy"]
-    assert found["interval"] == pytest.approx([0.2, 0.6])
+    found = seeds.resampled([mean_of([0.2] * 5), mean_of([0.6] * 5)], ["accuracy"], 5, BOOTSTRAP)["accuracy"]
+    assert found.interval == pytest.approx([0.2, 0.6])
 
 
 def test_groups_are_resampled_even_where_seeds_agree():
     found = seeds.resampled([mean_of([0, 1] * 20)] * 3, ["accuracy"], 40, BOOTSTRAP)["accuracy"]
-    low, high = found["interval"]
+    low, high = found.interval
     assert 0.25 < low < 0.45 and 0.55 < high < 0.75
-    assert found["std"] == 0
+    assert found.std == 0
 
 
 @settings(max_examples=20)
-@given(st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=1, max_size=4))
+@given(st.lists(st.lists(st.integers(0, 1), min_size=5, max_size=5), min_size=1, max_size=4))
 def test_an_interval_lies_between_the_extremes_of_seeds_and_groups(values):
-    found = seeds.resampled([mean_of(row) for row in values], ["accuracy"], 3, BOOTSTRAP)["accuracy"]
-    low, high = found["interval"]
+    found = seeds.resampled([mean_of(row) for row in values], ["accuracy"], 5, BOOTSTRAP)["accuracy"]
+    low, high = found.interval
     flat = [item for row in values for item in row]
     assert min(flat) <= low <= high <= max(flat)
 
 
-def test_verdicts_are_told_seed_by_seed():
-    def told(verdict, p):
-        fixed = {"id": "a", "statement": "A.", "endpoint": "accuracy", "arm": "tuned", "against": "baseline"}
-        return {"claims": [fixed | {"verdict": verdict, "p_holm": p}]}
+def test_fewer_than_five_groups_have_no_interval():
+    found = seeds.resampled([mean_of([0, 1, 1, 1])], ["accuracy"], 4, BOOTSTRAP)["accuracy"]
+    assert found.value == 0.75 and found.interval is None
 
-    (claim,) = seeds.verdicts({0: told("supported", 0.01), 1: told("not supported", 0.3)})
-    assert claim["verdicts"] == ["supported", "not supported"]
-    assert claim["p_holm"] == [0.01, 0.3]
+
+def test_verdicts_are_listed_seed_by_seed():
+    fixed = {"id": "a", "statement": "A.", "endpoint": "accuracy", "arm": "tuned", "against": "baseline"}
+    fixed |= {"direction": "higher", "test": "mcnemar", "status": "primary"}
+    settings = Settings(0.05, "Holm", 100, 100, 0.95, 0)
+
+    def compared(verdict, p):
+        return Comparison(settings, {}, {}, [ClaimResult(**fixed, verdict=verdict, p_holm=p)], {})
+
+    (claim,) = seeds.verdicts([compared("supported", 0.01), compared("not supported", 0.3)])
+    assert claim.verdicts == ["supported", "not supported"]
+    assert claim.p_holm == [0.01, 0.3]
 
 
 @pytest.fixture
@@ -95,23 +110,20 @@ def estimate(value):
 
 
 def toy_seeds():
-    arms = {
-        name: {key: estimate(value) for key in readme.COLUMNS} for name, value in (("baseline", 0.8), ("tuned", 0.9))
-    }
+    arms = {name: {key: estimate(value) for key in HEADLINES} for name, value in (("baseline", 0.8), ("tuned", 0.9))}
     return {
         "seeds": [0, 1],
+        "settings": {"draws": 100, "confidence": 0.95, "seed": 0, "resampled": "seeds and groups"},
+        "generated": {},
         "rows": 40,
         "trainable_percent": 0.7467,
         "references": {"tfidf": {"accuracy": estimate(0.7), "macro_f1": estimate(0.69)}},
         "arms": arms,
-        "steps": {"baseline_to_tuned": {key: estimate(0.1) for key in readme.COLUMNS}},
+        "steps": {"baseline_to_tuned": {key: estimate(0.1) for key in HEADLINES}},
         "families": {
             level: {
                 family: {
-                    "arms": {
-                        name: {key: estimate(0.3 if key == "posix" else 0.7) for key in readme_families.COLUMNS}
-                        for name in arms
-                    },
+                    "arms": {name: {key: estimate(0.3 if key == "posix" else 0.7) for key in COLUMNS} for name in arms},
                     "steps": {
                         "baseline_to_tuned": {
                             "mean_accuracy": estimate(0),
@@ -145,7 +157,7 @@ def toy_seeds():
 def test_the_figures_are_rendered_with_their_intervals(tmp_path):
     from steady.records import write_json
 
-    entry = {"from": 0.8, "to": 0.9, "difference": estimate(0.1), "p": 0.01}
+    entry = {"from": 0.8, "to": 0.9, "difference": estimate(0.1), "relative_reduction": estimate(0.5), "p": 0.01}
     write_json(tmp_path / "seeds.json", toy_seeds())
     write_json(
         tmp_path / "leave-one-out.json", {"held_out_family": {"spelling": {"baseline_to_tuned": {"agreement": entry}}}}
@@ -155,8 +167,9 @@ def test_the_figures_are_rendered_with_their_intervals(tmp_path):
         {"python": "3", "system": "S", "processor": "P", "instructions": ["i"], "packages": {"torch": "2"}},
     )
     blocks = readme.render(tmp_path)
-    assert "labels 90.0 % (95 % interval 85.0 to 95.0) of 40 unseen tickets" in blocks["found"]
-    assert "Over 2 training seeds" in blocks["found"] and "(0.75 % of the parameters)" in blocks["found"]
+    assert "answers 90.0 % (95 % interval 85.0 to 95.0) of 40 unseen test rows correctly" in blocks["found"]
+    assert "Over 2 training seeds, `tuned` (0.75 % of the parameters trained)" in blocks["found"]
+    assert "; `baseline` 80.0 % (95 % interval 75.0 to 85.0)" in blocks["found"]
     assert "| tuned | 0.900 [0.850, 0.950] ± 0.010 |" in blocks["arms"]
     assert "| baseline → tuned | +0.100 [+0.050, +0.150] |" in blocks["steps"]
     assert "| LoRA is better. | +0.100 [+0.050, +0.150] | supported (2 of 2 seeds) |" in blocks["claims"]
@@ -172,8 +185,8 @@ def test_the_figures_are_rendered_with_their_intervals(tmp_path):
     )
     assert "committed" in blocks["recipes"]
     open_answers = toy_seeds() | {
-        "generated": {"tuned": {key: estimate(0.5) for key in readme_families.TEXTS}},
-        "arms": {"tuned": {key: estimate(0.9) | {"value": None} for key in readme.COLUMNS}},
+        "generated": {"tuned": {key: estimate(0.5) for key in TEXTS}},
+        "arms": {"tuned": {key: estimate(0.9) | {"value": None} for key in HEADLINES}},
     }
     write_json(tmp_path / "seeds-variants-smollm2.json", open_answers)
     write_json(tmp_path / "seeds-tickets-smollm2.json", toy_seeds())

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.posix import prompt_sensitivity
 from steady.records import Prediction
-from steady.scoring.groups import ScoredGroup, bundles, half_width, is_precise, sample_pairs, sensitivity
+from steady.scoring.groups import bundles, half_width, is_precise, sample_pairs
 
 RNG = np.random.default_rng(0)
 MATRIX = -RNG.uniform(1, 9, (6, 6))

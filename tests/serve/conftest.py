@@ -21,8 +21,9 @@ from arms_fixture import Trained, make_trained
 
 from steady.prompts.bank import read_bank
 from steady.prompts.levels import available_wordings
+from steady.scoring.predictions import classify
 from steady.serve.app import Limits, make_app
-from steady.serve.arms import ReadyArm
+from steady.serve.arms import ReadyArm, as_records
 from steady.serve.phrasing import Phrasing
 from steady.serve.server import configuration
 
@@ -102,7 +103,12 @@ def serving(app: Any, gate: Gate) -> Iterator[Served]:
 
 def an_app(gate: Gate, **limits: Any) -> Any:
     """The application over two arms of `letters`."""
-    arms = [ReadyArm(name, LABELS, 192, letters(gate, shift)) for shift, name in enumerate(("baseline", "tuned"))]
+
+    def arm(name: str, shift: int) -> ReadyArm:
+        score = letters(gate, shift)
+        return ReadyArm(name, LABELS, 192, lambda prompts: classify(score, as_records(prompts), LABELS, 64))
+
+    arms = [arm(name, shift) for shift, name in enumerate(("baseline", "tuned"))]
     return make_app(arms, a_phrasing(), Limits(**limits))
 
 

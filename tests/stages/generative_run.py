@@ -111,46 +111,48 @@ def finetune(run: Path, arm: str, wordings: str) -> None:
         *("--arm", arm, "--train", "run:prepared/train.jsonl", "--schedule", f"{schedule}.jsonl"),
         *("--phrasebook", f"{schedule}.phrasebook.json", "--validation", "run:formatted/validation.jsonl"),
         *("--own", "data/raw/prompts"),
-        *("--out", f"run:models/{arm}", "--curves", f"run:reports/training/{arm}"),
+        *("--out", f"run:models/{arm}", "--curves", f"run:reports/arms/{arm}/training"),
     )
 
 
 def evaluate(run: Path, arm: str, own: str = "data/raw/prompts") -> str:
     """Evaluate one arm."""
-    reports = f"run:reports/{arm}"
+    reports = f"run:reports/arms/{arm}"
     return stage(
         run,
         "evaluate",
         *("--arm", arm, "--model", f"run:models/{arm}", "--prepared", "run:prepared"),
         *("--prompts", "run:formatted/evaluation.jsonl", "--own", own),
-        *("--predictions", f"{reports}/predictions.jsonl", "--generated", f"{reports}/generated.jsonl"),
-        *("--own-answers", f"{reports}/own_prompts.jsonl", "--confusion", f"{reports}/confusion.json"),
-        *("--metrics", f"run:metrics/{arm}/evaluate.json"),
+        *("--predictions", f"{reports}/predictions.jsonl", "--texts", f"{reports}/texts"),
+        *("--confusion", f"{reports}/confusion.json"),
+        *("--metrics", f"run:metrics/arms/{arm}/evaluate.json"),
     )
 
 
 def sensitivity(run: Path, arm: str) -> str:
     """Score the reworded prompts with one arm."""
-    reports = f"run:reports/{arm}"
+    reports = f"run:reports/arms/{arm}"
     return stage(
         run,
         "sensitivity",
-        *("--arm", arm, "--model", f"run:models/{arm}", "--evaluated", f"run:metrics/{arm}/evaluate.json"),
+        *("--arm", arm, "--model", f"run:models/{arm}", "--evaluated", f"run:metrics/arms/{arm}/evaluate.json"),
         *("--prompts", "run:formatted/sensitivity.jsonl", "--wordings", "run:formatted/wordings.jsonl"),
-        *("--predictions", f"{reports}/sensitivity.jsonl", "--matrices", f"{reports}/matrices.safetensors"),
-        *("--metrics", f"run:metrics/{arm}/sensitivity.json"),
+        *("--predictions", f"{reports}/sensitivity.jsonl", "--matrices", f"{reports}/matrices"),
+        *("--metrics", f"run:metrics/arms/{arm}/sensitivity.json"),
     )
 
 
 def conclude(run: Path) -> None:
     """The stages compare and report."""
-    places = ["--metrics", "run:metrics", "--reports", "run:reports", "--prompts", "run:formatted"]
+    places = ["--metrics", "run:metrics/arms", "--reports", "run:reports/arms", "--prompts", "run:formatted"]
     comparison = ["--out", "run:metrics/comparison.json", "--headline", "run:metrics/headline.json"]
     stage(run, "compare", *places, *comparison, "--claims", str(ROOT / "claims.yaml"))
     stage(
         run,
         "report",
         *places,
+        *("--comparison", "run:metrics/comparison.json", "--data", "run:metrics/data.json"),
+        *("--format", "run:metrics/format.json"),
         *("--rejected", "run:prepared/rejected.jsonl", "--versions", str(ROOT / "requirements.txt")),
         *("--previews", "run:reports/previews.md", "--out", "run:reports/index.html"),
     )

@@ -10,9 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from stages.compare import main
+from steady.metrics.answers import read_answers
 from steady.metrics.arm_quality import evaluate_metrics
 from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.files import write_metrics
+from steady.metrics.resampling import Bootstrap
 from steady.records import Prediction, Prompt, Wording, write_records
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,12 +66,15 @@ def run(tmp_path: Path) -> Path:
     write_records(tmp_path / "formatted/wordings.jsonl", WORDINGS)
     for name, skill in ARMS.items():
         given, moved = answers(evaluation, skill), answers(reworded, skill)
-        write_records(tmp_path / f"reports/{name}/predictions.jsonl", given)
-        write_records(tmp_path / f"reports/{name}/sensitivity.jsonl", moved)
-        how = {"draws": 100, "confidence": 0.95, "seed": 0}
-        write_metrics(tmp_path / f"metrics/{name}/evaluate.json", evaluate_metrics(evaluation, given, LABELS, **how))
-        found = sensitivity_metrics(reworded, moved, WORDINGS, LABELS, temperature=1.0, **how)
-        write_metrics(tmp_path / f"metrics/{name}/sensitivity.json", found)
+        write_records(tmp_path / f"reports/arms/{name}/predictions.jsonl", given)
+        write_records(tmp_path / f"reports/arms/{name}/sensitivity.jsonl", moved)
+        how = Bootstrap(100, 0.95, 0)
+        write_metrics(
+            tmp_path / f"metrics/arms/{name}/evaluate.json",
+            evaluate_metrics(read_answers(evaluation, given, LABELS), how),
+        )
+        found = sensitivity_metrics(read_answers(reworded, moved, LABELS), WORDINGS, how, 1.0)
+        write_metrics(tmp_path / f"metrics/arms/{name}/sensitivity.json", found)
     (tmp_path / "params.yaml").write_text(json.dumps(PARAMS))
     return tmp_path
 
@@ -78,8 +83,8 @@ def compare(run: Path, claims: Path = ROOT / "claims.yaml"):
     paths = {
         "params": run / "params.yaml",
         "claims": claims,
-        "metrics": run / "metrics",
-        "reports": run / "reports",
+        "metrics": run / "metrics/arms",
+        "reports": run / "reports/arms",
         "prompts": run / "formatted",
         "out": run / "metrics/comparison.json",
         "headline": run / "metrics/headline.json",
@@ -125,9 +130,9 @@ def test_only_the_names_of_the_arms_matter(run):
 @pytest.mark.parametrize(
     ("break_it", "message"),
     [
-        (lambda run: (run / "metrics/tuned/evaluate.json").unlink(), "evaluate.json: no such file"),
+        (lambda run: (run / "metrics/arms/tuned/evaluate.json").unlink(), "evaluate.json: no such file"),
         (
-            lambda run: (run / "reports/tuned/predictions.jsonl").write_text(""),
+            lambda run: (run / "reports/arms/tuned/predictions.jsonl").write_text(""),
             "predictions.jsonl: 0 predictions for 80 prompts",
         ),
         (lambda run: (run / "formatted/wordings.jsonl").write_text("{}\n"), "wordings.jsonl:1: not a Wording record"),
@@ -161,7 +166,7 @@ def test_it_imports_no_model_library(run):
     code = (
         "import sys; from click.testing import CliRunner; from stages.compare import main;"
         f"found = CliRunner().invoke(main, ['--params={run}/params.yaml', '--claims={ROOT}/claims.yaml',"
-        f" '--metrics={run}/metrics', '--reports={run}/reports', '--prompts={run}/formatted',"
+        f" '--metrics={run}/metrics/arms', '--reports={run}/reports/arms', '--prompts={run}/formatted',"
         f" '--out={run}/metrics/comparison.json', '--headline={run}/metrics/headline.json']);"
         "heavy = {'torch', 'transformers', 'peft', 'sklearn', 'scipy'} & set(sys.modules);"
         "sys.exit(f'{found.exit_code} {heavy}' if heavy or found.exit_code else 0)"

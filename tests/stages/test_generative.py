@@ -21,14 +21,14 @@ from generative_run import (
 
 from steady.commands.inspect import main as inspect
 from steady.commands.predict import main as predict
-from steady.compare.results import read_arms, read_formatted
 from steady.errors import SteadyError
-from steady.metrics.files import read_metrics
+from steady.metrics.files import plain, read_metrics
+from steady.metrics.matrices import read_matrices
 from steady.metrics.resampling import Bootstrap
+from steady.metrics.run import read_run
 from steady.prompts.own_prompts import FOLDER
 from steady.records import OwnAnswer, Prediction, Prompt, TextScores, read_records
 from steady.repro.seeds import over_seeds
-from steady.scoring.matrices import read_group_scores
 from steady.serve.app import Limits, make_app
 from steady.serve.asking import open_asker
 
@@ -58,11 +58,11 @@ def run(request, tmp_path_factory) -> Path:
 
 
 def metrics(run: Path, name: str) -> dict:
-    return read_metrics(run / "metrics" / f"{name}.json")
+    return read_metrics(run / "metrics" / f"{name}.json", dict)
 
 
 def labels_of(run: Path) -> list[str]:
-    return metrics(run, "tuned/evaluate")["labels"]
+    return metrics(run, "arms/tuned/evaluate")["labels"]
 
 
 def test_every_arm_answers_every_prompt_freely_and_chooses_a_label_where_there_are_labels(run):
@@ -70,7 +70,7 @@ def test_every_arm_answers_every_prompt_freely_and_chooses_a_label_where_there_a
     labels = labels_of(run)
     assert labels in (LABELS, [])
     for arm in ARMS:
-        said = read_records(run / f"reports/{arm}/predictions.jsonl", Prediction)
+        said = read_records(run / f"reports/arms/{arm}/predictions.jsonl", Prediction)
         assert [one.prompt_id for one in said] == [one.id for one in prompts]
         assert all(one.token_ids and len(one.token_ids) <= 8 for one in said)
         if labels:
@@ -80,26 +80,25 @@ def test_every_arm_answers_every_prompt_freely_and_chooses_a_label_where_there_a
             )
         else:
             assert all(one.parsed is None and one.label_logprobs == [] for one in said)
-        scores = read_records(run / f"reports/{arm}/generated.jsonl", TextScores)
+        scores = read_records(run / f"reports/arms/{arm}/texts/generated.jsonl", TextScores)
         assert [one.prompt_id for one in scores] == [one.id for one in prompts]
         assert all(one.reference_logprob < 0 < one.reference_tokens for one in scores)
     longest = max(len(prompt.prompt.encode()) for prompt in prompts)
-    assert (metrics(run, "tuned/evaluate")["generated"]["cut_prompts"] > 0) == (longest > 320 - 10 * bool(labels))
+    assert (metrics(run, "arms/tuned/evaluate")["generated"]["cut_prompts"] > 0) == (longest > 320 - 10 * bool(labels))
 
 
 def test_over_seeds_the_figures_are_those_of_each_run(run):
-    formatted = read_formatted(run / "formatted")
-    arms = {arm.name: arm for arm in read_arms(list(ARMS), run / "metrics", run / "reports", formatted)}
-    found = over_seeds({0: arms, 1: arms}, Bootstrap(50, 0.95, 0))
+    results = read_run(list(ARMS), run / "metrics/arms", run / "reports/arms", run / "formatted")
+    found = plain(over_seeds({0: results, 1: results}, Bootstrap(50, 0.95, 0)))
     for name in ARMS:
-        written, headline = metrics(run, f"{name}/evaluate"), metrics(run, f"{name}/sensitivity")
+        written, headline = metrics(run, f"arms/{name}/evaluate"), metrics(run, f"arms/{name}/sensitivity")
         for measure, entry in found["generated"][name].items():
             assert entry["value"] == pytest.approx(written["generated"]["test"][measure]["value"], abs=1e-5)
             assert entry["values"][0] == entry["values"][1] and entry["std"] == 0
         assert found["arms"][name]["accuracy"]["value"] == pytest.approx(written["test"]["accuracy"]["value"], abs=1e-5)
         for measure, entry in headline["headline"].items():
             assert found["arms"][name][measure]["value"] == pytest.approx(entry["value"], abs=1e-5)
-    measured = metrics(run, "tuned/sensitivity")["levels"]["L2"]["all"]["measures"]
+    measured = metrics(run, "arms/tuned/sensitivity")["levels"]["L2"]["all"]["measures"]
     family = found["families"]["L2"]["all"]
     for measure, entry in family["arms"]["tuned"].items():
         assert entry["value"] == pytest.approx(measured[measure]["value"], abs=1e-5)
@@ -108,24 +107,28 @@ def test_over_seeds_the_figures_are_those_of_each_run(run):
 
 
 def test_posix_comes_from_the_matrices_that_are_kept(run):
-    said = read_records(run / "reports/tuned/sensitivity.jsonl", Prediction)
-    matrices = read_group_scores(run / "reports/tuned/matrices.safetensors", said)
+    said = read_records(run / "reports/arms/tuned/sensitivity.jsonl", Prediction)
+    answers = {one.prompt_id: one for one in said}
+    groups = read_matrices(run / "reports/arms/tuned/matrices/matrices.safetensors", answers)
+    matrices = {group.id: group.scores for group in groups}
     prompts = read_records(run / "formatted/sensitivity.jsonl", Prompt)
     assert set(matrices) == {prompt.group_id for prompt in prompts}
     logprobs = {one.prompt_id: one.logprob for one in said}
     for group in matrices.values():
         diagonal = dict(zip(group.prompt_ids, group.matrix.diagonal(), strict=True))
         assert all(abs(diagonal[name] - logprobs[name]) < 1e-5 for name in group.prompt_ids)
-    found = metrics(run, "tuned/sensitivity")["levels"]["L2"]["all"]["measures"]
+    found = metrics(run, "arms/tuned/sensitivity")["levels"]["L2"]["all"]["measures"]
     step = metrics(run, "comparison")["steps"]["baseline_to_tuned"]["levels"]["L2"]["all"]["measures"]
     for name in ("posix", "posix_scaled"):
         assert step[name]["to"] == found[name]["value"] > 0
-    assert metrics(run, "tuned/sensitivity")["temperature"] == metrics(run, "tuned/evaluate")["temperature"] != 1
+    assert (
+        metrics(run, "arms/tuned/sensitivity")["temperature"] == metrics(run, "arms/tuned/evaluate")["temperature"] != 1
+    )
     assert found["posix_scaled"]["value"] != found["posix"]["value"]
 
 
 def test_references_without_a_language_model_stand_beside_label_tasks_alone(run):
-    assert bool(metrics(run, "baseline/evaluate")["references"]) == bool(labels_of(run))
+    assert bool(metrics(run, "arms/baseline/evaluate")["references"]) == bool(labels_of(run))
 
 
 def keys(value, depth=3):
@@ -137,10 +140,13 @@ def keys(value, depth=3):
 def test_the_keys_are_those_of_a_classifier(run):
     """The committed results are those of a classifier; only the names of labels, families and wordings differ."""
     names = {"per_class", "references", "wordings", "levels"}
-    ours = metrics(run, "tuned/evaluate")
+    ours = metrics(run, "arms/tuned/evaluate")
     assert set(ours["test"]) == set(ours["validation"])
-    headline = read_metrics(Path(__file__).parents[2] / "metrics/headline.json")
-    assert keys(metrics(run, "headline")) == keys(headline)
+    headline = metrics(run, "headline")
+    assert list(headline) == list(ARMS)
+    assert all(
+        list(found) == ["accuracy", "worst_wording_accuracy", "agreement", "posix"] for found in headline.values()
+    )
     assert ours["task"] in {"CAUSAL_LM", "SEQ_2_SEQ_LM"} and set(ours["generated"]["test"]) == set(
         ours["generated"]["validation"]
     )
@@ -149,7 +155,7 @@ def test_the_keys_are_those_of_a_classifier(run):
 
 def test_the_users_own_prompts_are_answered(run):
     for arm in ARMS:
-        said = read_records(run / f"reports/{arm}/own_prompts.jsonl", OwnAnswer)
+        said = read_records(run / f"reports/arms/{arm}/texts/own_prompts.jsonl", OwnAnswer)
         assert [one.prompt for one in said] == OWN
         assert all((one.label in labels_of(run)) if labels_of(run) else one.label is None for one in said)
 
@@ -165,10 +171,12 @@ def test_the_page_shows_answers_side_by_side_and_has_no_confusion_of_open_answer
 def test_a_stopped_evaluation_ends_with_the_same_bytes(run, tmp_path, monkeypatch):
     from steady.scoring import answering
 
-    files = [run / f"reports/tuned/{name}.jsonl" for name in ("predictions", "generated", "own_prompts")]
-    files.append(run / "metrics/tuned/evaluate.json")
+    files = [
+        run / f"reports/arms/tuned/{name}.jsonl" for name in ("predictions", "texts/generated", "texts/own_prompts")
+    ]
+    files.append(run / "metrics/arms/tuned/evaluate.json")
     before = [path.read_bytes() for path in files]
-    bundle, calls = answering.answer_bundle, []
+    bundle, calls = answering.score_bundle, []
 
     def stops(*arguments):
         calls.append(arguments)
@@ -177,7 +185,7 @@ def test_a_stopped_evaluation_ends_with_the_same_bytes(run, tmp_path, monkeypatc
         return bundle(*arguments)
 
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
-    monkeypatch.setattr(answering, "answer_bundle", stops)
+    monkeypatch.setattr(answering, "score_bundle", stops)
     with pytest.raises((KeyboardInterrupt, AssertionError, SystemExit)):
         evaluate(run, "tuned", str(run / "own"))
     assert list(tmp_path.glob(".checkpoints/scoring-*/*.jsonl"))
@@ -188,7 +196,7 @@ def test_a_stopped_evaluation_ends_with_the_same_bytes(run, tmp_path, monkeypatc
 
 def test_predict_answers_as_the_evaluation_did(run):
     prompts = {one.id: one for one in read_records(run / "formatted/evaluation.jsonl", Prompt)}
-    said = read_records(run / "reports/tuned/predictions.jsonl", Prediction)[-1]
+    said = read_records(run / "reports/arms/tuned/predictions.jsonl", Prediction)[-1]
     asked = prompts[said.prompt_id]
     text = asked.prompt.split("Ticket: ")[-1].removesuffix("\nLabel:")
     places = ["--params", str(run / "params.yaml"), "--models", str(run / "models")]

@@ -136,8 +136,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+def test_a_classifier_leaves_no_empty_file_and_says_why_there_are_no_texts(folder: Path) -> None:
+    files = [path for path in (folder / "reports/arms").rglob("*") if path.is_file()]
+    assert files and all(path.stat().st_size > 0 for path in files)
+    for name, reason in (("texts", "No texts"), ("matrices", "No matrices")):
+        assert [path.name for path in (folder / "reports/arms/tuned" / name).iterdir()] == ["README.md"]
+        assert reason in (folder / "reports/arms/tuned" / name / "README.md").read_text()
+
+
 def test_every_label_is_shared_out_to_the_splits_and_counted(folder: Path) -> None:
-    data = read_metrics(folder / "metrics/data.json")
+    data = read_metrics(folder / "metrics/data.json", dict)
     assert data["labels"] == list(LABELS) and data["rows"]["rejected"] == 0
     assert data["splits"]["train"]["labels"].keys() == {*LABELS, "none"}
     for name, size in (("train", 36), ("validation", 12), ("test", 16)):
@@ -157,7 +165,7 @@ def test_an_arm_answers_with_sets_whose_log_probabilities_agree_with_those_of_th
     folder: Path, arm: str
 ) -> None:
     task = LabelTask(LABELS, multi_label=True)
-    answers = read_records(folder / f"reports/{arm}/predictions.jsonl", Prediction)
+    answers = read_records(folder / f"reports/arms/{arm}/predictions.jsonl", Prediction)
     for found in answers:
         logprobs = np.array(found.label_logprobs)
         text, logprob = task.answer(logprobs)
@@ -168,26 +176,26 @@ def test_an_arm_answers_with_sets_whose_log_probabilities_agree_with_those_of_th
 
 @pytest.mark.parametrize("arm", ARMS)
 def test_the_metric_files_have_the_shared_keys_and_those_of_sets(folder: Path, arm: str) -> None:
-    found = read_metrics(folder / f"metrics/{arm}/evaluate.json")
+    found = read_metrics(folder / f"metrics/arms/{arm}/evaluate.json", dict)
     test = found["test"]
     prompts = {prompt.id: prompt for prompt in read_records(folder / "data/formatted/evaluation.jsonl", Prompt)}
-    answers = read_records(folder / f"reports/{arm}/predictions.jsonl", Prediction)
+    answers = read_records(folder / f"reports/arms/{arm}/predictions.jsonl", Prediction)
     right = [a.parsed == prompts[a.prompt_id].completion for a in answers if prompts[a.prompt_id].split == "test"]
     assert test["accuracy"]["value"] == pytest.approx(np.mean(right)) and len(right) == test["rows"] == 16
     assert {"micro_f1", "hamming_loss", "macro_f1", "weighted_f1", "log_loss"} <= set(test) and "confusion" not in test
     assert found["references"].keys() == {"majority", "tfidf"} and found["temperature"] is not None
     assert all(row["true_positive"] + row["false_negative"] == row["support"] for row in test["per_class"].values())
-    steadiness = read_metrics(folder / f"metrics/{arm}/sensitivity.json")["headline"]
+    steadiness = read_metrics(folder / f"metrics/arms/{arm}/sensitivity.json", dict)["headline"]
     assert steadiness["agreement"]["value"] is not None and steadiness["posix_scaled"]["value"] is not None
 
 
 def test_training_beats_the_majority_of_every_label(folder: Path) -> None:
-    found = read_metrics(folder / "metrics/tuned/evaluate.json")
+    found = read_metrics(folder / "metrics/arms/tuned/evaluate.json", dict)
     assert found["test"]["micro_f1"]["value"] > found["references"]["majority"]["micro_f1"]["value"]
 
 
 def test_the_arms_are_compared_and_the_page_has_a_table_of_labels(folder: Path) -> None:
-    compared = read_metrics(folder / "metrics/comparison.json")
+    compared = read_metrics(folder / "metrics/comparison.json", dict)
     step = compared["steps"]["baseline_to_tuned"]["quality"]
     assert step["measures"]["accuracy"]["p"] is not None and {claim["verdict"] for claim in compared["claims"]}
     page = (folder / "reports/index.html").read_text()
@@ -207,13 +215,13 @@ def test_a_model_that_generates_answers_with_the_sets_that_its_text_names(tmp_pa
     write_inputs(tmp_path, values)
     run_all(tmp_path)
     for name in ("predictions", "sensitivity"):
-        answers = read_records(tmp_path / f"reports/tuned/{name}.jsonl", Prediction)
+        answers = read_records(tmp_path / f"reports/arms/tuned/{name}.jsonl", Prediction)
         assert all(not answer.label_logprobs and answer.logprob is not None for answer in answers)
-    found = read_metrics(tmp_path / "metrics/tuned/evaluate.json")
+    found = read_metrics(tmp_path / "metrics/arms/tuned/evaluate.json", dict)
     assert found["test"]["unparsed"]["value"] == 1.0 and found["test"]["log_loss"]["value"] is None
     assert found["test"]["hamming_loss"]["value"] == pytest.approx(0.5, abs=0.1) and found["temperature"] > 0
     assert found["generated"]["test"]["no_label"]["value"] == 1.0
-    assert read_metrics(tmp_path / "metrics/tuned/sensitivity.json")["headline"]["posix"]["value"] > 0
+    assert read_metrics(tmp_path / "metrics/arms/tuned/sensitivity.json", dict)["headline"]["posix"]["value"] > 0
     assert "Every label by itself, test split" in (tmp_path / "reports/index.html").read_text()
 
 

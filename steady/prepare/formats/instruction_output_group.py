@@ -6,6 +6,7 @@ from steady.prepare.context import Context
 from steady.prepare.readers.rows import Draft, Row
 
 SAMPLE = {"instruction": "Name the capital of Peru.", "output": "Lima", "group_id": "capital-peru"}
+SAME_OUTPUT = True
 
 
 def drafts(row: Row, context: Context) -> Iterator[Draft]:

@@ -10,6 +10,7 @@ from steady.prepare.readers.rows import Draft, Row, json_type, show
 from steady.records import Message
 
 SAMPLE = {"messages": [{"role": "user", "content": "Name a planet."}, {"role": "assistant", "content": "Mars"}]}
+# As ShareGPT, Open Assistant and other collections call them.
 ROLES = {"human": "user", "prompter": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
 ALLOWED = ("system", "user", "assistant", "tool")
 
@@ -21,6 +22,7 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     output = turns[-1].content if turns else ""
     if turns and turns[-1].role != "assistant":
         row.note("no_answer", f"the last of `{name}` is of the {turns[-1].role}; it must be the assistant's answer.")
+    # An answer without a question cannot be prompted.
     elif len(turns) == 1:
         row.note("no_question", f"`{name}` holds one turn; something must be asked before the answer.")
     yield Draft(messages=turns, output=output, references=[output])
@@ -46,6 +48,7 @@ def _turn(row: Row, place: str, item: Any) -> Message:
             f"`{place}` is {show(item)} ({json_type(item)}); it must be an object with `role` and `content`.",
         )
         return Message(role="user", content="")
+    # ShareGPT says `from` and `value`.
     role, content = item.get("role", item.get("from")), item.get("content", item.get("value"))
     role = ROLES.get(role, role) if isinstance(role, str) else role
     if role not in ALLOWED:

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from steady.prepare.context import Context, Items
-from steady.prepare.converting import as_object, placed, refused
+from steady.prepare.converting import as_object, placed, refused, to_the_fault
 from steady.prepare.duplicates import text_hash
-from steady.prepare.readers.files import File, Record, records, unreadable
+from steady.prepare.readers.files import File, records, unreadable
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, json_type, rejection, show
+from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, Values, json_type, rejection, show
 
 SAMPLE = {
     "Definition": ["Name the capital of the country."],
@@ -44,17 +44,15 @@ def items(files: list[File], context: Context) -> Items:
         if wanted is not None and _task(file) not in wanted:
             yield LeftOut(1, "task")
             continue
-        head: dict[str, Any] = {}
-        try:
-            # A copy may state its definition behind the instances, so a task is read before its first draft is made.
-            instances: list[Record] = list(records(file, source, head))
-            yield from _of_task(file, head, instances, source)
-        except UnreadableError as error:
-            yield unreadable(file, error)
+        yield from to_the_fault(file, _of_task(file, source))
 
 
-def _of_task(file: File, head: Mapping[str, Any], instances: list[Record], source: SourceParams) -> Items:
+def _of_task(file: File, source: SourceParams) -> Items:
+    head: Values = {}
+    # A copy may state its definition behind the instances, so a task is read before its first draft is made.
+    instances = list(records(file, source, head))
     definitions, findings = _definitions(head)
+    # Without an instruction no instance can be asked; what is wrong with the instances is reported too.
     if findings and instances:
         yield [rejection(file.name, 1, finding, "") for finding in findings]
         instances = [instance for instance in instances if isinstance(instance[1], list)]
@@ -110,7 +108,7 @@ def _codes(value: Any) -> set[str]:
     return {LANGUAGES.get(name, name) for name in names if isinstance(name, str)}
 
 
-def _draft(row: Row, definitions: list[str], meta: dict[str, Any]) -> Draft:
+def _draft(row: Row, definitions: list[str], meta: Values) -> Draft:
     """The draft of an instance: all outputs are references, the first that is not blank is the target.
 
     A task with several definitions words its instruction in several ways: each instance takes one, chosen by its input.
@@ -119,6 +117,7 @@ def _draft(row: Row, definitions: list[str], meta: dict[str, Any]) -> Draft:
     text = row.text("input", empty=True)
     if "input" in row.values and isinstance(row.values["input"], str) and not text.strip():
         row.note("blank_input", f"`input` is {text!r}; there is nothing to answer.")
+    # Chosen by the text and not by the line, so that a file in another order gives the same examples.
     definition = definitions[text_hash(text) % len(definitions)] if len(definitions) > 1 else "".join(definitions)
     if isinstance(row.values.get("id"), str):
         meta = meta | {"id": row.values["id"]}
@@ -134,6 +133,7 @@ def _outputs(row: Row) -> list[str]:
         reason = f"`output` is {show(value)} ({json_type(value)}); it must be a text or a list of texts."
         row.note("wrong_type" if "output" in row.values else "missing_field", reason)
         return []
+    # The same answer may be listed several times.
     stripped = list(dict.fromkeys(output.strip() for output in outputs if output.strip()))
     if not stripped:
         row.note("empty_output", f"`output` is {show(value)}; an answer is needed to train on.")

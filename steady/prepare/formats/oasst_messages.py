@@ -7,13 +7,11 @@ from typing import Any
 
 from steady.prepare.columns import mapped
 from steady.prepare.context import Context, Items
-from steady.prepare.converting import as_object, placed, refused
+from steady.prepare.converting import as_object, placed, refused, to_the_fault
 from steady.prepare.duplicates import text_hash
-from steady.prepare.formats.oasst import Post, threads
-from steady.prepare.formats.oasst_trees import nested_posts
-from steady.prepare.readers.files import File, records, unreadable
-from steady.prepare.readers.opening import UnreadableError
+from steady.prepare.readers.files import File, records
 from steady.prepare.readers.rows import Draft, Row
+from steady.prepare.threads import Post, nested_posts, threads
 
 SAMPLE = {
     "message_id": "m2",
@@ -31,10 +29,7 @@ SAMPLE = {
 def items(files: list[File], context: Context) -> Items:
     """The threads of each tree, read tree by tree."""
     for file in files:
-        try:
-            yield from _of_file(file, context)
-        except UnreadableError as error:
-            yield unreadable(file, error)
+        yield from to_the_fault(file, _of_file(file, context))
 
 
 def _of_file(file: File, context: Context) -> Items:
@@ -48,8 +43,10 @@ def _of_file(file: File, context: Context) -> Items:
         row = Row(mapped(as_object(value), context.source), line)
         if (name := row.values.get("message_tree_id")) != tree:
             yield from _finished(file, posts, context)
+            # A hash takes less memory than a name, and a table may have millions of trees.
             finished.add(text_hash(str(tree)))
             posts, tree = [], name
+            # Rows of a tree that come later would find their parents gone and be lost without a word.
             if text_hash(str(name)) in finished:
                 row.note("scattered_tree", f"the tree {name!r} ended above; sort the rows by `message_tree_id`.")
         parent = row.values.get("parent_id")

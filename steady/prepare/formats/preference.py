@@ -6,7 +6,6 @@ Each is a text or a list of turns; lists may begin with the prompt and do withou
 from collections.abc import Iterator
 
 from steady.prepare.context import Context
-from steady.prepare.formats.instruction_input_output import answer
 from steady.prepare.formats.messages import read_turns
 from steady.prepare.readers.rows import Draft, Row
 from steady.records import Message
@@ -19,7 +18,7 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     if isinstance(row.values.get("chosen"), list):
         yield _of_turns(row)
         return
-    prompt, chosen, rejected = row.text("prompt").strip(), answer(row, "chosen"), answer(row, "rejected")
+    prompt, chosen, rejected = row.text("prompt").strip(), row.answer("chosen"), row.answer("rejected")
     _differ(row, chosen, rejected)
     yield Draft(instruction=prompt, output=chosen, references=[chosen], rejected=rejected)
 
@@ -32,6 +31,7 @@ def _of_turns(row: Row) -> Draft:
     chosen, rejected = before + read_turns(row, "chosen"), before + read_turns(row, "rejected")
     if not chosen or not rejected:
         return Draft()
+    # A loss over pairs compares two answers to one prompt.
     if chosen[:-1] != rejected[:-1]:
         row.note(
             "different_prompts", "`chosen` and `rejected` differ before their last turn; they must answer the same."

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from steady.prepare.context import Context
-from steady.prepare.formats.instruction_input_output import answer
 from steady.prepare.formats.messages import read_turns
 from steady.prepare.readers.rows import Draft, Row
 
@@ -18,7 +17,7 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
         output = turns[-1].content if turns else ""
         yield Draft(messages=turns, output=output, references=[output])
         return
-    output = answer(row, "completion").removesuffix(END_MARK).strip()
+    output = row.answer("completion").removesuffix(END_MARK).strip()
     if not output and row.values.get("completion"):
         row.note("empty_output", f"`completion` is {row.values['completion']!r}; an answer is needed to train on.")
     yield Draft(instruction=row.text("prompt").strip(), output=output, references=[output])

@@ -8,13 +8,14 @@ words than neighbouring ones; the rows of a file that is aligned with no other a
 from itertools import islice
 
 from steady.prepare.context import Context, Items
-from steady.prepare.converting import convert_record
+from steady.prepare.converting import convert_record, to_the_fault
 from steady.prepare.formats import prompt_completion
-from steady.prepare.readers.files import File, records, unreadable
+from steady.prepare.readers.files import File, records
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.rows import Draft
 
 SAMPLE = prompt_completion.SAMPLE
+# Rows that are compared; by how much larger a share of words equal rows must have in common than neighbouring ones.
 COMPARED = 50
 MARGIN = 0.2
 Words = list[set[str]]
@@ -24,14 +25,15 @@ def items(files: list[File], context: Context) -> Items:
     """One draft a row; empty files hold none."""
     names = group_names(files, context)
     for file in files:
-        try:
-            for number, record in enumerate(records(file, context.source)):
-                for item in convert_record(file, record, context, prompt_completion.drafts):
-                    if isinstance(item, Draft) and file.name in names:
-                        item.group = f"{names[file.name]}-{number}"
-                    yield item
-        except UnreadableError as error:
-            yield unreadable(file, error)
+        yield from to_the_fault(file, _of_file(file, context, names.get(file.name)))
+
+
+def _of_file(file: File, context: Context, name: str | None) -> Items:
+    for number, record in enumerate(records(file, context.source)):
+        for item in convert_record(file, record, context, prompt_completion.drafts):
+            if isinstance(item, Draft) and name is not None:
+                item.group = f"{name}-{number}"
+            yield item
 
 
 def group_names(files: list[File], context: Context) -> dict[str, str]:
@@ -51,6 +53,7 @@ def group_names(files: list[File], context: Context) -> dict[str, str]:
 
 def aligned(left: Words, right: Words) -> bool:
     """Whether rows of equal place share more words than a row shares with the next one of the other file."""
+    # One row has no neighbour to compare with.
     if len(left) < 2 or len(left) != len(right):
         return False
     same = sum(map(_overlap, left, right)) / len(left)

@@ -22,6 +22,6 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     elif text and not prompt.strip():
         row.note("empty_text", f"nothing stands before {show(separator)}; a prompt is needed.")
     answer = answer.strip()
-    asked = prompt.removeprefix(context.source.prompt_prefix or "")
-    asked += found.rstrip() if context.source.keep_separator else ""
-    yield Draft(instruction=asked, output=answer, references=[answer])
+    instruction = prompt.removeprefix(context.source.prompt_prefix or "")
+    instruction += found.rstrip() if context.source.keep_separator else ""
+    yield Draft(instruction=instruction, output=answer, references=[answer])

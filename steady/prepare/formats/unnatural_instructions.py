@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 from steady.prepare.context import Context
 from steady.prepare.duplicates import normal_form, text_hash
-from steady.prepare.formats.instruction_input_output import answer
-from steady.prepare.formats.self_instruct import nested
 from steady.prepare.readers.rows import Draft, Row
 
 SAMPLE = {
@@ -37,17 +35,19 @@ _NONE = ("", "none", "none.")
 def drafts(row: Row, context: Context) -> Iterator[Draft]:
     """One draft an instance and one a reformulation; those with equal input and output are one group."""
     instruction = row.text("instruction")
-    for instance in nested(row, "instances", required=True):
+    for instance in row.objects("instances", required=True):
         constraints = instance.optional("constraints").strip()
         worded = instruction if constraints.lower() in _NONE else f"{instruction}\n{constraints}"
         yield _draft(worded, instance, instruction)
-    for reformulation in nested(row, "reformulations", required=False):
+    for reformulation in row.objects("reformulations", required=False):
         yield _draft(reformulation.text("instruction"), reformulation, instruction)
 
 
 def _draft(worded: str, instance: Row, instruction: str) -> Draft:
-    text, output = instance.optional("input"), answer(instance, "output")
+    text, output = instance.optional("input"), instance.answer("output")
+    # Reformulations of one instance ask for the same thing, and nothing but their content says so.
     group = text_hash("\x1f".join(map(normal_form, (instruction, text, output))))
+    # The instruction quotes its input, which would otherwise stand there twice.
     if _SLOT in worded:
         worded, text = worded.replace(_SLOT, text), ""
     worded, text, output = (part.replace("<sep>", "\n").strip() for part in (worded, text, output))

@@ -7,6 +7,7 @@ from typing import Any
 
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
+from steady.prepare.readers.rows import Values
 
 Record = tuple[int, Any, str]
 BATCH = 1000
@@ -23,6 +24,7 @@ def columnar(path: Path) -> Iterator[Record]:
     number = 0
     try:
         for batch, names in _batches(path):
+            # Batch by batch, since Python objects take many times the memory of the columns.
             for values in batch.to_pylist():
                 number += 1
                 yield number, _named(values, names), ""
@@ -45,6 +47,8 @@ def _batches(path: Path) -> Iterator[tuple[Any, dict[str, list[str]]]]:
     with path.open("rb") as handle:
         magic = handle.read(6)
         handle.seek(0)
+        # A file of `datasets` is a stream of Arrow, one that other programs write often a file with an index; both end in
+        # .arrow.
         if magic == b"ARROW1":
             file = pyarrow.ipc.open_file(handle)
             names = class_names(file.schema)
@@ -94,7 +98,7 @@ def hub(source: SourceParams) -> Iterator[Record]:
         ) from error
 
 
-def _named(values: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any]:
+def _named(values: Values, names: dict[str, list[str]]) -> Values:
     for column, classes in names.items():
         if isinstance(value := values.get(column), int) and 0 <= value < len(classes):
             values[column] = classes[value]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from steady.prepare.readers.json_lines import json_lines
 from steady.prepare.readers.opening import UnreadableError, data_suffix, open_bytes
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Unreadable, rejection
+from steady.prepare.readers.rows import Unreadable, Values, rejection
 from steady.records import Rejected
 
 Record = tuple[int, Any, bytes | str]
@@ -33,17 +33,20 @@ def find_files(source: SourceParams) -> list[File]:
     if path.is_dir():
         found = [item for item in path.rglob("*") if item.is_file() and data_suffix(item) in KNOWN]
         found = [item for item in found if not any(part.startswith(".") for part in item.relative_to(path).parts)]
+        # A folder of `save_to_disk`, whose JSON files describe the data.
         if (path / "dataset_info.json").is_file():
             found = [item for item in found if item.suffix == ".arrow"]
     else:
         parts = path.parts
+        # `Path.glob` takes no absolute pattern, so it starts in the last folder whose name is plain.
         fixed = next((i for i, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts))
         found = [] if fixed == len(parts) else list(Path(*parts[:fixed]).glob("/".join(parts[fixed:])))
+    # Folders list their files in no fixed order.
     names = sorted(item.as_posix() for item in found if item.is_file())
     return [File(Path(name), name) for name in names]
 
 
-def records(file: File, source: SourceParams, head: dict[str, Any] | None = None) -> Iterator[Record]:
+def records(file: File, source: SourceParams, head: Values | None = None) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record of a file: `value` is an object, a string or the list of its findings.
 
     Args:

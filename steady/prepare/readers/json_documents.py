@@ -8,12 +8,12 @@ from typing import IO, Any
 
 from steady.prepare.readers.json_faults import RefusedError, bad_bytes
 from steady.prepare.readers.json_window import Window
-from steady.prepare.readers.rows import Finding, json_type, show
+from steady.prepare.readers.rows import Finding, Values, json_type, show
 
 Record = tuple[int, Any, str]
 
 
-def json_document(handle: IO[bytes], records: str | None, head: dict[str, Any]) -> Iterator[Record]:
+def json_document(handle: IO[bytes], records: str | None, head: Values) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record: `value` is an object, or the list of its findings.
 
     Args:
@@ -28,11 +28,12 @@ def json_document(handle: IO[bytes], records: str | None, head: dict[str, Any]) 
         yield from _elements(window, opening, "a JSON array of objects")
     else:
         yield from _members(window, opening, records, head)
+    # Two documents in one file, or rows behind the array, must not be dropped silently.
     if character := window.next_character():
         yield window.line, [_unexpected("the end of the file", character)], window.text[window.position :][:200]
 
 
-def _members(window: Window, opening: str, records: str, head: dict[str, Any]) -> Iterator[Record]:
+def _members(window: Window, opening: str, records: str, head: Values) -> Iterator[Record]:
     """The elements of the member `records`; what makes the document itself unreadable ends it with one finding."""
     found = False
     try:
@@ -52,6 +53,7 @@ def _members(window: Window, opening: str, records: str, head: dict[str, Any]) -
                 yield from _elements(window, opening, f"the rows of `{records}`")
             else:
                 head[name] = _sound(window)
+        # Behind the closing brace, unless the end was reached in search of an element.
         window.position += not window.lost
     except RefusedError as error:
         yield window.line + error.lines, [error.finding], window.text[window.position :][:200]
@@ -76,6 +78,7 @@ def _elements(window: Window, opening: str, expected: str) -> Iterator[Record]:
         yield window.line, [_unexpected(expected, opening)], window.text[window.position :][:200]
         window.advance(len(window.text))
         return
+    # What an element begins with, by which the next one is found behind a damaged one.
     closing, first = ("]", "{") if opening == "[" else ("}", '"')
     window.step()
     while (character := window.next_character()) != closing:
@@ -101,6 +104,7 @@ def _element(window: Window, first: str, closing: str) -> Record:
         read = window.value()
     except RefusedError as error:
         record = window.line + error.lines, [error.finding], window.text[window.position :][:2000]
+        # One damaged element costs itself alone.
         window.resume(first, closing)
         return record
     findings = bad_bytes(read.raw) or read.findings

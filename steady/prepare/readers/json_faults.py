@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from steady.prepare.readers.rows import Finding, json_type, show
+from steady.prepare.readers.rows import Finding, Values, json_type, show
 
+# So many digits always fit a signed 64-bit number; readers differ in what they make of longer ones.
 MAX_INTEGER_DIGITS = 18
 MAX_DEPTH_REASON = "the value is nested too deeply to be read; a few levels are expected."
 
@@ -23,8 +24,9 @@ class RefusedError(Exception):
         self.at_end = at_end
 
 
-def decode_strictly(raw: bytes, *, last: bool = False) -> dict[str, Any] | str | list[Finding]:
+def decode_strictly(raw: bytes, *, last: bool = False) -> Values | str | list[Finding]:
     """The object (or string) on one line of JSON, or the list of its `Finding`s; `last` says that no line break follows."""
+    # A byte that is no UTF-8 becomes a lone surrogate, so that its place can be named.
     text = raw.decode("utf-8", "surrogateescape")
     if faults := bad_bytes(text):
         return faults
@@ -76,7 +78,7 @@ def bad_bytes(text: str) -> list[Finding]:
     return []
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> Values:
     value = dict(pairs)
     if len(value) < len(pairs):
         seen: set[str] = set()
@@ -158,6 +160,7 @@ def _cut_off(message: str, rest: str) -> bool:
     if message.startswith("Unterminated") or not rest:
         return True
     if message.startswith("Invalid \\"):
+        # An escape has at most six characters: behind more of them the text does not end.
         return len(rest) < 7
     return message == "Expecting value" and any(word.startswith(rest) for word in ("true", "false", "null", "NaN", "-"))
 

@@ -23,6 +23,7 @@ def json_lines(handle: IO[bytes]) -> Iterator[tuple[int, Any, bytes]]:
     number = 0
     while raw := handle.readline(MAX_LINE_BYTES + 1):
         number += 1
+        # One byte more than is allowed was read, which tells a longer line from one that just fits.
         if len(raw) > MAX_LINE_BYTES:
             yield number, [too_long(_skip_line(handle, raw))], raw[:MAX_LINE_BYTES]
         elif (line := raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw).strip():
@@ -38,6 +39,7 @@ def decode(line: bytes, *, last: bool = False) -> Any:
         value = _decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return decode_strictly(line, last=last)
+    # As many `"…":` as keys means that none is given twice; nested objects and such texts are only looked at once more.
     if type(value) is dict and len(_KEY.findall(line)) == len(value) and not _ODD.search(line):
         return value
     return decode_strictly(line, last=last)

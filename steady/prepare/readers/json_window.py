@@ -44,6 +44,7 @@ class Window:
         """Drop what is behind `position` and read as much again as is left, at least a block; False at the end."""
         if self.ended:
             return False
+        # Twice as much each time, so that a long value is parsed few times over.
         block = self._handle.read(max(BLOCK, len(self.text) - self.position))
         # A few characters behind the position stay, since they tell how far the element there is indented.
         start = max(0, self.position - _KEPT)
@@ -79,6 +80,7 @@ class Window:
             line, start = self.line, self.position
             try:
                 value, end, findings = parse_next(self.text, start)
+                # A number at the end of the window may go on in the next block.
                 if end < len(self.text) - 1 or self.ended:
                     self.advance(end)
                     return Value(value, findings, self.text[start:end], line)

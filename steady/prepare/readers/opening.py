@@ -64,6 +64,7 @@ def _decompressed(raw: IO[bytes], suffix: str) -> IO[bytes]:
         return cast(IO[bytes], pyarrow.CompressedInputStream(raw, "zstd"))
     if suffix == ".zip":
         archive = zipfile.ZipFile(raw)
+        # macOS adds a folder of its own to archives.
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
         if len(names) != 1:
             raise UnreadableError(
@@ -74,6 +75,7 @@ def _decompressed(raw: IO[bytes], suffix: str) -> IO[bytes]:
 
 
 def _refuse_utf16(start: bytes) -> None:
+    # Without a mark, ASCII letters in UTF-16 have a zero in every other byte.
     if start[:2] in _MARKS or (len(start) == 4 and b"\0\0" in (start[::2], start[1::2])):
         raise UnreadableError(
             "utf16", f"the file begins with {start!r}: it is UTF-16. Set `encoding: utf-16`, or save it as UTF-8."

@@ -1,29 +1,17 @@
 """The settings of a data source: one entry of `data.sources`."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from steady.parameters import Section
+from steady.prepare import formats
 from steady.records import Split
 
-Format = Literal[
-    "alpaca",
-    "instruction-input-output",
-    "instruction-output-group",
-    "messages",
-    "natural-instructions",
-    "oasst-messages",
-    "oasst-trees",
-    "preference",
-    "prompt-completion",
-    "question-answer",
-    "self-instruct",
-    "self-instruct-templates",
-    "text",
-    "text-label",
-    "unnatural-instructions",
-]
+if TYPE_CHECKING:
+    Format = str
+else:
+    Format = Literal[formats.names()]  # one format, one file: the names are those of the modules
 Column = str | Annotated[int, Field(ge=0)]
 
 

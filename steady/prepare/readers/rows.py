@@ -1,6 +1,6 @@
 """What a data source yields: drafts of examples, rejected rows and rows left out on purpose; and how a row is checked."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,8 +9,11 @@ from steady.records import Message, Rejected, Split
 
 RAW_LIMIT = 2000
 VALUE_LIMIT = 60
+Values = dict[str, Any]
+"""The fields of a raw record, or of a JSON document: whatever the file has."""
 
 
+# Drafts hold no reference to themselves: the garbage collector need not walk millions of them.
 class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """An example before it has an id: the fields are those of `Example`; `group` is the group that the data give, if any, and
     `classified` says that it is of a label task, also where it has no label.
@@ -28,7 +31,7 @@ class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     group: str | None = None
     source: str = ""
     line: int = 0
-    meta: dict[str, Any] = {}
+    meta: Values = {}
     classified: bool = False
 
 
@@ -76,6 +79,7 @@ class Row:
     def text(self, name: str, *, empty: bool = False) -> str:
         """The text of a field; `empty` allows it to be blank."""
         value = self.values.get(name)
+        # A number is refused too, rather than written out in one of several ways.
         if type(value) is not str:
             self._not_text(name, value)
             return ""
@@ -87,6 +91,36 @@ class Row:
         """The text of a field that may be missing, null or blank: then `""`."""
         return self.text(name, empty=True) if self.values.get(name) is not None else ""
 
+    def answer(self, name: str) -> str:
+        """The text of an answer without outer white space; a blank one has the code `empty_output`."""
+        text = self.text(name, empty=True).strip()
+        if not text and isinstance(self.values.get(name), str):
+            self.note(
+                "empty_output",
+                f"`{name}` is {self.values[name]!r}; an answer is needed to train on. Fill it in or leave the row out.",
+            )
+        return text
+
+    def objects(self, name: str, *, required: bool) -> "Iterator[Row]":
+        """The objects listed in a field, as rows with the findings of this one; missing and null are no object unless `required`."""
+        value = self.values.get(name)
+        if value is None and not required:
+            return
+        if not isinstance(value, list) or (required and not value):
+            self.note("missing_field", f"`{name}` is {show(value)} ({json_type(value)}); it must be a list of objects.")
+            return
+        for place, item in enumerate(value):
+            if isinstance(item, Mapping):
+                yield self.inner(item)
+            else:
+                self.note("wrong_type", f"`{name}[{place}]` is {show(item)} ({json_type(item)}); it must be an object.")
+
+    def inner(self, values: Mapping[str, Any]) -> "Row":
+        """An object within this record: what is wrong with it is wrong with the record."""
+        row = Row(values, self.line)
+        row.findings = self.findings
+        return row
+
     def _not_text(self, name: str, value: Any) -> None:
         if name not in self.values:
             self.note("missing_field", f"there is no `{name}`; the row has {listed(self.values)}.")
@@ -96,6 +130,7 @@ class Row:
 
 def rejection(source: str, line: int, finding: Finding, raw: bytes | str) -> Rejected:
     """The record of a rejected row; the raw text is cut at 2,000 characters, and bytes that are no UTF-8 are shown as `\\xNN`."""
+    # A character has at most four bytes.
     text = raw[: 4 * RAW_LIMIT].decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw[: 4 * RAW_LIMIT]
     text = text.encode("utf-8", "backslashreplace").decode()
     if len(text) > RAW_LIMIT:

@@ -9,7 +9,7 @@ from typing import IO, Any
 from steady.prepare.readers.json_faults import bad_bytes
 from steady.prepare.readers.json_lines import MAX_LINE_BYTES, too_long
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Finding, show
+from steady.prepare.readers.rows import Finding, Values, show
 
 Record = tuple[int, Any, str]
 BLANK = Finding("blank_row", "every cell is empty.")
@@ -18,6 +18,7 @@ BLANK = Finding("blank_row", "every cell is empty.")
 def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record: `value` is a dict of cells, or the list of its findings."""
     delimiter = source.delimiter or ("," if ".csv" in path.suffixes else "\t")
+    # Line breaks stay as they are, because a quoted cell may hold some.
     text = io.TextIOWrapper(handle, "utf-8", errors="surrogateescape", newline="")
     records = _cells(text, delimiter, quoting=source.quoting)
     names: Sequence[str] | None = None
@@ -29,11 +30,13 @@ def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Recor
             if _is_header(cells, source):
                 names = cells
                 continue
+            # Without a header, columns are known by their numbers.
             names = [str(number) for number in range(len(cells))]
         if findings or names is None:
             yield line, findings, raw
         else:
             yield line, _row(cells, names), raw
+    # The stream is closed by whoever opened it.
     text.detach()
 
 
@@ -53,6 +56,7 @@ def _cells(text: io.TextIOWrapper, delimiter: str, *, quoting: bool) -> Iterator
         except csv.Error as error:
             yield line, [lines.last[:2000]], [_refused(str(error), reader.line_num)]
             continue
+        # The reader gives an empty list for an empty line.
         if cells:
             yield line, cells, _damage(cells)
 
@@ -109,7 +113,7 @@ def _is_header(cells: list[str], source: SourceParams) -> bool:
     return not cells[label].strip().isdigit() and cells[label] not in source.classes
 
 
-def _row(cells: list[str], names: Sequence[str]) -> dict[str, Any] | list[Finding]:
+def _row(cells: list[str], names: Sequence[str]) -> Values | list[Finding]:
     if not any(cell.strip() for cell in cells):
         return [BLANK]
     if len(cells) != len(names):

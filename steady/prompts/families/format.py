@@ -153,6 +153,7 @@ def draw_formats(pool: Pool, count: int, enumerable: bool) -> list[Format]:
     taken = set(draw_formats("trained", count, enumerable)) if pool == "unseen" else set()
     found: list[Format] = []
     rng = random.Random(f"format:{pool}")
+    # The grammar may have fewer formats than are asked for.
     for _ in range(40 * count):
         form = _draw(rng, pool, enumerate_labels=enumerable and len(found) % 2 == 1)
         if is_readable(form) and form not in taken:
@@ -165,6 +166,7 @@ def draw_formats(pool: Pool, count: int, enumerable: bool) -> list[Format]:
 
 def _draw(rng: random.Random, pool: Pool, *, enumerate_labels: bool) -> Format:
     side = HELD_OUT if pool == "held_out" else TRAINED
+    # Every component is drawn, so that a draw takes as many random numbers with enumerated labels as without.
     names = {component: rng.choice(list(side[component])) for component in (*FIELDS, *ENUMERATION)}
     if pool == "held_out":  # casing is invisible to many tokenizers, so any will do beside values that are not
         names["casing"] = rng.choice(list(VALUES["casing"]))
@@ -180,6 +182,7 @@ def format_parts(form: Format, instruction: Sequence[Part], fields: Sequence[tup
     """
     separator, space = VALUES["separator"][form.separator], VALUES["space"][form.space]
     parts = list(instruction)
+    # "… or bird." followed by ", " would read "bird.,".
     if parts and space.lstrip().startswith((",", ".", ";")):
         parts[-1] = parts[-1]._replace(text=parts[-1].text.removesuffix("."))
     for descriptor, part in fields:

@@ -24,6 +24,7 @@ def wordings(task: Task) -> list[Wording]:
         return []
     seen = {bank.templates[bank.canonical].labels or bank.labels}
     found = []
+    # Few labels have fewer orders than are asked for.
     for seed in range(1, 20 * params.orders):
         order = order_of(bank.labels, seed)
         if order not in seen and len(seen) <= params.orders:
@@ -32,6 +33,7 @@ def wordings(task: Task) -> list[Wording]:
                 Wording(id=f"order/s{seed}", family="order", operator="permute", seed=seed, trained=seed % 2 == 1)
             )
     reordered = any(template.labels and template.trained for template in bank.templates.values())
+    # An exception to the rule of the levels, which the top of this file explains.
     if reordered and "paraphrase" in params.trained_families and "order" not in params.trained_families:
         return [replace(wording, trained=False, rule=KNOWN) for wording in found]
     return [placed(wording, params) for wording in found]

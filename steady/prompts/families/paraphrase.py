@@ -44,6 +44,7 @@ def wordings(task: Task) -> list[Wording]:
 def render(example: Example, wording: Wording, bank: Bank | None) -> str:
     """The template filled, or the example's own paraphrase of the number `wording.seed`, which counts from 1."""
     if bank is None or not bank.templates:
+        # Whole prompts, with no template around them.
         prompts: list[str] = example.meta[PROMPTS]
         note = label_note(bank)
         return join([*note, Part("text", "\n\n" if note else ""), Part("input", prompts[wording.seed - 1])])
@@ -78,6 +79,7 @@ def with_paraphrases(examples: Iterable[Example]) -> list[Example]:
 def _with_prompts(example: Example, group: list[Example]) -> Example:
     own = item_text(example.instruction, example.input)
     listed_beside = [item_text(text, example.input) for text in example.meta.get(PARAPHRASES, ())]
+    # Those of the same group and target ask for the same thing in other words.
     siblings = [item_text(other.instruction, other.input) for other in group]
     others = [text for text in dict.fromkeys([*listed_beside, *siblings]) if text != own]
     return replace(example, meta={**example.meta, PROMPTS: others}) if others else example

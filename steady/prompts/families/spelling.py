@@ -13,6 +13,7 @@ from steady.prompts.levels import Task, placed
 from steady.prompts.parts import PROTECTED_PATTERN, Part
 from steady.records import Example, Wording
 
+# Protected spans match first and are no `word`, so what is in them is passed over.
 WORDS = re.compile(rf"(?:{PROTECTED_PATTERN}) | (?<!\w)(?P<word>[^\W\d_]{{3,}})(?!\w)", re.VERBOSE | re.DOTALL)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 KEYBOARD = (
@@ -111,6 +112,7 @@ def misspell(parts: Sequence[Part], operator: str, strength: int, rng: random.Ra
         if found.lastgroup
     ]
     change = OPERATORS[operator]
+    # From the end, so that the places of the words before stay right.
     for index, start, end in sorted(rng.sample(words, min(strength, len(words))), reverse=True):
         text = texts[index]
         texts[index] = text[:start] + change(text[start:end], rng) + text[end:]

@@ -58,6 +58,7 @@ def _after(filler: str) -> Rewrite:
     def rewrite(parts: list[Part]) -> list[Part]:
         *rest, last = parts
         body, line_break, cue = last.text.rpartition("\n")
+        # A model goes on after the cue, so nothing may stand behind it.
         if last.kind == "text" and line_break and cue.endswith(":"):
             return [*rest, Part("text", f"{body}\n{filler}\n{cue}")]
         return [*parts, Part("text", f"\n{filler}")]
@@ -69,6 +70,7 @@ def _title(text: str) -> str:
     return WORD.sub(lambda word: word.group()[0].upper() + word.group()[1:], text)
 
 
+# What a model's tokenizer cannot tell from another wording is left out later, by `format.lengths.look_alikes`.
 OPERATORS: dict[str, Operator] = {
     "lower-all": Operator("casing", True, _all(str.lower)),
     "upper-text": Operator("casing", True, _text(str.upper)),

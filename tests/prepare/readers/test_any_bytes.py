@@ -7,11 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from steady.prepare import formats
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft, LeftOut, Unreadable
-from steady.prepare.reading import format_modules, read_source
+from steady.prepare.reading import read_source
 
-SAMPLES = {name: module.SAMPLE for name, module in format_modules().items()}
+SAMPLES = {name: formats.module(name).SAMPLE for name in formats.names()}
 FILES = ("rows.jsonl", "rows.json", "rows.csv", "rows.tsv", "rows.jsonl.gz", "rows.jsonl.zip")
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),

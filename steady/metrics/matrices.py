@@ -1,4 +1,6 @@
-"""Matrices on disk: one safetensors file for many groups, with a digest of each, so that a damaged file is named.
+"""Groups with their matrices of log-probabilities, and the safetensors files that hold them.
+
+A file has a digest of each group, so that a damaged one is named.
 
 A finished run has `matrices.safetensors` beside `predictions.jsonl`. While it runs, each bundle of groups is one part file that
 holds its predictions too; parts that are whole are not scored again.
@@ -6,6 +8,7 @@ holds its predictions too; parts that are whole are not scored again.
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +18,66 @@ from numpy.typing import NDArray
 
 from steady.errors import SteadyError
 from steady.metrics.cells import GroupScores
+from steady.metrics.posix import Sensitivity, group_fault, log_ratios, prompt_sensitivity
 from steady.records import Prediction, write_bytes
-from steady.scoring.groups import ScoredGroup
 
 FORMAT = "steady-matrices-1"
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ScoredGroup:
+    """What a model did on a group.
+
+    `matrix` is `(N, N)`, log P(response of column | prompt of row) in nats, NaN where it was not asked for; `lengths` `(N,)`
+    counts the tokens of each response, end token included, and is 1 for the label of a classifier; `predictions` are the
+    responses, with the diagonal as `logprob`; `sampled` marks the pairs of a sample, None where all pairs were scored; `scaled`
+    is the matrix with the logits divided by the temperature of the arm, None where it has none.
+    """
+
+    id: str
+    matrix: Floats
+    lengths: Floats
+    predictions: tuple[Prediction, ...]
+    sampled: Mask | None = None
+    scaled: Floats | None = None
+
+    @property
+    def responses(self) -> list[tuple[int, ...] | str]:
+        """What is compared for equality: token ids, or the label of a classifier."""
+        return [tuple(item.token_ids) or item.text for item in self.predictions]
+
+    @property
+    def scores(self) -> GroupScores:
+        """The same as `steady.metrics` takes it."""
+        ids = tuple(item.prompt_id for item in self.predictions)
+        return GroupScores(ids, self.matrix, self.lengths, self.responses, self.scaled)
+
+    @property
+    def fault(self) -> str | None:
+        """Why the group has no POSIX (see `steady.metrics.posix.group_fault`), or None."""
+        if self.sampled is None or len(self.predictions) < 2:
+            return group_fault(self.matrix, self.lengths)
+        known = self.sampled | np.diag(self.sampled.any(axis=0))
+        return group_fault(np.where(known, self.matrix, 0.0), self.lengths)
+
+
+def sensitivity(group: ScoredGroup) -> Sensitivity:
+    """Psi of a group and its parts: exact, or the unbiased estimate from a sample of its pairs.
+
+    Raises:
+        ValueError: the group has a `fault`.
+    """
+    if group.sampled is None:
+        return prompt_sensitivity(group.matrix, group.lengths, group.responses)
+    if group.fault:
+        raise ValueError(f"group {group.id} cannot be scored: {group.fault}")
+    equal = np.asarray([[one == other for other in group.responses] for one in group.responses])
+    ratios = log_ratios(group.matrix, group.lengths)
+    pairs = int(group.sampled.sum())
+    same, different = (float(ratios[group.sampled & part].sum()) / pairs for part in (equal, ~equal))
+    return Sensitivity(same + different, same, different)
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -100,18 +159,12 @@ def read_matrices(
     return groups
 
 
-def read_group_scores(path: Path, predictions: Sequence[Prediction]) -> dict[str, GroupScores]:
-    """The saved matrices by group id, as `steady.metrics.arm_sensitivity.sensitivity_metrics` takes them."""
-    groups = read_matrices(path, {item.prompt_id: item for item in predictions})
-    return {group.id: group.scores for group in groups}
-
-
 def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
         raise SteadyError(
-            f"{path}: no such file. Score the prompts first (`python -m steady sensitivity`, or `dvc repro`)."
+            f"{path}: no such file. Score the prompts first (`python -m steady measure`, or `dvc repro`)."
         )
     try:
         with safe_open(str(path), framework="numpy") as handle:

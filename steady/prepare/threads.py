@@ -1,11 +1,10 @@
-"""Open Assistant conversations: trees of posts, and the threads through them that are examples."""
+"""Conversations that branch, as Open Assistant has them: trees of posts, and the threads through them that are examples."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from steady.prepare.context import Context
-from steady.prepare.formats.messages import ROLES
-from steady.prepare.readers.rows import Draft, Item, LeftOut, Row, show
+from steady.prepare.readers.rows import Draft, LeftOut, Row, json_type, show
 from steady.records import Message
 
 
@@ -22,7 +21,7 @@ class Post(NamedTuple):
     line: int
 
 
-def read_post(row: Row, parent: str | None) -> Post:
+def _post(row: Row, parent: str | None) -> Post:
     """The post of a raw message: optional members may be missing or null."""
     values = row.values
     role = values.get("role")
@@ -34,7 +33,7 @@ def read_post(row: Row, parent: str | None) -> Post:
     return Post(
         identity=str(values.get("message_id", id(values))),
         parent=parent,
-        role=ROLES.get(str(role), str(role)),
+        role="user" if role == "prompter" else str(role),
         text=text,
         language=_text(values, "lang"),
         rank=rank if isinstance(rank, int) else None,
@@ -43,12 +42,32 @@ def read_post(row: Row, parent: str | None) -> Post:
     )
 
 
+def nested_posts(root: Mapping[str, Any], row: Row, parent: str | None = None) -> Iterator[Post]:
+    """A message and all its nested replies, parents before children; what is wrong with one is noted in the row."""
+    # A stack of our own: conversations may be nested more deeply than Python lets functions call themselves.
+    stack: list[tuple[Any, str | None]] = [(root, parent)]
+    while stack:
+        message, parent = stack.pop()
+        if not isinstance(message, Mapping):
+            row.note("wrong_type", f"a reply is {show(message)} ({json_type(message)}); it must be an object.")
+            continue
+        post = _post(row.inner(message), parent)
+        yield post
+        replies = message.get("replies") or []
+        if isinstance(replies, list):
+            stack += [(reply, post.identity) for reply in reversed(replies)]
+        else:
+            row.note(
+                "wrong_type", f"`replies` is {show(replies)} ({json_type(replies)}); it must be a list of messages."
+            )
+
+
 def _text(values: Mapping[str, Any], name: str) -> str | None:
     value = values.get(name)
     return value if isinstance(value, str) else None
 
 
-def threads(posts: list[Post], context: Context) -> Iterator[Item]:
+def threads(posts: list[Post], context: Context) -> Iterator[Draft | LeftOut]:
     """The examples in the posts of one tree (or several), and the posts that are left out with all that hangs on them."""
     children: dict[str | None, list[Post]] = {}
     names = {post.identity for post in posts}
@@ -59,15 +78,17 @@ def threads(posts: list[Post], context: Context) -> Iterator[Item]:
             lost.append((post, "orphan"))
         elif post.fault:
             lost.append((post, post.fault))
+        # A tree that begins with an answer has no question to it.
         elif parent is None and post.role != "user":
             lost.append((post, "no_question"))
         else:
             children.setdefault(parent, []).append(post)
     yield from _lost(lost, posts)
     for siblings in children.values():
+        # Posts without a rank keep the order of the file.
         siblings.sort(key=lambda post: (post.rank is None, post.rank or 0))
     for root in children.get(None, []):
-        drafts: list[Item] = list(_of_tree(root, children, context))
+        drafts: list[Draft | LeftOut] = list(_of_tree(root, children, context))
         yield from drafts or [LeftOut(root.line, "no_answer")]
 
 
@@ -82,6 +103,7 @@ def _lost(lost: list[tuple[Post, str]], posts: list[Post]) -> Iterator[LeftOut]:
         post, code = stack.pop()
         yield LeftOut(post.line, code)
         hanging = [child for child in below.get(post.identity, []) if child.identity not in seen]
+        # A post is counted once, also where the data make a circle.
         seen.update(child.identity for child in hanging)
         stack += [(child, code) for child in hanging]
 

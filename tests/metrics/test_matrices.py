@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from steady.errors import SteadyError
+from steady.metrics.matrices import ScoredGroup, read_matrices, write_matrices
 from steady.metrics.posix import prompt_sensitivity
 from steady.records import Prediction
-from steady.scoring.groups import ScoredGroup, sample_pairs
-from steady.scoring.matrices import read_group_scores, read_matrices, write_matrices
+from steady.scoring.groups import sample_pairs
 
 
 def scored(name: str = "g1", size: int = 3, sampled=None) -> ScoredGroup:
@@ -54,7 +54,8 @@ def test_the_same_groups_give_the_same_bytes(tmp_path):
 def test_measures_take_the_matrices_as_they_are_read(tmp_path):
     group = scored()
     write_matrices(tmp_path / "m.safetensors", [group])
-    scores = read_group_scores(tmp_path / "m.safetensors", group.predictions)["g1"]
+    answers = {answer.prompt_id: answer for answer in group.predictions}
+    scores = read_matrices(tmp_path / "m.safetensors", answers)[0].scores
     assert scores.prompt_ids == ("g1-0", "g1-1", "g1-2")
     expected = prompt_sensitivity(group.matrix, group.lengths, [(0, 7), (1, 7), (0, 7)])
     assert prompt_sensitivity(scores.matrix, scores.lengths, scores.responses) == expected

@@ -1,0 +1,95 @@
+"""Text from a model: the most probable one, or samples of it."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from steady.errors import SteadyError
+from steady.inference.language import LanguageModel, Tokens, decode, encode
+from steady.inference.likelihood import greedy_responses, make_scorer
+
+BATCH_TOKENS = 8192
+
+
+@dataclass(frozen=True)
+class Nucleus:
+    """How samples are drawn: so many of each prompt, at a temperature, from the likeliest tokens that make up `top_p`."""
+
+    samples: int
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text without special tokens; `finished`: the model ended it, it was not cut at the limit."""
+
+    text: str
+    finished: bool
+
+
+def greedy_texts(language: LanguageModel, prompts: Sequence[str], max_new_tokens: int) -> list[Text]:
+    """The most probable text token by token, for each prompt in order; equal prompts are read once.
+
+    Prompts longer than `language.max_length` are cut as in training.
+    """
+    scorer = make_scorer(language, max_new_tokens, BATCH_TOKENS)
+    return [_text(language, one.tokens) for one in greedy_responses(scorer, encode(language, prompts))]
+
+
+def sampled_texts(language: LanguageModel, prompt: str, nucleus: Nucleus, seed: int) -> list[Text]:
+    """Samples of one prompt, in one batch under a seed of its own, whatever was drawn before.
+
+    Raises:
+        SteadyError: the prompt leaves no room for a token.
+    """
+    (ids,) = encode(language, [prompt])
+    room = None if language.encodes or language.context is None else language.context - len(ids)
+    if room is not None and room < 1:
+        raise SteadyError(
+            f"a prompt of {len(ids)} tokens: the model has {language.context} positions. Text: {prompt!r:.80}"
+        )
+    limit = nucleus.max_new_tokens if room is None else min(room, nucleus.max_new_tokens)
+    inputs = torch.tensor([ids], device=language.device)
+    devices = [language.device] if language.device.type == "cuda" else []
+    with torch.random.fork_rng(devices), torch.inference_mode():
+        torch.manual_seed(seed)
+        given = {"input_ids": inputs, "attention_mask": torch.ones_like(inputs)}
+        rows = language.model.generate(**given, generation_config=_settings(language, nucleus, limit))
+    start = len(language.prefix) if language.encodes else len(ids)  # what a decoder begins with is no text
+    return [_text(language, _ended(language, tuple(row))) for row in rows[:, start:].tolist()]
+
+
+def _settings(language: LanguageModel, nucleus: Nucleus, limit: int) -> Any:
+    """The model's own generation settings, but for how it samples and stops."""
+    settings = copy.deepcopy(language.model.generation_config)
+    ends, padding = sorted(language.end_ids), language.tokenizer.pad_token_id
+    settings.update(
+        do_sample=True,
+        num_beams=1,
+        temperature=nucleus.temperature,
+        top_p=nucleus.top_p,
+        top_k=0,
+        num_return_sequences=nucleus.samples,
+        max_new_tokens=limit,
+        max_length=None,
+        eos_token_id=ends or None,
+        pad_token_id=padding if padding is not None else [*ends, 0][0],
+    )
+    return settings
+
+
+def _ended(language: LanguageModel, tokens: Tokens) -> Tokens:
+    """The tokens up to and including the first that ends a response; behind it `generate` pads."""
+    stop = next((place for place, token in enumerate(tokens) if token in language.end_ids), len(tokens))
+    return tokens[: stop + 1]
+
+
+def _text(language: LanguageModel, tokens: Tokens) -> Text:
+    finished = bool(tokens) and tokens[-1] in language.end_ids
+    text = decode(language, tokens[:-1] if finished else tokens)
+    return Text(text.encode("utf-8", "replace").decode().strip(), finished)

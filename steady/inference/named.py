@@ -1,0 +1,175 @@
+"""Open any model that a user names: a causal or sequence-to-sequence model, a classifier, or an arm of a pipeline."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from steady.errors import SteadyError
+from steady.inference.classifier import Logits, model_logits
+from steady.models.adapters import attach_adapter
+from steady.models.arm import MANIFEST, ArmManifest, read_manifest
+from steady.models.base import ENCODERS, Base, locate
+from steady.models.description import Description, describe, task_of
+from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
+from steady.models.params import ModelParams
+
+if TYPE_CHECKING:
+    from steady.inference.language import LanguageModel
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Count = Callable[[Sequence[str]], list[int]]
+GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A model by name: a Hub id, a folder or `package:NAME`, its revision, the adapter on it, and where and how it runs.
+
+    `chat_template`: prompts go through the tokenizer's chat template, None where it has one; `system` is the system message.
+    `gguf_file` is the file of the folder or repository that the model is read from.
+    """
+
+    id: str
+    revision: str | None = None
+    adapter: Path | None = None
+    dtype: Dtype = "auto"
+    device: str = "auto"
+    chat_template: bool | None = None
+    system: str = ""
+    gguf_file: str | None = None
+
+
+@dataclass(frozen=True)
+class LabelScorer:
+    """Logits of batches of prompts, and the names of their columns."""
+
+    score: Logits
+    labels: tuple[str, ...]
+    batch_size: int
+
+
+@dataclass(frozen=True)
+class OpenModel:
+    """A loaded model: one of `language` and `labels`; `count` gives the tokens of prompts, `context` how many it takes."""
+
+    language: "LanguageModel | None"
+    labels: LabelScorer | None
+    context: int | None
+    count: Count
+    dtype: str
+    revision: str | None
+    base: Base
+
+
+BATCH_SIZE = 32  # prompts, of a classifier
+
+
+def open_model(named: Named) -> OpenModel:
+    """Load a model with its tokenizer and adapter.
+
+    Raises:
+        SteadyError: it cannot be found, has no head to measure, the adapter does not fit, or a chat template is wanted and
+            there is none.
+    """
+    revision = full_revision(named.id, named.revision)
+    if named.adapter is not None and (named.adapter / MANIFEST).is_file():
+        manifest = read_manifest(named.adapter)
+        if manifest.labels and not _generates(named.adapter):
+            return _open_classifying_arm(named, named.adapter, manifest, revision)
+    base = locate(_params(named, revision, "CAUSAL_LM"))
+    config = load_config(base)
+    task = task_of(config)
+    if task is None:
+        raise SteadyError(
+            f"--model {named.id}: its config names {' '.join(config.architectures or []) or 'no architecture'}, which neither "
+            "generates nor classifies. Give a causal, sequence-to-sequence or sequence-classification model, or an --adapter "
+            "that adds a head."
+        )
+    params = _params(named, revision, task, dtype=named.dtype)
+    model, tokenizer = load_base(params, device=named.device), load_tokenizer(params)
+    if named.adapter is not None:
+        model = attach_adapter(model, named.adapter, base.public_id)
+    known, dtype = describe(config, tokenizer), str(model.dtype).removeprefix("torch.")
+    if task == "SEQ_CLS":
+        _refuse_chat(named)
+        scorer, limit = _label_scorer(model, tokenizer, known)
+        return OpenModel(None, scorer, limit, _counter(tokenizer), dtype, revision, base)
+    language, count = _language(named, model, tokenizer, known)
+    return OpenModel(language, None, language.context, count, dtype, revision, base)
+
+
+def _params(
+    named: Named, revision: str | None, task: str, pooling: str | None = None, dtype: str = "float32"
+) -> ModelParams:
+    settings = {"gguf_file": named.gguf_file, "pooling": pooling, "dtype": dtype, "num_threads": None}
+    return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task, **settings})
+
+
+def _generates(adapter: Path) -> bool:
+    """Whether an adapter is one of a model that generates, as PEFT recorded it."""
+    path = adapter / "adapter_config.json"
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("task_type") in GENERATES
+
+
+def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, revision: str | None) -> OpenModel:
+    if manifest.multi_label:
+        raise SteadyError(
+            f"{folder}: its answers are sets of labels, and this command measures one label an answer. The pipeline's stage "
+            "`sensitivity` measures sets."
+        )
+    from steady.inference.arm import load_scorer
+    from steady.models.pooled import HEAD
+
+    _refuse_chat(named)
+    # the manifest does not say how the head reads the encoder; an arm with a head of its own pools
+    pooled = (folder / HEAD).is_file() or named.id in ENCODERS
+    params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
+    scorer = LabelScorer(load_scorer(folder, params, named.device), tuple(manifest.labels), BATCH_SIZE)
+    return OpenModel(
+        None, scorer, manifest.max_length, _counter(load_tokenizer(params)), "float32", revision, locate(params)
+    )
+
+
+def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[LabelScorer, int]:
+    """A classifier, and the most tokens of a prompt."""
+    limit = min(tokenizer.model_max_length, known.positions or tokenizer.model_max_length)
+    batch_size = BATCH_SIZE if known.has_padding else 1  # without a padding token, one prompt at a time
+    return LabelScorer(model_logits(model, tokenizer, limit), known.labels, batch_size), limit
+
+
+def _language(named: Named, model: Any, tokenizer: Any, known: Description) -> "tuple[LanguageModel, Count]":
+    """A model that generates, and what counts the tokens of its prompts, the chat template included."""
+    from steady.inference.language import language_model, whole_prompt
+
+    framed = known.has_chat_template if named.chat_template is None else named.chat_template
+    if framed and not known.has_chat_template:
+        raise SteadyError(
+            f"--chat-template on: the tokenizer of {named.id} has no chat template. Give `off` or `auto`."
+        )
+    if named.system and not framed:
+        raise SteadyError(
+            f"--system: there is no system message without a chat template, and {named.id} is asked without one. "
+            "Write it into the prompts, or choose an instruction-tuned model."
+        )
+    language = language_model(model, tokenizer, framed, system=named.system)
+    return language, lambda texts: [len(whole_prompt(language, text)) for text in texts]
+
+
+def _refuse_chat(named: Named) -> None:
+    if named.chat_template or named.system:
+        raise SteadyError("--chat-template, --system: a classifier reads the prompt alone. Leave them out.")
+
+
+def _counter(tokenizer: Any) -> Count:
+    return lambda texts: [len(ids) for ids in tokenizer(list(texts), truncation=False, padding=False)["input_ids"]]
+
+
+def prepare(threads: int | None) -> None:
+    """Keep the model libraries from printing, and set the threads of the CPU."""
+    import torch
+
+    quiet_libraries()
+    if threads is not None:
+        torch.set_num_threads(threads)

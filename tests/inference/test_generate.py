@@ -1,0 +1,44 @@
+"""Text of a model: the greedy one is that of the scorer, samples depend on their seed alone, and both end where they should."""
+
+from dataclasses import replace
+
+import pytest
+from small_models import GROUPS, described
+
+from steady.errors import SteadyError
+from steady.inference.generate import Nucleus, greedy_texts, sampled_texts
+from steady.inference.language import decode, encode
+from steady.inference.likelihood import greedy_responses, make_scorer
+
+NUCLEUS = Nucleus(samples=4, temperature=1.5, top_p=0.95, max_new_tokens=6)
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_greedy_texts_are_the_responses_that_are_scored(name):
+    language = described(name)
+    texts = greedy_texts(language, GROUPS[1], 6)
+    responses = greedy_responses(make_scorer(language, 6, 4000), encode(language, GROUPS[1]))
+    for text, response in zip(texts, responses, strict=True):
+        assert text.finished == (response.tokens[-1] in language.end_ids)
+        kept = response.tokens[:-1] if text.finished else response.tokens
+        assert text.text == decode(language, kept).encode("utf-8", "replace").decode().strip()
+    assert {text.finished for text in texts} == {True, False}
+
+
+@pytest.mark.parametrize("name", ["llama", "t5"])
+def test_samples_depend_on_their_seed_alone(name):
+    language = described(name)
+    first = sampled_texts(language, "2+2=", NUCLEUS, seed=1)
+    sampled_texts(language, "another", NUCLEUS, seed=7)
+    assert sampled_texts(language, "2+2=", NUCLEUS, seed=1) == first != sampled_texts(language, "2+2=", NUCLEUS, seed=2)
+    assert len(first) == 4
+
+
+def test_without_an_end_token_no_sample_is_finished():
+    language = replace(described("llama"), end_ids=frozenset())
+    assert not any(text.finished for text in sampled_texts(language, "2+2=", NUCLEUS, seed=1))
+
+
+def test_a_prompt_that_fills_all_positions_is_refused():
+    with pytest.raises(SteadyError, match="a prompt of 128 tokens: the model has 128 positions"):
+        sampled_texts(described("llama"), "x" * 128, NUCLEUS, seed=1)

@@ -1,0 +1,278 @@
+"""Small inputs that show faults which users of such tools have reported in public, each with what is right.
+
+They lie in a folder of their own: where STEADY_CASES points, or in ../shared/cases beside the repository.
+"""
+
+import os
+import random
+import re
+import subprocess
+import sys
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from steady.prompts.lengths import load_encode, tokenizer_file
+from steady.prompts.spelling import OPERATORS, misspell
+
+from steady.errors import SteadyError
+from steady.models import ModelParams, load_tokenizer
+from steady.prompts.parts import Part
+
+ROOT = Path(__file__).resolve().parents[1]
+CASES = Path(os.environ.get("STEADY_CASES") or ROOT.parent / "shared" / "cases")
+pytestmark = pytest.mark.skipif(
+    not (CASES / "tiny.py").is_file(), reason=f"there is no folder of cases at {CASES}; set STEADY_CASES to one"
+)
+
+
+def wrong(reason: str) -> Any:
+    """A case that is not right yet; `reason` says what happens now."""
+    return pytest.mark.xfail(strict=True, reason=reason)
+
+
+def run(command: str, *arguments: str, allowed: tuple[int, ...] = (0, 1)) -> tuple[int, str]:
+    """Exit status and output of a command; a traceback is a fault whatever was expected."""
+    from importlib import import_module
+
+    result = CliRunner().invoke(import_module(f"steady.commands.{command}").main, list(arguments))
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise AssertionError(f"a traceback: {result.exception!r}") from result.exception
+    assert result.exit_code in allowed, result.output
+    return result.exit_code, result.output
+
+
+def check(file: str, form: str, *options: str) -> tuple[int, str]:
+    """Exit status and output of check-data; the path is FILE there, for its name says what is wrong."""
+    pairs = [part for option in options for part in ("-o", option)]
+    status, output = run("check_data", str(CASES / file), "--format", form, "--findings", "50", *pairs)
+    return status, output.replace(str(CASES / file), "FILE")
+
+
+COLUMNS = "columns={text: [Betreff, Text], label: Warteschlange}"
+SEMICOLON = ("encoding=cp1252", "delimiter=';'", COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("file", "form", "options", "accepted"),
+    [
+        ("02-chat-to-training/chats.jsonl", "messages", (), 60),
+        ("06-excel-csv/ohne_sep.csv", "text-label", SEMICOLON, 3),
+        ("08-json-shapes/sound_but_odd.jsonl", "text-label", (), 3),
+        ("08-json-shapes/wrapped.json", "text-label", ("records=data",), 2),
+        ("04-bool-labels/bool.csv", "text-label", (), 4),
+        pytest.param(
+            *("06-excel-csv/export_de.csv", "text-label", SEMICOLON, 3),
+            marks=wrong("the line `sep=;` is read as the header, so every row is rejected"),
+        ),
+    ],
+)
+def test_sound_files_are_read(file, form, options, accepted):
+    status, output = check(file, form, *options)
+    assert status == 0 and re.search(rf"rows accepted +{accepted}\n", output), output
+
+
+@pytest.mark.parametrize(
+    ("file", "form", "options", "said"),
+    [
+        ("01-chat-odd-turns/sharegpt_tools.jsonl", "messages", (), "unknown_role.*function_call.*allowed"),
+        pytest.param(
+            *("04-bool-labels/bool.jsonl", "text-label", (), r"classes.*(false|true)|rows accepted +6"),
+            marks=wrong("a label true or false is turned away with the advice to name numbers by `classes`"),
+        ),
+        pytest.param(
+            *("06-excel-csv/ohne_sep.csv", "text-label", ("encoding=cp1252",), "`delimiter`"),
+            marks=wrong("a file with semicolons gives findings of missing fields, none of which names `delimiter`"),
+        ),
+        pytest.param(
+            *("06-excel-csv/twice.csv", "text-label", (), "label.*(twice|two|2)"),
+            marks=wrong("of two columns of one name the last is taken, and exit is 0"),
+        ),
+        pytest.param(
+            *("08-json-shapes/columns.json", "text-label", (), "column"),
+            marks=wrong("a table by columns is one row of a wrong type; the form is not named"),
+        ),
+        pytest.param(
+            *("08-json-shapes/split.json", "text-label", (), "(?i)split|pandas|orient"),
+            marks=wrong("a table of columns, index and data is one row without the fields; the form is not named"),
+        ),
+        pytest.param(
+            *("08-json-shapes/python_dicts.jsonl", "text-label", (), "(?i)python|single quotes"),
+            marks=wrong("dictionaries as Python prints them give a finding for each line; the form is not named"),
+        ),
+        pytest.param(
+            *("01-chat-odd-turns/openai_tools.jsonl", "messages", (), "rows accepted +[2-7]"),
+            marks=wrong(
+                "the role developer, null content and lists of text parts are all rejected, the last two as wrong_type"
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_a_way_on(file, form, options, said):
+    _, output = check(file, form, *options)
+    assert re.search(said, output), output
+
+
+@pytest.mark.parametrize(
+    ("file", "option"),
+    [
+        pytest.param("pretty.jsonl", "", marks=wrong("a value over several lines gives a finding for each line")),
+        pytest.param("wrapped.json", "records", marks=wrong("13 findings, of which none names `records`")),
+        pytest.param("columns.json", "", marks=wrong("two findings, for one wrong form")),
+    ],
+)
+def test_a_file_of_another_form_is_one_finding(file, option):
+    status, output = check(f"08-json-shapes/{file}", "text-label")
+    findings = re.findall(r"FILE:\d+: \w+:", output)
+    assert status == 1 and len(findings) == 1 and option in output, output
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small models and adapters of the cases."""
+    folder = tmp_path_factory.mktemp("tiny")
+    subprocess.run([sys.executable, str(CASES / "tiny.py"), str(ROOT), str(folder)], check=True, capture_output=True)
+    return folder
+
+
+def measure(out: Path, model: str | Path, prompts: str, *options: str) -> tuple[int, str]:
+    settings = ("--max-new-tokens", "4", "--threads", "1", "--device", "cpu", "--out", str(out / "sensitivity"))
+    return run("sensitivity", "--model", str(model), str(CASES / prompts), *settings, *options)
+
+
+@pytest.mark.parametrize(
+    ("model", "prompts", "status", "said"),
+    [
+        ("vocabtxt", "22-vocab-txt-only/prompts.jsonl", 0, "POSIX"),
+        (None, "29-odd-groups/prompts.jsonl", 0, "1 prompts not scored: too_long"),
+        pytest.param(
+            *("onelogit", "18-one-logit-head/prompts.jsonl", 1, "num_labels|one logit|one score"),
+            marks=wrong("a head of one logit is measured as one class: POSIX 0.000, agreement 1.000, exit 0"),
+        ),
+        pytest.param(
+            *("gpt2cls", "20-gpt2-classifier-no-pad/prompts.jsonl", 1, "padding token"),
+            marks=wrong("a classifier without a padding token ends in a traceback of transformers"),
+        ),
+        pytest.param(
+            *("roberta514", "16-roberta-514/prompts.jsonl", 0, r"prompts\.jsonl:\d+: not scored: too_long.*512"),
+            marks=wrong(
+                "a prompt of 514 tokens is given to a model with 512 places, and ends in a traceback of PyTorch"
+            ),
+        ),
+        pytest.param(
+            *("t5unk", "15-t5-unknown-tokens/prompts.jsonl", 0, "(?i)unknown|equal tokens|same tokens"),
+            marks=wrong(
+                "prompts of equal token sequences are counted as different ones, and unknown tokens are not named"
+            ),
+        ),
+        pytest.param(
+            *("chat", "28-instruct-prompts/plain.jsonl", 0, "(?i)chat template"),
+            marks=wrong("a chat model gets the raw text, and neither output nor options speak of its template"),
+        ),
+        pytest.param(
+            *("named", "23-named-templates/prompts.jsonl", 0, "(?i)chat template"),
+            marks=wrong("a chat model gets the raw text, and neither output nor options speak of its template"),
+        ),
+        pytest.param(
+            *("chat", "28-instruct-prompts/messages.jsonl", 0, "(?s)POSIX|messages.*--"),
+            marks=wrong("rows with `messages` are refused as lacking `prompt`, without a way on"),
+        ),
+    ],
+)
+def test_a_model_is_measured_or_refused_by_what_it_is(tiny, tmp_path, model, prompts, status, said):
+    found, output = measure(tmp_path, tiny / model if model else ROOT / "models/base/nano", prompts)
+    assert found == status and re.search(said, output), output
+
+
+@pytest.mark.parametrize(
+    ("adapter", "said"),
+    [
+        ("foreign-relative", "POSIX"),
+        ("foreign-future", "POSIX"),
+        pytest.param(
+            "foreign-absolute",
+            "POSIX|--",
+            marks=wrong("the same base under another path is another base: `Retrain it, or set model.id back`"),
+        ),
+        pytest.param(
+            "foreign-bin",
+            "safetensors.*(convert|save_pretrained)",
+            marks=wrong("an adapter as .bin is answered with `Run dvc repro to train it or dvc pull to fetch it`"),
+        ),
+        pytest.param(
+            "grown",
+            "POSIX",
+            marks=wrong("an adapter with four tokens more than its base is refused by the shapes of its matrices"),
+        ),
+    ],
+)
+def test_an_adapter_made_elsewhere_is_measured_or_its_form_is_named(tiny, tmp_path, adapter, said, monkeypatch):
+    monkeypatch.chdir(ROOT)  # the adapters name their base by its path in the repository
+    prompts = "14-grown-vocabulary/prompts.jsonl" if adapter == "grown" else "12-foreign-adapter/prompts.jsonl"
+    _, output = measure(tmp_path, "models/base/nano", prompts, "--adapter", str(tiny / adapter))
+    assert re.search(said, output), output
+
+
+@wrong("the stage format asks for a tokenizer.json, which transformers does not need, and advises what does not help")
+def test_a_vocabulary_alone_gives_the_lengths_of_prompts(tiny):
+    params = ModelParams(id=str(tiny / "vocabtxt"), task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1)
+    expected = load_tokenizer(params)(["red blue"])["input_ids"]
+    try:
+        encode = load_encode(tokenizer_file(str(tiny / "vocabtxt"), None))
+    except SteadyError as error:
+        raise AssertionError(str(error)) from error
+    assert encode(["red blue"]) == expected
+
+
+@wrong("a tokenizer with several named templates `has no chat template`")
+def test_the_default_of_named_chat_templates_is_used(tiny):
+    from steady.encoding import prompt_ids
+
+    params = ModelParams(id=str(tiny / "named"), task="CAUSAL_LM", pooling=None, dtype="float32", num_threads=1)
+    tokenizer = load_tokenizer(params)
+    try:
+        ids = prompt_ids(tokenizer, "CAUSAL_LM", "red", chat_template=True)
+    except SteadyError as error:
+        raise AssertionError(str(error)) from error
+    assert "[user] red" in tokenizer.decode(ids)
+
+
+TEXTS = {
+    "hindi": "मेरा पार्सल अभी तक नहीं पहुँचा, कृपया जाँच कीजिए।",
+    "hebrew": "שָׁלוֹם, הַחֲבִילָה לֹא הִגִּיעָה.",
+    "greek": "Πού είναι το δέμα μου; Δεν έχει φτάσει ακόμα.",
+    "french": unicodedata.normalize("NFD", "Le café préféré a été réservé très tôt à l'hôtel."),
+    "thai": "พัสดุของฉันยังไม่มาถึง",
+    "english": "Where is my parcel? It was to come on Tuesday.",
+    "emoji": "family pack 👨‍👩‍👧‍👦 arrived broken 👩🏽‍🔧 please help 🏳️‍🌈 thanks",
+}
+MISSPELT = {
+    "hindi": "no letter is misspelt, and the text is returned as it was",
+    "hebrew": "no letter is misspelt, and the text is returned as it was",
+    "greek": "Latin letters are put into Greek",
+    "french": "accents move to other letters",
+    "thai": "Latin letters are put into Thai, and marks move to other letters",
+}
+
+
+def marked(text: str) -> set[tuple[str, str]]:
+    """Each combining mark with what stands before it."""
+    return {(text[place - 1], sign) for place, sign in enumerate(text) if place and unicodedata.combining(sign)}
+
+
+def latin(text: str) -> bool:
+    return any("LATIN" in unicodedata.name(sign, "") for sign in text)
+
+
+@pytest.mark.parametrize(
+    "script", [pytest.param(name, marks=wrong(MISSPELT[name])) if name in MISSPELT else name for name in TEXTS]
+)
+def test_misspelling_keeps_to_whole_characters_of_the_texts_own_script(script):
+    text = TEXTS[script]
+    for operator in OPERATORS:
+        for seed in range(20):
+            made = misspell([Part("input", text)], operator, 4, random.Random(seed))
+            assert unicodedata.normalize("NFC", made) != unicodedata.normalize("NFC", text), operator
+            assert latin(made) <= latin(text) and not marked(made) - marked(text), f"{operator}: {made}"
