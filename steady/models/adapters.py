@@ -80,7 +80,7 @@ def _check_tensors(adapted: Any, folder: Path) -> None:
     from safetensors.torch import load_file
 
     saved = load_file(folder / "adapter_model.safetensors")
-    # told not to save embeddings, PEFT does not ask the Hub whether the vocabulary grew
+    # By default PEFT asks the Hub for the configuration of the base, to see whether the vocabulary grew.
     wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     if lacking := sorted(wanted - set(saved)):
         raise SteadyError(
