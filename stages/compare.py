@@ -32,11 +32,10 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--headline", type=FILE, default=Path("metrics/headline.json"), show_default=True)
 def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path, out: Path, headline: Path) -> None:  # noqa: D103
     with reported(), stage_process():
+        from steady.compare import summary
         from steady.compare.claims import read_claims
         from steady.compare.paired import Testing
         from steady.compare.params import CompareStage
-        from steady.compare.summary import comparison
-        from steady.compare.summary import headline as headline_numbers
         from steady.metrics.files import write_metrics
         from steady.metrics.resampling import Bootstrap
         from steady.metrics.run import read_run
@@ -48,9 +47,9 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         testing = Testing(Bootstrap(own.bootstrap_draws, 1 - own.alpha, settings.seed), own.permutations, own.alpha)
         primary = read_claims(claims)  # before the arms: a fault in the claims is said at once
         run = read_run(list(settings.arms), metrics, reports, prompts)
-        compared = comparison(run, primary, testing)
+        compared = summary.comparison(run, primary, testing)
         write_metrics(out, compared)
-        write_metrics(headline, headline_numbers(compared))
+        write_metrics(headline, summary.headline(compared))
         for claim in compared.claims:
             click.echo(f"{claim.verdict}: {claim.statement}")
         seconds = time.perf_counter() - started
