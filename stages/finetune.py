@@ -24,9 +24,7 @@ FILE, FOLDER = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=
 @click.option("--own", type=FOLDER, required=True, help="Folder of the file that `sft.preview_prompts` names.")
 @click.option("--out", type=FOLDER, required=True, help="Folder of the arm: weights, tokenizer, manifest, card.")
 @click.option("--curves", type=FOLDER, required=True, help="Folder of the DVCLive curves and of the previews.")
-def main(  # noqa: D103
-    arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, validation: Path, own: Path, **written: Path
-) -> None:
+def main(arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, **paths: Path) -> None:  # noqa: D103
     with reported(), stage_process():
         from steady.models.load import quiet_libraries
 
@@ -44,17 +42,17 @@ def main(  # noqa: D103
         logging.getLogger("steady").setLevel(logging.INFO)
         prompts = TrainingPrompts.read(train, schedule, phrasebook)
         data = TrainingData(
-            prompts=prompts,
-            validation=read_records(validation, Prompt),
+            prompts,
+            validation=read_records(paths["validation"], Prompt),
             labels=label_list(view.data.labels, prompts.examples, view.model.task),
             multi_label=view.data.multi_label,
-            own_prompts=read_own_prompts(view.sft.preview_prompts, own),
+            own_prompts=read_own_prompts(view.sft.preview_prompts, paths["own"]),
         )
-        click.echo(f"finetune {arm}: {len(prompts)} examples from {train}, wordings from {schedule}")
-        checkpoints = Path(os.environ.get("DVC_ROOT", "."), ".checkpoints")
-        training = finetune(arm, view, data, written["out"], written["curves"], checkpoints).training
-        share, seconds = training.get("trainable_percent", 0), time.perf_counter() - started
-        click.echo(f"finetune {arm}: wrote {written['out']}, {share:g} % trainable, in {seconds:.1f} s")
+        click.echo(f"finetune {arm}: {len(prompts)} examples of {train}")
+        root = Path(os.environ.get("DVC_ROOT", "."), ".checkpoints")
+        training = finetune(arm, view, data, paths["out"], paths["curves"], root).training
+        seconds, share = time.perf_counter() - started, training.get("trainable_percent", 0)
+        click.echo(f"finetune {arm}: {paths['out']}, {share:g} % trainable, {seconds:.1f} s")
 
 
 if __name__ == "__main__":

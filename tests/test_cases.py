@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from steady.prompts.lengths import load_encode, tokenizer_file
-from steady.prompts.spelling import OPERATORS, misspell
 
 from steady.errors import SteadyError
-from steady.models import ModelParams, load_tokenizer
+from steady.format.lengths import load_encode, tokenizer_file
+from steady.models.load import load_tokenizer
+from steady.models.params import ModelParams
+from steady.prompts.families.spelling import OPERATORS, misspell
 from steady.prompts.parts import Part
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -139,7 +140,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def measure(out: Path, model: str | Path, prompts: str, *options: str) -> tuple[int, str]:
     settings = ("--max-new-tokens", "4", "--threads", "1", "--device", "cpu", "--out", str(out / "sensitivity"))
-    return run("sensitivity", "--model", str(model), str(CASES / prompts), *settings, *options)
+    return run("measure", "--model", str(model), str(CASES / prompts), *settings, *options)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_vocabulary_alone_gives_the_lengths_of_prompts(tiny):
 
 @wrong("a tokenizer with several named templates `has no chat template`")
 def test_the_default_of_named_chat_templates_is_used(tiny):
-    from steady.encoding import prompt_ids
+    from steady.models.tokenizer import prompt_ids
 
     params = ModelParams(id=str(tiny / "named"), task="CAUSAL_LM", pooling=None, dtype="float32", num_threads=1)
     tokenizer = load_tokenizer(params)

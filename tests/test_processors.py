@@ -22,12 +22,11 @@ INSTRUCTION_SETS = [
 # Other batches against offline predictions; training that is resumed, stops early, and learns; scoring against whole sequences.
 NUMERICAL = [
     "tests/serve/test_same_answers.py",
-    "tests/training/test_resume.py",
-    "tests/training/test_generative.py::test_it_learns_to_answer_and_to_stop",
-    "tests/training/test_generative.py::test_the_record_says_what_was_reached_and_that_nothing_was_cut",
-    "tests/training/test_supervised.py",
-    "tests/scoring/test_generative.py",
-    "tests/scoring/test_likelihood.py",
+    "tests/finetune/test_resume.py",
+    "tests/finetune/test_generative.py::test_it_learns_to_answer_and_to_stop",
+    "tests/finetune/test_generative.py::test_the_record_says_what_was_reached_and_that_nothing_was_cut",
+    "tests/finetune/test_supervised.py",
+    "tests/inference/test_likelihood.py",
     "tests/scoring/test_answering.py",
 ]
 

@@ -15,6 +15,8 @@ from steady.report import readme
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
+PAGES = "\n".join([TEXT, *GUIDES.values()])
 FIGURES = ("seeds.json", "leave-one-out.json", "environment.json")
 PRESENT = all((ROOT / "metrics" / name).is_file() for name in FIGURES)
 NO_FIGURES = {"3.11": "the oldest Python", "1": "the first class of AG News"}  # numbers that are no figures of ours
@@ -23,7 +25,7 @@ PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encod
 
 def shell_lines() -> list[str]:
     """The commands in the README's code blocks, without the tree and without comments."""
-    blocks = re.findall(r"```\n(.*?)```", TEXT, re.DOTALL)
+    blocks = re.findall(r"```\n(.*?)```", PAGES, re.DOTALL)
     lines = [line.split("   #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if re.match(r"(make|dvc|git|python|source)\b", line)]
 
@@ -37,11 +39,13 @@ def prose() -> str:
 
 @pytest.mark.skipif(not PRESENT, reason="metrics/seeds.json and its like are not committed yet")
 def test_every_figure_is_the_one_of_the_metrics():
-    assert readme.replace_blocks(TEXT, readme.render(ROOT / "metrics")) == TEXT, "run `make readme`"
+    blocks = readme.render(ROOT / "metrics")
+    for text in (TEXT, *GUIDES.values()):
+        assert readme.replace_blocks(text, blocks) == text, "run `make readme`"
 
 
 def test_there_is_no_other_figure():
-    names = r"all-MiniLM-L\d-v\d|Apache-\d\.\d|CC0|L[012]\b"
+    names = r"SmolLM2-135M|all-MiniLM-L\d-v\d|Apache-\d\.\d|CC0|L[012]\b"
     numbers = re.findall(r"(?<![\w.])[-+]?\d[\d.,]*\s?%?", re.sub(names, "", prose()))
     assert [number for number in numbers if number.strip(" .,") not in NO_FIGURES] == []
 
@@ -75,34 +79,35 @@ def test_the_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
     assert {line.split()[1] for line in shell_lines() if line.startswith("make ")} <= targets
-    assert set(re.findall(r"`make ([a-z-]+)`", TEXT)) <= targets
+    assert set(re.findall(r"`make ([a-z-]+)`", PAGES)) <= targets
     phony = next(line for line in makefile.splitlines() if line.startswith(".PHONY:")).split()[1:]
     assert set(phony) == targets
 
 
 def test_the_commands_of_the_program_exist():
     known = set(main.list_commands(None))
-    assert set(re.findall(r"python -m steady ([a-z-]+)", TEXT)) <= known
+    assert set(re.findall(r"python -m steady ([a-z-]+)", PAGES)) <= known
 
 
 def test_the_parameters_and_recipes_exist():
     leaves = {*leaf_paths(PARAMS), *PARAMS}
-    assigned = re.findall(r"-S '?([a-z_]+(?:\.[a-z_A-Z]+)+)=", TEXT)
+    assigned = re.findall(r"-S '?([a-z_]+(?:\.[a-z_A-Z]+)+)=", PAGES)
     assert assigned and set(assigned) <= leaves
     sections = "|".join(PARAMS)
     optional = {f"data.{name}" for name in DataParams.model_fields}
-    assert set(re.findall(rf"`((?:{sections})\.[a-z_A-Z.]+)`", TEXT)) <= leaves | optional
+    assert set(re.findall(rf"`((?:{sections})\.[a-z_A-Z.]+)`", PAGES)) <= leaves | optional
     recipes = {path.stem for path in (ROOT / "recipe").glob("*.yaml")}
-    named = {name for group in re.findall(r"\+recipe=([a-z0-9,-]+)", TEXT) for name in group.split(",")}
-    rows = TEXT.split("| recipe | what it is |\n")[1].split("\n\n")[0].splitlines()[1:]
+    named = {name for group in re.findall(r"\+recipe=([a-z0-9,-]+)", PAGES) for name in group.split(",")}
+    rows = PAGES.split("| recipe | what it is |\n")[1].split("\n\n")[0].splitlines()[1:]
     table = [name for row in rows for name in re.findall(r"`([a-z0-9-]+)`", row.split(" | ")[0])]
     assert named <= recipes
     assert sorted(table) == sorted(recipes)
 
 
 def test_the_links_to_files_work():
-    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", TEXT):
-        assert (ROOT / target).exists(), target
+    for folder, text in ((ROOT, TEXT), *((path.parent, text) for path, text in GUIDES.items())):
+        for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+            assert (folder / target).exists(), target
 
 
 def test_the_table_of_stages_is_that_of_the_pipeline():

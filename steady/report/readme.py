@@ -19,6 +19,8 @@ Results = TypeVar("Results")
 # a block ends at its own mark: figures may hold comments
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 NOT_COMMITTED = "*Not among the committed results.*"
+# what the front page has room for; docs/results.md has every headline measure
+IN_SHORT = ("accuracy", "mean_accuracy", "worst_wording_accuracy", "agreement")
 REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}
 
 
@@ -52,7 +54,8 @@ def render(metrics: Path) -> dict[str, str]:
     rotated = metrics / "leave-one-out.json"
     return {
         "found": _found(seeds),
-        "arms": _arms(seeds),
+        "arms": _arms(seeds, IN_SHORT),
+        "all-arms": _arms(seeds),
         "steps": _steps(seeds),
         "claims": markdown_table(["claim", "difference", "verdict"], [_claim(seeds, claim) for claim in seeds.claims]),
         "families": _families(seeds),
@@ -214,12 +217,13 @@ def _listed(places: Sequence[tuple[Measure, str]]) -> str:
     return " · ".join(parts) or "nothing that the intervals would bear out"
 
 
-def _arms(seeds: SeedsResults) -> str:
-    rows = [[name, *(with_spread(found[row.name]) for row in headlines())] for name, found in seeds.arms.items()]
+def _arms(seeds: SeedsResults, names: Sequence[str] | None = None) -> str:
+    columns = [row for row in headlines() if names is None or row.name in names]
+    rows = [[name, *(with_spread(found[row.name]) for row in columns)] for name, found in seeds.arms.items()]
     for name, reference in seeds.references.items():
-        shown = [estimated(reference[row.name]) if row.name in reference else "–" for row in headlines()]
+        shown = [estimated(reference[row.name]) if row.name in reference else "–" for row in columns]
         rows.append([REFERENCE_NAMES.get(name, name), *shown])
-    return markdown_table(["", *(row.label for row in headlines())], rows)
+    return markdown_table(["", *(row.label for row in columns)], rows)
 
 
 def _steps(seeds: SeedsResults) -> str:

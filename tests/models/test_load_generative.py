@@ -95,7 +95,7 @@ def test_auto_is_the_16_bits_of_the_config_on_a_gpu(folders, monkeypatch, name, 
     from steady.models.precision import pick_dtype
 
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
-    read = AutoConfig.from_pretrained(folders[name])
+    read = AutoConfig.from_pretrained(folders[name], trust_remote_code=False)
     read.dtype = config
     task = "CAUSAL_LM" if name == "llama" else "SEQ_2_SEQ_LM"
     assert pick_dtype(params(folders[name], task, dtype="auto"), read, torch.device("cuda")) == dtype
