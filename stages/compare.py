@@ -5,15 +5,13 @@ from pathlib import Path
 
 import click
 
+from stages.options import FILE, FOLDER, params_option
 from stages.process import stage_process
 from steady.errors import reported
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
-
 
 @click.command(help=__doc__)
-@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings of the run.")
+@params_option
 @click.option("--claims", type=FILE, default=Path("claims.yaml"), show_default=True, help="The primary claims.")
 @click.option(
     "--metrics", type=FOLDER, default=Path("metrics/arms"), show_default=True, help="Metrics, a folder for each arm."
@@ -25,15 +23,14 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     show_default=True,
     help="Predictions, a folder for each arm.",
 )
-@click.option(
-    "--prompts", type=FOLDER, default=Path("data/formatted"), show_default=True, help="The formatted prompts."
-)
+@click.option("--prompts", type=FOLDER, default=Path("data/formatted"), show_default=True, help="The prompts.")
 @click.option("--out", type=FILE, default=Path("metrics/comparison.json"), show_default=True)
 @click.option("--headline", type=FILE, default=Path("metrics/headline.json"), show_default=True)
 def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path, out: Path, headline: Path) -> None:  # noqa: D103
     with reported(), stage_process():
         from steady.compare import summary
         from steady.compare.claims import read_claims
+        from steady.compare.leftovers import remove_leftovers
         from steady.compare.paired import Testing
         from steady.compare.params import CompareStage
         from steady.metrics.files import write_metrics
@@ -46,12 +43,15 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         own = settings.compare
         testing = Testing(Bootstrap(own.bootstrap_draws, 1 - own.alpha, settings.seed), own.permutations, own.alpha)
         primary = read_claims(claims)  # before the arms: a fault in the claims is said at once
+        for left in remove_leftovers([metrics, reports], settings.arms):
+            click.echo(f"removed {left}, of no arm of this run")
         run = read_run(list(settings.arms), metrics, reports, prompts)
         compared = summary.comparison(run, primary, testing)
         write_metrics(out, compared)
         write_metrics(headline, summary.headline(compared))
         for claim in compared.claims:
-            click.echo(f"{claim.verdict}: {claim.statement}")
+            reason = f" ({claim.reason})" if claim.reason else ""
+            click.echo(f"{claim.verdict}{reason}: {claim.statement}")
         seconds = time.perf_counter() - started
         click.echo(f"compare: read {', '.join(settings.arms)}, wrote {out} and {headline} in {seconds:.1f} s")
 

@@ -8,15 +8,14 @@ from pathlib import Path
 
 import click
 
+from stages.options import FILE, FOLDER, params_option
 from stages.process import stage_process
 from steady.errors import reported
-
-FILE, FOLDER = click.Path(path_type=Path, dir_okay=False), click.Path(path_type=Path, file_okay=False)
 
 
 @click.command(help=__doc__)
 @click.option("--arm", required=True, help="A key of `arms` in the parameters.")
-@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings of the run.")
+@params_option
 @click.option("--train", type=FILE, required=True, help="Examples of the train split.")
 @click.option("--schedule", type=FILE, required=True, help="Which wording each example is shown under, epoch by epoch.")
 @click.option("--phrasebook", type=FILE, required=True, help="The wordings that the schedule names.")

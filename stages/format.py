@@ -5,15 +5,13 @@ from pathlib import Path
 
 import click
 
+from stages.options import FILE, FOLDER, params_option
 from stages.process import stage_process
 from steady.errors import reported
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
-
 
 @click.command()
-@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="The parameters of the run.")
+@params_option
 @click.option("--prepared", type=FOLDER, default=Path("data/prepared"), show_default=True, help="The prepared splits.")
 @click.option("--out", type=FOLDER, default=Path("data/formatted"), show_default=True, help="Folder to write.")
 @click.option(

