@@ -168,14 +168,8 @@ def measure(out: Path, model: str | Path, prompts: str, *options: str) -> tuple[
                 "prompts of equal token sequences are counted as different ones, and unknown tokens are not named"
             ),
         ),
-        pytest.param(
-            *("chat", "28-instruct-prompts/plain.jsonl", 0, "(?i)chat template"),
-            marks=wrong("a chat model gets the raw text, and neither output nor options speak of its template"),
-        ),
-        pytest.param(
-            *("named", "23-named-templates/prompts.jsonl", 0, "(?i)chat template"),
-            marks=wrong("a chat model gets the raw text, and neither output nor options speak of its template"),
-        ),
+        ("chat", "28-instruct-prompts/plain.jsonl", 0, "(?i)chat template"),
+        ("named", "23-named-templates/prompts.jsonl", 0, "(?i)chat template"),
         pytest.param(
             *("chat", "28-instruct-prompts/messages.jsonl", 0, "(?s)POSIX|messages.*--"),
             marks=wrong("rows with `messages` are refused as lacking `prompt`, without a way on"),
@@ -183,7 +177,7 @@ def measure(out: Path, model: str | Path, prompts: str, *options: str) -> tuple[
     ],
 )
 def test_a_model_is_measured_or_refused_by_what_it_is(tiny, tmp_path, model, prompts, status, said):
-    found, output = measure(tmp_path, tiny / model if model else ROOT / "models/base/nano", prompts)
+    found, output = measure(tmp_path, tiny / (model or "llama"), prompts)
     assert found == status and re.search(said, output), output
 
 
@@ -212,7 +206,7 @@ def test_a_model_is_measured_or_refused_by_what_it_is(tiny, tmp_path, model, pro
 def test_an_adapter_made_elsewhere_is_measured_or_its_form_is_named(tiny, tmp_path, adapter, said, monkeypatch):
     monkeypatch.chdir(ROOT)  # the adapters name their base by its path in the repository
     prompts = "14-grown-vocabulary/prompts.jsonl" if adapter == "grown" else "12-foreign-adapter/prompts.jsonl"
-    _, output = measure(tmp_path, "models/base/nano", prompts, "--adapter", str(tiny / adapter))
+    _, output = measure(tmp_path, tiny / "llama", prompts, "--adapter", str(tiny / adapter))
     assert re.search(said, output), output
 
 

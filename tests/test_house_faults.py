@@ -93,7 +93,7 @@ def test_a_missing_or_damaged_arm_says_what_to_run(tmp_path, content):
         (folder / "steady.json").write_text(content)
     prompts = tmp_path / "prompts.jsonl"
     prompts.write_text("")
-    names = ("predictions", "generated", "own-answers", "confusion", "metrics")
+    names = ("predictions", "texts", "confusion", "metrics")
     output = fails(
         evaluate.main,
         *("--arm", "tuned", "--params", str(ROOT / "params.yaml"), "--model", str(folder)),

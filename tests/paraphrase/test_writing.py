@@ -12,6 +12,7 @@ from steady.paraphrase.drawing import Sampling, draw_texts
 from steady.paraphrase.originals import read_given
 from steady.paraphrase.writing import find_paraphrases, paraphrase_rows, rejected_rows, write_bank, write_json_lines
 from steady.prompts.bank import read_bank
+from steady.scoring.groups import prompt_groups
 
 ROOT = Path(__file__).resolve().parents[2]
 PERU = "What is the capital of Peru?"
@@ -61,7 +62,7 @@ def test_the_rows_are_a_source_of_prepare_and_a_file_for_sensitivity(tmp_path, t
     source = SourceParams(path=str(tmp_path / "out.jsonl"), format="instruction-output-group")
     drafts = list(read_source(source, None))
     assert [draft.group for draft in drafts] == ["peru", "peru", "7", "peru"]
-    assert [len(group.prompts) for group in read_prompt_file(tmp_path / "out.jsonl").groups()] == [3, 1]
+    assert [len(group.prompts) for group in prompt_groups(read_prompt_file(tmp_path / "out.jsonl").prompts)] == [3, 1]
 
 
 def test_a_rerun_draws_nothing_and_another_setting_draws_again(tmp_path, tools):

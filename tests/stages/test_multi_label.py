@@ -211,7 +211,7 @@ def test_a_model_that_generates_answers_with_the_sets_that_its_text_names(tmp_pa
     values["evaluate"] |= {"max_new_tokens": 4}
     values["sensitivity"] |= {"test_groups": 3}
     for arm in ARMS:
-        values["arms"][arm] |= {"method": "none"}
+        values["arms"][arm] |= {"method": "none", "objective": "none"}
     write_inputs(tmp_path, values)
     run_all(tmp_path)
     for name in ("predictions", "sensitivity"):
