@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("steady", "stages", "checks", "benchmarks")
-# The lock of a stage and its shared options cannot change what it computes, so they are no dependency, as `runtime` is none of the parameters.
+# The lock of a stage and its shared options cannot change what it computes, so they are no dependency, as `runtime` is
+# none of the parameters.
 UNTRACKED = ("stages/process.py", "stages/options.py")
 
 

@@ -18,7 +18,7 @@ def median_over_wordings(accuracy: Floats) -> Floats:
 ROW = """    SensitivityMeasure("median_over_wordings", "median wording", HIGHER, "wording", shown="tables",
         of_wordings=wording.median_over_wordings),
 """
-FAMILY = '''"""The family `backwards`: the words of a prompt in reverse order."""
+FAMILY = '''"""The family `backwards`: a prompt in reverse order."""
 
 from steady.prompts.bank import Bank
 from steady.prompts.canonical import canonical_parts
@@ -28,13 +28,17 @@ from steady.records import Example, Wording
 
 
 def wordings(task: Task) -> list[Wording]:
-    """The one wording of the family."""
-    return [placed(Wording(id="backwards/words", family="backwards", operator="words"), task.params)]
+    """Both wordings of the family."""
+    return [
+        placed(Wording(id=f"backwards/{name}", family="backwards", operator=name), task.params)
+        for name in ("words", "letters")
+    ]
 
 
 def render(example: Example, wording: Wording, bank: Bank | None) -> str:
-    """The prompt of an example with its words in reverse order."""
-    return " ".join(join(canonical_parts(example, bank)).split()[::-1])
+    """The prompt of an example with its words, or its letters, in reverse order."""
+    prompt = join(canonical_parts(example, bank))
+    return " ".join(prompt.split()[::-1]) if wording.operator == "words" else prompt[::-1]
 '''
 FORMAT = '''"""`{"question": …, "queue": …}`: a ticket and the queue it belongs to."""
 
