@@ -25,7 +25,7 @@ NUMERICAL = [
 ]
 
 
-@pytest.mark.parametrize("chosen", INSTRUCTION_SETS, ids=lambda chosen: "-".join(*chosen.items()))
+@pytest.mark.parametrize("chosen", INSTRUCTION_SETS, ids=lambda chosen: "-".join(chosen.values()))
 def test_the_numerical_tests_pass_under_another_instruction_set(chosen: dict[str, str], tmp_path: Path) -> None:
     if "avx2" in map(str.lower, chosen.values()) and torch.backends.cpu.get_cpu_capability() not in {"AVX2", "AVX512"}:
         pytest.skip("this processor has no AVX2")
