@@ -245,7 +245,7 @@ def test_stopped_at_any_step_it_ends_with_the_same_bytes(
 
 KILLED = """
 import sys
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from pathlib import Path
 import steady.finetune.finetune as module
 module.code_digest = lambda package: "the code"

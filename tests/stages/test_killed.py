@@ -93,7 +93,7 @@ def make_project(place: Path, kind: Kind) -> Path:
         (base / name).write_bytes(content)
     changes: dict[str, Mapping[str, Any]] = {}
     if kind.changes is not None:
-        own = {"model": {"id": str(base)}, **kind.changes}
+        own = {"model": {"id": str(base), "chat_template": False}, **kind.changes}
         changes = {section: {**SMALL.get(section, {}), **own.get(section, {})} for section in {*SMALL, *own}}
     write_project(folder, kind.recipe, changes)
     with pytest.MonkeyPatch.context() as patch:
