@@ -1,7 +1,6 @@
-"""Text from a model: the most probable one, or samples of it."""
+"""Sampled text from a model."""
 
 import copy
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +8,6 @@ import torch
 
 from steady.errors import SteadyError
 from steady.inference.language import LanguageModel, Tokens, decode, encode
-from steady.inference.likelihood import greedy_responses, make_scorer
-
-BATCH_TOKENS = 8192
 
 
 @dataclass(frozen=True)
@@ -30,15 +26,6 @@ class Text:
 
     text: str
     finished: bool
-
-
-def greedy_texts(language: LanguageModel, prompts: Sequence[str], max_new_tokens: int) -> list[Text]:
-    """The most probable text token by token, for each prompt in order; equal prompts are read once.
-
-    Prompts longer than `language.max_length` are cut as in training.
-    """
-    scorer = make_scorer(language, max_new_tokens, BATCH_TOKENS)
-    return [_text(language, one.tokens) for one in greedy_responses(scorer, encode(language, prompts))]
 
 
 def sampled_texts(language: LanguageModel, prompt: str, nucleus: Nucleus, seed: int) -> list[Text]:

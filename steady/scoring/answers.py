@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from steady.inference.arm import load_scorer
 from steady.inference.classifier import Logits
 from steady.metrics.matrices import ScoredGroup
+from steady.metrics.results import CLASSIFIES
 from steady.models.arm import ArmManifest, read_manifest
 from steady.models.load import prepare_torch
 from steady.models.params import ModelParams
@@ -20,8 +21,6 @@ from steady.scoring.resume import Partial, code_digest, fingerprint, partial_of
 if TYPE_CHECKING:
     from steady.inference.scorer import Scorer
     from steady.scoring.generated import Wanted
-
-CLASSIFIES = "SEQ_CLS"
 
 
 class Scoring(NamedTuple):

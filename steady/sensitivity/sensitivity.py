@@ -8,13 +8,13 @@ from steady.metrics.arm_sensitivity import sensitivity_metrics
 from steady.metrics.matrices import write_matrices
 from steady.metrics.params import Confidence, SensitivityDraws
 from steady.metrics.resampling import Bootstrap
-from steady.metrics.results import SensitivityResults
+from steady.metrics.results import CLASSIFIES, SensitivityResults
 from steady.metrics.run import MATRICES_FILE, NOTE
 from steady.models.arm import ArmManifest
 from steady.models.params import ModelParams
 from steady.parameters import Runtime, StageParams
 from steady.records import Prompt, Wording, write_bytes
-from steady.scoring.answers import CLASSIFIES, ArmAnswers, Scoring, answer, open_arm
+from steady.scoring.answers import ArmAnswers, Scoring, answer, open_arm
 
 
 class SensitivityStage(StageParams):

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field
 
 from steady.errors import SteadyError
 from steady.finetune.params import Arm
+from steady.metrics.results import CLASSIFIES
 from steady.models.arm import PHRASEBOOK, ArmManifest, read_manifest
 from steady.models.params import ModelParams
 from steady.parameters import Runtime, Section, StageParams
@@ -15,7 +16,7 @@ from steady.prompts.bank import Bank, task_bank
 from steady.prompts.params import LabelNames
 from steady.prompts.phrasebook import Phrasebook, fingerprint, phrasebook, read_phrasebook
 from steady.records import Prediction, Prompt
-from steady.scoring.answers import CLASSIFIES, Scoring, answer, open_arm
+from steady.scoring.answers import Scoring, answer, open_arm
 
 
 class BankFile(Section):
