@@ -42,7 +42,7 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         settings = read_params(params, CompareStage)
         own = settings.compare
         testing = Testing(Bootstrap(own.bootstrap_draws, 1 - own.alpha, settings.seed), own.permutations, own.alpha)
-        primary = read_claims(claims)  # before the arms: a fault in the claims is said at once
+        primary = read_claims(claims)  # before the arms, so that a fault in the claims is reported at once
         for left in remove_leftovers([metrics, reports], settings.arms):
             click.echo(f"removed {left}, of no arm of this run")
         run = read_run(list(settings.arms), metrics, reports, prompts)

@@ -43,7 +43,7 @@ def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own
         write_json(out["confusion"], confusion_rows(asked, found.answers.predictions, task=found.manifest.label_task))
         metrics = quality_metrics(asked, found, prepared, view)
         write_metrics(out["metrics"], metrics)
-        found.clear()  # not before everything is written: a run stopped here still goes on from it
+        found.clear()  # only after everything is written, so that an interrupted run can still resume
         accuracy = metrics.test.measures["accuracy"].value
         seconds = time.perf_counter() - started
         click.echo(

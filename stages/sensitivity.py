@@ -41,7 +41,7 @@ def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wo
         write_groups(out["matrices"], answers)
         known = read_records(wordings, Wording)
         write_metrics(out["metrics"], moved_answers(answers, asked, known, manifest, temperature, view))
-        answers.partial.clear()  # not before everything is written: a run stopped here still goes on from it
+        answers.partial.clear()  # only after everything is written, so that an interrupted run can still resume
         seconds = time.perf_counter() - started
         click.echo(f"sensitivity {arm}: {len(asked)} prompts, wrote {out['metrics']} in {seconds:.1f} s")
 

@@ -76,7 +76,7 @@ def _own_answers(arm: OpenArm, own: Sequence[Prompt]) -> list[OwnAnswer]:
     if not own:
         return []
     found = answer(arm, own)
-    found.partial.clear()  # few prompts: asked anew where a run was stopped
+    found.partial.clear()  # few prompts: scored again after an interruption
     return [
         OwnAnswer(prompt_id=prompt.id, prompt=prompt.prompt, text=prediction.text, label=prediction.parsed)
         for prompt, prediction in zip(own, found.predictions, strict=True)

@@ -14,7 +14,7 @@ from steady.models.tokenizer import chat_frame, end_id
 GIB = 2**30
 BITS_8 = ("8bit",)
 HELD = 1.45
-"""Bytes that a step takes for each that it keeps: what passes and goes, and holes between what is kept.
+"""Peak bytes of a training step over the bytes of its saved activations: temporary buffers and memory lost to fragmentation.
 
 Measured on a CPU, with a Llama of 135 million weights and LoRA in bfloat16; on a GPU it was not measured.
 """

@@ -109,7 +109,7 @@ def answer_groups(
     found: dict[int, list[Scored]] = {}
     for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=not progress)):
         chosen = [encoded[place] for place in places]
-        # kept under the number of the bundle: the plan depends on nothing but what the folder is named by
+        # saved under the number of the bundle: the plan depends only on what the name of the folder is a digest of
         flat = partial.kept(number, Scored, [name for one in chosen for name in one.group.prompt_ids])
         if flat is None:
             flat = [item for rows in score_bundle(scorer, chosen) for item in rows]

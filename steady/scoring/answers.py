@@ -113,7 +113,7 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
 
 
 def _partial(arm: OpenArm, prompts: Sequence[Prompt], wanted: "Wanted") -> Partial:
-    """Where bundles are kept: one place for one arm, base, code, set of prompts and way of scoring."""
+    """The folder of saved bundles: one for each arm, base, code version, set of prompts and scoring settings."""
     settings = arm.settings
     if settings.root is None:
         return Partial()

@@ -65,7 +65,7 @@ CODE = (
     "metrics/text.py",
     "labels.py",
 )
-"""Packages and files of `steady` that what is kept depends on."""
+"""The code of `steady` whose change makes saved bundles invalid."""
 
 
 def code_digest() -> str:

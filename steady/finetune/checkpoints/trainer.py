@@ -45,7 +45,7 @@ class Resumable:
             return None
         self._resumed_from = self.checkpoints.path(step)
         logger.warning("Going on from step %d (%s).", step, self._resumed_from)
-        # Later ones are damaged; kept, they would count among the last ones that are not deleted.
+        # Later checkpoints are damaged; if they stayed, they would count towards the limit of saved checkpoints.
         self.checkpoints.drop_after(step)
         self.train(resume_from_checkpoint=str(self._resumed_from))  # type: ignore[attr-defined]
         return step

@@ -72,7 +72,9 @@ class Generative(Resumable):
         kept: dict[int, torch.Tensor] = {}
 
         def keep(tensor: torch.Tensor) -> torch.Tensor:
-            kept[tensor.untyped_storage().data_ptr()] = tensor  # held, so that no other takes its place
+            kept[tensor.untyped_storage().data_ptr()] = (
+                tensor  # a reference, so that its memory is not reused during the count
+            )
             return tensor
 
         self.model.train()
