@@ -119,7 +119,7 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     with reported():
         from steady.measure.gates import failures, find_gate
         from steady.measure.matching import find_matcher
-        from steady.measure.report import compared, summarise, write_comparison
+        from steady.measure.report import compared, distinct, summarise, write_comparison
         from steady.metrics.resampling import Bootstrap
 
         # what can be wrong with the options is said before a model is loaded
@@ -131,7 +131,7 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
             return
         bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
         reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
-        found = compared(reports, bootstrap)
+        found = compared(distinct(reports, [folder.name for folder in folders]), bootstrap)
         if found.comparison is not None and options["out"] is not None:
             write_comparison(found, options["out"])
         click.echo(_printed(found, options["form"]))

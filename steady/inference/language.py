@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
+from steady.models.chat import THOUGHTS, chat_frame
 from steady.models.description import describe
 from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
 from steady.records import Asked
@@ -130,6 +131,8 @@ def encode_answer(language: LanguageModel, asked: Asked, answer: str) -> Tokens:
 def decode(language: LanguageModel, response: Tokens) -> str:
     """The text of a response without special tokens and stop texts; scores never depend on it."""
     text: str = language.tokenizer.decode(list(response), skip_special_tokens=True)
+    if language.thinking and chat_frame(language.tokenizer, thinking=True).after.rstrip().endswith(THOUGHTS):
+        text = f"{THOUGHTS}{text}"  # the template opened the thoughts, so that the response begins within them
     return text[: min((text.find(stop) for stop in language.stop if stop in text), default=len(text))]
 
 

@@ -12,7 +12,7 @@ from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
 from steady.models.base import ENCODERS, Base, locate
-from steady.models.chat import choose_template, takes_system, thinks
+from steady.models.chat import choose_template, thinks
 from steady.models.description import Description, describe, not_followed, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
@@ -177,11 +177,10 @@ def open_language(
         thinking=named.thinking if template is not None and thinks(tokenizer) else None,
         stop=named.stop or tuple(getattr(settings, "stop_strings", None) or ()),
     )
-    notes = []
-    if left := not_followed(settings):
-        notes.append(f"responses are greedy: the model's generation settings {', '.join(left)} are not followed")
-    if template is not None and not takes_system(tokenizer):
-        notes.append("the chat template takes no system message: it stands before the user's first words")
+    left = not_followed(settings)
+    notes = (
+        [f"responses are greedy: the model's generation settings {', '.join(left)} are not followed"] if left else []
+    )
     dtype = str(model.dtype).removeprefix("torch.")
     counted = lambda prompts: [len(whole_prompt(language, prompt)) for prompt in prompts]  # noqa: E731
     return OpenModel(language, None, language.context, counted, dtype, revision, base, template, tuple(notes))

@@ -89,11 +89,13 @@ def _identity(judged: Judged, place: int) -> tuple[str, ...]:
 def _chosen(judged: Judged, places: Sequence[int]) -> Judged:
     """Some of the groups, in the order given."""
     index, count = np.asarray(places, dtype=np.intp), len(judged.groups)
-    fields = {name: value for name, value in vars(judged.values).items() if isinstance(value, np.ndarray)}
-    values: dict[str, Any] = {name: value[index] for name, value in fields.items() if len(value) == count}
-    return replace(
-        judged, groups=tuple(judged.groups[place] for place in places), values=replace(judged.values, **values)
-    )
+
+    def cut(holder: Judged | CellValues) -> dict[str, Any]:
+        arrays = {name: value for name, value in vars(holder).items() if isinstance(value, np.ndarray)}
+        return {name: value[index] for name, value in arrays.items() if len(value) == count}
+
+    groups, values = tuple(judged.groups[place] for place in places), replace(judged.values, **cut(judged.values))
+    return replace(judged, **cut(judged), groups=groups, values=values)
 
 
 def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> list[SubjectDifference]:

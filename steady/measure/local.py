@@ -4,19 +4,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from steady.errors import SteadyError
 from steady.inference.budget import CALIBRATION_PROMPTS, Budget, budget_lines, minutes, plan_budget
 from steady.inference.named import Named, OpenModel, open_model
-from steady.measure.prompt_files import PromptFile, fitting
+from steady.measure.prompt_files import AskedPrompt, PromptFile, fitting
 from steady.measure.subject import Facts, Say
 from steady.metrics.matrices import ScoredGroup
+from steady.models.chat import takes_system
 from steady.records import Asked, Rejected
 from steady.scoring.groups import PromptGroup, bundles
 from steady.scoring.resume import fingerprint
+
+if TYPE_CHECKING:
+    from steady.inference.language import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class LocalModel:
         self.name, self._opened, self._limits = name, opened, limits
         self._lengths: dict[str, int] = {}
         self._budget: Budget | None = None
+        self._folded = False
         self._scoring = _classifying(opened, limits) if opened.labels else _generating(opened, limits, self._work)
         self.facts = {**facts, **_own_facts(opened, limits)}
 
@@ -71,8 +76,8 @@ class LocalModel:
                 f"{file.place(talk.id)}: `messages` need a model with a chat template, and {self.name} is asked without one. "
                 "Give `prompt`, or choose an instruction-tuned model."
             )
-        counts = self._opened.count([prompt.asked for prompt in file.prompts])
-        self._lengths = {prompt.id: count for prompt, count in zip(file.prompts, counts, strict=True)}
+        self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
+        self._folded = bool(language and _needs_folding(language, file))
         room = self._limits.max_new_tokens if language and not language.encodes else 0
         return fitting(file, self._lengths, self._opened.context, room)
 
@@ -109,7 +114,14 @@ class LocalModel:
 
     def notes(self) -> list[str]:
         """What was not followed of the model's own settings, and what its template does to prompts."""
-        return [*self._opened.notes, *self._scoring.notes]
+        folded = ["the chat template takes no system message: it stands before the user's first words"] * self._folded
+        return [*self._opened.notes, *self._scoring.notes, *folded]
+
+    def _count(self, prompt: AskedPrompt, file: PromptFile) -> int:
+        try:
+            return self._opened.count([prompt.asked])[0]
+        except SteadyError as error:  # a template may refuse the roles of a conversation
+            raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
 
     def _work(self, groups: Sequence[PromptGroup]) -> list[int]:
         """Tokens of each group: a response for each prompt, and all responses of a group under each of its prompts."""
@@ -150,6 +162,12 @@ def local_model(named: Named, limits: Limits) -> LocalModel:
         "quantised": base.quantised,
     }
     return LocalModel(named.id if adapter is None else f"{named.id} + {adapter}", facts, opened, limits)
+
+
+def _needs_folding(language: "LanguageModel", file: PromptFile) -> bool:
+    """Whether there is a system message, and the template has no place for one."""
+    used = bool(language.system) or any(turn.role == "system" for prompt in file.prompts for turn in prompt.messages)
+    return used and not takes_system(language.tokenizer)
 
 
 def _own_facts(opened: OpenModel, limits: Limits) -> Facts:

@@ -1,7 +1,7 @@
 """What a measurement found, in memory: the measures of one subject, or of several on the same prompts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,15 @@ class Compared:
             "differences": plain(self.comparison.differences),
             "subjects": [{key: value for key, value in found.items() if value is not None} for found in subjects],
         }
+
+
+def distinct(reports: Sequence[Report], places: Sequence[str]) -> list[Report]:
+    """Reports with different names: where two subjects are called the same, the place of each says which it is."""
+    names = [report.name for report in reports]
+    return [
+        replace(report, name=f"{report.name} ({place})") if names.count(report.name) > 1 else report
+        for report, place in zip(reports, places, strict=True)
+    ]
 
 
 def compared(reports: Sequence[Report], bootstrap: Bootstrap) -> Compared:

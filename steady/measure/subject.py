@@ -115,6 +115,7 @@ class Answering(ABC):
         _check_shape(self.name, groups, answers)
         known = self.matrices(groups, answers)
         matrices: Sequence[Matrix | None] = [None] * len(groups) if known is None else known
+        _check_matrices(self.name, groups, known)
         return [scored(*parts) for parts in zip(groups, answers, matrices, strict=True)]
 
 
@@ -140,6 +141,16 @@ def _check_shape(name: str, groups: Sequence[PromptGroup], answers: Answers) -> 
         strange = next((answer for answer in given if not isinstance(answer, str)), None)
         if strange is not None:
             raise SteadyError(f"{name}: group {group.id}: an answer is {strange!r:.60}; answers are texts.")
+
+
+def _check_matrices(name: str, groups: Sequence[PromptGroup], matrices: Sequence[Matrix] | None) -> None:
+    for group, matrix in zip(groups, matrices or [], strict=matrices is not None):
+        count = len(group.prompts)
+        if matrix.values.shape != (count, count) or matrix.lengths.shape != (count,):
+            raise SteadyError(
+                f"{name}: group {group.id} has {count} prompts, a matrix {matrix.values.shape} and lengths {matrix.lengths.shape}; "
+                f"({count}, {count}) and ({count},) are needed."
+            )
 
 
 @dataclass(frozen=True)
