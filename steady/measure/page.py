@@ -6,7 +6,7 @@ from importlib.resources import files
 from string import ascii_uppercase
 
 from steady.measure.group_measures import ROWS, GroupSummary, from_worst
-from steady.measure.report import Compared, Report
+from steady.measure.results import Result, Results
 from steady.measure.texts import about, difference_text, estimate_text, number, remarks, verdict
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
@@ -23,7 +23,7 @@ LETTERS = (
 )
 
 
-def page(found: Compared) -> str:
+def page(found: Results) -> str:
     """A page that stands alone: no script, no request. Everything that comes from models and files is text on it."""
     names = [report.name for report in found.reports]
     title = f"Prompt sensitivity of {' and '.join(names)}"
@@ -47,7 +47,7 @@ def page(found: Compared) -> str:
     )
 
 
-def _about(report: Report) -> list[Markup]:
+def _about(report: Result) -> list[Markup]:
     facts = [(name, value) for name, value in report.facts.items() if value not in (None, "", [])]
     return [
         tag("p", tag("b", report.name), ": ", about(report)),
@@ -56,7 +56,7 @@ def _about(report: Report) -> list[Markup]:
     ]
 
 
-def _measures(found: Compared) -> Markup:
+def _measures(found: Results) -> Markup:
     """A row for each measure: the value of every subject, and the differences from the first one."""
     names = [report.name for report in found.reports]
     keys = dict.fromkeys(key for report in found.reports for key in report.measures)
@@ -71,7 +71,7 @@ def _measures(found: Compared) -> Markup:
     return tag("div", table(caption, head, rows), class_="numbers")
 
 
-def _differences(found: Compared, key: str) -> list[Markup]:
+def _differences(found: Results, key: str) -> list[Markup]:
     if found.comparison is None:
         return []
     by_name = {item.subject: item for item in found.comparison.differences if item.measure == key}
@@ -84,7 +84,7 @@ def _differences(found: Compared, key: str) -> list[Markup]:
     ]
 
 
-def _groups(found: Compared) -> list[Markup]:
+def _groups(found: Results) -> list[Markup]:
     """The groups of the first subject, those first where some subject is worst."""
     by_group = [{item.id: item for item in report.measured.by_group} for report in found.reports]
     scored = [{group.id: group for group in report.judged.groups} for report in found.reports]
@@ -105,7 +105,7 @@ def _groups(found: Compared) -> list[Markup]:
     return [*shown, tag("p", f"{left} steadier groups are in measures.json.")] if left else shown
 
 
-Answered = tuple[Report, GroupSummary, ScoredGroup]
+Answered = tuple[Result, GroupSummary, ScoredGroup]
 
 
 def _group(name: str, subjects: Sequence[Answered]) -> Markup:

@@ -9,33 +9,22 @@ import msgspec
 
 from steady.compare.paired import Testing
 from steady.measure import runs
-from steady.measure.comparing import PERMUTATIONS, Comparison, compare_subjects
-from steady.measure.group_measures import Judged, Measured, judge, measured
+from steady.measure.comparing import PERMUTATIONS, compare_subjects
+from steady.measure.group_measures import judge, measured
 from steady.measure.matching import Matcher
+from steady.measure.page import page
+from steady.measure.results import Result, Results
 from steady.measure.running import skipped_counts
-from steady.measure.subject import Facts
+from steady.measure.texts import line, table
 from steady.metrics.files import plain, read_metrics, write_metrics
-from steady.metrics.resampling import Bootstrap, Estimate
+from steady.metrics.resampling import Bootstrap
 from steady.records import write_bytes, write_records
 
 MEASURES, PAGE = "measures.json", "index.html"
 
 
-@dataclass(frozen=True)
-class Report:
-    """One subject: what was asked of it (`facts`), what a reader must know (`notes`), its answers and its measures."""
-
-    name: str
-    facts: Facts
-    notes: tuple[str, ...]
-    skipped: dict[str, int]
-    judged: Judged
-    measured: Measured
-
-    @property
-    def measures(self) -> dict[str, Estimate]:
-        """Every measure that has a value, by its name, each with its interval."""
-        return self.measured.measures
+class Report(Result):
+    """What was found of one subject."""
 
     def to_frame(self) -> Any:
         """A `pandas.DataFrame` with a row for each prompt: its texts, the answer, what it was read as, whether it is right."""
@@ -64,30 +53,23 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `measures.json`."""
-        from steady.measure.texts import line
-
         about = {"subject": self.name, "summary": line(self), "facts": self.facts, "notes": list(self.notes)}
         content: dict[str, Any] = {**about, "skipped_prompts": self.skipped, **plain(self.measured)}
         return content
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """The table that the command prints."""
-        from steady.measure.texts import table
-
         return table(self)
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Subjects on the same prompts; the first is what the others are compared with, and one alone is compared with none."""
+class Compared(Results):
+    """What was found of subjects on the same prompts."""
 
     reports: tuple[Report, ...]
-    comparison: Comparison | None = None
 
     def page(self, path: str | Path) -> Path:
         """Write the page of all subjects; it needs no other file and no network."""
-        from steady.measure.page import page
-
         place = Path(path)
         write_bytes(place, page(self).encode())
         return place

@@ -46,7 +46,9 @@ def test_answers_with_matrices_have_posix_by_hand():
 def test_a_loaded_model_and_its_tokenizer_are_measured_like_one_by_name(llama_folder):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(llama_folder), AutoTokenizer.from_pretrained(llama_folder)
+    model, tokenizer = (
+        kind.from_pretrained(llama_folder, trust_remote_code=False) for kind in (AutoModelForCausalLM, AutoTokenizer)
+    )
     limits = {"max_new_tokens": 4, "batch_tokens": 500}
     loaded = measure((model, tokenizer), GROUPS, **limits)
     named = measure(str(llama_folder), GROUPS, **limits)
