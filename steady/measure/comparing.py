@@ -35,10 +35,11 @@ class SubjectDifference(msgspec.Struct, kw_only=True):
 
 
 class Comparison(NamedTuple):
-    """The groups that all subjects answered, and the differences from the first subject."""
+    """The groups that all subjects answered, the differences from the first subject, and the level of their tests."""
 
     groups: int
     differences: list[SubjectDifference]
+    alpha: float
 
 
 @one_blas_thread()
@@ -59,7 +60,7 @@ def compare_subjects(named: Sequence[tuple[str, Judged]], testing: Testing) -> C
     tested = [item for item in found if item.measure in headline_keys(first) and item.p is not None]
     for item, adjusted in zip(tested, holm([item.p or 0.0 for item in tested]), strict=True):
         item.p_holm = adjusted
-    return Comparison(len(first.groups), found)
+    return Comparison(len(first.groups), found, testing.alpha)
 
 
 def headline_keys(judged: Judged) -> list[str]:

@@ -38,6 +38,7 @@ def page(found: Results) -> str:
             tag("p", "Intervals resample groups. Values of subjects that were asked differently do not compare."),
             tag("h2", "Groups, from worst to best"),
             tag("p", LETTERS),
+            tag("p", f"Log-probabilities: {EXPLAINED}") if _has_matrices(found) else "",
             *_groups(found),
         ]
     )
@@ -45,6 +46,10 @@ def page(found: Results) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">{tag("title", title)}'
         f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body>{body}</body></html>\n'
     )
+
+
+def _has_matrices(found: Results) -> bool:
+    return any(group.matrix.size for report in found.reports for group in report.judged.groups)
 
 
 def _about(report: Result) -> list[Markup]:
@@ -75,13 +80,12 @@ def _differences(found: Results, key: str) -> list[Markup]:
     if found.comparison is None:
         return []
     by_name = {item.subject: item for item in found.comparison.differences if item.measure == key}
-    items = [by_name.get(report.name) for report in found.reports[1:]]
-    return [
-        tag("span", "–")
-        if item is None
-        else tag("span", f"{difference_text(item)}: {verdict(item)}", class_=verdict(item))
-        for item in items
-    ]
+    cells = []
+    for item in (by_name.get(report.name) for report in found.reports[1:]):
+        word = "" if item is None else verdict(item, found.comparison.alpha)
+        text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
+        cells.append(tag("span", text, class_=word if word in ("better", "worse") else None))
+    return cells
 
 
 def _groups(found: Results) -> list[Markup]:
@@ -115,8 +119,7 @@ def _group(name: str, subjects: Sequence[Answered]) -> Markup:
     if paired:
         # the prompts stand above already, so rows have numbers alone
         rows = [Row(joined([place]), joined([""])) for place in range(1, len(paired[0][1].predictions) + 1)]
-        inner = [tag("p", EXPLAINED), matrix_table(f"Log-probabilities of group {name}", rows, paired)]
-        parts.append(details("log-probabilities", *inner))
+        parts.append(details("log-probabilities", matrix_table(f"Log-probabilities of group {name}", rows, paired)))
     return details(f"{name} · {' · '.join(heads)}", *parts)
 
 

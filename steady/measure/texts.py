@@ -33,10 +33,12 @@ def difference_text(found: SubjectDifference) -> str:
     return f"{found.difference.value:+.3f}  [{bounds}]{p}"
 
 
-def verdict(found: SubjectDifference) -> str:
-    """Better, worse, or neither that could be told from chance."""
+def verdict(found: SubjectDifference, alpha: float) -> str:
+    """Better, worse, or neither that could be told from chance; nothing for measures that are not tested."""
     interval = found.difference.interval
-    if interval is None or interval[0] <= 0 <= interval[1]:
+    if found.p_holm is None or interval is None:
+        return ""
+    if found.p_holm >= alpha or interval[0] <= 0 <= interval[1]:
         return "no difference shown"
     return "better" if (interval[0] > 0) == (ROWS[found.measure].better == HIGHER) else "worse"
 
@@ -85,7 +87,7 @@ def about(report: Result) -> str:
     parts = ("right", "wrong", "unread", "without_output")
     counts = [f"{count} {part.replace('_', ' ')}" for part in parts if (count := getattr(found.answers, part))]
     asked = f"{found.groups} groups, {found.prompts} prompts"
-    return ", ".join([asked, f"answers read by `{found.match}` ({', '.join(counts)})", *facts])
+    return ", ".join([asked, f"answers read by {found.match} ({', '.join(counts)})", *facts])
 
 
 def table(report: Result) -> str:
