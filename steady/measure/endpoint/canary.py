@@ -1,0 +1,83 @@
+"""The canary: whether a server's log-probabilities of given tokens can be believed, before POSIX is made of them."""
+
+from collections.abc import Sequence
+
+from steady.errors import SteadyError
+from steady.measure.endpoint.client import Client
+from steady.measure.endpoint.protocol import Asking, Reply, Request, given_request
+
+TOLERANCE = 0.05
+"""Nats for a token: more than rounding in bfloat16 makes of it, far less than what wrong tokens or zeros differ by."""
+
+
+def check_canary(client: Client, asking: Asking, generated: Sequence[Request]) -> None:
+    """Try the server on prompts whose greedy responses were generated already.
+
+    Faults of real servers are looked for: another number of log-probabilities than of tokens; values that are all equal, or
+    not those that the server itself gave when it generated the same tokens; values that depend on what was asked before.
+
+    Args:
+        generated: requests for responses, answered; the first and the last of them that were not empty are used.
+
+    Raises:
+        SteadyError: the server gives no such log-probabilities, or wrong ones.
+    """
+    replies = [reply for reply in map(client.reply, generated) if reply.token_ids]
+    if not replies or not all(map(_is_whole, replies)):
+        raise _refusal(client, "it does not return the token ids and log-probabilities of what it generates")
+    first, last = replies[0], replies[-1]
+    # a response under another prompt is what matrices are made of
+    tried = [(first, first), (last, last), (first, last)]
+    asked = [
+        (prompt.prompt_ids + response.token_ids, f"canary {place}") for place, (prompt, response) in enumerate(tried)
+    ]
+    found = []
+    for order in ("forwards", "backwards"):
+        values = {}
+        for tokens, name in asked if order == "forwards" else asked[::-1]:
+            request = given_request(asking, tokens, name, f"canary {order}")
+            client.fill([request])  # one at a time, for the order counts
+            values[name] = given_logprobs(client, request)
+        found.append([values[name] for _, name in asked])
+    for (prompt, response), values in zip(tried[:2], found[0], strict=False):
+        if len(set(values[1:])) == 1 < len(values[1:]):  # zeros would agree with a generation of zeros
+            raise _refusal(client, f"all of them are {values[-1]}")
+        differing = _largest(values[len(prompt.prompt_ids) :], response.logprobs)
+        if differing > TOLERANCE:
+            raise _refusal(client, f"those of an answer differ by {differing:.3f} nats from when it was generated")
+    differing = max(_largest(one[1:], other[1:]) for one, other in zip(*found, strict=True))
+    if differing > TOLERANCE:
+        raise _refusal(client, f"those of the same tokens, asked for in another order, differ by {differing:.3f} nats")
+
+
+def given_logprobs(client: Client, request: Request) -> list[float | None]:
+    """The reply to a `given_request`: a natural log for each token that was sent; the first has none.
+
+    Raises:
+        SteadyError: the server refused the request, or gave another number of values.
+    """
+    sent = len(request.body["prompt"])
+    if refusal := client.refused.get(client.key(request)):
+        raise _refusal(client, f"it refuses to score given tokens: {refusal}")
+    values = client.reply(request).logprobs
+    if len(values) != sent or None in values[1:]:
+        known = len(values) - values[1:].count(None)
+        raise _refusal(client, f"it returned {known} of them for {sent} tokens")
+    return values
+
+
+def _is_whole(reply: Reply) -> bool:
+    return bool(reply.prompt_ids) and len(reply.logprobs) == len(reply.token_ids)
+
+
+def _largest(values: Sequence[float | None], others: Sequence[float | None]) -> float:
+    """The largest difference, in nats; infinite where one value is missing."""
+    pairs = zip(values, others, strict=True)
+    return max(float("inf") if a is None or b is None else abs(a - b) for a, b in pairs)
+
+
+def _refusal(client: Client, reason: str) -> SteadyError:
+    return SteadyError(
+        f"{client.endpoint.url}: no POSIX from this server's log-probabilities of given tokens: {reason}. "
+        "Leave out --posix: agreement and accuracy need answers alone. vLLM gives what POSIX needs."
+    )
