@@ -125,6 +125,34 @@ def sometimes(share: float, seed: int = 0) -> Callable[[int], Fault]:
     return lambda number: kinds[next(turn) % len(kinds)] if draw.random() < share else None
 
 
+def model_answers(language: Any) -> Callable[[str, dict[str, Any]], dict[str, Any]]:
+    """Answers of a model as vLLM gives them, each from one pass over one whole sequence."""
+    import torch
+
+    from steady.inference.language import decode, sequence_logits, whole_prompt
+
+    lock = threading.Lock()
+
+    def logprobs(prompt: list[int], response: list[int]) -> list[float]:
+        logits = sequence_logits(language, tuple(prompt), tuple(response))[:-1]
+        return torch.log_softmax(logits.float(), -1).gather(1, torch.tensor([response]).T)[:, 0].tolist()
+
+    @torch.inference_mode()
+    def answer(path: str, body: dict[str, Any]) -> dict[str, Any]:
+        with lock:
+            if body.get("echo"):
+                tokens = body["prompt"]
+                return reply("", logprobs={"token_logprobs": [None, *logprobs(tokens[:1], tokens[1:])]})
+            text = body["messages"][-1]["content"] if path.endswith("/chat/completions") else body["prompt"]
+            prompt, response = whole_prompt(language, text), []
+            while len(response) < body["max_tokens"] and not language.end_ids.intersection(response[-1:]):
+                response.append(int(sequence_logits(language, tuple(prompt), tuple(response))[-1].argmax()))
+            found = {"token_logprobs": logprobs(prompt, response)}
+            return reply(decode(language, tuple(response)), token_ids=response, prompt_token_ids=prompt, logprobs=found)
+
+    return answer
+
+
 if __name__ == "__main__":  # a process of its own: PORT_FILE ANSWERED_FILE
     with StandIn(fault=sometimes(0.05)) as server:
         server.log = Path(sys.argv[2])

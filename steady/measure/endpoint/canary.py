@@ -31,23 +31,27 @@ def check_canary(client: Client, asking: Asking, generated: Sequence[Request]) -
     asked = [
         (prompt.prompt_ids + response.token_ids, f"canary {place}") for place, (prompt, response) in enumerate(tried)
     ]
-    found = []
-    for order in ("forwards", "backwards"):
-        values = {}
-        for tokens, name in asked if order == "forwards" else asked[::-1]:
-            request = given_request(asking, tokens, name, f"canary {order}")
-            client.fill([request])  # one at a time, for the order counts
-            values[name] = given_logprobs(client, request)
-        found.append([values[name] for _, name in asked])
-    for (prompt, response), values in zip(tried[:2], found[0], strict=False):
+    forwards = _asked(client, asking, asked, "forwards")
+    backwards = _asked(client, asking, asked[::-1], "backwards")[::-1]
+    for (prompt, response), values in zip(tried[:2], forwards, strict=False):
         if len(set(values[1:])) == 1 < len(values[1:]):  # zeros would agree with a generation of zeros
             raise _refusal(client, f"all of them are {values[-1]}")
         differing = _largest(values[len(prompt.prompt_ids) :], response.logprobs)
         if differing > TOLERANCE:
             raise _refusal(client, f"those of an answer differ by {differing:.3f} nats from when it was generated")
-    differing = max(_largest(one[1:], other[1:]) for one, other in zip(*found, strict=True))
+    differing = max(_largest(one[1:], other[1:]) for one, other in zip(forwards, backwards, strict=True))
     if differing > TOLERANCE:
         raise _refusal(client, f"those of the same tokens, asked for in another order, differ by {differing:.3f} nats")
+
+
+def _asked(
+    client: Client, asking: Asking, sequences: Sequence[tuple[list[int], str]], order: str
+) -> list[list[float | None]]:
+    """The log-probabilities of named sequences of tokens, asked for one at a time."""
+    requests = [given_request(asking, tokens, name, f"canary {order}") for tokens, name in sequences]
+    for request in requests:
+        client.fill([request])
+    return [given_logprobs(client, request) for request in requests]
 
 
 def given_logprobs(client: Client, request: Request) -> list[float | None]:

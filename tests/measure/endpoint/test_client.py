@@ -53,7 +53,7 @@ def test_retry_after_may_be_a_date_and_a_long_one_ends_the_run(tmp_path):
 
 def test_a_server_that_keeps_failing_ends_the_run_and_the_next_run_sends_the_rest_alone(tmp_path):
     with StandIn(fault=lambda number: (500, {}) if number > 3 else None) as server:
-        with pytest.raises(SteadyError, match="status 500, after 3 tries.*What was answered is kept"):
+        with pytest.raises(SteadyError, match=r"status 500, after 3 tries.*What was answered is kept"):
             fill(server, tmp_path / "replies.jsonl", requests(6), tries=3)
         server.fault = lambda number: None
         fill(server, tmp_path / "replies.jsonl", requests(6))
