@@ -6,6 +6,7 @@ from steady.errors import SteadyError
 from steady.measure.endpoint.client import Client
 from steady.measure.endpoint.protocol import Asking, Reply, Request, given_request
 
+REQUESTS = 6
 TOLERANCE = 0.05
 """Nats for a token: more than rounding in bfloat16 makes of it, far less than what wrong tokens or zeros differ by."""
 
@@ -22,10 +23,10 @@ def check_canary(client: Client, asking: Asking, generated: Sequence[Request]) -
     Raises:
         SteadyError: the server gives no such log-probabilities, or wrong ones.
     """
-    replies = [reply for reply in map(client.reply, generated) if reply.token_ids]
-    if not replies or not all(map(_is_whole, replies)):
+    ends = [next((one for one in map(client.reply, order) if one.text), None) for order in (generated, generated[::-1])]
+    first, last = ends
+    if first is None or last is None or not (_is_whole(first) and _is_whole(last)):
         raise _refusal(client, "it does not return the token ids and log-probabilities of what it generates")
-    first, last = replies[0], replies[-1]
     # a response under another prompt is what matrices are made of
     tried = [(first, first), (last, last), (first, last)]
     asked = [
@@ -61,9 +62,10 @@ def given_logprobs(client: Client, request: Request) -> list[float | None]:
         SteadyError: the server refused the request, or gave another number of values.
     """
     sent = len(request.body["prompt"])
-    if refusal := client.refused.get(client.key(request)):
-        raise _refusal(client, f"it refuses to score given tokens: {refusal}")
-    values = client.reply(request).logprobs
+    reply = client.reply(request)
+    if reply.refusal:
+        raise _refusal(client, f"it refuses to score given tokens: {reply.refusal}")
+    values = reply.logprobs
     if len(values) != sent or None in values[1:]:
         known = len(values) - values[1:].count(None)
         raise _refusal(client, f"it returned {known} of them for {sent} tokens")
@@ -71,7 +73,7 @@ def given_logprobs(client: Client, request: Request) -> list[float | None]:
 
 
 def _is_whole(reply: Reply) -> bool:
-    return bool(reply.prompt_ids) and len(reply.logprobs) == len(reply.token_ids)
+    return bool(reply.prompt_ids and reply.token_ids) and len(reply.logprobs) == len(reply.token_ids)
 
 
 def _largest(values: Sequence[float | None], others: Sequence[float | None]) -> float:

@@ -93,8 +93,6 @@ class Client:
         import httpx
 
         self.endpoint, self.cache = endpoint, cache
-        self.refused: dict[str, str] = {}
-        """Why the server refused a request, by its digest."""
         self.faults: Counter[str] = Counter()
         """Faults after which a request was sent again."""
         self._key = read_key(endpoint.key_variable)
@@ -119,12 +117,12 @@ class Client:
         return request.key(self.endpoint.url)
 
     def reply(self, request: Request) -> Reply:
-        """The reply to a request that was answered; KeyError where it was refused."""
+        """The cached reply to a request."""
         with self._lock:
             return self.cache[self.key(request)]
 
     def fill(self, requests: Iterable[Request], progress: Callable[[], object] = lambda: None) -> None:
-        """Send all requests that were not answered yet; their replies are in the cache afterwards, or they are in `refused`.
+        """Send all requests that were not answered yet; a reply to each, or its refusal, is in the cache afterwards.
 
         Requests are made as they are sent and replies go to the file, so that memory does not grow with their number. After
         an interrupt or a fault, the requests in flight are waited for and their replies stay too: they are paid for.
@@ -137,10 +135,8 @@ class Client:
         flying: set[Future[None]] = set()
         if not len(self.cache):  # a wrong key or field then costs one request
             for first in waiting:
-                self._ask(first)
+                self._ask(first, alone=True)
                 progress()
-                if refusal := self.refused.get(self.key(first)):
-                    raise SteadyError(f"{first.name}: {refusal}")
                 break
         with ThreadPoolExecutor(self.endpoint.concurrency) as pool:
             try:
@@ -161,8 +157,8 @@ class Client:
                 sent.add(key)
                 yield request
 
-    def _ask(self, request: Request) -> None:
-        """Send a request until it is answered or refused."""
+    def _ask(self, request: Request, alone: bool = False) -> None:
+        """Send a request until it is answered or refused; `alone`: a refusal is that of every request."""
         fault = _PassingError("not sent")
         for attempt in range(self.endpoint.tries):
             # half of it at random, so that requests that failed together do not come back together
@@ -172,17 +168,18 @@ class Client:
             try:
                 reply = self._send(request)
             except _RefusedError as refused:
-                self.refused[self.key(request)] = str(refused)
-                return
+                if alone:
+                    raise SteadyError(f"{self.endpoint.url}: {request.name}: {refused}") from refused
+                reply = Reply("", refusal=str(refused))
             except _PassingError as again:
                 fault = again
                 with self._lock:
                     self.faults[str(again)] += 1
-            else:
-                with self._lock:
-                    self.cache.add(self.key(request), reply)
-                self._reached = True
-                return
+                continue
+            with self._lock:
+                self.cache.add(self.key(request), reply)
+            self._reached = True
+            return
         raise SteadyError(
             f"{self.endpoint.url}: {request.name}: {fault}, after {self.endpoint.tries} tries. What was answered is kept: "
             "run the same command again, perhaps with a lower --concurrency."

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from steady.records import Asked, Message
+
 Tokens = tuple[int, ...]
 CHAT, COMPLETIONS = "/chat/completions", "/completions"
 
@@ -45,9 +47,13 @@ class Request:
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is used of a reply: `logprobs` are natural logs, one for each token that was generated or, of given tokens, given."""
+    """What is used of a reply: `logprobs` are natural logs, one for each token that was generated or, of given tokens, given.
+
+    `refusal`: the server refused the request, with these words.
+    """
 
     text: str
+    refusal: str = ""
     finish: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -56,11 +62,13 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     logprobs: list[float | None] = []
 
 
-def generation_request(asking: Asking, prompt: str, name: str, repeat: int = 0) -> Request:
-    """Ask for the greedy response to a prompt."""
+def generation_request(asking: Asking, prompt: Asked, name: str, repeat: int = 0) -> Request:
+    """Ask for the greedy response to a prompt; one that brings a system message gets no other."""
     if asking.chat:
-        system = [{"role": "system", "content": asking.system}] if asking.system else []
-        body: dict[str, Any] = {"messages": [*system, {"role": "user", "content": prompt}]}
+        turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
+        if asking.system and turns[0].role != "system":
+            turns.insert(0, Message("system", asking.system))
+        body: dict[str, Any] = {"messages": msgspec.to_builtins(turns)}
     else:
         body = {"prompt": prompt}
     body |= {"model": asking.model, "max_tokens": asking.max_new_tokens, "temperature": 0}
