@@ -1,31 +1,52 @@
 """Measure how much a model's answers move when only the wording moves: any model, any file of prompts."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from steady.errors import SteadyError, reported
 
+if TYPE_CHECKING:
+    from steady.measure.prompt_files import PromptFile
+    from steady.measure.subject import Subject
+
 FOLDER = click.Path(path_type=Path, file_okay=False)
 CHAT = {"auto": None, "on": True, "off": False}
+NO_ADAPTER = "none"
+FAILED = 3
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--model", default=None, help="A Hub id, a folder, or package:NAME.")
+@click.argument("sources", nargs=-1, required=False, type=click.Path(path_type=Path))
+@click.option("--model", "models", multiple=True, help="A Hub id, a folder, or package:NAME; several are compared.")
 @click.option("--revision", default=None, help="Commit, branch or tag of a Hub model; the full commit is recorded.")
 @click.option("--gguf-file", default=None, help="The GGUF file of the folder or repository to read the model from.")
-@click.option("--adapter", type=FOLDER, default=None, help="A PEFT adapter or an arm.")
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    help="A PEFT adapter or an arm; several are compared, and `none` is the model without one.",
+)
 @click.option(
     "--chat-template",
     "chat",
-    type=click.Choice(list(CHAT)),
     default="auto",
     show_default=True,
-    help="Ask through the tokenizer's chat template; auto: where it has one.",
+    help="auto (where the tokenizer has one), on, off, or the name of one of its templates.",
 )
-@click.option("--system", default="", help="System message of the chat template.")
+@click.option("--system", default="", help="System message of prompts that bring none.")
+@click.option("--thinking/--no-thinking", default=False, help="Let a thinking model think before it answers.")
+@click.option("--stop", multiple=True, help="A response ends behind this text, which is left out of it.")
+@click.option(
+    "--match",
+    default="normalized",
+    show_default=True,
+    help="What counts as the same and as right: exact, normalized, contains, number, regex:PATTERN, label:A,B, "
+    "python:MODULE.FUNCTION.",
+)
 @click.option(
     "--dtype",
     type=click.Choice(("auto", "float32", "bfloat16", "float16")),
@@ -55,42 +76,92 @@ CHAT = {"auto": None, "on": True, "off": False}
     help="Of intervals.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of samples and intervals.")
-@click.option("--out", type=FOLDER, default=Path("measured"), show_default=True, help="Folder to write.")
+@click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
 @click.option("--budget", is_flag=True, help="Print what it would cost, and stop.")
-def main(sources: tuple[Path, ...], model: str | None, out: Path, **options: Any) -> None:
-    """Measure how much a model's answers move when only the wording of a file of prompts moves.
+def main(sources: tuple[Path, ...], **options: Any) -> None:
+    """Measure how much a model's answers move when only the wording of prompts moves.
 
-    SOURCES is one file, JSON Lines: {"group_id": …, "prompt": …}, with an "output" where the right answer is known. Prompts
-    that ask for the same thing share a group_id. A run that is killed goes on when it is called again.
+    SOURCES is one file of prompts: JSON Lines, CSV, TSV or Parquet with `group_id` and `prompt` (or `messages`), and an `output`
+    where the right answer is known. Prompts that ask for the same thing share a group_id. A run that is killed goes on when it is
+    called again.
 
-    Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model.
+    Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model, and several
+    folders are compared.
     """
     with reported():
-        from steady.measure.measure import summarise
-        from steady.measure.page import tables
+        from steady.measure.matching import find_matcher
+        from steady.measure.report import compared, summarise, write_comparison
+        from steady.measure.texts import tables
+        from steady.metrics.resampling import Bootstrap
 
-        draws, confidence, seed = (options[name] for name in ("draws", "confidence", "seed"))
-        folders = [source for source in sources if source.is_dir()]
-        if model is None and len(folders) < len(sources):
-            strange = next(source for source in sources if source not in folders)
-            raise SteadyError(f"{strange}: no folder of a run. To measure a model on a file of prompts, add --model.")
-        if model is None:
-            click.echo(tables([summarise(folder, draws, confidence, seed) for folder in folders]))
+        matcher = find_matcher(options["match"])
+        bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
+        folders = _runs(sources, options)
+        if options["budget"]:
             return
-        if len(sources) != 1 or folders:
-            raise SteadyError(f"--model: give one file of prompts, got {', '.join(map(str, sources))}.")
-        _score(sources[0], model, out, options)
-        if not options["budget"]:
-            click.echo(tables([summarise(out, draws, confidence, seed)]))
-            click.echo(f"wrote {out}: measures.json, index.html, the answers and the matrices")
+        found = compared([summarise(folder, matcher, bootstrap) for folder in folders], bootstrap)
+        if found.comparison is not None and options["out"] is not None:
+            write_comparison(found, options["out"])
+        click.echo(tables(found))
 
 
-def _score(prompts: Path, model: str, out: Path, options: dict[str, Any]) -> None:
+def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
+    """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
+    subjects = list(_subjects(options))
+    if not subjects:
+        strange = next((source for source in sources if not source.is_dir()), None)
+        if strange is not None or not sources:
+            raise SteadyError(
+                f"{strange or 'nothing to measure'}: no folder of a run. To measure a model on prompts, add --model."
+            )
+        return list(sources)
+    options["out"] = out = options["out"] or Path("measured")
+    file = _prompts(sources)
+    folders = []
+    for name, opened in subjects:
+        folders.append(out if len(subjects) == 1 else out / _folder_name(name))
+        _score(opened(), file, folders[-1], options)
+    return folders
+
+
+def _prompts(sources: tuple[Path, ...]) -> "PromptFile":
+    from steady.measure.prompt_files import read_prompt_file
+
+    if len(sources) != 1 or sources[0].is_dir():
+        raise SteadyError(f"--model: give one file of prompts, got {', '.join(map(str, sources)) or 'none'}.")
+    return read_prompt_file(sources[0])
+
+
+def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[str, Any]) -> None:
+    from steady.measure.running import Extent, measure_subject
+
+    extent = Extent(options["precision"], options["seed"])
+    measure_subject(subject, file, folder, extent, lambda line: click.echo(line, err=True), options["budget"])
+
+
+def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
+    """The subjects by name, each with what opens it: one at a time is in memory."""
+    models, adapters = options["models"], options["adapters"]
+    if len(models) > 1 and adapters:
+        raise SteadyError("--adapter: adapters lie on one base. Give one --model, or no --adapter.")
+    for model in models:
+        for adapter in adapters or [NO_ADAPTER]:
+            name = model if adapter == NO_ADAPTER else f"{model} + {adapter}"
+            yield name, partial(_local, model, adapter, options)
+
+
+def _local(model: str, adapter: str, options: dict[str, Any]) -> "Subject":
     from steady.inference.named import Named, prepare
-    from steady.measure.measure import Limits, measure_model
+    from steady.measure.local import Limits, local_model
 
     prepare(options["threads"])
-    place = {name: options[name] for name in ("revision", "adapter", "dtype", "device", "system", "gguf_file")}
-    limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "precision", "seed")}
-    named = Named(model, chat_template=CHAT[options["chat"]], **place)
-    measure_model(named, prompts, out, Limits(**limits), lambda line: click.echo(line, err=True), options["budget"])
+    place = {name: options[name] for name in ("revision", "dtype", "device", "system", "gguf_file", "thinking", "stop")}
+    limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "seed")}
+    chat = CHAT.get(options["chat"], options["chat"])
+    named = Named(model, adapter=None if adapter == NO_ADAPTER else Path(adapter), chat_template=chat, **place)
+    return local_model(named, Limits(**limits))
+
+
+def _folder_name(name: str) -> str:
+    """A subject's name as a folder's."""
+    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in name).strip("-.")

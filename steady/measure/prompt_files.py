@@ -1,15 +1,16 @@
 """Read a user's file of prompts: JSON Lines, each with a text and the id of its group."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from steady.errors import SteadyError
 from steady.prepare.readers.json_lines import json_lines
-from steady.records import Prompt, Rejected, content_id
-from steady.scoring.groups import PromptGroup, prompt_groups
+from steady.records import Asked, Message, Prompt, Rejected, content_id
+from steady.scoring.groups import PromptGroup
 
 SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "output": "Lima"}'
 KEYS = ("prompt", "instruction", "input", "group_id", "output", "wording")
@@ -17,13 +18,37 @@ MAX_FAULTS = 20
 ONE_PROMPT, TOO_LONG, EMPTY_PROMPT = "one_prompt", "too_long", "empty_prompt"
 
 
+class AskedPrompt(Prompt, frozen=True, kw_only=True):
+    """A prompt of a user's file: `completion` is the output, "" where none is given, and `references` all outputs that are right.
+
+    Of a conversation `messages` are the turns and `prompt` shows them as text.
+    """
+
+    messages: tuple[Message, ...] = ()
+
+    @property
+    def outputs(self) -> list[str]:
+        """All outputs that are right; none where the file has none."""
+        return self.references or [self.completion] * bool(self.completion)
+
+    @property
+    def asked(self) -> Asked:
+        """What a model is asked."""
+        return self.messages or self.prompt
+
+
 @dataclass(frozen=True)
 class PromptFile:
-    """Prompts in file order with their lines; `completion` is the output, "" where none is given."""
+    """Prompts in file order with their lines; `digest` is that of the content that they were read from."""
 
     path: Path
-    prompts: tuple[Prompt, ...]
+    prompts: tuple[AskedPrompt, ...]
     lines: dict[str, int]
+    digest: str
+
+    def place(self, prompt_id: str) -> str:
+        """The file and the line of a prompt."""
+        return f"{self.path}:{self.lines[prompt_id]}"
 
     def skipped(self, prompt_id: str, code: str, reason: str) -> Rejected:
         """A prompt that is not scored, with its line."""
@@ -39,7 +64,7 @@ def read_prompt_file(path: Path) -> PromptFile:
     """
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
-    prompts: list[Prompt] = []
+    prompts: list[AskedPrompt] = []
     lines: dict[str, int] = {}
     faults: list[str] = []
     seen: Counter[tuple[str, str]] = Counter()
@@ -53,7 +78,8 @@ def read_prompt_file(path: Path) -> PromptFile:
             prompts.append(prompt)
             lines[prompt.id] = line
     _refuse(path, faults, prompts)
-    return PromptFile(path, tuple(prompts), lines)
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    return PromptFile(path, tuple(prompts), lines, digest)
 
 
 def _refuse(path: Path, faults: Sequence[str], prompts: Sequence[Prompt]) -> None:
@@ -87,12 +113,12 @@ def _row_faults(value: Any) -> list[str]:
     return faults
 
 
-def _prompt(value: dict[str, Any], seen: Counter[tuple[str, str]]) -> Prompt:
+def _prompt(value: dict[str, Any], seen: Counter[tuple[str, str]]) -> AskedPrompt:
     text = value.get("prompt") or "\n\n".join(filter(None, [value["instruction"], value.get("input")]))
     group = str(value["group_id"])
     identity = content_id(group, text, occurrence=seen[group, text])
     seen[group, text] += 1
-    return Prompt(
+    return AskedPrompt(
         id=identity,
         group_id=group,
         example_id=group,
@@ -102,10 +128,34 @@ def _prompt(value: dict[str, Any], seen: Counter[tuple[str, str]]) -> Prompt:
     )
 
 
+def comparable(file: PromptFile, skipped: Mapping[str, Rejected]) -> tuple[list[PromptGroup], list[Rejected]]:
+    """The groups of at least two prompts that are left, and what is skipped: the prompts named, and those left alone.
+
+    Args:
+        skipped: by prompt id, what cannot be scored.
+    """
+    members: dict[str, list[AskedPrompt]] = {}
+    for prompt in file.prompts:
+        if prompt.id not in skipped:
+            members.setdefault(prompt.group_id, []).append(prompt)
+    # a group that lost its other prompts has no variants left to compare
+    lone = [
+        file.skipped(found[0].id, ONE_PROMPT, f"group {name} has no second prompt")
+        for name, found in members.items()
+        if len(found) == 1
+    ]
+    groups = [
+        PromptGroup(name, tuple(item.id for item in found), tuple(item.asked for item in found))
+        for name, found in members.items()
+        if len(found) > 1
+    ]
+    return groups, [*skipped.values(), *lone]
+
+
 def fitting(
-    file: PromptFile, lengths: dict[str, int], context: int | None, room: int
+    file: PromptFile, lengths: Mapping[str, int], context: int | None, room: int
 ) -> tuple[list[PromptGroup], list[Rejected]]:
-    """The groups that can be scored, and every prompt that cannot, by name.
+    """The groups that a model with so many positions can be asked, and every prompt that it cannot, by name.
 
     Args:
         lengths: tokens of each prompt by id.
@@ -118,8 +168,4 @@ def fitting(
         elif context is not None and length + room > context:
             reason = f"{length} tokens and {room} for the response; the model has {context} positions"
             skipped[name] = file.skipped(name, TOO_LONG, reason)
-    # a group that lost its other prompts has no variants left to compare
-    groups = prompt_groups([prompt for prompt in file.prompts if prompt.id not in skipped])
-    alone = [group for group in groups if len(group.prompts) < 2]
-    lone = [file.skipped(group.prompt_ids[0], ONE_PROMPT, f"group {group.id} has no second prompt") for group in alone]
-    return [group for group in groups if len(group.prompts) > 1], [*skipped.values(), *lone]
+    return comparable(file, skipped)
