@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from steady.errors import SteadyError, reported
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 FOLDER = click.Path(path_type=Path, file_okay=False)
 CHAT = {"auto": None, "on": True, "off": False}
 NO_ADAPTER = "none"
+OF_LOCAL = ("revision", "gguf_file", "adapters", "thinking", "dtype", "device", "threads", "batch_tokens", "precision")
+OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
 
 
@@ -76,6 +79,40 @@ FAILED = 3
     help="Of intervals.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of samples and intervals.")
+@click.option(
+    "--endpoint", default=None, help="An OpenAI-compatible server, http://localhost:8000/v1; --model is a name there."
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Times that a server is sent each prompt; how far its own answers agree is the noise floor.",
+)
+@click.option(
+    "--posix", is_flag=True, help="POSIX from a server's log-probabilities of given tokens, once it passed a canary."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests in flight to a server."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds that a request may take."
+)
+@click.option(
+    "--request-fields", default="{}", help="JSON object: fields of a request to add or, with null, to leave out."
+)
+@click.option(
+    "--api-key-variable",
+    default="STEADY_API_KEY",
+    show_default=True,
+    help="The environment variable that holds a server's key; the key is never written or shown.",
+)
+@click.option(
+    "--replies",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="File that keeps a server's replies, so that none is asked for twice; default: replies.jsonl in --out.",
+)
 @click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
 @click.option("--budget", is_flag=True, help="Print what it would cost, and stop.")
 def main(sources: tuple[Path, ...], **options: Any) -> None:
@@ -142,12 +179,50 @@ def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[s
 def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
     """The subjects by name, each with what opens it: one at a time is in memory."""
     models, adapters = options["models"], options["adapters"]
+    _refuse_mixed(options["endpoint"] is not None)
+    if options["endpoint"] is not None:
+        if not models:
+            raise SteadyError("--endpoint: add --model, the name of the model on the server.")
+        yield from ((model, partial(_remote, model, options)) for model in models)
+        return
     if len(models) > 1 and adapters:
         raise SteadyError("--adapter: adapters lie on one base. Give one --model, or no --adapter.")
     for model in models:
         for adapter in adapters or [NO_ADAPTER]:
             name = model if adapter == NO_ADAPTER else f"{model} + {adapter}"
             yield name, partial(_local, model, adapter, options)
+
+
+def _refuse_mixed(endpoint: bool) -> None:
+    """Refuse options that would not be followed: those of a model of this machine with a server, and the other way round."""
+    wrong, reason = (OF_LOCAL, "of a model on this machine, not of") if endpoint else (OF_ENDPOINT, "which needs")
+    context = click.get_current_context()
+    for name in wrong:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(item.opts[0] for item in context.command.params if item.name == name)
+            raise SteadyError(f"{option}: an option {reason} --endpoint. Leave one of them out.")
+
+
+def _remote(model: str, options: dict[str, Any]) -> "Subject":
+    from steady.measure.endpoint.client import Endpoint, checked_url
+    from steady.measure.endpoint.protocol import Asking, read_fields
+    from steady.measure.endpoint.subject import EndpointSubject, Plan
+
+    if options["chat"] not in CHAT:
+        raise SteadyError(f"--chat-template {options['chat']}: a server has one; allowed: auto, on, off.")
+    if options["chat"] == "off" and options["system"]:
+        raise SteadyError("--system: a system message needs the chat template; leave out --chat-template off.")
+    limits = {name: options[name] for name in ("concurrency", "timeout")}
+    endpoint = Endpoint(checked_url(options["endpoint"]), options["api_key_variable"], **limits)
+    asking = Asking(
+        model,
+        chat=options["chat"] != "off",
+        scored=options["posix"],
+        more=read_fields(options["request_fields"]),
+        **{name: options[name] for name in ("system", "max_new_tokens", "stop")},
+    )
+    plan = Plan(**{name: options[name] for name in ("repeats", "posix", "max_pairs", "seed")})
+    return EndpointSubject(endpoint, asking, plan, options["replies"] or options["out"] / "replies.jsonl")
 
 
 def _local(model: str, adapter: str, options: dict[str, Any]) -> "Subject":

@@ -111,6 +111,14 @@ class LocalModel:
         """What was not followed of the model's own settings, and what its template does to prompts."""
         return [*self._opened.notes, *self._scoring.notes]
 
+    def unanswered(self) -> list[Rejected]:
+        """No prompt: every one has an answer."""
+        return []
+
+    def repeats(self) -> dict[str, list[str]]:
+        """None: this model gives one prompt the same answer always."""
+        return {}
+
     def _work(self, groups: Sequence[PromptGroup]) -> list[int]:
         """Tokens of each group: a response for each prompt, and all responses of a group under each of its prompts."""
         sizes = [(len(group.prompts), sum(self._lengths[name] for name in group.prompt_ids)) for group in groups]

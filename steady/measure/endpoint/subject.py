@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from steady.errors import SteadyError
 from steady.measure.endpoint.cache import Cache
 from steady.measure.endpoint.canary import REQUESTS, check_canary, given_logprobs
 from steady.measure.endpoint.client import Client, Endpoint
@@ -65,7 +66,16 @@ class EndpointSubject:
         }
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
-        """All groups of two prompts and more: which prompts are too long, only the server knows."""
+        """All groups of two prompts and more: which prompts are too long, only the server knows.
+
+        Raises:
+            SteadyError: there is a conversation, and prompts are sent as plain text.
+        """
+        talk = next((prompt for prompt in file.prompts if prompt.messages), None)
+        if talk and not self._asking.chat:
+            raise SteadyError(
+                f"{file.place(talk.id)}: `messages` need the chat template; leave out --chat-template off."
+            )
         self._file = file
         self._groups, skipped = comparable(file, {})
         return self._groups, skipped
@@ -134,11 +144,17 @@ class EndpointSubject:
 
     def repeats(self) -> dict[str, list[str]]:
         """All answers to each prompt that was answered, by its id; the first is the one that is measured."""
-        asked = [(name, prompt) for group in self._groups for name, prompt in zip(group.prompt_ids, group.prompts, strict=True)]
+        asked = [
+            (name, prompt)
+            for group in self._groups
+            for name, prompt in zip(group.prompt_ids, group.prompts, strict=True)
+        ]
         found = {}
         with Cache(self._cache, print) as cache:
             for name, prompt in asked:
-                requests = [generation_request(self._asking, prompt, name, repeat) for repeat in range(self._plan.repeats)]
+                requests = [
+                    generation_request(self._asking, prompt, name, repeat) for repeat in range(self._plan.repeats)
+                ]
                 replies = [cache[request.key(self._endpoint.url)] for request in requests]
                 if not any(reply.refusal for reply in replies):
                     found[name] = [reply.text.strip() for reply in replies]
@@ -182,7 +198,10 @@ class EndpointSubject:
         count, sampled = len(answered), None
         matrix, lengths = np.empty((0, 0)), np.empty(0)
         if self._plan.posix:
-            matrix, lengths = np.full((count, count), np.nan), np.asarray([float(len(one.token_ids)) for _, one in answered])
+            matrix, lengths = (
+                np.full((count, count), np.nan),
+                np.asarray([float(len(one.token_ids)) for _, one in answered]),
+            )
             for row, column in np.argwhere(self._wanted(group, count)):
                 prompt, response = answered[row][1], answered[column][1]
                 values = given_logprobs(client, self._pair(group, prompt, response))
@@ -198,5 +217,7 @@ class EndpointSubject:
 
 def _tokens(request: Request) -> int:
     """About how many tokens the prompt of a request has."""
-    texts = [request.body["prompt"]] if "prompt" in request.body else [turn["content"] for turn in request.body["messages"]]
+    texts = (
+        [request.body["prompt"]] if "prompt" in request.body else [turn["content"] for turn in request.body["messages"]]
+    )
     return sum(-(-len(text) // CHARACTERS_PER_TOKEN) for text in texts)

@@ -12,6 +12,7 @@ from steady.errors import SteadyError
 from steady.measure.endpoint.cache import Cache
 from steady.measure.endpoint.client import Client, Endpoint, checked_url, read_key
 from steady.measure.endpoint.protocol import Asking, generation_request, given_request
+from steady.records import Message
 
 KEY = "sk-secret-123456"
 
@@ -110,7 +111,12 @@ def test_a_prompt_that_is_refused_is_named_and_the_others_go_on(tmp_path):
 
     with StandIn(picky) as server:
         client = fill(server, tmp_path / "replies.jsonl", requests(4))
-        assert [client.reply(request).refusal for request in requests(4)] == ["", "", 'status 400: {"error": "too long"}', ""]
+        assert [client.reply(request).refusal for request in requests(4)] == [
+            "",
+            "",
+            'status 400: {"error": "too long"}',
+            "",
+        ]
         fill(server, tmp_path / "replies.jsonl", requests(4))
         assert len(server.came) == 4
 
@@ -166,6 +172,11 @@ def test_the_bodies_are_those_of_the_protocol():
         "stop": ["\n"],
         "seed": 3,
     }
+    turns = (Message("system", "Own."), Message("user", "hi"))
+    assert generation_request(asking, turns, "").body["messages"] == [
+        {"role": "system", "content": "Own."},
+        {"role": "user", "content": "hi"},
+    ]
     plain = generation_request(Asking("m", chat=False, scored=True), "hi", "")
     assert plain.path == "/completions"
     assert plain.body == {
