@@ -39,7 +39,7 @@ class StandIn(ThreadingHTTPServer):
         self.answer, self.fault = answer, fault
         self.came: list[tuple[str, dict[str, Any], dict[str, str]]] = []
         self.answered: Counter[str] = Counter()
-        self.flying = self.most_flying = 0
+        self.number = self.flying = self.most_flying = 0
         self.lock = threading.Lock()
         self.log: Path | None = None
 
@@ -71,8 +71,10 @@ class Handler(BaseHTTPRequestHandler):
         content = self.rfile.read(int(self.headers["Content-Length"]))
         body, server = json.loads(content), self.server
         with server.lock:
-            server.came.append((self.path, body, dict(self.headers)))
-            number = len(server.came)
+            server.number += 1
+            number = server.number
+            if server.log is None:
+                server.came.append((self.path, body, dict(self.headers)))
             server.flying += 1
             server.most_flying = max(server.most_flying, server.flying)
         try:
@@ -154,8 +156,7 @@ def model_answers(language: Any) -> Callable[[str, dict[str, Any]], dict[str, An
 
 
 if __name__ == "__main__":  # a process of its own: PORT_FILE ANSWERED_FILE
-    with StandIn(fault=sometimes(0.05)) as server:
+    with StandIn(lambda *given: last_word(*given) | {"padding": "x" * 4000}, sometimes(0.05)) as server:
         server.log = Path(sys.argv[2])
-        server.came = Counter()  # type: ignore[assignment]
         Path(sys.argv[1]).write_text(server.url)
         threading.Event().wait()
