@@ -11,9 +11,12 @@ from click.core import ParameterSource
 from steady.errors import SteadyError, reported
 
 if TYPE_CHECKING:
+    from steady.measure.matching import Matcher
     from steady.measure.prompt_files import PromptFile
+    from steady.measure.report import Compared
     from steady.measure.subject import Subject
 
+FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 CHAT = {"auto": None, "on": True, "off": False}
 NO_ADAPTER = "none"
@@ -25,6 +28,18 @@ FAILED = 3
 @click.command()
 @click.argument("sources", nargs=-1, required=False, type=click.Path(path_type=Path))
 @click.option("--model", "models", multiple=True, help="A Hub id, a folder, or package:NAME; several are compared.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="KEY=NAME", help="What the file calls a key: prompt=question."
+)
+@click.option("--items", type=FILE, default=None, help="A file of items to be worded, in place of one of prompts.")
+@click.option("--wordings", type=FILE, default=None, help="The bank that words them; default: their own instructions.")
+@click.option(
+    "--per-family",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Wordings of each family of rewordings.",
+)
 @click.option("--revision", default=None, help="Commit, branch or tag of a Hub model; the full commit is recorded.")
 @click.option("--gguf-file", default=None, help="The GGUF file of the folder or repository to read the model from.")
 @click.option(
@@ -45,10 +60,9 @@ FAILED = 3
 @click.option("--stop", multiple=True, help="A response ends behind this text, which is left out of it.")
 @click.option(
     "--match",
-    default="normalized",
-    show_default=True,
+    default=None,
     help="What counts as the same and as right: exact, normalized, contains, number, regex:PATTERN, label:A,B, "
-    "python:MODULE.FUNCTION.",
+    "python:MODULE.FUNCTION; default: normalized, the labels of --wordings, or what a finished run was read by.",
 )
 @click.option(
     "--dtype",
@@ -114,6 +128,20 @@ FAILED = 3
     help="File that keeps a server's replies, so that none is asked for twice; default: replies.jsonl in --out.",
 )
 @click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
+@click.option(
+    "--print",
+    "form",
+    type=click.Choice(("table", "line", "markdown", "json")),
+    default="table",
+    show_default=True,
+    help="What is written to stdout: line is one a subject, markdown is for a pull request.",
+)
+@click.option(
+    "--fail-if",
+    "gates",
+    multiple=True,
+    help="Exit with code 3 where it holds: 'agreement < 0.9', 'difference accuracy < -0.02'.",
+)
 @click.option("--budget", is_flag=True, help="Print what it would cost, and stop.")
 def main(sources: tuple[Path, ...], **options: Any) -> None:
     """Measure how much a model's answers move when only the wording of prompts moves.
@@ -126,20 +154,45 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     folders are compared.
     """
     with reported():
+        from steady.measure.gates import failures, find_gate
         from steady.measure.matching import find_matcher
         from steady.measure.report import compared, summarise, write_comparison
-        from steady.measure.texts import tables
         from steady.metrics.resampling import Bootstrap
 
-        matcher = find_matcher(options["match"])
-        bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
+        # what can be wrong with the options is said before a model is loaded
+        gates = [find_gate(text) for text in options["gates"]]
+        if options["match"] is not None:
+            find_matcher(options["match"])
         folders = _runs(sources, options)
         if options["budget"]:
             return
-        found = compared([summarise(folder, matcher, bootstrap) for folder in folders], bootstrap)
+        bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
+        reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
+        found = compared(reports, bootstrap)
         if found.comparison is not None and options["out"] is not None:
             write_comparison(found, options["out"])
-        click.echo(tables(found))
+        click.echo(_printed(found, options["form"]))
+        if reasons := failures(gates, found):
+            click.echo("\n".join(reasons), err=True)
+            raise click.exceptions.Exit(FAILED)
+
+
+def _printed(found: "Compared", form: str) -> str:
+    from steady.measure import texts
+    from steady.metrics.files import laid_out, rounded
+
+    if form == "json":
+        return laid_out(rounded(found.to_dict()))
+    forms = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}
+    return forms[form](found)
+
+
+def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
+    """What answers are read by: the option, or what the folder was summarised by before."""
+    from steady.measure.matching import NORMALIZED, find_matcher
+    from steady.measure.report import last_match
+
+    return find_matcher(options["match"] or last_match(folder) or NORMALIZED)
 
 
 def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
@@ -153,7 +206,7 @@ def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
             )
         return list(sources)
     options["out"] = out = options["out"] or Path("measured")
-    file = _prompts(sources)
+    file = _prompts(sources, options)
     folders = []
     for name, opened in subjects:
         folders.append(out if len(subjects) == 1 else out / _folder_name(name))
@@ -161,12 +214,30 @@ def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
     return folders
 
 
-def _prompts(sources: tuple[Path, ...]) -> "PromptFile":
+def _prompts(sources: tuple[Path, ...], options: dict[str, Any]) -> "PromptFile":
+    """The prompts of the file, or those that the items are worded as; outputs that no answer could equal are refused."""
+    from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
     from steady.measure.prompt_files import read_prompt_file
 
-    if len(sources) != 1 or sources[0].is_dir():
-        raise SteadyError(f"--model: give one file of prompts, got {', '.join(map(str, sources)) or 'none'}.")
-    return read_prompt_file(sources[0])
+    strange = [column for column in options["columns"] if not all(column.partition("="))]
+    if strange:
+        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
+    columns = dict(column.split("=", 1) for column in options["columns"])
+    items, wordings = options["items"], options["wordings"]
+    if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(Path.is_dir, sources)):
+        raise SteadyError(
+            f"give one file of prompts, or --items FILE (and --wordings BANK) in place of it; "
+            f"got {', '.join(map(str, sources)) or 'none'}."
+        )
+    if items is None:
+        file = read_prompt_file(sources[0], columns)
+    else:
+        from steady.measure.worded_items import bank_match, item_file
+
+        file = item_file(items, wordings, options["per_family"], options["seed"], columns)
+        options["match"] = options["match"] or bank_match(wordings)
+    check_outputs(file, find_matcher(options["match"] or NORMALIZED))
+    return file
 
 
 def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[str, Any]) -> None:
@@ -204,25 +275,9 @@ def _refuse_mixed(endpoint: bool) -> None:
 
 
 def _remote(model: str, options: dict[str, Any]) -> "Subject":
-    from steady.measure.endpoint.client import Endpoint, checked_url
-    from steady.measure.endpoint.protocol import Asking, read_fields
-    from steady.measure.endpoint.subject import EndpointSubject, Plan
+    from steady.measure.endpoint.subject import endpoint_subject
 
-    if options["chat"] not in CHAT:
-        raise SteadyError(f"--chat-template {options['chat']}: a server has one; allowed: auto, on, off.")
-    if options["chat"] == "off" and options["system"]:
-        raise SteadyError("--system: a system message needs the chat template; leave out --chat-template off.")
-    limits = {name: options[name] for name in ("concurrency", "timeout")}
-    endpoint = Endpoint(checked_url(options["endpoint"]), options["api_key_variable"], **limits)
-    asking = Asking(
-        model,
-        chat=options["chat"] != "off",
-        scored=options["posix"],
-        more=read_fields(options["request_fields"]),
-        **{name: options[name] for name in ("system", "max_new_tokens", "stop")},
-    )
-    plan = Plan(**{name: options[name] for name in ("repeats", "posix", "max_pairs", "seed")})
-    return EndpointSubject(endpoint, asking, plan, options["replies"] or options["out"] / "replies.jsonl")
+    return endpoint_subject(model, {**options, "replies": options["replies"] or options["out"] / "replies.jsonl"})
 
 
 def _local(model: str, adapter: str, options: dict[str, Any]) -> "Subject":

@@ -23,7 +23,7 @@ from steady.metrics.results import Degeneracy
 KEYS = {"mean_accuracy": "accuracy", "unparsed": "format_loss"}
 """What people call measures whose names in the pipeline's files mean its wordings and labels."""
 
-RESPONSES = SensitivityMeasure("unique_responses", "different responses a group", LOWER, "group", unit="responses")
+RESPONSES = SensitivityMeasure("unique_responses", "different responses", LOWER, "group", unit="a group")
 REPEATS = SensitivityMeasure("repeat_agreement", "agreement between repeats of one prompt", HIGHER, "group")
 ROWS = {KEYS.get(row.name, row.name): row for row in (*SENSITIVITY, RESPONSES, REPEATS)}
 """Rows of the table of measures by the key they have in `measures.json`; those that have no value are left out of it."""

@@ -20,6 +20,7 @@ from steady.models.chat import THOUGHTS, THOUGHTS_END
 from steady.records import Prediction
 
 Reading = str | None
+NORMALIZED = "normalized"
 FORMS = "exact, normalized, contains, number, regex:PATTERN, label:A,B,C, python:MODULE.FUNCTION"
 NUMBER = re.compile(r"(?<![\w.,])[-+−]?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from steady.compare.paired import Testing
 from steady.measure import runs
 from steady.measure.comparing import PERMUTATIONS, Comparison, compare_subjects
@@ -12,7 +14,7 @@ from steady.measure.group_measures import Judged, Measured, judge, measured
 from steady.measure.matching import Matcher
 from steady.measure.running import skipped_counts
 from steady.measure.subject import Facts
-from steady.metrics.files import plain, write_metrics
+from steady.metrics.files import plain, read_metrics, write_metrics
 from steady.metrics.resampling import Bootstrap, Estimate
 from steady.records import write_bytes, write_records
 
@@ -91,8 +93,9 @@ class Compared:
         return place
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of the `measures.json` of several subjects."""
-        assert self.comparison is not None
+        """The content of `measures.json`: that of the only subject, or of all with their differences."""
+        if self.comparison is None:
+            return self.reports[0].to_dict()
         subjects = [report.to_dict() | {"by_group": None} for report in self.reports]
         return {
             "groups": self.comparison.groups,
@@ -139,6 +142,16 @@ def summarise(folder: Path, matcher: Matcher, bootstrap: Bootstrap) -> Report:
     write_metrics(folder / MEASURES, report.to_dict())
     report.page(folder / PAGE)
     return report
+
+
+def last_match(folder: Path) -> str | None:
+    """The `--match` by which the answers of a folder were read before; None where they never were."""
+    place = folder / MEASURES
+    return read_metrics(place, _Read).match if place.is_file() else None
+
+
+class _Read(msgspec.Struct):
+    match: str
 
 
 def write_comparison(found: Compared, folder: Path) -> None:

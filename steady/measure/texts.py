@@ -81,8 +81,11 @@ def about(report: Report) -> str:
     """What was asked of a subject, in one line: how many prompts, how answers are read, the facts that numbers depend on."""
     shown = {name: report.facts[name] for name in SHOWN_FACTS if report.facts.get(name) not in (None, "", [])}
     facts = [f"{name.replace('_', ' ')} {value!r}" for name, value in shown.items()]
-    counts = f"{report.measured.groups} groups, {report.measured.prompts} prompts"
-    return ", ".join([counts, f"answers read by `{report.measured.match}`", *facts])
+    found = report.measured
+    parts = ("right", "wrong", "unread", "without_output")
+    counts = [f"{count} {part.replace('_', ' ')}" for part in parts if (count := getattr(found.answers, part))]
+    asked = f"{found.groups} groups, {found.prompts} prompts"
+    return ", ".join([asked, f"answers read by `{found.match}` ({', '.join(counts)})", *facts])
 
 
 def table(report: Report) -> str:

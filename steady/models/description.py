@@ -75,7 +75,16 @@ def check_task(model_id: str, task: Task, config: Any) -> None:
 def not_followed(generation_config: Any) -> list[str]:
     """The generation settings of a model that greedy responses do not follow, such as `temperature=0.6`."""
     changed = {} if generation_config is None else generation_config.to_diff_dict()
-    return [f"{name}={value!r}" for name, value in sorted(changed.items()) if name[0] != "_" and name not in NO_CHOICE]
+    return [
+        f"{name}={value!r}"
+        for name, value in sorted(changed.items())
+        if name not in NO_CHOICE and not name.startswith(("_", "output_", "return_")) and not _neutral(value)
+    ]
+
+
+def _neutral(value: Any) -> bool:
+    """Whether a setting is off: temperatures, penalties and beams of 1 change nothing."""
+    return value is None or value is False or (value is not True and value == 1)
 
 
 def _positions(config: Any, tokenizer: Any) -> int | None:

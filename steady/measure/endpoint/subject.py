@@ -1,8 +1,9 @@
 """A model behind an OpenAI-compatible server as a subject of `steady measure`."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -10,8 +11,8 @@ import numpy as np
 from steady.errors import SteadyError
 from steady.measure.endpoint.cache import Cache
 from steady.measure.endpoint.canary import REQUESTS, check_canary, given_logprobs
-from steady.measure.endpoint.client import Client, Endpoint
-from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request
+from steady.measure.endpoint.client import Client, Endpoint, checked_url
+from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request, read_fields
 from steady.measure.prompt_files import ONE_PROMPT, PromptFile, comparable
 from steady.measure.subject import Facts, Say
 from steady.metrics.matrices import ScoredGroup
@@ -19,6 +20,7 @@ from steady.records import Prediction, Rejected
 from steady.scoring.groups import Mask, PromptGroup, sample_pairs
 
 REFUSED = "refused"
+CHAT = ("auto", "on", "off")
 CHARACTERS_PER_TOKEN = 4
 """Of English text; the tokenizer of the server is not known here."""
 
@@ -213,6 +215,25 @@ class EndpointSubject:
             for (name, reply), logprob in zip(answered, logprobs, strict=True)
         ]
         return ScoredGroup(group.id, matrix, lengths, tuple(predictions), sampled)
+
+
+def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
+    """A model of a server by its name there and the options of the command.
+
+    Raises:
+        SteadyError: an option is at fault.
+    """
+    if options["chat"] not in CHAT:
+        raise SteadyError(f"--chat-template {options['chat']}: a server has one; allowed: {', '.join(CHAT)}.")
+    chat = options["chat"] != "off"
+    if options["system"] and not chat:
+        raise SteadyError("--system: a system message needs the chat template; leave out --chat-template off.")
+    limits = {name: options[name] for name in ("concurrency", "timeout")}
+    endpoint = Endpoint(checked_url(options["endpoint"]), options["api_key_variable"], **limits)
+    framing = {name: options[name] for name in ("system", "max_new_tokens", "stop")}
+    asking = Asking(model, chat, more=read_fields(options["request_fields"]), scored=options["posix"], **framing)
+    plan = Plan(**{name: options[name] for name in ("repeats", "posix", "max_pairs", "seed")})
+    return EndpointSubject(endpoint, asking, plan, options["replies"])
 
 
 def _tokens(request: Request) -> int:
