@@ -75,6 +75,9 @@ class Handler(BaseHTTPRequestHandler):
             number = server.number
             if server.log is None:
                 server.came.append((self.path, body, dict(self.headers)))
+            else:
+                with server.log.open("ab") as handle:
+                    handle.write(content + b"\n")
             server.flying += 1
             server.most_flying = max(server.most_flying, server.flying)
         try:
@@ -107,9 +110,6 @@ class Handler(BaseHTTPRequestHandler):
             self.send(status, text, {})
             with self.server.lock:
                 self.server.answered[content.decode()] += status == 200
-                if self.server.log is not None:
-                    with self.server.log.open("ab") as handle:
-                        handle.write(content + b"\n")
 
     def send(self, status: int, content: bytes, headers: dict[str, str], part: bytes | None = None) -> None:
         self.send_response(status)
@@ -155,7 +155,7 @@ def model_answers(language: Any) -> Callable[[str, dict[str, Any]], dict[str, An
     return answer
 
 
-if __name__ == "__main__":  # a process of its own: PORT_FILE ANSWERED_FILE
+if __name__ == "__main__":  # a process of its own: URL_FILE LOG_FILE
     with StandIn(lambda *given: last_word(*given) | {"padding": "x" * 4000}, sometimes(0.05)) as server:
         server.log = Path(sys.argv[2])
         Path(sys.argv[1]).write_text(server.url)

@@ -127,6 +127,12 @@ FAILED = 3
     default=None,
     help="File that keeps a server's replies, so that none is asked for twice; default: replies.jsonl in --out.",
 )
+@click.option(
+    "--answers",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of prompts that have an `answer` each; no model is needed, and several files are compared.",
+)
 @click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
 @click.option(
     "--print",
@@ -197,6 +203,8 @@ def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
 
 def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
     """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
+    if options["answers"]:
+        return list(_given(sources, options))
     subjects = list(_subjects(options))
     if not subjects:
         strange = next((source for source in sources if not source.is_dir()), None)
@@ -219,10 +227,7 @@ def _prompts(sources: tuple[Path, ...], options: dict[str, Any]) -> "PromptFile"
     from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
     from steady.measure.prompt_files import read_prompt_file
 
-    strange = [column for column in options["columns"] if not all(column.partition("="))]
-    if strange:
-        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
-    columns = dict(column.split("=", 1) for column in options["columns"])
+    columns = _columns(options)
     items, wordings = options["items"], options["wordings"]
     if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(Path.is_dir, sources)):
         raise SteadyError(
@@ -240,6 +245,32 @@ def _prompts(sources: tuple[Path, ...], options: dict[str, Any]) -> "PromptFile"
     return file
 
 
+def _columns(options: dict[str, Any]) -> dict[str, str]:
+    strange = [column for column in options["columns"] if not all(column.partition("="))]
+    if strange:
+        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
+    return dict(column.split("=", 1) for column in options["columns"])
+
+
+def _given(sources: tuple[Path, ...], options: dict[str, Any]) -> Iterator[Path]:
+    """Measure files of answers, each into a folder."""
+    from steady.measure.answer_files import read_answer_file
+    from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
+
+    if sources or options["models"] or options["items"] or options["endpoint"]:
+        raise SteadyError(
+            "--answers: the prompts and answers are in its file; leave out SOURCES, --model, --items and --endpoint."
+        )
+    _refuse_mixed(OF_LOCAL + OF_ENDPOINT, "of a model, which --answers does not need")
+    options["out"] = out = options["out"] or Path("measured")
+    for path in options["answers"]:
+        file, subject = read_answer_file(path, _columns(options))
+        check_outputs(file, find_matcher(options["match"] or NORMALIZED))
+        folder = out if len(options["answers"]) == 1 else out / _folder_name(path.name)
+        _score(subject, file, folder, options)
+        yield folder
+
+
 def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[str, Any]) -> None:
     from steady.measure.running import Extent, measure_subject
 
@@ -250,8 +281,10 @@ def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[s
 def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
     """The subjects by name, each with what opens it: one at a time is in memory."""
     models, adapters = options["models"], options["adapters"]
-    _refuse_mixed(options["endpoint"] is not None)
-    if options["endpoint"] is not None:
+    if options["endpoint"] is None:
+        _refuse_mixed(OF_ENDPOINT, "which needs --endpoint")
+    else:
+        _refuse_mixed(OF_LOCAL, "of a model on this machine, not of --endpoint")
         if not models:
             raise SteadyError("--endpoint: add --model, the name of the model on the server.")
         yield from ((model, partial(_remote, model, options)) for model in models)
@@ -264,14 +297,13 @@ def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subj
             yield name, partial(_local, model, adapter, options)
 
 
-def _refuse_mixed(endpoint: bool) -> None:
-    """Refuse options that would not be followed: those of a model of this machine with a server, and the other way round."""
-    wrong, reason = (OF_LOCAL, "of a model on this machine, not of") if endpoint else (OF_ENDPOINT, "which needs")
+def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
+    """Refuse options that would not be followed, such as those of a model of this machine with a server."""
     context = click.get_current_context()
-    for name in wrong:
+    for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(item.opts[0] for item in context.command.params if item.name == name)
-            raise SteadyError(f"{option}: an option {reason} --endpoint. Leave one of them out.")
+            raise SteadyError(f"{option}: an option {reason}. Leave it out.")
 
 
 def _remote(model: str, options: dict[str, Any]) -> "Subject":

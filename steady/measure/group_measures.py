@@ -17,7 +17,16 @@ from steady.metrics.arm_sensitivity import cell_statistic
 from steady.metrics.cells import ALL, Cell, CellValues, cell_values
 from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.measures import HIGHER, LOWER, SENSITIVITY, SensitivityMeasure
-from steady.metrics.resampling import Bootstrap, Estimate, Floats, Statistic, estimate, one_blas_thread, weighted_mean
+from steady.metrics.resampling import (
+    Bootstrap,
+    Estimate,
+    Floats,
+    Statistic,
+    estimate,
+    one_blas_thread,
+    ratio,
+    weighted_mean,
+)
 from steady.metrics.results import Degeneracy
 
 KEYS = {"mean_accuracy": "accuracy", "unparsed": "format_loss"}
@@ -76,7 +85,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 class Judged:
     """Groups whose answers have been read; `worded`: every prompt names its wording, so wordings can be compared over groups.
 
-    `repeated` `(groups,)`: the share of pairs of answers to one and the same prompt that agree, NaN where none was repeated.
+    `repeated` `(groups, 2)`: pairs of answers to one and the same prompt that agree, and all such pairs.
     """
 
     groups: tuple[ScoredGroup, ...]
@@ -97,12 +106,13 @@ class Judged:
         """Those measures under group weights, by the names of the table."""
         of_cells, names = cell_statistic(self.values), [row.name for row in self.rows]
         unique = np.asarray([len(set(group.responses)) for group in self.groups], dtype=np.float64)
-        columns = np.stack([measure.mean_over_wordings(self.values.scores), unique, self.repeated], axis=1)
+        columns = np.stack([measure.mean_over_wordings(self.values.scores), unique], axis=1)
 
         def statistic(weights: Floats) -> dict[str, Floats]:
             found = of_cells(weights)
             # a group counts once, however many prompts it has and whether wordings are shared or not
-            accuracy, different, repeated = weighted_mean(weights, columns).T
+            accuracy, different = weighted_mean(weights, columns).T
+            repeated = ratio(*(weights @ self.repeated).T)  # over pairs, as agreement is
             others = {"mean_accuracy": accuracy, RESPONSES.name: different, REPEATS.name: repeated}
             return {name: found[name] for name in names} | others
 
@@ -123,7 +133,7 @@ def judge(
         labels: of a classifier; empty for free text, whose entropy is divided by log(prompts of the group).
         repeats: all answers to a prompt that was asked more than once, by its id.
     """
-    repeated = np.asarray([_repeat_agreement(group, prompts, matcher, repeats or {}) for group in groups])
+    repeated = np.asarray([_repeated(group, prompts, matcher, repeats or {}) for group in groups], dtype=np.float64)
     groups = tuple(_judged_group(group, prompts, matcher) for group in groups)
     items = [item for group in groups for item in group.predictions]
     worded = all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
@@ -171,17 +181,18 @@ def _judged_group(group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matche
     return replace(group, predictions=tuple(items))
 
 
-def _repeat_agreement(
+def _repeated(
     group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matcher: Matcher, repeats: Mapping[str, Sequence[str]]
-) -> float:
-    """The mean over prompts of the share of pairs of its answers that read the same; an unread one agrees with none."""
-    shares = []
+) -> tuple[int, int]:
+    """Pairs of answers to one prompt that read the same, and all such pairs; an unread answer agrees with none."""
+    equal = pairs = 0
     for item in group.predictions:
         texts = repeats.get(item.prompt_id, ())
         judged = [matcher.judged(msgspec.structs.replace(item, text=text), prompts[item.prompt_id]) for text in texts]
-        pairs = [one.parsed is not None and one.parsed == other.parsed for one, other in combinations(judged, 2)]
-        shares += [np.mean(pairs)] if pairs else []
-    return float(np.mean(shares)) if shares else float("nan")
+        for one, other in combinations(judged, 2):
+            equal += one.parsed is not None and one.parsed == other.parsed
+            pairs += 1
+    return equal, pairs
 
 
 def _answers(
