@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from steady.errors import SteadyError, reported
 
@@ -19,6 +20,8 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 CHAT = {"auto": None, "on": True, "off": False}
 NO_ADAPTER = "none"
+OF_LOCAL = ("revision", "gguf_file", "adapters", "thinking", "dtype", "device", "threads", "batch_tokens", "precision")
+OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
 
 
@@ -90,6 +93,46 @@ FAILED = 3
     help="Of intervals.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of samples and intervals.")
+@click.option(
+    "--endpoint", default=None, help="An OpenAI-compatible server, http://localhost:8000/v1; --model is a name there."
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Times that a server is sent each prompt; how far its own answers agree is the noise floor.",
+)
+@click.option(
+    "--posix", is_flag=True, help="POSIX from a server's log-probabilities of given tokens, once it passed a canary."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests in flight to a server."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds that a request may take."
+)
+@click.option(
+    "--request-fields", default="{}", help="JSON object: fields of a request to add or, with null, to leave out."
+)
+@click.option(
+    "--api-key-variable",
+    default="STEADY_API_KEY",
+    show_default=True,
+    help="The environment variable that holds a server's key; the key is never written or shown.",
+)
+@click.option(
+    "--replies",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="File that keeps a server's replies, so that none is asked for twice; default: replies.jsonl in --out.",
+)
+@click.option(
+    "--answers",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of prompts that have an `answer` each; no model is needed, and several files are compared.",
+)
 @click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
 @click.option(
     "--print",
@@ -160,6 +203,8 @@ def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
 
 def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
     """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
+    if options["answers"]:
+        return list(_given(sources, options))
     subjects = list(_subjects(options))
     if not subjects:
         strange = next((source for source in sources if not source.is_dir()), None)
@@ -182,10 +227,7 @@ def _prompts(sources: tuple[Path, ...], options: dict[str, Any]) -> "PromptFile"
     from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
     from steady.measure.prompt_files import read_prompt_file
 
-    strange = [column for column in options["columns"] if not all(column.partition("="))]
-    if strange:
-        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
-    columns = dict(column.split("=", 1) for column in options["columns"])
+    columns = _columns(options)
     items, wordings = options["items"], options["wordings"]
     if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(Path.is_dir, sources)):
         raise SteadyError(
@@ -203,6 +245,32 @@ def _prompts(sources: tuple[Path, ...], options: dict[str, Any]) -> "PromptFile"
     return file
 
 
+def _columns(options: dict[str, Any]) -> dict[str, str]:
+    strange = [column for column in options["columns"] if not all(column.partition("="))]
+    if strange:
+        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
+    return dict(column.split("=", 1) for column in options["columns"])
+
+
+def _given(sources: tuple[Path, ...], options: dict[str, Any]) -> Iterator[Path]:
+    """Measure files of answers, each into a folder."""
+    from steady.measure.answer_files import read_answer_file
+    from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
+
+    if sources or options["models"] or options["items"] or options["endpoint"]:
+        raise SteadyError(
+            "--answers: the prompts and answers are in its file; leave out SOURCES, --model, --items and --endpoint."
+        )
+    _refuse_mixed(OF_LOCAL + OF_ENDPOINT, "of a model, which --answers does not need")
+    options["out"] = out = options["out"] or Path("measured")
+    for path in options["answers"]:
+        file, subject = read_answer_file(path, _columns(options))
+        check_outputs(file, find_matcher(options["match"] or NORMALIZED))
+        folder = out if len(options["answers"]) == 1 else out / _folder_name(path.name)
+        _score(subject, file, folder, options)
+        yield folder
+
+
 def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[str, Any]) -> None:
     from steady.measure.running import Extent, measure_subject
 
@@ -213,12 +281,35 @@ def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[s
 def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
     """The subjects by name, each with what opens it: one at a time is in memory."""
     models, adapters = options["models"], options["adapters"]
+    if options["endpoint"] is None:
+        _refuse_mixed(OF_ENDPOINT, "which needs --endpoint")
+    else:
+        _refuse_mixed(OF_LOCAL, "of a model on this machine, not of --endpoint")
+        if not models:
+            raise SteadyError("--endpoint: add --model, the name of the model on the server.")
+        yield from ((model, partial(_remote, model, options)) for model in models)
+        return
     if len(models) > 1 and adapters:
         raise SteadyError("--adapter: adapters lie on one base. Give one --model, or no --adapter.")
     for model in models:
         for adapter in adapters or [NO_ADAPTER]:
             name = model if adapter == NO_ADAPTER else f"{model} + {adapter}"
             yield name, partial(_local, model, adapter, options)
+
+
+def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
+    """Refuse options that would not be followed, such as those of a model of this machine with a server."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(item.opts[0] for item in context.command.params if item.name == name)
+            raise SteadyError(f"{option}: an option {reason}. Leave it out.")
+
+
+def _remote(model: str, options: dict[str, Any]) -> "Subject":
+    from steady.measure.endpoint.subject import endpoint_subject
+
+    return endpoint_subject(model, {**options, "replies": options["replies"] or options["out"] / "replies.jsonl"})
 
 
 def _local(model: str, adapter: str, options: dict[str, Any]) -> "Subject":

@@ -123,6 +123,14 @@ class LocalModel:
         except SteadyError as error:  # a template may refuse the roles of a conversation
             raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
 
+    def unanswered(self) -> list[Rejected]:
+        """No prompt: every one has an answer."""
+        return []
+
+    def repeats(self) -> dict[str, list[str]]:
+        """None: this model gives one prompt the same answer always."""
+        return {}
+
     def _work(self, groups: Sequence[PromptGroup]) -> list[int]:
         """Tokens of each group: a response for each prompt, and all responses of a group under each of its prompts."""
         sizes = [(len(group.prompts), sum(self._lengths[name] for name in group.prompt_ids)) for group in groups]

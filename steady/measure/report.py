@@ -111,7 +111,7 @@ def report_of(run: runs.Run, matcher: Matcher, bootstrap: Bootstrap) -> Report:
     """Judge and measure a finished run."""
     labels = run.settings.facts.get("labels") or []
     assert isinstance(labels, list)
-    judged = judge(run.groups, run.prompts, matcher, labels)
+    judged = judge(run.groups, run.prompts, matcher, labels, run.repeats)
     return Report(
         name=run.settings.subject,
         facts=run.settings.facts,

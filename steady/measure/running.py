@@ -60,7 +60,12 @@ def measure_subject(
             for group in groups
             if group.id not in reached
         ]
-        runs.finish_run(folder, runs.Finished(scored, file.prompts, skipped, subject.notes()), settings.key)
+        skipped += subject.unanswered()
+        compared = [group for group in scored if len(group.predictions) > 1]
+        if not compared:
+            raise SteadyError(f"{file.path}: no group has two answers: {skipped[-1].reason}")
+        done = runs.Finished(compared, file.prompts, skipped, subject.notes(), subject.repeats())
+        runs.finish_run(folder, done, settings.key)
 
 
 def _tell_skipped(skipped: Sequence[Rejected], say: Say) -> None:

@@ -72,6 +72,12 @@ class Subject(Protocol):
     def notes(self) -> list[str]:
         """Sentences that a reader of the numbers must know, after everything was scored."""
 
+    def unanswered(self) -> list[Rejected]:
+        """The prompts that got no answer, which scored groups are without, and those left alone in their group."""
+
+    def repeats(self) -> dict[str, list[str]]:
+        """All answers, by prompt id, of prompts that were asked more than once; their agreement is the noise floor."""
+
 
 @dataclass(frozen=True)
 class Answering(ABC):
@@ -91,6 +97,14 @@ class Answering(ABC):
     def notes(self) -> list[str]:
         """Sentences that a reader of the numbers must know; none."""
         return []
+
+    def unanswered(self) -> list[Rejected]:
+        """No prompt: every one has an answer."""
+        return []
+
+    def repeats(self) -> dict[str, list[str]]:
+        """None: every prompt is asked once."""
+        return {}
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
         """All groups of two prompts and more."""
