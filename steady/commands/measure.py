@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-CHAT = {"auto": None, "on": True, "off": False}
-NO_ADAPTER = "none"
 OF_LOCAL = ("revision", "gguf_file", "adapters", "thinking", "dtype", "device", "threads", "batch_tokens", "precision")
 OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
@@ -203,6 +201,8 @@ def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
 
 def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
     """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
+    from steady.measure.choosing import folder_name, prompts_of
+
     if options["answers"]:
         return list(_given(sources, options))
     subjects = list(_subjects(options))
@@ -214,47 +214,18 @@ def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
             )
         return list(sources)
     options["out"] = out = options["out"] or Path("measured")
-    file = _prompts(sources, options)
+    file = prompts_of(sources, options)
     folders = []
     for name, opened in subjects:
-        folders.append(out if len(subjects) == 1 else out / _folder_name(name))
+        folders.append(out if len(subjects) == 1 else out / folder_name(name))
         _score(opened(), file, folders[-1], options)
     return folders
-
-
-def _prompts(sources: tuple[Path, ...], options: dict[str, Any]) -> "PromptFile":
-    """The prompts of the file, or those that the items are worded as; outputs that no answer could equal are refused."""
-    from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
-    from steady.measure.prompt_files import read_prompt_file
-
-    columns = _columns(options)
-    items, wordings = options["items"], options["wordings"]
-    if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(Path.is_dir, sources)):
-        raise SteadyError(
-            f"give one file of prompts, or --items FILE (and --wordings BANK) in place of it; "
-            f"got {', '.join(map(str, sources)) or 'none'}."
-        )
-    if items is None:
-        file = read_prompt_file(sources[0], columns)
-    else:
-        from steady.measure.worded_items import bank_match, item_file
-
-        file = item_file(items, wordings, options["per_family"], options["seed"], columns)
-        options["match"] = options["match"] or bank_match(wordings)
-    check_outputs(file, find_matcher(options["match"] or NORMALIZED))
-    return file
-
-
-def _columns(options: dict[str, Any]) -> dict[str, str]:
-    strange = [column for column in options["columns"] if not all(column.partition("="))]
-    if strange:
-        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
-    return dict(column.split("=", 1) for column in options["columns"])
 
 
 def _given(sources: tuple[Path, ...], options: dict[str, Any]) -> Iterator[Path]:
     """Measure files of answers, each into a folder."""
     from steady.measure.answer_files import read_answer_file
+    from steady.measure.choosing import columns_of, folder_name
     from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
 
     if sources or options["models"] or options["items"] or options["endpoint"]:
@@ -264,9 +235,9 @@ def _given(sources: tuple[Path, ...], options: dict[str, Any]) -> Iterator[Path]
     _refuse_mixed(OF_LOCAL + OF_ENDPOINT, "of a model, which --answers does not need")
     options["out"] = out = options["out"] or Path("measured")
     for path in options["answers"]:
-        file, subject = read_answer_file(path, _columns(options))
+        file, subject = read_answer_file(path, columns_of(options))
         check_outputs(file, find_matcher(options["match"] or NORMALIZED))
-        folder = out if len(options["answers"]) == 1 else out / _folder_name(path.name)
+        folder = out if len(options["answers"]) == 1 else out / folder_name(path.name)
         _score(subject, file, folder, options)
         yield folder
 
@@ -280,6 +251,8 @@ def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[s
 
 def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
     """The subjects by name, each with what opens it: one at a time is in memory."""
+    from steady.measure.choosing import NO_ADAPTER, local_subject
+
     models, adapters = options["models"], options["adapters"]
     if options["endpoint"] is None:
         _refuse_mixed(OF_ENDPOINT, "which needs --endpoint")
@@ -294,7 +267,7 @@ def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subj
     for model in models:
         for adapter in adapters or [NO_ADAPTER]:
             name = model if adapter == NO_ADAPTER else f"{model} + {adapter}"
-            yield name, partial(_local, model, adapter, options)
+            yield name, partial(local_subject, model, adapter, options)
 
 
 def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
@@ -310,20 +283,3 @@ def _remote(model: str, options: dict[str, Any]) -> "Subject":
     from steady.measure.endpoint.subject import endpoint_subject
 
     return endpoint_subject(model, {**options, "replies": options["replies"] or options["out"] / "replies.jsonl"})
-
-
-def _local(model: str, adapter: str, options: dict[str, Any]) -> "Subject":
-    from steady.inference.named import Named, prepare
-    from steady.measure.local import Limits, local_model
-
-    prepare(options["threads"])
-    place = {name: options[name] for name in ("revision", "dtype", "device", "system", "gguf_file", "thinking", "stop")}
-    limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "seed")}
-    chat = CHAT.get(options["chat"], options["chat"])
-    named = Named(model, adapter=None if adapter == NO_ADAPTER else Path(adapter), chat_template=chat, **place)
-    return local_model(named, Limits(**limits))
-
-
-def _folder_name(name: str) -> str:
-    """A subject's name as a folder's."""
-    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in name).strip("-.")

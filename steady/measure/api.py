@@ -86,12 +86,12 @@ def measure(
     scored = [
         group for places in plan for group in opened.score([chosen[place] for place in places], lambda line: None)
     ]
+    skipped += opened.unanswered()
+    order = {group.id: place for place, group in enumerate(chosen)}
+    answered = sorted((group for group in scored if len(group.predictions) > 1), key=lambda group: order[group.id])
     prompts = {prompt.id: prompt for prompt in file.prompts}
     labels = opened.facts.get("labels") or []
-    order = {group.id: place for place, group in enumerate(chosen)}
-    judged = judge(
-        sorted(scored, key=lambda group: order[group.id]), prompts, matcher, labels if isinstance(labels, list) else []
-    )
+    judged = judge(answered, prompts, matcher, labels if isinstance(labels, list) else [], opened.repeats())
     found = measured(judged, _bootstrap(settings))
     return Report(opened.name, opened.facts, tuple(opened.notes()), skipped_counts(skipped), judged, found)
 

@@ -144,4 +144,4 @@ def _p_values(
         swap_tests(one.scores, other.scores, swapped, testing.permutations, testing.bootstrap.seed) if swapped else {}
     )
     by_signs = {row.name: float(p) for row, p, has in zip(flipped, found, known, strict=True) if has}
-    return by_signs | {name: p for name, p in by_swaps.items() if not np.isnan(p)}
+    return by_signs | {name: found.p for name, found in by_swaps.items() if not np.isnan(found.p)}
