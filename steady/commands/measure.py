@@ -1,5 +1,6 @@
 """Measure how much a model's answers move when only the wording moves: any model, any file of prompts."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -172,7 +173,7 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
             return
         bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
         reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
-        found = compared(distinct(reports, [folder.name for folder in folders]), bootstrap)
+        found = compared(distinct(reports, folders), bootstrap)
         if found.comparison is not None and options["out"] is not None:
             write_comparison(found, options["out"])
         click.echo(_printed(found, options["form"]))
@@ -206,6 +207,9 @@ def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
     if options["answers"]:
         return list(_given(sources, options))
     subjects = list(_subjects(options))
+    twice = [name for name, times in Counter(name for name, _ in subjects).items() if times > 1]
+    if twice:
+        raise SteadyError(f"{twice[0]}: named twice; a subject is compared with others, not with itself.")
     if not subjects:
         strange = next((source for source in sources if not source.is_dir()), None)
         if strange is not None or not sources:

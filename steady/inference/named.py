@@ -170,11 +170,16 @@ def open_language(
             f"--system: there is no system message without a chat template, and {named.id} is asked without one. "
             "Write it into the prompts, or choose an instruction-tuned model."
         )
+    if "" in named.stop:
+        raise SteadyError("--stop: an empty text, which every response has. Leave it out.")
+    has_thoughts = template is not None and thinks(tokenizer)
+    if named.thinking and not has_thoughts:
+        raise SteadyError(f"--thinking: {named.id} is asked without a template that knows thoughts. Leave it out.")
     settings = getattr(model, "generation_config", None)
     made = language_model(model, tokenizer, template is not None, system=named.system)
     language = replace(
         made,
-        thinking=named.thinking if template is not None and thinks(tokenizer) else None,
+        thinking=named.thinking if has_thoughts else None,
         stop=named.stop or tuple(getattr(settings, "stop_strings", None) or ()),
     )
     left = not_followed(settings)

@@ -86,9 +86,11 @@ class Compared(Results):
         }
 
 
-def distinct(reports: Sequence[Report], places: Sequence[str]) -> list[Report]:
-    """Reports with different names: where two subjects are called the same, the place of each says which it is."""
-    names = [report.name for report in reports]
+def distinct(reports: Sequence[Report], folders: Sequence[Path]) -> list[Report]:
+    """Reports with different names: where two subjects are called the same, the folder of each says which it is."""
+    names, places = [report.name for report in reports], [folder.name for folder in folders]
+    if len(set(places)) < len(places):
+        places = [str(folder) for folder in folders]
     return [
         replace(report, name=f"{report.name} ({place})") if names.count(report.name) > 1 else report
         for report, place in zip(reports, places, strict=True)

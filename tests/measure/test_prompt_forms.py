@@ -207,6 +207,7 @@ def test_faults_of_items_have_their_lines(tmp_path):
         (["--model", "m", "p.jsonl", "--wordings", "b.yaml"], "give one file of prompts, or --items"),
         (["--model", "m", "p.jsonl", "--column", "prompt"], "expected KEY=NAME"),
         (["--model", "m", "--model", "n", "--adapter", "a", "p.jsonl"], "adapters lie on one base"),
+        (["--model", "m", "--model", "m", "p.jsonl"], "m: named twice"),
         (["--model", "m", "p.jsonl", "--match", "fuzzy"], "--match fuzzy: unknown"),
         (["--model", "m", "p.jsonl", "--fail-if", "agreement"], "expected a measure"),
         (["--model", "m", "p.jsonl", "--fail-if", "luck < 1"], "there is no measure 'luck'"),

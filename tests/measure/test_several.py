@@ -141,6 +141,8 @@ def test_a_conversation_without_a_template_is_refused_with_its_line(llama_folder
     talk = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1"}]}
     rows = [{"group_id": "a", "prompt": "1+1"}, {"group_id": "a", **talk}]
     output = run(write(tmp_path / "p.jsonl", rows), "--model", llama_folder, "--out", tmp_path / "out", code=1).output
+    again = ["--model", llama_folder, "--thinking", "--out", tmp_path / "out"]
+    assert "a template that knows thoughts" in run(write(tmp_path / "r.jsonl", ROWS), *again, code=1).output
     assert f"{tmp_path / 'p.jsonl'}:2: `messages` need a model with a chat template" in output
 
 
@@ -168,5 +170,7 @@ def test_conversations_thoughts_and_settings_of_the_model_are_followed_or_named(
     assert "the model's generation settings do_sample=True, temperature=0.6 are not followed" in output
     assert "the chat template takes no system message: it stands before the user's first words" in output
     assert json.loads((tmp_path / "out/run.json").read_text())["facts"]["thinking"] is False
+    for wrong, message in (("--stop=", "--stop: an empty text"), ("--chat-template=long", "templates are default")):
+        assert message in run(prompts, "--model", tmp_path / "model", wrong, "--out", tmp_path / "none", code=1).output
     before = contents(tmp_path / "out")
     assert run(tmp_path / "out").output and contents(tmp_path / "out") == before
