@@ -22,7 +22,11 @@ settings.load_profile("steady")
 def warm() -> Iterator[Path]:
     """The folder of a `python` that has the libraries imported; first on `PATH`, before the folder of this Python and DVC."""
     # The path of a socket has at most a hundred characters, so it lies in no folder of pytest's.
-    with tempfile.TemporaryDirectory() as folder, warm_python(Path(folder) / "bin") as place, pytest.MonkeyPatch.context() as patch:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warm_python(Path(folder) / "bin") as place,
+        pytest.MonkeyPatch.context() as patch,
+    ):
         places = [str(place), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
         patch.setenv("PATH", os.pathsep.join(places))
         yield place

@@ -8,13 +8,14 @@ copy of it runs its own code. Only what an interpreter fixes when it starts (`PY
 
 import json
 import os
-import signal
+import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 LIBRARIES = (
     "torch",
@@ -47,7 +48,9 @@ def warm_python(folder: Path) -> Iterator[Path]:
     command.chmod(0o755)
     environment = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(Path(__file__).parent)}
     serving = [sys.executable, "-c", "import warm_python, sys; warm_python.serve(*sys.argv[1:])", address, command]
-    with subprocess.Popen(serving, env=os.environ | environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+    with subprocess.Popen(
+        serving, env=os.environ | environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
         assert server.stdout is not None and server.stdout.readline() == b"ready\n"
         try:
             yield folder
@@ -58,7 +61,6 @@ def warm_python(folder: Path) -> Iterator[Path]:
 def serve(address: str, command: str) -> None:
     """Fork for every request until standard input closes, which it does when the tests end in whatever way."""
     import gc
-    import select
     from importlib import import_module
 
     for name in LIBRARIES:
@@ -110,23 +112,40 @@ def run_module(words: list[str], command: str) -> None:
 
     tempfile.tempdir = None  # the folder of the environment, not of the server's
     sys.executable = command  # what the command starts itself is warm too
-    sys.path[0] = os.getcwd()
+    sys.path[0] = str(Path.cwd())
     sys.path[1:1] = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
     sys.argv = words[1:]
     runpy.run_module(words[1], run_name="__main__", alter_sys=True)
 
 
-def begin(address: Path | str, words: list[str], folder: Path, streams: list[int]) -> tuple[socket.socket, int]:
-    """Have the server run a command; gives what receives its exit status and the id of its process, which leads a group."""
+class Running(NamedTuple):
+    """A command that the server runs: the id of its process, which leads a group of its own, and where its status arrives."""
+
+    pid: int
+    connection: socket.socket
+
+    def alive(self) -> bool:
+        """Whether the process has not ended."""
+        return not select.select([self.connection], [], [], 0)[0]
+
+    def status(self) -> int:
+        """Wait for its end; its status, or minus the number of the signal that ended it."""
+        with self.connection:
+            return int(self.connection.recv(LARGEST))
+
+
+def begin(
+    address: Path, words: list[str], folder: Path, environment: Mapping[str, str], streams: Sequence[int]
+) -> Running:
+    """Have the server run a command."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.connect(str(address))
-    environment = {name: value for name, value in os.environ.items() if name != PLACE}
-    request = {"words": words, "folder": str(folder), "environment": environment}
+    request = {"words": words, "folder": str(folder), "environment": {**environment}}
     socket.send_fds(connection, [json.dumps(request).encode()], streams)
-    return connection, int(connection.recv(LARGEST))
+    return Running(int(connection.recv(LARGEST)), connection)
 
 
 if __name__ == "__main__":
-    receiver, _ = begin(os.environ[PLACE], sys.argv[1:], Path.cwd(), [0, 1, 2])
-    status = int(receiver.recv(LARGEST))
+    address = Path(os.environ.pop(PLACE))
+    status = begin(address, sys.argv[1:], Path.cwd(), os.environ, (0, 1, 2)).status()
     sys.exit(status if status >= 0 else 128 - status)
