@@ -77,6 +77,7 @@ def combined_performance_score(scores: ArrayLike) -> Floats:
 
 def _extreme(scores: ArrayLike, pick: Callable[..., Any], neutral: float) -> Floats:
     table = np.asarray(scores, dtype=np.float64)
+    # `np.nanmin` warns of a row of NaN alone
     found = pick(np.where(np.isnan(table), neutral, table), axis=-1, initial=neutral)
     return np.asarray(np.where(np.isinf(found), np.nan, found))
 
@@ -126,6 +127,7 @@ def spread_p_value(observed: float, null: Floats) -> float:
     """One-sided p of a spread against its permutation null, with the +1 correction (Phipson & Smyth 2010)."""
     if np.isnan(observed):
         return float("nan")
+    # the same spread, summed in another order, may miss the observed one by a rounding error
     return float((1 + (null >= observed - 1e-12).sum()) / (1 + len(null)))
 
 
@@ -186,6 +188,7 @@ def answer_entropy(codes: ArrayLike, labels: int) -> float:
         return float("nan")
     counts = np.unique(np.asarray(codes), return_counts=True)[1]
     shares = counts / counts.sum()
+    # + 0.0 makes the negative zero of a single answer a zero
     return float(-(shares * np.log(shares)).sum() / np.log(labels)) + 0.0
 
 

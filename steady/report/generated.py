@@ -24,6 +24,7 @@ def generated_sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
 def samples(found: Findings) -> Markup:
     """Test prompts, evenly drawn from the file, with the reference and every arm's free answer side by side."""
     places = [place for place, prompt in enumerate(found.evaluation) if prompt.split == "test"]
+    # from the whole file: rows beside one another are often of one source
     chosen = places[:: max(1, len(places) // SAMPLES)][:SAMPLES]
     rows = [
         [
@@ -112,6 +113,7 @@ def _quoted(text: str) -> list[str]:
 
 
 def _cell(text: str) -> str:
+    # an answer must neither end the cell nor be HTML to a viewer of Markdown
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split()) or "(nothing)"
 
 
