@@ -52,7 +52,7 @@ LABELS = Kind(
         "data": {"test_rows": 24},
         "train": {"max_steps": 10, "num_train_epochs": 8, "per_device_train_batch_size": 4, "eval_steps": 2},
         "evaluate": {"batch_size": 2, "max_new_tokens": 16},  # a bundle holds few prompts, so several are kept
-        "sensitivity": {"test_groups": 6, "wordings_per_family": 4},
+        "sensitivity": {"test_groups": 4, "wordings_per_family": 4},
         "compare": {"permutations": 2000, "bootstrap_draws": 500},
     },
     "compare",
