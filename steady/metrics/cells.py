@@ -129,7 +129,7 @@ def cell_values(
     columns, wordings = numbered(prompt.wording for prompt in prompts)
     members = split_groups(cell.rows, codes, len(groups))
     # the canonical prompt is in no cell, so it is looked up among all answers
-    canonical = _canonical_rows(answers)
+    canonical = {prompt.group_id: row for row, prompt in enumerate(answers.prompts) if prompt.wording == CANONICAL}
     values = [_group_values(answers, rows, canonical.get(group)) for group, rows in zip(groups, members, strict=True)]
     psi, skipped = _psi_values(answers, groups, members, temperature, matrices)
     table = np.asarray(values, dtype=np.float64).reshape(len(groups), len(GROUP_COLUMNS))
@@ -149,10 +149,6 @@ def split_groups(rows: Codes, groups: Codes, count: int) -> list[Codes]:
         return []
     # a stable sort, since the rows of saved matrices and predictions lie in file order
     return np.split(rows[np.argsort(groups, kind="stable")], np.cumsum(np.bincount(groups, minlength=count))[:-1])
-
-
-def _canonical_rows(answers: Answers) -> dict[str, int]:
-    return {prompt.group_id: row for row, prompt in enumerate(answers.prompts) if prompt.wording == CANONICAL}
 
 
 def score_table(correct: Floats, groups: Codes, columns: Codes, shape: tuple[int, int]) -> Floats:

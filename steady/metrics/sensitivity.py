@@ -4,6 +4,7 @@ Scores lie in `(groups, wordings)` arrays, NaN where a group has no prompt under
 `(…, wordings)` arrays, NaN for a wording that no group has. POSIX is in `posix.py`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -216,7 +217,5 @@ def degeneracy(answers: Sequence[object], targets: Sequence[object], dominant: f
 
 
 def _commonest(values: Sequence[object]) -> tuple[int, float]:
-    counts: dict[object, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    return len(counts), max(counts.values(), default=0) / len(values) if values else float("nan")
+    counts = Counter(values)
+    return len(counts), max(counts.values()) / len(values) if values else float("nan")

@@ -103,13 +103,10 @@ def previews_markdown(arms: Sequence[ArmResults]) -> str:
     for name, prompt, found in rows:
         lines += ["", f"## {name}"] if name != last else []
         last = name
-        lines += ["", "Prompt:", "", *_quoted(prompt), "", "| step | answer |", "|---|---|"]
+        quoted = [f"    {line}" for line in prompt.splitlines()]
+        lines += ["", "Prompt:", "", *quoted, "", "| step | answer |", "|---|---|"]
         lines += [f"| {one.step} | {_cell(one.text)} |" for one in found]
     return "\n".join(lines) + "\n"
-
-
-def _quoted(text: str) -> list[str]:
-    return [f"    {line}" for line in text.splitlines()]
 
 
 def _cell(text: str) -> str:
