@@ -169,7 +169,7 @@ class Client:
                 reply = self._send(request)
             except _RefusedError as refused:
                 if alone:
-                    raise SteadyError(f"{self.endpoint.url}: {request.name}: {refused}") from refused
+                    raise SteadyError(f"{self.endpoint.url}: {request.name}: {refused}{request.hint}") from refused
                 reply = Reply("", refusal=str(refused))
             except _PassingError as again:
                 fault = again

@@ -34,12 +34,16 @@ class Asking:
 
 @dataclass(frozen=True)
 class Request:
-    """One request: `name` says in messages which prompt it is; requests that differ in `repeat` alone are sent each."""
+    """One request: `name` says in messages which prompt it is; requests that differ in `repeat` alone are sent each.
+
+    `hint` is what to do when the server refuses it.
+    """
 
     path: str
     body: Mapping[str, Any]
     name: str
     repeat: str = "0"
+    hint: str = ""
 
     def key(self, url: str) -> str:
         """The digest under which its reply is cached."""
@@ -89,9 +93,11 @@ def generation_request(asking: Asking, prompt: Asked, name: str, repeat: int = 0
     body |= {"model": asking.model, "max_tokens": asking.max_new_tokens, "temperature": 0}
     if asking.stop:
         body["stop"] = list(asking.stop)
+    hint = ""
     if asking.scored:
         body |= {"return_token_ids": True, "logprobs": True if asking.chat else 1}
-    return Request(CHAT if asking.chat else COMPLETIONS, _merged(body, asking.more), name, str(repeat))
+        hint = " --posix needs the fields return_token_ids and logprobs; without it, answers alone are asked for."
+    return Request(CHAT if asking.chat else COMPLETIONS, _merged(body, asking.more), name, str(repeat), hint)
 
 
 def given_request(asking: Asking, tokens: Sequence[int], name: str, repeat: str = "0") -> Request:
