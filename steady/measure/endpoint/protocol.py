@@ -59,7 +59,6 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
 
     text: str
     refusal: str = ""
-    finish: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prompt_ids: list[int] = []
@@ -127,7 +126,6 @@ class _Choice(msgspec.Struct):
     text: str | None = None
     message: _Message | None = None
     logprobs: _Logprobs | None = None
-    finish_reason: str | None = None
     token_ids: list[int] | None = None
     prompt_token_ids: list[int] | None = None
 
@@ -160,7 +158,6 @@ def read_reply(content: bytes) -> Reply:
     return Reply(
         # a model that thinks until the limit has a message without content: an empty answer
         text=(choice.message.content if choice.message else choice.text) or "",
-        finish=choice.finish_reason or "",
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         prompt_ids=body.prompt_token_ids or choice.prompt_token_ids or [],

@@ -100,6 +100,7 @@ def test_the_noise_floor_is_the_agreement_of_repeats_of_one_prompt(prompts, tmp_
     assert measures(tmp_path / "out")["measures"]["repeat_agreement"]["value"] == pytest.approx((1 + 1 + 2 / 3) / 3)
     assert "agreement between repeats of one prompt" in output
     assert "27 requests" in output and "0 were answered before" in output
+    assert "the server counted 102 tokens of prompts and 24 of answers" in output  # the unsteady replies count none
     assert "POSIX" not in output.replace("For POSIX", "")
 
 
