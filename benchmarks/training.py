@@ -157,6 +157,7 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
 
     from steady.finetune.language.batches import CausalBatches, SequenceBatches
     from steady.finetune.language.rows import GenerativeRows, RowEncoder
+    from steady.finetune.sampling import Sampling
     from steady.prompts.levels import CANONICAL_WORDING
     from steady.prompts.phrasebook import phrasebook
     from steady.prompts.schedule import TrainingPrompts
@@ -166,7 +167,7 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
     examples = [Example(id=str(n), group_id=str(n), instruction=p, output=a) for n, (p, a) in enumerate(rows)]
     schedule = [ScheduleRow(example_id=one.id, wordings=[CANONICAL]) for one in examples]
     prompts = TrainingPrompts(examples, schedule, phrasebook([CANONICAL_WORDING], None))
-    made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, False))  # type: ignore[arg-type]
+    made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, False), Sampling(batch_rows=BATCH))  # type: ignore[arg-type]
 
     shared = settings(folder, device) | {"remove_unused_columns": False}
     if task == "SEQ_2_SEQ_LM":

@@ -2,17 +2,19 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator
 
+from steady.errors import SteadyError
 from steady.models.arm import Method
 from steady.models.params import ModelParams
-from steady.parameters import Runtime, Section, StageParams
+from steady.parameters import Runtime, Section, StageParams, faults_of
 from steady.prompts.params import LabelNames, PromptLength
 
 PissaIterations = Annotated[str, StringConstraints(pattern=r"^pissa_niter_[1-9][0-9]*$")]
 
 
-Objective = Literal["none", "sft", "dpo", "grpo"]
+Objective = Literal["none", "sft", "dpo", "grpo", "consistency"]
+TRAINING = ("probe", "lora", "train", "sft", "dpo", "grpo", "consistency")
 
 
 class Arm(Section):
@@ -20,11 +22,22 @@ class Arm(Section):
 
     `wordings` names the training schedule. `method` and `objective` are also names of sections of `params.yaml`: `dvc.yaml`
     tracks those two for each arm, so that a change of `lora.r` leaves a probe alone. `dpo` and `grpo` begin with `sft`.
+
+    `sampler` puts the batches together: rows at random (`shuffled`), all rows of a step under one wording (`by_wording`), or
+    `group_size` wordings of each item in one batch (`grouped`). `settings` are keys of the sections of training, and
+    `format.max_length`, that this arm has otherwise than the others: `{lora.r: 8}`.
     """
 
     method: Method
     wordings: Literal["canonical", "variants"]
     objective: Objective
+    sampler: Literal["shuffled", "by_wording", "grouped"] = "shuffled"
+    group_size: int = Field(default=2, ge=2)
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+    def shown(self) -> dict[str, Any]:
+        """The keys that are not at their default, and the three that have none."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class ProbeParams(Section):
@@ -142,6 +155,25 @@ class GrpoParams(Section):
     within_words: int = Field(ge=1)
 
 
+class ConsistencyParams(Section):
+    """Section `consistency`; every key has a default, so that `consistency: {}` is a whole section.
+
+    From the share `start` of the optimizer steps on, `penalty` is weighed in, with a weight that rises to `lambda_max` within the
+    share `ramp`: `jsd` is the Jensen-Shannon divergence between the wordings of an item, as a share of its largest value, of
+    vocabularies with the `top_tokens` likeliest tokens told apart; `consensus` the cross-entropy to the answer that most wordings
+    give. `placebo` compares different items of one label in place of wordings of one item. `tilt` is the eta of a tilted loss over
+    the wordings of an item (0: their mean).
+    """
+
+    lambda_max: float = Field(default=1.0, ge=0)
+    start: float = Field(default=0.2, ge=0, lt=1)
+    ramp: float = Field(default=0.3, gt=0, le=1)
+    penalty: Literal["jsd", "consensus"] = "jsd"
+    placebo: bool = False
+    tilt: float = Field(default=0.0, ge=0)
+    top_tokens: int = Field(default=64, ge=1)
+
+
 class FinetuneParams(StageParams):
     """The view of `params.yaml` that the finetune stage has; a section that no arm uses is checked all the same."""
 
@@ -156,4 +188,28 @@ class FinetuneParams(StageParams):
     sft: SftParams
     dpo: DpoParams
     grpo: GrpoParams
+    consistency: ConsistencyParams = ConsistencyParams()
     runtime: Runtime
+
+    def of_arm(self, name: str) -> "FinetuneParams":
+        """The parameters with the arm's own `settings` in place.
+
+        Raises:
+            SteadyError: there is no such arm, or its settings name a key that is not one of training, or give it a wrong value.
+        """
+        if name not in self.arms:
+            raise SteadyError(f"arms: no arm {name!r}. There are: {', '.join(self.arms)}.")
+        values = self.model_dump()
+        for key, value in self.arms[name].settings.items():
+            section, _, last = key.partition(".")
+            if key != "format.max_length" and (section not in TRAINING or last not in values[section]):
+                raise SteadyError(
+                    f"arms.{name}.settings: no key {key!r}. Allowed: format.max_length, and KEY of {', '.join(TRAINING)} as "
+                    "SECTION.KEY, such as lora.r."
+                )
+            values[section][last] = value
+        try:
+            return FinetuneParams.model_validate(values)
+        except ValidationError as error:
+            found = faults_of(error, FinetuneParams)
+            raise SteadyError("\n".join(f"arms.{name}.settings: {fault}" for fault in found)) from error

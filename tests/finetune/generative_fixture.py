@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from small_models import byte_tokenizer, random_model
 
 from steady.finetune.finetune import finetune
-from steady.finetune.params import FinetuneParams, TrainParams
+from steady.finetune.params import Arm, FinetuneParams, TrainParams
 from steady.finetune.run import TrainingData, TrainingRun
 from steady.models.arm import ArmManifest
 from steady.prompts.levels import available_wordings
@@ -111,7 +111,8 @@ def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:
 def trained_by(schedule: TrainParams, curves: Path) -> TrainingRun:
     """A run that trains a classifier as `schedule` says, with seed 0, on what is handed to it."""
     runtime = SimpleNamespace(device="cpu", progress=False)
-    params: Any = SimpleNamespace(train=schedule, seed=0, runtime=runtime)
+    arm = Arm(method="lora", wordings="variants", objective="sft")
+    params: Any = SimpleNamespace(train=schedule, seed=0, runtime=runtime, arms={"tuned": arm})
     data: Any = None
     return TrainingRun("tuned", params, data, curves)
 
