@@ -112,7 +112,7 @@ def _what_changed(trained: Bank | None, today: Bank | None) -> str:
     templates = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     fields = [
         key
-        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several")
+        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several", "composition")
         if getattr(trained, key) != getattr(today, key)
     ]
     return ", ".join([*(f"template {name!r}" for name in templates), *(f"`{key}`" for key in fields)]) + " changed"
