@@ -124,13 +124,9 @@ def test_one_of_each_is_added_in_the_files_that_the_map_names(tmp_path: Path) ->
     insert(params, "    runtime: Runtime\n", "    smallness: SmallnessParams\n")
     insert(params, '"consistency"]', '"smallness", ')
     insert(folder / "steady/parameters.py", '    "evaluate",\n', '    "smallness",\n')
+    recipe = recipe.replace("variants, objective: sft", "variants, objective: smallness")
     for path, text in (("params.yaml", (folder / "params.yaml").read_text()), ("recipe/queues.yaml", recipe)):
         (folder / path).write_text(text + "smallness: {price: 0.01}\n")
-    insert(folder / "recipe/queues.yaml", "smallness", "")
-    tuned = "tuned: {method: lora, wordings: variants, objective: "
-    insert(folder / "recipe/queues.yaml", f"{tuned}sft", "")
-    text = (folder / "recipe/queues.yaml").read_text().replace(f"{tuned}sft", f"{tuned}smallness")
-    (folder / "recipe/queues.yaml").write_text(text)
 
     changed = set(run(folder, "git", "ls-files", "-m", "-o", "--exclude-standard").split())
     added = ("a measure", "a family of rewordings", "a data format", "an objective", "a recipe")

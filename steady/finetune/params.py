@@ -1,6 +1,6 @@
 """The arms of a run, and the settings of the methods that train them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, StringConstraints, ValidationError, field_validator
 
@@ -14,7 +14,7 @@ PissaIterations = Annotated[str, StringConstraints(pattern=r"^pissa_niter_[1-9][
 
 
 Objective = Literal["none", "sft", "dpo", "grpo", "consistency"]
-TRAINING = ("probe", "lora", "train", "sft", "dpo", "grpo", "consistency")
+TRAINING = ("probe", "lora", "train", *get_args(Objective)[1:])  # sections that an arm may have settings of its own of
 
 
 class Arm(Section):
