@@ -12,10 +12,11 @@ from steady.finetune.checkpoints.checkpoints import Checkpoints, code_digest, li
 from steady.finetune.checkpoints.checkpoints import fingerprint as checkpoint_name
 from steady.finetune.lora import save_adapter
 from steady.finetune.objectives import find_objective
-from steady.finetune.params import FinetuneParams
+from steady.finetune.params import ArmScoring, FinetuneParams
 from steady.finetune.preflight import check_settings
 from steady.finetune.run import Record, TrainingData, TrainingRun
 from steady.finetune.sampling import wordings_together
+from steady.finetune.solved import solved_examples
 from steady.models.arm import PHRASEBOOK, ArmManifest, write_manifest
 from steady.models.base import locate
 from steady.models.card import Card, CardTraining, render_card
@@ -50,10 +51,13 @@ def finetune(
         path.mkdir(parents=True)
     if root:
         run = TrainingRun(name, params, data, curves, Checkpoints(root / training_fingerprint(run)))
+    solved, tokens = solved_examples(run)
     record = _train(run, folder) if run.arm.method != "none" else {}
     if not any(curves.iterdir()):  # DVC warns of an empty output on every command
         summary = {"arm": name, **run.arm.shown(), "steps": 0}
         write_bytes(curves / SUMMARY, json.dumps(summary).encode() + b"\n")
+    if run.arm.scoring != ArmScoring():
+        record |= {"scoring": run.arm.scoring.model_dump() | {"solved_tokens": tokens}}
     base = locate(params.model)
     manifest = ArmManifest(
         method=run.arm.method,
@@ -67,6 +71,9 @@ def finetune(
         base_digest=base.digest,
         quantised=base.quantised,
         multi_label=data.multi_label,
+        solved=solved,
+        calibrated=run.arm.scoring.calibrated,
+        averaged_wordings=run.arm.scoring.averaged_wordings,
     )
     write_phrasebook(folder / PHRASEBOOK, data.prompts.book)
     write_manifest(folder, manifest)

@@ -17,6 +17,19 @@ Objective = Literal["none", "sft", "dpo", "grpo", "consistency"]
 TRAINING = ("probe", "lora", "train", *get_args(Objective)[1:])  # sections that an arm may have settings of its own of
 
 
+class ArmScoring(Section):
+    """What an arm does when it is asked, beside what it has learned.
+
+    `solved_examples` of the training examples stand before every prompt (few-shot); `calibrated` divides the probability of a
+    label by its mean over the prompts of the same wording; `averaged_wordings` is over how many wordings of an item the
+    probabilities are averaged, each of which has to be asked.
+    """
+
+    solved_examples: int = Field(default=0, ge=0)
+    calibrated: bool = False
+    averaged_wordings: int = Field(default=1, ge=1)
+
+
 class Arm(Section):
     """One entry of `arms`.
 
@@ -25,7 +38,7 @@ class Arm(Section):
 
     `sampler` puts the batches together: rows at random (`shuffled`), all rows of a step under one wording (`by_wording`), or
     `group_size` wordings of each item in one batch (`grouped`). `settings` are keys of the sections of training, and
-    `format.max_length`, that this arm has otherwise than the others: `{lora.r: 8}`.
+    `format.max_length`, that this arm has otherwise than the others: `{lora.r: 8}`. `scoring`: rivals of training.
     """
 
     method: Method
@@ -34,6 +47,7 @@ class Arm(Section):
     sampler: Literal["shuffled", "by_wording", "grouped"] = "shuffled"
     group_size: int = Field(default=2, ge=2)
     settings: dict[str, Any] = Field(default_factory=dict)
+    scoring: ArmScoring = ArmScoring()
 
     def shown(self) -> dict[str, Any]:
         """The keys that are not at their default, and the three that have none."""

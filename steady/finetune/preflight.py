@@ -65,6 +65,14 @@ def _batch_faults(run: TrainingRun) -> Iterator[str]:
             f"arms.{name}: train.per_device_train_batch_size is {rows}, which does not hold whole items of group_size "
             f"{arm.group_size} wordings. Make it a multiple."
         )
+    if arm.scoring.solved_examples and params.model.task == "SEQ_CLS":
+        yield f"arms.{name}.scoring.solved_examples: a SEQ_CLS model reads no examples. Set it to 0, or choose a model that writes."
+    adjusts = arm.scoring.calibrated or arm.scoring.averaged_wordings > 1
+    if adjusts and (run.data.multi_label or not run.data.labels):
+        yield (
+            f"arms.{name}.scoring: calibrated and averaged_wordings are of the probabilities of labels, and here an answer is "
+            f"{'a set of them' if run.data.multi_label else 'free text'}. Leave them out."
+        )
     if module := find_objective(arm.objective):
         yield from module.faults(name, params)
 

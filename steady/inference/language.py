@@ -21,7 +21,7 @@ class LanguageModel:
     `end_ids` are the tokens that end a response (none: every response runs to the limit); `context` is the largest number of
     positions, None where nothing says; `prefix` are the decoder's first tokens, empty for a causal model. `chat_template`:
     prompts are wrapped as the tokenizer's template says, after the message `system` where there is one; `max_length` is the most
-    tokens of a prompt, None for no limit.
+    tokens of a prompt, None for no limit; `solved` are solved examples that stand before every prompt.
     """
 
     model: Any
@@ -33,6 +33,7 @@ class LanguageModel:
     chat_template: bool = False
     max_length: int | None = None
     system: str = ""
+    solved: str = ""
 
     @property
     def task(self) -> Literal["CAUSAL_LM", "SEQ_2_SEQ_LM"]:
@@ -57,7 +58,12 @@ class LanguageModel:
 
 
 def language_model(
-    model: Any, tokenizer: Any, chat_template: bool = False, max_length: int | None = None, system: str = ""
+    model: Any,
+    tokenizer: Any,
+    chat_template: bool = False,
+    max_length: int | None = None,
+    system: str = "",
+    solved: str = "",
 ) -> LanguageModel:
     """A loaded model (with or without a PEFT adapter) for scoring; it is put in evaluation mode."""
     model.eval()
@@ -75,6 +81,7 @@ def language_model(
         chat_template,
         max_length,
         system,
+        solved,
     )
 
 
@@ -103,7 +110,8 @@ def encode(language: LanguageModel, texts: Sequence[str]) -> list[Tokens]:
 
 
 def whole_prompt(language: LanguageModel, text: str) -> list[int]:
-    """Token ids of a prompt, however long."""
+    """Token ids of a prompt with the solved examples before it, however long."""
+    text = language.solved + text
     return prompt_ids(language.tokenizer, language.task, text, language.chat_template, language.system)
 
 

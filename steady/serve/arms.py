@@ -89,6 +89,11 @@ def read_arms(models: Path, names: Sequence[str], bank: Bank | None) -> list[Rec
 
 def _read_arm(name: str, folder: Path, bank: Bank | None) -> RecordedArm:
     manifest = read_manifest(folder)
+    if manifest.adjusted:
+        raise SteadyError(
+            f"{folder}: arm {name!r} answers from many prompts together (arms.{name}.scoring: calibrated or averaged_wordings), so "
+            "it cannot be asked one at a time. Ask the others with --arm NAME."
+        )
     book = read_phrasebook(folder / PHRASEBOOK)
     if fingerprint(book) != manifest.prompts_sha256:
         raise SteadyError(
