@@ -18,7 +18,12 @@ from steady.scoring.answers import Scoring, answer, open_arm
 
 
 def few_shot(folder: Path, count: int, length: int, **scoring: object):
-    arm = {"method": "none", "objective": "none", "wordings": "canonical", "scoring": {"solved_examples": count, **scoring}}
+    arm = {
+        "method": "none",
+        "objective": "none",
+        "wordings": "canonical",
+        "scoring": {"solved_examples": count, **scoring},
+    }
     given = view(folder, TASKS["llama"], arm=arm | {"settings": {"format.max_length": length}})
     return given, train_arm(folder.parent, given, material(examples()))
 

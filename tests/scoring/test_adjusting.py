@@ -33,7 +33,8 @@ def test_one_wording_without_calibration_changes_no_number():
 
 def test_the_answer_is_the_label_that_comes_out_and_it_is_judged_anew():
     prompts = [
-        Prompt(id=str(n), group_id="g", example_id="e", wording=f"w{n}", prompt="p", completion="blue") for n in range(3)
+        Prompt(id=str(n), group_id="g", example_id="e", wording=f"w{n}", prompt="p", completion="blue")
+        for n in range(3)
     ]
     chances = [[0.6, 0.4], [0.1, 0.9], [0.3, 0.7]]
     given = [
@@ -49,7 +50,14 @@ def test_the_answer_is_the_label_that_comes_out_and_it_is_judged_anew():
         for n, row in enumerate(chances)
     ]
     manifest = ArmManifest(
-        method="none", base="b", revision=None, labels=["red", "blue"], max_length=9, seed=0, training={}, averaged_wordings=3
+        method="none",
+        base="b",
+        revision=None,
+        labels=["red", "blue"],
+        max_length=9,
+        seed=0,
+        training={},
+        averaged_wordings=3,
     )
     found = adjusted(given, prompts, manifest)
     assert manifest.adjusted and {one.text for one in found} == {"blue"}
