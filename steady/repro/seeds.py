@@ -63,7 +63,7 @@ def _families(
             continue  # a level without groups has nothing to resample
         of_arms = {name: [cell_statistic(arm.cells[level, family]) for arm in seeds] for name, seeds in arms.items()}
         moved = {
-            f"{base}_to_{other}": [_minus(*pair) for pair in zip(of_arms[base], of_arms[other], strict=True)]
+            f"{base}_to_{other}": [minus(*pair) for pair in zip(of_arms[base], of_arms[other], strict=True)]
             for base, other in pairs
         }
         kinds = [
@@ -74,7 +74,9 @@ def _families(
     return found
 
 
-def _minus(before: Statistic, after: Statistic) -> Statistic:
+def minus(before: Statistic, after: Statistic) -> Statistic:
+    """The statistic `after` less `before`, on the same draws of groups."""
+
     def statistic(weights: Floats) -> dict[str, Floats]:
         one, other = before(weights), after(weights)
         return {name: other[name] - one[name] for name in one}
@@ -87,19 +89,21 @@ def _headlines(arms: Sequence[ArmResults], bases: Sequence[ArmResults] | None, b
     found: SeedEstimates = {}
     for place in dict.fromkeys(row.headline for row in headlines()):
         measures = [row.name for row in headlines() if row.headline == place]
-        statistics = [_statistic(arm, str(place)) for arm in arms]
+        statistics = [place_statistic(arm, str(place)) for arm in arms]
         if bases is not None:
             pairs = zip(bases, statistics, strict=True)
-            statistics = [_minus(_statistic(base, str(place)), statistic) for base, statistic in pairs]
-        found |= resampled(statistics, measures, _groups(arms[0], str(place)), bootstrap)
+            statistics = [minus(place_statistic(base, str(place)), statistic) for base, statistic in pairs]
+        found |= resampled(statistics, measures, place_groups(arms[0], str(place)), bootstrap)
     return {row.name: found[row.name] for row in headlines()}
 
 
-def _statistic(arm: ArmResults, place: str) -> Statistic:
+def place_statistic(arm: ArmResults, place: str) -> Statistic:
+    """The measures of an arm on the test split, or over all families of a level."""
     return quality_statistic(arm.test.answered()) if place == TEST_SPLIT else cell_statistic(arm.cells[place, ALL])
 
 
-def _groups(arm: ArmResults, place: str) -> int:
+def place_groups(arm: ArmResults, place: str) -> int:
+    """The groups there."""
     return arm.test.answered().group_count if place == TEST_SPLIT else len(arm.cells[place, ALL].groups)
 
 
