@@ -49,12 +49,13 @@ def main(path: Path, root: Path, out: Path | None) -> None:
 
 def collect(study: "Study", runs: "list[Run]") -> "StudyResults":
     """Read what the runs left, and test it."""
+    from steady.compare.paired import Testing
     from steady.compare.params import CompareStage
     from steady.metrics.resampling import Bootstrap, one_blas_thread
     from steady.metrics.run import read_run
     from steady.models.arm import read_manifest
     from steady.parameters import read_params
-    from steady.repro.study_results import StudyResults, Testing, methods_of, primary_tests
+    from steady.repro.study_results import StudyResults, methods_of, primary_tests
 
     settings = read_params(runs[0].folder / "params.yaml", CompareStage)
     own, names = settings.compare, list(study.methods)

@@ -1,13 +1,13 @@
 """What a study found: a row for each method on each base, and the primary tests, corrected over all bases."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
 
 from steady.compare.claims import ENDPOINTS, Claim
-from steady.compare.paired import group_measures
+from steady.compare.paired import Testing, group_measures
 from steady.compare.verdicts import NOT_SUPPORTED, SUPPORTED, verdict
 from steady.metrics.cells import ALL
 from steady.metrics.measures import TEST_SPLIT
@@ -27,14 +27,6 @@ COLUMNS = (
     ("L2 worst wording", "L2", "worst_wording_accuracy"),
 )
 """A column of the table, where it is measured, and the measure."""
-
-
-class Testing(NamedTuple):
-    """How a study is tested: the draws of the intervals, the permutations, and the level of Holm's family."""
-
-    bootstrap: Bootstrap
-    permutations: int
-    alpha: float
 
 
 class MethodResults(msgspec.Struct):

@@ -10,11 +10,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from steady.compare.claims import Claim
+from steady.compare.paired import Testing
 from steady.errors import SteadyError
 from steady.metrics.resampling import Bootstrap
 from steady.metrics.run import read_run
-from steady.repro.study import Run, grid, prepare_run, read_study
-from steady.repro.study_results import StudyResults, Testing, methods_of, primary_tests, study_text
+from steady.repro.study import grid, prepare_run, read_study
+from steady.repro.study_results import StudyResults, methods_of, primary_tests, study_text
 
 ROOT = Path(__file__).parents[2]
 STUDY = """\
@@ -60,7 +61,7 @@ def test_a_faulty_study_is_refused_with_what_is_allowed(old, new, message, study
 def test_a_run_gets_the_methods_seed_sections_and_claims_and_is_made_anew_only_for_a_reason(study_file, tmp_path):
     root = tmp_path / "root"
     root.mkdir()
-    for name in ("params.yaml", "claims.yaml"):
+    for name in ("params.yaml", "claims.yaml", ".gitignore"):
         shutil.copy(ROOT / name, root)
     shutil.copytree(ROOT / "recipe", root / "recipe")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
@@ -93,7 +94,15 @@ def small_run() -> ModuleType:
 def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(small_run, tmp_path):
     testing = Testing(Bootstrap(200, 0.95, 0), 400, 0.05)
     claims = [
-        Claim(id=name, statement=f"{name}.", endpoint=name.replace("-", "_"), arm="tuned", against="baseline", direction="higher", test=test)
+        Claim(
+            id=name,
+            statement=f"{name}.",
+            endpoint=name.replace("-", "_"),
+            arm="tuned",
+            against="baseline",
+            direction="higher",
+            test=test,
+        )
         for name, test in (("l2-agreement", "sign_flip"), ("accuracy", "mcnemar"))
     ]
     runs = {}
@@ -101,17 +110,23 @@ def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(
         seeds = []
         for seed in range(2):
             place = small_run.write_run(tmp_path / base / str(seed), small_run.ARMS)
-            seeds.append(read_run(["baseline", "tuned"], place / "metrics/arms", place / "reports/arms", place / "formatted"))
+            seeds.append(
+                read_run(["baseline", "tuned"], place / "metrics/arms", place / "reports/arms", place / "formatted")
+            )
         runs[base] = seeds
     records = {"baseline": [{}, {}], "tuned": [{"steps": 9, "train_tokens_last_epoch": 70}] * 2}
     found = StudyResults(
-        "s", [0, 1], {base: methods_of(each, records, testing.bootstrap) for base, each in runs.items()}, primary_tests(runs, claims, testing)
+        "s",
+        [0, 1],
+        {base: methods_of(each, records, testing.bootstrap) for base, each in runs.items()},
+        primary_tests(runs, claims, testing),
     )
     # On 24 groups the baseline is steady in 6 of them, those in which it is always wrong, and the tuned arm in all.
     steadier, better = found.primary[:2]
     assert steadier.difference.value == pytest.approx(0.5) and steadier.groups == 24
-    assert better.difference.value == pytest.approx(45 / 60 - 45 / 60 + 10 / 60, abs=0.5)
-    assert steadier.p_holm == pytest.approx(4 * min(one.p for one in found.primary), rel=1.1) and steadier.verdict == "supported"
+    assert better.difference.value == pytest.approx((55 - 45) / 60) and better.groups == 60
+    ranked = sorted(one.p for one in found.primary)
+    assert min(one.p_holm for one in found.primary) == pytest.approx(4 * ranked[0]) and steadier.verdict == "supported"
     text = study_text(found)
     assert "## one" in text and "| tuned | 0.917 [" in text and "| 9 | 70 |" in text
     assert "| two | l2-agreement. | +0.500 [" in text
