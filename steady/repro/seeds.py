@@ -89,21 +89,19 @@ def _headlines(arms: Sequence[ArmResults], bases: Sequence[ArmResults] | None, b
     found: SeedEstimates = {}
     for place in dict.fromkeys(row.headline for row in headlines()):
         measures = [row.name for row in headlines() if row.headline == place]
-        statistics = [place_statistic(arm, str(place)) for arm in arms]
+        statistics = [_statistic(arm, str(place)) for arm in arms]
         if bases is not None:
             pairs = zip(bases, statistics, strict=True)
-            statistics = [minus(place_statistic(base, str(place)), statistic) for base, statistic in pairs]
-        found |= resampled(statistics, measures, place_groups(arms[0], str(place)), bootstrap)
+            statistics = [minus(_statistic(base, str(place)), statistic) for base, statistic in pairs]
+        found |= resampled(statistics, measures, _groups(arms[0], str(place)), bootstrap)
     return {row.name: found[row.name] for row in headlines()}
 
 
-def place_statistic(arm: ArmResults, place: str) -> Statistic:
-    """The measures of an arm on the test split, or over all families of a level."""
+def _statistic(arm: ArmResults, place: str) -> Statistic:
     return quality_statistic(arm.test.answered()) if place == TEST_SPLIT else cell_statistic(arm.cells[place, ALL])
 
 
-def place_groups(arm: ArmResults, place: str) -> int:
-    """The groups there."""
+def _groups(arm: ArmResults, place: str) -> int:
     return arm.test.answered().group_count if place == TEST_SPLIT else len(arm.cells[place, ALL].groups)
 
 

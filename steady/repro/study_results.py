@@ -6,25 +6,29 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from steady.compare.claims import ENDPOINTS, Claim
+from steady.compare.claims import ENDPOINTS, Claim, Endpoint
 from steady.compare.paired import Testing, group_measures
 from steady.compare.verdicts import NOT_SUPPORTED, SUPPORTED, verdict
+from steady.metrics.arm_quality import quality_statistic
+from steady.metrics.arm_sensitivity import cell_statistic
 from steady.metrics.cells import ALL
-from steady.metrics.measures import TEST_SPLIT
+from steady.metrics.measures import SENSITIVITY
 from steady.metrics.resampling import Bootstrap, Floats, ratio
 from steady.metrics.run import ArmResults, RunResults
 from steady.metrics.seed_results import SeedEstimate, SeedEstimates
-from steady.metrics.statistics import detectable_mean, holm, sign_flip
+from steady.metrics.statistics import detectable, detectable_mean, holm, sign_flip, swap_tests
 from steady.report.readme import markdown_table
-from steady.repro.seeds import minus, place_groups, place_statistic, resampled
+from steady.repro.seeds import Statistic, minus, resampled
 
-COLUMNS = (
-    ("accuracy", TEST_SPLIT, "accuracy"),
-    ("L1 agreement", "L1", "agreement"),
-    ("L1 spread", "L1", "spread"),
-    ("L2 agreement", "L2", "agreement"),
-    ("L2 mean accuracy", "L2", "mean_accuracy"),
-    ("L2 worst wording", "L2", "worst_wording_accuracy"),
+Place = tuple[str, str] | None
+"""A level and a family; None for the test split."""
+COLUMNS: tuple[tuple[str, Place, str], ...] = (
+    ("accuracy", None, "accuracy"),
+    ("L1 agreement", ("L1", ALL), "agreement"),
+    ("L1 spread", ("L1", ALL), "spread"),
+    ("L2 agreement", ("L2", ALL), "agreement"),
+    ("L2 mean accuracy", ("L2", ALL), "mean_accuracy"),
+    ("L2 worst wording", ("L2", ALL), "worst_wording_accuracy"),
 )
 """A column of the table, where it is measured, and the measure."""
 
@@ -92,13 +96,18 @@ def methods_of(
 
 
 def _over_seeds(
-    arms: Sequence[ArmResults], against: Sequence[ArmResults] | None, place: str, measure: str, bootstrap: Bootstrap
+    arms: Sequence[ArmResults], against: Sequence[ArmResults] | None, place: Place, measure: str, bootstrap: Bootstrap
 ) -> SeedEstimate:
-    statistics = [place_statistic(arm, place) for arm in arms]
+    statistics = [_statistic(arm, place) for arm in arms]
     if against is not None:
         pairs = zip(against, statistics, strict=True)
-        statistics = [minus(place_statistic(base, place), statistic) for base, statistic in pairs]
-    return resampled(statistics, [measure], place_groups(arms[0], place), bootstrap)[measure]
+        statistics = [minus(_statistic(base, place), statistic) for base, statistic in pairs]
+    groups = arms[0].test.answered().group_count if place is None else len(arms[0].cells[place].groups)
+    return resampled(statistics, [measure], groups, bootstrap)[measure]
+
+
+def _statistic(arm: ArmResults, place: Place) -> Statistic:
+    return quality_statistic(arm.test.answered()) if place is None else cell_statistic(arm.cells[place])
 
 
 def primary_tests(runs: Runs, claims: Sequence[Claim], testing: Testing) -> list[PrimaryResult]:
@@ -116,15 +125,13 @@ def primary_tests(runs: Runs, claims: Sequence[Claim], testing: Testing) -> list
 
 
 def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[PrimaryResult]:
-    strict = testing.alpha / (len(runs) * len(claims))
+    strict = testing._replace(alpha=testing.alpha / (len(runs) * len(claims)))
     for base, of_seeds in runs.items():
         for claim in claims:
-            cell, measure, _ = ENDPOINTS[claim.endpoint]
+            endpoint = ENDPOINTS[claim.endpoint]
             one, other = ([run.by_name[name] for run in of_seeds] for name in (claim.against, claim.arm))
-            pairs = zip(one, other, strict=True)
-            differences = np.mean(
-                [_of_groups(after, claim) - _of_groups(before, claim) for before, after in pairs], axis=0
-            )
+            test = _swapped if endpoint.test == "swap" else _flipped
+            p, least = test(one, other, endpoint, strict)
             yield PrimaryResult(
                 base=base,
                 id=claim.id,
@@ -132,21 +139,50 @@ def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[P
                 endpoint=claim.endpoint,
                 arm=claim.arm,
                 against=claim.against,
-                difference=_over_seeds(other, one, cell[0] if cell else TEST_SPLIT, measure, testing.bootstrap),
-                groups=len(differences),
-                smallest_detectable=detectable_mean(differences, strict),
-                p=float(sign_flip(differences, testing.permutations, testing.bootstrap.seed)[0]),
+                difference=_over_seeds(other, one, endpoint.cell, endpoint.measure, testing.bootstrap),
+                groups=one[0].test.answered().group_count
+                if endpoint.cell is None
+                else len(one[0].cells[endpoint.cell].groups),
+                smallest_detectable=least,
+                p=p,
             )
 
 
-def _of_groups(arm: ArmResults, claim: Claim) -> Floats:
+def _flipped(
+    before: Sequence[ArmResults], after: Sequence[ArmResults], endpoint: Endpoint, testing: Testing
+) -> tuple[float, float]:
+    """P of flipping the signs of the groups' differences, which are means over seeds, and the smallest effect it could show."""
+    pairs = zip(before, after, strict=True)
+    differences = np.mean([_of_groups(other, endpoint) - _of_groups(one, endpoint) for one, other in pairs], axis=0)
+    p = float(sign_flip(differences, testing.permutations, testing.bootstrap.seed)[0])
+    return p, detectable_mean(differences, testing.alpha)
+
+
+def _of_groups(arm: ArmResults, endpoint: Endpoint) -> Floats:
     """The endpoint of each group, `(groups,)`."""
-    cell, measure, _ = ENDPOINTS[claim.endpoint]
-    if cell is not None:
-        return group_measures(arm.cells[cell[0], ALL])[measure]
+    if endpoint.cell is not None:
+        return group_measures(arm.cells[endpoint.cell])[endpoint.measure]
     test = arm.test.answered()
     counts = np.bincount(test.groups, minlength=test.group_count)
     return ratio(np.bincount(test.groups, test.correct, minlength=test.group_count), counts)
+
+
+def _swapped(
+    before: Sequence[ArmResults], after: Sequence[ArmResults], endpoint: Endpoint, testing: Testing
+) -> tuple[float, float]:
+    """P of swapping the arms within groups, in all seeds at once, for a measure of wordings."""
+    assert endpoint.cell is not None
+    of_wordings = next(row.of_wordings for row in SENSITIVITY if row.name == endpoint.measure)
+    assert of_wordings is not None
+    # The wordings of the seeds stand side by side; the measure is taken of each seed, then the mean over seeds.
+    one, other = (np.concatenate([arm.cells[endpoint.cell].scores for arm in arms], axis=1) for arms in (before, after))
+
+    def over_seeds(scores: Floats) -> Floats:
+        each = scores.reshape(*scores.shape[:-1], len(before), -1)
+        return np.asarray(of_wordings(each).mean(axis=-1))
+
+    swap = swap_tests(one, other, {"it": over_seeds}, testing.permutations, testing.bootstrap.seed)["it"]
+    return swap.p, detectable(swap.standard_error, testing.alpha)
 
 
 def study_text(found: StudyResults) -> str:

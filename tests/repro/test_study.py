@@ -49,7 +49,7 @@ def study_file(tmp_path: Path) -> Path:
         ("seeds: [0, 1]", "seeds: [0, 0]", "`seeds`: .*names something twice"),
         ("changes:", "change:", "unknown key `change`. Did you mean `changes`"),
         ("objective: sft", "objective: stf", "methods.control.objective"),
-        ("endpoint: l2_agreement", "endpoint: l3_agreement", "not an endpoint. Allowed: accuracy"),
+        ("endpoint: l2_agreement", "endpoint: l3_agreement", "not an endpoint"),
     ],
 )
 def test_a_faulty_study_is_refused_with_what_is_allowed(old, new, message, study_file):
@@ -103,7 +103,11 @@ def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(
             direction="higher",
             test=test,
         )
-        for name, test in (("l2-agreement", "sign_flip"), ("accuracy", "mcnemar"))
+        for name, test in (
+            ("l2-agreement", "sign_flip"),
+            ("accuracy", "mcnemar"),
+            ("l2-worst-wording-accuracy", "swap"),
+        )
     ]
     runs = {}
     for base in ("one", "two"):
@@ -122,11 +126,15 @@ def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(
         primary_tests(runs, claims, testing),
     )
     # On 24 groups the baseline is steady in 6 of them, those in which it is always wrong, and the tuned arm in all.
-    steadier, better = found.primary[:2]
+    steadier, better, worst = found.primary[:3]
     assert steadier.difference.value == pytest.approx(0.5) and steadier.groups == 24
     assert better.difference.value == pytest.approx((55 - 45) / 60) and better.groups == 60
     ranked = sorted(one.p for one in found.primary)
-    assert min(one.p_holm for one in found.primary) == pytest.approx(4 * ranked[0]) and steadier.verdict == "supported"
+    assert min(one.p_holm for one in found.primary) == pytest.approx(6 * ranked[0]) and steadier.verdict == "supported"
+    # Swapping the arms in the groups gives the same where every seed has the same answers.
+    assert (
+        worst.verdict == "supported" and worst.p == pytest.approx(1 / 401, abs=0.01) and worst.smallest_detectable > 0
+    )
     text = study_text(found)
     assert "## one" in text and "| tuned | 0.917 [" in text and "| 9 | 70 |" in text
     assert "| two | l2-agreement. | +0.500 [" in text
