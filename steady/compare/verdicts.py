@@ -89,19 +89,19 @@ def _not_praised(claim: ClaimResult, arm: ArmResults) -> ClaimResult:
     return claim
 
 
-def could_have_seen(claim: ClaimResult) -> str:
-    """A line on a tested claim: the difference with its interval, and the smallest one that the test sees with 80 % power.
-
-    Empty for a claim that was not tested.
-    """
+def verdict_text(claim: ClaimResult) -> str:
+    """The verdict and, of a claim that was tested, the difference and the smallest one that the test sees with 80 % power."""
+    reason = f" ({claim.reason})" if claim.reason else ""
+    line = f"{claim.verdict}{reason}: {claim.statement}"
     if claim.difference is None or claim.difference.value is None:
-        return ""
+        return line
     bounds = claim.difference.interval
     interval = f" [{bounds[0]:+.3f}, {bounds[1]:+.3f}]" if bounds else ""
     least = claim.smallest_detectable
     seen = "not known, no two groups differ" if least is None or np.isnan(least) else f"{least:.3f}"
     unit = "rows" if ENDPOINTS[claim.endpoint].cell is None else "groups"
-    return f"{claim.endpoint} {claim.difference.value:+.3f}{interval}; smallest effect that {claim.n} {unit} could have shown: {seen}"
+    found = f"{claim.endpoint} {claim.difference.value:+.3f}{interval}"
+    return f"{line}\n  {found}; smallest effect that {claim.n} {unit} could have shown: {seen}"
 
 
 def verdict(difference: float, adjusted_p: float, direction: str, alpha: float) -> str:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from steady.compare.claims import ENDPOINTS, Claim
-from steady.compare.verdicts import could_have_seen, judge_claims, verdict
+from steady.compare.verdicts import judge_claims, verdict, verdict_text
 from steady.metrics.files import plain
 
 
@@ -126,6 +126,10 @@ def test_an_arm_that_gives_one_answer_to_everything_is_not_praised_for_agreeing(
 def test_what_a_test_could_have_seen_is_said_beside_what_it_saw(make_run, results_of, testing):
     arms = results_of(make_run(), ["baseline", "control", "tuned"]).by_name
     asked = [claim(), claim("l2_agreement", against="baseline", name="a"), claim(arm="full", name="gone")]
-    seen, agreed, gone = map(could_have_seen, judge_claims(asked, arms, testing))
-    assert seen.startswith("accuracy +0.167 [") and "that 60 rows could have shown: 0." in seen
-    assert "l2_agreement +" in agreed and "groups could have shown: " in agreed and gone == ""
+    seen, agreed, gone = map(verdict_text, judge_claims(asked, arms, testing))
+    assert "\n  accuracy +0.167 [" in seen and "that 60 rows could have shown: 0." in seen
+    assert (
+        "l2_agreement +" in agreed
+        and "groups could have shown: " in agreed
+        and gone.startswith("not tested (no arm full")
+    )
