@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
-from steady.models.arm import ArmManifest
+from steady.errors import SteadyError
+from steady.models.arm import ArmManifest, write_manifest
 from steady.records import Prediction, Prompt
 from steady.scoring.adjusting import FEWEST_PROMPTS, adjusted, averaged, calibrated
+from steady.serve.arms import read_arms
 
 HALVES = FEWEST_PROMPTS // 2
 
@@ -63,3 +65,13 @@ def test_the_answer_is_the_label_that_comes_out_and_it_is_judged_anew():
     assert manifest.adjusted and {one.text for one in found} == {"blue"}
     assert all(one.correct and one.parsed == "blue" and one.token_ids == [] for one in found)
     assert found[0].logprob == pytest.approx(np.log(2 / 3), abs=1e-6)
+
+
+def test_an_arm_that_answers_from_many_prompts_together_is_not_asked_one_at_a_time(tmp_path):
+    manifest = ArmManifest(
+        method="none", base="b", revision=None, labels=["a"], max_length=9, seed=0, training={}, calibrated=True
+    )
+    (tmp_path / "few").mkdir()
+    write_manifest(tmp_path / "few", manifest)
+    with pytest.raises(SteadyError, match="arm 'few' answers from many prompts together .* Ask the others with --arm"):
+        read_arms(tmp_path, ["few"], None)
