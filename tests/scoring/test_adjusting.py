@@ -73,5 +73,5 @@ def test_an_arm_that_answers_from_many_prompts_together_is_not_asked_one_at_a_ti
     )
     (tmp_path / "few").mkdir()
     write_manifest(tmp_path / "few", manifest)
-    with pytest.raises(SteadyError, match="arm 'few' answers from many prompts together .* Ask the others with --arm"):
+    with pytest.raises(SteadyError, match=r"arm 'few' answers from many prompts together .* Ask the others with --arm"):
         read_arms(tmp_path, ["few"], None)
