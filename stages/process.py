@@ -1,6 +1,7 @@
 """A stage under DVC: it ends when DVC ends, no two runs of a stage share a folder, and a launcher may give it more processes."""
 
 import fcntl
+import itertools
 import os
 import re
 import sys
@@ -62,7 +63,7 @@ def _watch_ancestors() -> None:
         launched = os.environ.get(LAUNCHED) and len(chain) < 3
         if not launched and parent.name() not in SHELLS:
             break
-    pairs = [(child, parent.pid) for child, parent in zip(chain, chain[1:], strict=False)]
+    pairs = [(child, parent.pid) for child, parent in itertools.pairwise(chain)]
     if not pairs:
         return
 

@@ -120,7 +120,9 @@ def launch(words: Sequence[str], module: str, arguments: Sequence[str]) -> None:
         return
     if said:
         sys.exit(1)
-    raise SteadyError(f"{_first_failure(report, process.returncode)} Run the same command again: it goes on from what is saved.")
+    raise SteadyError(
+        f"{_first_failure(report, process.returncode)} Run the same command again: it goes on from what is saved."
+    )
 
 
 def _lines(descriptor: int) -> Iterator[str]:
@@ -132,7 +134,9 @@ def _lines(descriptor: int) -> Iterator[str]:
     yield rest.decode(errors="replace")
 
 
-FAILURE = re.compile(r"torch/distributed/elastic/.*\] failed \(exitcode|torch\.distributed\.elastic\S*(Error|Exception)")
+FAILURE = re.compile(
+    r"torch/distributed/elastic/.*\] failed \(exitcode|torch\.distributed\.elastic\S*(Error|Exception)"
+)
 
 
 def relay(lines: Iterator[str]) -> tuple[bool, str]:

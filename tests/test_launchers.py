@@ -61,7 +61,13 @@ def test_a_stage_in_a_wrong_environment_ends_at_once_with_one_line_and_writes_no
     for name in ("train", "validation", "test", "rejected", "metrics"):
         command += [f"--{name}", str(tmp_path / "out" / name)]
     done = subprocess.run(
-        command, cwd=ROOT, env={"PMI_SIZE": "4", "PMI_RANK": "1"}, capture_output=True, text=True, timeout=60, check=False
+        command,
+        cwd=ROOT,
+        env={"PMI_SIZE": "4", "PMI_RANK": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert list(tmp_path.iterdir()) == []
