@@ -64,7 +64,11 @@ def check_points(root: Path, points: Sequence[Point]) -> None:
             continue
         seen |= set(point)
         with composed(root, point) as path:
-            check_params(path)
+            try:
+                check_params(path)
+            except SteadyError as error:
+                # the file is a temporary one, of which the user knows nothing
+                raise SteadyError(str(error).replace(str(path), f"-S {' -S '.join(point)}")) from error
 
 
 @contextmanager

@@ -39,7 +39,13 @@ name_option = click.option("--name", help="The grid. Default: the one that was s
 @click.option("--dry-run", is_flag=True, help="Show the grid and its cost, and stop.")
 @click.pass_context
 def main(
-    context: click.Context, root: Path, overrides: tuple[str, ...], recipe: str | None, name: str | None, **given: str
+    context: click.Context,
+    /,
+    root: Path,
+    overrides: tuple[str, ...],
+    recipe: str | None,
+    name: str | None,
+    **given: str,
 ) -> None:
     """Run `dvc exp run` for every combination of the values of -S, each in a clone of its own over one DVC cache.
 

@@ -67,7 +67,7 @@ def compose(folder: Path, overrides: Sequence[str]) -> None:
     try:
         compose_and_dump(f"{place}/params.yaml", place, None, "params", place, list(overrides))
     except HydraException as error:
-        reason = " ".join(str(error.__cause__ or error).split())
+        reason = " ".join(str(error.__cause__ or error).partition("Config search path")[0].split())
         raise SteadyError(f"-S {' -S '.join(overrides)}: {reason}") from error
 
 
