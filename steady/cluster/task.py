@@ -104,7 +104,7 @@ def cache_of(root: Path) -> Path:
     from dvc.repo import Repo
 
     with Repo(str(root)) as repo:
-        return Path(repo.cache.local.path).resolve()
+        return Path(repo.cache.local_cache_dir).resolve()
 
 
 def experiments(root: Path) -> set[str]:
