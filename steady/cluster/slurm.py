@@ -30,7 +30,7 @@ class Resources:
     def parameters(self) -> dict[str, object]:
         """The parameters of submitit."""
         wanted = {
-            "timeout_min": self.minutes,
+            "time": self.minutes,
             "nodes": self.nodes,
             "partition": self.partition,
             "gpus_per_node": self.gpus or None,
@@ -66,7 +66,7 @@ def submit(folder: Folder, tasks: int, resources: Resources, shared: bool) -> tu
     python = f"exec {shlex.quote(sys.executable)}"
     executor = submitit.SlurmExecutor(folder.path / "submitit", max_num_timeout=RESUMES, python=python)
     name, additional = folder.path.name, resources.additional()
-    executor.update_parameters(**resources.parameters(), name=name, additional_parameters=additional)
+    executor.update_parameters(**resources.parameters(), job_name=name, additional_parameters=additional)
     first: str | None = None
     try:
         if shared:

@@ -99,7 +99,7 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
 
     try:
         jobs, first = submit(folder, len(points), resources, bool(shared))
-    except SteadyError:
+    except BaseException:
         shutil.rmtree(folder.path)  # the name stays free
         raise
     folder.write_plan(replace(plan, jobs=jobs, shared_job=first))
