@@ -1,5 +1,6 @@
 """Bring the experiments of a grid into the repository that submitted it, and compare them."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -27,12 +28,13 @@ def fetch(folder: Folder, plan: Plan, done: Sequence[int]) -> list[str]:
     return list(wanted)
 
 
-def show(root: Path, commit: str) -> str:
-    """The table of `dvc exp show` of the experiments of a commit."""
+def show(root: Path, commit: str) -> None:
+    """Print the table of `dvc exp show` of the experiments of a commit."""
     words = ["exp", "show", "--rev", commit, "--only-changed", "--drop", DROP, "--no-pager"]
-    return _dvc(root, words).stdout.rstrip()
+    # DVC cuts a table to the width of the terminal, and to 80 characters where there is none.
+    wide = {} if sys.stdout.isatty() else {"COLUMNS": "400"}
+    subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root, env=os.environ | wide, check=False)
 
 
 def _dvc(root: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "dvc", *words]
-    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    return subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root, capture_output=True, text=True, check=False)

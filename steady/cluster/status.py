@@ -56,16 +56,19 @@ def _status(number: int, folder: Folder, slurm: tuple[str, str] | None, plan: Pl
 def _state(number: int, attempt: Attempt, slurm: tuple[str, str] | None, plan: Plan) -> tuple[str, str]:
     word, reason = slurm or ("", "")
     if word in LIVE and not (attempt.code == 0 and word != "PENDING"):
-        again = f"attempt {attempt.attempts + (word == 'PENDING')}" if attempt.attempts > (word != "PENDING") else ""
+        again = "queued again" if word == "PENDING" and attempt.attempts else ""
         why = reason if word == "PENDING" and reason not in {"None", "Priority"} else ""
-        return LIVE[word], ", ".join(part for part in ("requeued" if again else "", again, why) if part)
+        return LIVE[word], ", ".join(part for part in (again, why) if part)
     if attempt.code is not None:
         return ("done" if attempt.code == 0 else "failed"), ""
     if word in ENDED:
         return ENDED[word], ""
     if plan.cluster == "local":
         return ("stopped" if attempt.attempts else "waiting"), ""
-    return "stopped", "Slurm does not know the job any more, and it recorded no end"
+    # A task of an array that is cancelled before it begins leaves no record in Slurm.
+    if not attempt.attempts:
+        return "cancelled", "before it began"
+    return "stopped", "cancelled or lost with its node: Slurm has forgotten it"
 
 
 def last_line(folder: Folder, number: int) -> str:
@@ -80,13 +83,20 @@ def last_line(folder: Folder, number: int) -> str:
 
 
 def table(folder: Folder, plan: Plan, found: list[Status]) -> Iterator[str]:
-    """A line for each task, and one that counts them."""
+    """A line for each task with the overrides in which it differs from others, and one that counts them."""
+    same = [override for override in plan.points[0] if all(override in point for point in plan.points[1:])]
+    if len(plan.points) > 1 and same:
+        yield f"all: {' '.join(same)}"
     for one in found:
-        what = f"shared: {', '.join(plan.shared)}" if one.number == SHARED else " ".join(plan.points[one.number])
+        what = f"shared: {', '.join(plan.shared)}"
+        if one.number != SHARED:
+            point = plan.points[one.number]
+            what = " ".join([override for override in point if override not in same] or point)
         number = "-" if one.number == SHARED else str(one.number)
         seconds = "" if one.seconds is None else f"{one.seconds:.0f} s"
-        note = f"  ({one.note})" if one.note else ""
-        yield f"{number:>4}  {one.state:<13} {seconds:>8}  {what}{note}"
+        attempts = f"attempt {one.attempts}" if one.attempts > 1 else ""
+        note = "; ".join(part for part in (attempts, one.note) if part)
+        yield f"{number:>4}  {one.state:<13} {seconds:>8}  {what}{f'  ({note})' if note else ''}"
     tasks = [one.state for one in found if one.number != SHARED]
     counts = ", ".join(f"{tasks.count(state)} {state}" for state in dict.fromkeys(tasks))
-    yield f"{plan.name}: {len(tasks)} experiments: {counts}"
+    yield f"{plan.name}: {len(tasks)} experiments: {counts or 'none'}"

@@ -215,8 +215,9 @@ def collect(root: Path, name: str | None) -> None:
         found = statuses(folder, plan)
         fetched = fetch(folder, plan, [one.number for one in found if one.state == "done"])
         if fetched:
-            click.echo(show(folder.root, plan.commit))
-        for line in table(folder, plan, [one for one in found if one.state != "done"]):
+            show(folder.root, plan.commit)
+        left = [one for one in found if one.state != "done"]
+        for line in table(folder, plan, left) if left else ():
             click.echo(line)
         click.echo(
             f"{len(fetched)} of {len(plan.points)} experiments are here; `dvc exp apply {plan.name}-N` takes one over"
