@@ -23,6 +23,7 @@ from steady.labels import LabelTask
 from steady.models.base import Base, locate
 from steady.models.load import load_classifier, load_tokenizer
 from steady.models.pooled import PooledClassifier
+from steady.models.ranks import size
 from steady.records import Prompt
 
 
@@ -135,6 +136,8 @@ def train(
             compute_metrics=_accuracy,
             callbacks=shared_callbacks(run, rows),
         )
+        if size() > 1:  # a mean over the rows, which `Resumable` weighs by the share that a process has of them
+            trainer.model_accepts_loss_kwargs = False
         trainer.checkpoints = kept
         trainer.train_or_resume()
     return training_summary(trainer.state)
