@@ -30,6 +30,10 @@ PATIENCE = timedelta(days=1)
 _worlds = [World()]
 
 
+class ShareDone(Exception):  # noqa: N818 - no error
+    """Raised in the processes other than 0 when they have done their share, and process 0 goes on alone; `joined` ends on it."""
+
+
 def rank() -> int:
     """The number of this process, from 0; only process 0 writes."""
     return _worlds[-1].rank
@@ -64,8 +68,10 @@ def joined(world: World) -> Iterator[None]:
     try:
         with redirect_stdout(sys.stdout if world.rank == 0 else io.StringIO()):
             yield
+    except ShareDone:
+        pass
     finally:
-        _worlds.pop()
+        del _worlds[1:]
         dist.destroy_process_group()
 
 
@@ -113,6 +119,20 @@ def wait_for_all() -> None:
         import torch.distributed as dist
 
         dist.barrier()
+
+
+def go_on_alone() -> None:
+    """Wait for all; then process 0 goes on as one process, and the others have done their share.
+
+    Raises:
+        ShareDone: in the others.
+    """
+    if size() == 1:
+        return
+    wait_for_all()
+    if rank():
+        raise ShareDone
+    _worlds.append(World())
 
 
 def summed(tensor: "torch.Tensor") -> "torch.Tensor":
