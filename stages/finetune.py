@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from stages.options import FILE, FOLDER, params_option
-from stages.process import in_several_processes, stage_process
+from stages.process import stage_process
 from steady.errors import reported
 from steady.models.ranks import joined, written_by_first
 
@@ -25,9 +25,7 @@ from steady.models.ranks import joined, written_by_first
 @click.option("--out", type=FOLDER, required=True, help="Folder of the arm: weights, tokenizer, manifest, card.")
 @click.option("--curves", type=FOLDER, required=True, help="Folder of the DVCLive curves and of the previews.")
 def main(arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, **paths: Path) -> None:  # noqa: D103
-    with reported(), stage_process() as world, joined(world):
-        if in_several_processes("stages.finetune"):
-            return
+    with reported(), stage_process("stages.finetune") as world, joined(world):
         from steady.models.load import quiet_libraries
 
         quiet_libraries()  # before the Trainer is imported, for it imports PEFT
@@ -54,8 +52,8 @@ def main(arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, 
         root = Path(os.environ.get("DVC_ROOT", "."), ".checkpoints")
         with written_by_first(paths["out"], paths["curves"]) as (out, curves):
             training = finetune(arm, view, data, out, curves, root).training
-        seconds, share = time.perf_counter() - started, training.get("trainable_percent", 0)
-        click.echo(f"finetune {arm}: {paths['out']}, {share:g} % trainable, {seconds:.1f} s")
+        share = f"{training.get('trainable_percent', 0):g} % trainable"
+        click.echo(f"finetune {arm}: {paths['out']}, {share}, {time.perf_counter() - started:.1f} s")
 
 
 if __name__ == "__main__":

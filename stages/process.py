@@ -20,14 +20,19 @@ PATIENCE_SECONDS = 10.0  # an orphan that is about to end is waited for
 
 
 @contextmanager
-def stage_process() -> Iterator[World]:
+def stage_process(module: str | None = None) -> Iterator[World]:
     """Watch the DVC that runs this stage, and hold the stage's lock; neither where DVC has not started the process.
 
     DVC names the stage in `DVC_STAGE` and the folder in `DVC_ROOT`. When only `dvc` is killed, its stage would go on and
     overwrite outputs that a later run restores.
 
+    Args:
+        module: of a stage that several processes can share: where `STEADY_LAUNCHER` names a launcher, it runs this module in its
+            processes, and this process waits for them and ends.
+
     Raises:
         SteadyError: another process runs this stage, or this one is of a launcher that is not ours (`steady.launchers`).
+        SystemExit: the processes of the launcher have done the stage.
     """
     world = claim_world(os.environ)
     stage, root = os.environ.get("DVC_STAGE"), os.environ.get("DVC_ROOT")
@@ -36,21 +41,21 @@ def stage_process() -> Iterator[World]:
         yield world
         return
     if not stage or not root:
+        _launch(module)
         yield world  # called by hand or by a test, which ends its own processes
         return
     _watch_ancestors()
     name = re.sub(r"[^\w@.-]", "_", stage)
     with _lock(Path(root) / ".dvc" / "tmp" / f"steady-{name}.lock", stage):
+        _launch(module)
         yield world
 
 
-def in_several_processes(module: str) -> bool:
-    """Run a stage again in the processes of `STEADY_LAUNCHER`, as far as there is one; False: it is to run in this process."""
-    words = launcher_of(os.environ)
-    if words is None:
-        return False
-    launch(words, module, sys.argv[1:])
-    return True
+def _launch(module: str | None) -> None:
+    words = launcher_of(os.environ) if module else None
+    if words and module:
+        launch(words, module, sys.argv[1:])
+        sys.exit(0)
 
 
 def _watch_ancestors() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stages.options import FILE, FOLDER, params_option
-from stages.process import in_several_processes, stage_process
+from stages.process import stage_process
 from steady.errors import reported
 from steady.models.ranks import joined
 
@@ -25,9 +25,7 @@ from steady.models.ranks import joined
 @click.option("--matrices", type=FOLDER, required=True, help="Folder to write: the matrices M[i][j] of every group.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wordings: Path, **out: Path) -> None:  # noqa: D103
-    with reported(), stage_process() as world, joined(world):
-        if in_several_processes("stages.sensitivity"):
-            return
+    with reported(), stage_process("stages.sensitivity") as world, joined(world):
         from steady.metrics.files import read_metrics, write_metrics
         from steady.metrics.results import EvaluateResults
         from steady.parameters import read_params

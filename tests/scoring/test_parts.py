@@ -58,7 +58,7 @@ def test_the_predictions_of_a_classifier_are_the_same_for_any_number_of_processe
         return classify(shared_logits(score, texts, 2, Partial(tmp_path), False), PROMPTS, LABELS, 2)
 
     expected = classify(score, PROMPTS, LABELS, 2)
-    alone = [batch for batch in batches]
+    alone = list(batches)
     batches.clear()
     assert by_processes(monkeypatch, number, work) == expected
     assert sorted(batches) == sorted(alone)  # each batch was scored once, whole
