@@ -10,6 +10,7 @@ import io
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
@@ -27,6 +28,7 @@ BUCKET = 2**26
 """Numbers of gradients that are summed at a time: 256 MiB in float32, for a copy of them is made."""
 # One process may wait for another that scores or writes; a process that ends is noticed at once, whatever the limit.
 PATIENCE = timedelta(days=1)
+GRACE = 25.0  # seconds in which the launcher ends a process whose peer has ended
 _worlds = [World()]
 
 
@@ -102,6 +104,17 @@ def my_places(count: int, together: int = 1) -> list[int]:
     return [place for place in range(count) if place // together % size() == rank()]
 
 
+@contextmanager
+def _exchange() -> Iterator[None]:
+    """An exchange with the other processes; when one of them has ended, the launcher ends this one while it waits here."""
+    try:
+        yield
+    except RuntimeError as error:
+        # The launcher's message names the process that ended first; this one has only lost its connection.
+        time.sleep(GRACE)
+        raise SteadyError("Another process of this stage has ended, and this one cannot go on alone.") from error
+
+
 def from_first(value: Value) -> Value:
     """The value that process 0 has; a value of the other ones is not looked at."""
     if size() == 1:
@@ -109,7 +122,8 @@ def from_first(value: Value) -> Value:
     import torch.distributed as dist
 
     values = [value]
-    dist.broadcast_object_list(values, src=0)
+    with _exchange():
+        dist.broadcast_object_list(values, src=0)
     return values[0]
 
 
@@ -118,7 +132,8 @@ def wait_for_all() -> None:
     if size() > 1:
         import torch.distributed as dist
 
-        dist.barrier()
+        with _exchange():
+            dist.barrier()
 
 
 def go_on_alone() -> None:
@@ -141,7 +156,8 @@ def summed(tensor: "torch.Tensor") -> "torch.Tensor":
         import torch.distributed as dist
 
         tensor = tensor.clone()
-        dist.all_reduce(tensor)
+        with _exchange():
+            dist.all_reduce(tensor)
     return tensor
 
 
@@ -186,6 +202,7 @@ def share_weights(model: Any) -> None:
     if size() > 1:
         import torch.distributed as dist
 
-        for one in model.parameters():
-            if one.requires_grad:
-                dist.broadcast(one.data, src=0)
+        with _exchange():
+            for one in model.parameters():
+                if one.requires_grad:
+                    dist.broadcast(one.data, src=0)
