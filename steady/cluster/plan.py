@@ -20,6 +20,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     Attributes:
         commit: what the tasks check out.
+        cache: the DVC cache that all share.
         points: the overrides of each task.
         shared: the stages that run once before the tasks.
         cluster: where it runs.
@@ -28,6 +29,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     name: str
     commit: str
+    cache: str
     points: list[list[str]]
     shared: list[str]
     cluster: Literal["slurm", "local"]

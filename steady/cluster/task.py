@@ -46,7 +46,11 @@ class Task:
             handle.write(f"--- attempt {attempt.attempts}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
             handle.flush()
             steps = _shared_steps if self.number == SHARED else _steps
-            attempt.code = steps(folder, plan, self.number, handle)
+            try:
+                attempt.code = steps(folder, plan, self.number, handle)
+            except (OSError, subprocess.CalledProcessError) as error:  # no clone, or no room for one
+                handle.write(f"Error: {error}\n".encode())
+                attempt.code = 1
         attempt.seconds = round(time.time() - attempt.began, 1)
         attempt.pushed = attempt.code == 0 and self.number != SHARED
         folder.write_attempt(self.number, attempt)
@@ -67,7 +71,7 @@ def _steps(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
     """Clone, run, push; each only where it is not done, for a task may be stopped between any two of them."""
     work, experiment = folder.work(number), plan.experiment(number)
     if not (work / ".git").is_dir():
-        clone(folder.root, plan.commit, work)
+        clone(folder.root, plan, work)
     for lock in ("lock", "rwlock"):  # of a DVC that was killed, maybe on another machine: no other one works here
         with contextlib.suppress(FileNotFoundError):
             (work / ".dvc/tmp" / lock).unlink()
@@ -79,14 +83,14 @@ def _steps(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
     return _run(work, log, ["dvc", "exp", "push", "--no-cache", "origin", experiment])
 
 
-def clone(root: Path, commit: str, work: Path) -> None:
-    """Clone a repository at a commit, over the cache of that repository; a clone that was cut short is made anew."""
+def clone(root: Path, plan: Plan, work: Path) -> None:
+    """Clone a repository at the commit of the plan, over its cache; a clone that was cut short is made anew."""
     part = work.with_name(f"{work.name}.unfinished")
     shutil.rmtree(part, ignore_errors=True)
     part.parent.mkdir(parents=True, exist_ok=True)
     for words in (
         ["git", "clone", "--quiet", "--no-checkout", str(root), str(part)],
-        ["git", "-C", str(part), "checkout", "--quiet", "--detach", commit],
+        ["git", "-C", str(part), "checkout", "--quiet", "--detach", plan.commit],
         # DVC asks for an identity when it saves an experiment, and a node may have none.
         ["git", "-C", str(part), "config", "user.name", "steady"],
         ["git", "-C", str(part), "config", "user.email", "steady@localhost"],
@@ -94,17 +98,9 @@ def clone(root: Path, commit: str, work: Path) -> None:
         subprocess.run(words, check=True)
     # DVC keeps an index in SQLite, whose locks do not hold on network disks: it goes to the disk of the machine.
     index = Path(tempfile.gettempdir()) / f"steady-dvc-{os.getuid()}"
-    lines = f"[core]\n    site_cache_dir = {index}\n[cache]\n    dir = {cache_of(root)}\n"
+    lines = f"[core]\n    site_cache_dir = {index}\n[cache]\n    dir = {plan.cache}\n"
     (part / ".dvc/config.local").write_text(lines, encoding="utf-8")
     part.rename(work)
-
-
-def cache_of(root: Path) -> Path:
-    """The DVC cache of a repository, which the clones share."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
-        return Path(repo.cache.local_cache_dir).resolve()
 
 
 def experiments(root: Path) -> set[str]:

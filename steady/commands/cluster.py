@@ -68,9 +68,9 @@ def main(
 def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, given: dict[str, str]) -> None:
     import shutil
 
-    from steady.cluster.grid import check_points, clean_commit, expand, shared_stages, varied
+    from steady.cluster.grid import cache_of, check_points, clean_commit, expand, shared_stages, varied
     from steady.cluster.plan import SHARED, Plan
-    from steady.repro.workspaces import compose, make_workspace
+    from steady.repro.workspaces import CONFIG, compose, make_workspace
 
     resources, root, local = _resources(given), folder.root, given["cluster"] == "local"
     points = expand(overrides, recipe)
@@ -78,9 +78,16 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
     check_points(root, points)
     make_workspace(root, folder.work(SHARED), {})
     compose(folder.work(SHARED), points[0])
+    cache = cache_of(root)
+    (folder.work(SHARED) / ".dvc/config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
     shared = shared_stages(folder.work(SHARED), varied(points)) if len(points) > 1 else []
     plan = Plan(
-        name=folder.path.name, commit=commit, points=points, shared=shared, cluster="local" if local else "slurm"
+        name=folder.path.name,
+        commit=commit,
+        cache=cache,
+        points=points,
+        shared=shared,
+        cluster="local" if local else "slurm",
     )
     for number, point in enumerate(points):
         click.echo(f"{number:>4}  {' '.join(point)}")

@@ -69,7 +69,9 @@ def test_a_record_of_slurm_may_stand_for_many_tasks():
 def test_a_task_that_has_recorded_its_end_is_done_or_failed_and_any_other_is_as_slurm_says(tmp_path, monkeypatch):
     folder = Folder(tmp_path, "grid")
     points = [["seed=1", f"lora.r={rank}"] for rank in range(1, 7)]
-    plan = Plan(name="grid", commit="c", points=points, shared=[], cluster="slurm", jobs=[f"7_{n}" for n in range(6)])
+    plan = Plan(
+        name="grid", commit="c", cache="k", points=points, shared=[], cluster="slurm", jobs=[f"7_{n}" for n in range(6)]
+    )
     for number, code in ((0, 0), (1, 1), (2, None), (4, None)):
         attempt = folder.begin(number)
         attempt.code, attempt.seconds = code, None if code is None else 5.0

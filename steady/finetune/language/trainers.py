@@ -111,7 +111,7 @@ class Generative(Resumable):
                 loss += float(summed_loss(logits, targets))
             tokens += len(targets)
         # Weighted by tokens: a mean of batch means would depend on how the rows were put into batches.
-        loss, tokens = summed(torch.tensor([loss, tokens], dtype=torch.float64, device=self.args.device)).tolist()
+        loss, tokens = summed(torch.tensor([loss, tokens], dtype=torch.float64)).tolist()
         metrics = {"eval_loss": loss / max(tokens, 1)}
         if self.generated is not None:
             metrics["eval_generated_accuracy"] = from_first(self.generated() if rank() == 0 else 0.0)
