@@ -1,7 +1,7 @@
 """The answers of an arm to prompts, whatever model it is: a label for each, or a text and, where there are labels, a choice."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +15,7 @@ from steady.models.params import ModelParams
 from steady.models.ranks import size
 from steady.parameters import Runtime
 from steady.records import Prediction, Prompt
+from steady.scoring.adjusting import adjusted
 from steady.scoring.classifying import label_groups
 from steady.scoring.parts import shared_logits
 from steady.scoring.predictions import classify
@@ -105,15 +106,23 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
         texts = [prompt.prompt for prompt in prompts]
         score = shared_logits(arm.logits, texts, batch_size, partial, progress)
         predictions = classify(score, prompts, task.labels, batch_size, progress, task.multi_label)
+        if arm.manifest.adjusted:
+            predictions = adjusted(predictions, prompts, arm.manifest)
         groups = label_groups(prompts, predictions, task) if paired else []
         return ArmAnswers(predictions, groups=groups, partial=partial)
     from steady.scoring.generated import Wanted, generated_answers
 
     assert arm.scorer is not None
-    wanted = Wanted(paired, references)
+    # An adjusted answer is a choice among labels, whose matrix follows from the probabilities of the labels.
+    wanted = Wanted(paired and not arm.manifest.adjusted, references)
     partial = _partial(arm, prompts, *wanted)
     found = generated_answers(arm.scorer, prompts, task, wanted, partial, settings.runtime.progress)
-    return ArmAnswers(**found._asdict(), partial=partial)
+    answers = ArmAnswers(**found._asdict(), partial=partial)
+    if not arm.manifest.adjusted:
+        return answers
+    predictions = adjusted(answers.predictions, prompts, arm.manifest)
+    groups = label_groups(prompts, predictions, task) if paired else []
+    return replace(answers, predictions=predictions, groups=groups)
 
 
 def _partial(arm: OpenArm, prompts: Sequence[Prompt], *wanted: bool) -> Partial:
