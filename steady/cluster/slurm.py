@@ -59,7 +59,7 @@ def submit(folder: Folder, tasks: int, resources: Resources, shared: bool) -> tu
     try:
         import submitit
     except ImportError as error:
-        raise SteadyError("submitit is not installed. Install it: pip install 'steady[cluster]'.") from error
+        raise SteadyError("submitit is not installed. Install it: pip install submitit==1.5.4") from error
     if not shutil.which("sbatch"):
         raise SteadyError("sbatch: no such program. Submit from a machine of the cluster, or try --cluster local.")
     # exec: the batch shell becomes Python, so that Python gets the signal for the shell.
