@@ -83,8 +83,9 @@ class Resumable:
 
     def training_step(self: Any, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Forward and backward; the loss is that of the whole batch, whatever the process has of it."""
-        share = inputs.pop(SHARE, 1.0)
-        steps = self.current_gradient_accumulation_steps
+        if size() == 1:
+            return super().training_step(model, inputs, num_items_in_batch)  # type: ignore[misc]
+        share, steps = inputs.pop(SHARE), self.current_gradient_accumulation_steps
         if rank():
             # Dropout of the other processes draws numbers of its own, which depend on nothing that a checkpoint does not have.
             torch.manual_seed(hash((self.args.seed, self.state.global_step, rank())))
