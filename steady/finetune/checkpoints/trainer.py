@@ -84,7 +84,7 @@ class Resumable:
     def training_step(self: Any, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Forward and backward; the loss is that of the whole batch, whatever the process has of it."""
         if size() == 1:
-            return super().training_step(model, inputs, num_items_in_batch)  # type: ignore[misc]
+            return super().training_step(model, inputs, num_items_in_batch)  # type: ignore[misc, no-any-return]
         share, steps = inputs.pop(SHARE), self.current_gradient_accumulation_steps
         if rank():
             # Dropout of the other processes draws numbers of its own, which depend on nothing that a checkpoint does not have.
