@@ -11,6 +11,7 @@ from steady.finetune.params import Arm, FinetuneParams, Objective
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
 from steady.models.chat import chat_frame
+from steady.models.ranks import size
 from steady.models.tokenizer import end_id
 
 GIB = 2**30
@@ -30,7 +31,7 @@ def check_settings(run: TrainingRun) -> None:
     """
     params = run.params
     faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params), *_optimizer_faults(params)]
-    faults += [*preference_faults(run), *_batch_faults(run)]
+    faults += [*preference_faults(run), *_batch_faults(run), *_process_faults(run)]
     if faults:
         raise SteadyError("\n".join(faults))
 
@@ -53,6 +54,22 @@ def _method_faults(name: str, arm: Arm, params: FinetuneParams) -> Iterator[str]
         )
     if params.lora.loraplus_lr_ratio is not None and arm.method == "full":
         yield f"arms.{name}: lora.loraplus_lr_ratio is of LoRA, and method full has none. Set it to null."
+
+
+def _process_faults(run: TrainingRun) -> Iterator[str]:
+    """What several processes cannot do: share a batch that they do not divide, or a model that is spread over their GPUs."""
+    params, processes = run.params, size()
+    batch = params.dpo if run.arm.objective == "dpo" else params.train
+    if processes > 1 and batch.per_device_train_batch_size % processes:
+        section = "dpo" if batch is params.dpo else "train"
+        yield (
+            f"{section}.per_device_train_batch_size: {batch.per_device_train_batch_size} rows are the batch of all processes "
+            f"together, and {processes} processes do not divide it. Change one of the two."
+        )
+    if processes > 1 and params.runtime.device_map is not None:
+        yield "runtime.device_map: every process has one GPU and the whole model on it. Set it to null, or start one process."
+    if processes > 1 and run.arm.objective == "grpo":
+        yield f"arms.{run.name}: objective grpo compares the completions of a whole batch, so it trains in one process."
 
 
 def _batch_faults(run: TrainingRun) -> Iterator[str]:

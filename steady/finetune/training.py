@@ -7,6 +7,7 @@ from steady.errors import SteadyError
 from steady.finetune.lora import numbers_in
 from steady.finetune.run import Record, TrainingRun
 from steady.models.load import pick_device
+from steady.models.ranks import rank
 
 LOGS_PER_EPOCH = 4
 
@@ -37,7 +38,7 @@ def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
         "data_seed": run.params.seed,
         # By default the Trainer reports to every tracker that is installed; the curves are those of `LiveCurves`.
         "report_to": "none",
-        "disable_tqdm": not run.params.runtime.progress,
+        "disable_tqdm": rank() > 0 or not run.params.runtime.progress,
         "use_cpu": pick_device(run.params.runtime.device).type == "cpu",
         "dataloader_pin_memory": False,
     }

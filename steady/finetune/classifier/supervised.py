@@ -12,7 +12,7 @@ from steady.finetune.classifier.probe import HEAD_STRENGTHS, fit_head
 from steady.finetune.lora import add_lora
 from steady.finetune.params import LoraParams, TrainParams
 from steady.finetune.run import Record, TrainingRun
-from steady.finetune.sampling import EpochOrder, sampling_of
+from steady.finetune.sampling import EpochOrder, sampling_of, wordings_together
 from steady.finetune.training import (
     parameter_counts,
     set_base_dropout,
@@ -24,6 +24,7 @@ from steady.labels import LabelTask
 from steady.models.base import Base, locate
 from steady.models.load import load_classifier, load_tokenizer
 from steady.models.pooled import PooledClassifier
+from steady.models.ranks import size
 from steady.records import Prompt
 
 
@@ -156,7 +157,9 @@ def train(
             compute_metrics=_accuracy,
             callbacks=shared_callbacks(run, rows),
         )
-        trainer.checkpoints = kept
+        if size() > 1:  # a mean over the rows, which `Resumable` weighs by the share that a process has of them
+            trainer.model_accepts_loss_kwargs = False
+        trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
         trainer.train_or_resume()
     return training_summary(trainer.state)
 

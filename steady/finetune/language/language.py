@@ -31,7 +31,7 @@ from steady.finetune.previews import (
     generated_accuracy,
 )
 from steady.finetune.run import Record, TrainingRun
-from steady.finetune.sampling import sampling_of
+from steady.finetune.sampling import sampling_of, wordings_together
 from steady.finetune.training import (
     parameter_counts,
     set_base_dropout,
@@ -137,7 +137,7 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         with explained_settings():
             trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
     trainer.remove_callback(PrinterCallback)  # it prints every entry of the log
-    trainer.checkpoints = kept
+    trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
     trainer.validation = ready.validation
     trainer.penalty = penalty_of(run)
     # A set of labels is compared as a text with its reference, whose order of labels is the right one.
