@@ -14,6 +14,7 @@ import numpy as np
 from steady.errors import SteadyError
 from steady.inference.language import LanguageModel, Tokens, decode, encode, encode_answer
 from steady.inference.likelihood import score_prompts
+from steady.inference.progress import progress_bar
 from steady.inference.scorer import Scorer
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
@@ -97,8 +98,6 @@ def answer_groups(
     Raises:
         SteadyError: a prompt and its response do not fit the model, or a log-probability is not finite.
     """
-    from tqdm import tqdm
-
     encoded = [encode_group(scorer.language, group, given, _all_pairs(group) if paired else None) for group in groups]
     _check_fit(scorer, encoded)
     sizes = [(len(one.prompts), one.longest) for one in encoded]
@@ -107,7 +106,7 @@ def answer_groups(
     plan = bundles(sizes, scorer.kept_positions, scorer.max_new_tokens, order)
     plan = small_bundles(scorer.language, plan, [one.work(scorer.max_new_tokens) for one in encoded])
     found: dict[int, list[Scored]] = {}
-    for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=not progress)):
+    for number, places in enumerate(progress_bar(plan, "scoring", "bundle", progress)):
         chosen = [encoded[place] for place in places]
         # saved under the number of the bundle: the plan depends only on what the name of the folder is a digest of
         flat = partial.kept(number, Scored, [name for one in chosen for name in one.group.prompt_ids])

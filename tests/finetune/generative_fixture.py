@@ -110,7 +110,7 @@ def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:
 
 def trained_by(schedule: TrainParams, curves: Path) -> TrainingRun:
     """A run that trains a classifier as `schedule` says, with seed 0, on what is handed to it."""
-    runtime = SimpleNamespace(device="cpu", progress=False)
+    runtime = SimpleNamespace(device="cpu", progress=False, report_to=())
     params: Any = SimpleNamespace(train=schedule, seed=0, runtime=runtime)
     data: Any = None
     return TrainingRun("tuned", params, data, curves)

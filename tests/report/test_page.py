@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 from click.testing import CliRunner
+from steady.repro.timing import stage_seconds
 
 from stages.report import main
 from steady.errors import SteadyError
@@ -14,7 +15,6 @@ from steady.report.examples import disagreement, groups_of
 from steady.report.findings import read_findings
 from steady.report.markup import Markup, tag
 from steady.report.page import render_page
-from steady.repro.timing import stage_seconds
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 

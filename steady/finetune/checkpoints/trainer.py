@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PrinterCallback
 from transformers.trainer_callback import ExportableState
 
 from steady.finetune.checkpoints.checkpoints import STATE, Checkpoints
@@ -35,6 +36,7 @@ class Resumable:
         Returns:
             The step of the checkpoint, None for the start.
         """
+        self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]  # it prints every entry of the log
         step, faults = self.checkpoints.last_good() if self.checkpoints else (None, [])
         for fault in faults:
             logger.warning("%s. It is not used.", fault)

@@ -110,8 +110,6 @@ def _prepare(run: TrainingRun) -> Prepared:
 
 
 def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
-    from transformers import PrinterCallback
-
     params, pad = run.params, ready.tokenizer.pad_token_id
     settings = {
         "model": ready.model,
@@ -134,7 +132,6 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         first = batches([ready.rows[index] for index in shortest])
         with explained_settings():
             trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
-    trainer.remove_callback(PrinterCallback)  # it prints every entry of the log
     trainer.checkpoints = kept
     trainer.validation = ready.validation
     # A set of labels is compared as a text with its reference, whose order of labels is the right one.
