@@ -2,7 +2,7 @@
 # The stamp carries the hash of the requirement files, so another pin rebuilds and the same pins never do.
 PYTHON ?= python3
 SEEDS ?= 0 1 2 3 4
-PINS := $(shell cat requirements.txt requirements-no-deps.txt constraints.txt | git hash-object --stdin)
+PINS := $(firstword $(shell cat requirements*.txt requirements/*.txt constraints.txt | cksum))
 STAMP := .venv/.installed-$(PINS)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
@@ -10,7 +10,7 @@ export PYTHONNOUSERSITE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export DVC_NO_ANALYTICS := 1
-unexport PYTHONHOME
+unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
 .PHONY: help environment repro test test-all check seeds leave-one-out table verify schema readme serve bench clean
@@ -21,11 +21,7 @@ help: ## list the targets
 environment: $(STAMP) ## build .venv from the requirement files and constraints.txt (the other targets do it too)
 
 $(STAMP):
-	@test -x .venv/bin/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Steady needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@echo "Building .venv (once; about a minute)"
-	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
-	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
+	@PYTHON="$(PYTHON)" .ci/environment
 	@rm -f .venv/.installed-* && touch $@
 
 repro: $(STAMP) ## run the pipeline, then hold the results against the recorded ones

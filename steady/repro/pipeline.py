@@ -65,6 +65,7 @@ def run_pipeline(root: Path, force: bool, echo: Callable[[str], None]) -> dict[s
     Raises:
         SteadyError: a stage failed.
     """
+    _allow_no_git(root)
     command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
     # A stage is `python -m stages.NAME`, in the environment of this process; unbuffered, for a line's time is when it is read.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -77,6 +78,15 @@ def run_pipeline(root: Path, force: bool, echo: Callable[[str], None]) -> dict[s
     if running.returncode:
         raise SteadyError("`dvc repro` failed; the reason stands above. The same command goes on where it stopped.")
     return times.seconds
+
+
+def _allow_no_git(root: Path) -> None:
+    """Let DVC run in a copy without Git, such as an unpacked ZIP, which it refuses unless its local settings say so."""
+    if not (root / ".git").exists():
+        from dvc.config import Config
+
+        with Config(str(root / ".dvc")).edit("local") as settings:
+            settings["core"]["no_scm"] = True
 
 
 def remember(root: Path) -> None:
