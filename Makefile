@@ -10,10 +10,11 @@ export PYTHONNOUSERSITE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export DVC_NO_ANALYTICS := 1
+export NO_MKDOCS_2_WARNING := 1
 unexport PYTHONHOME PYTHONPATH
 
 .DEFAULT_GOAL := help
-.PHONY: help environment repro test test-all check seeds leave-one-out table verify schema readme serve bench clean
+.PHONY: help environment repro test test-all docs check seeds leave-one-out table verify schema readme serve bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -33,12 +34,16 @@ test: $(STAMP) ## quick tests (minutes)
 test-all: $(STAMP) ## slow tests too: the pipeline end to end, in clones
 	@python -m pytest -m slow
 
-check: $(STAMP) ## ruff, ruff format, mypy --strict, and the checks of the sample data and the repository
+docs: $(STAMP) ## the guides as a site, in site/; `mkdocs serve` shows it while you write
+	@mkdocs build --strict --quiet
+
+check: $(STAMP) ## ruff, ruff format, mypy --strict, the checks of the sample data and the repository, and the site
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@python -m checks.data
 	@python -m checks.repository
+	@mkdocs build --strict --quiet
 
 seeds: $(STAMP) ## the default over several training seeds: mean and spread (SEEDS="0 1 2 3 4", RECIPE=name for another)
 	@python -m steady seeds $(if $(RECIPE),--recipe $(RECIPE)) $(SEEDS)

@@ -58,8 +58,11 @@ def reporting(run: TrainingRun) -> Record:
             )
     # Each library's own variable, unless it is set: one project for all arms, and files beside the run rather than in a
     # checkpoint's folder, which is deleted when the arm is done.
-    places = {"WANDB_PROJECT": PROJECT, "MLFLOW_EXPERIMENT_NAME": PROJECT, "MLFLOW_TRACKING_URI": "file:mlruns"}
-    places["TENSORBOARD_LOGGING_DIR"] = f"runs/{run.name}"
+    places = {
+        "WANDB_PROJECT": PROJECT,
+        "MLFLOW_EXPERIMENT_NAME": PROJECT,
+        "TENSORBOARD_LOGGING_DIR": f"runs/{run.name}",
+    }
     os.environ.update({name: value for name, value in places.items() if trackers and name not in os.environ})
     return {"report_to": list(trackers), "project": PROJECT, "run_name": run.name, "disable_tqdm": True}
 

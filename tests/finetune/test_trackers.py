@@ -22,7 +22,9 @@ def train(folder: Path, root: Path, *trackers: str) -> None:
 
 def test_a_tracker_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "find_spec", lambda name: None)
-    with pytest.raises(SteadyError, match=r"runtime.report_to: mlflow is not installed. Install it .`pip install mlflow"):
+    with pytest.raises(
+        SteadyError, match=r"runtime.report_to: mlflow is not installed. Install it .`pip install mlflow"
+    ):
         train(tmp_path, tmp_path, "mlflow")
 
 
@@ -35,5 +37,5 @@ def test_a_tracker_gets_the_curves_and_changes_no_weight(tracker, tmp_path, monk
     train(tmp_path / "with", tmp_path, tracker)
     weights = [tmp_path / place / "arm/adapter_model.safetensors" for place in ("without", "with")]
     assert weights[0].read_bytes() == weights[1].read_bytes()
-    folder = {"trackio": "trackio", "mlflow": "mlruns", "tensorboard": "runs/tuned"}[tracker]
-    assert [path for path in (tmp_path / folder).rglob("*") if path.is_file() and path.stat().st_size]
+    place = {"trackio": "trackio/*", "mlflow": "mlflow.db", "tensorboard": "runs/tuned/*"}[tracker]
+    assert any(path.stat().st_size for path in tmp_path.glob(place))
