@@ -104,7 +104,7 @@ def test_a_command_has_the_options_that_the_pages_give_it(line):
     name = words[3]
     # Reads every option and argument, without running anything.
     command = main.get_command(None, name)
-    command.make_context(name, [word for word in words[4:]], resilient_parsing=False)
+    command.make_context(name, words[4:])
 
 
 def test_the_parameters_and_recipes_exist():
