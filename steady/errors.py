@@ -1,5 +1,6 @@
 """The one exception a user may cause: a message that says what, where, the value, what is allowed and what to do."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,6 +26,8 @@ class SteadyError(Exception):
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn a `SteadyError`, or a package that an extra brings, into one clear message on stderr and exit status 1."""
+    # PEFT imports bitsandbytes, which then warns of a 4-bit kernel for CPUs that nobody asked for.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         yield
     except ModuleNotFoundError as error:
