@@ -29,7 +29,12 @@ def test_the_notebook_runs_and_what_it_says_holds(tmp_path):
     script.write_text(code(), encoding="utf-8")
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "TMPDIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, str(script)], cwd=ROOT / "notebooks", env=environment, capture_output=True, text=True, check=False
+        [sys.executable, str(script)],
+        cwd=ROOT / "notebooks",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
     assert "after " in done.stdout
