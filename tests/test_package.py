@@ -36,6 +36,12 @@ def test_the_wheel_is_whole_and_brings_no_tool_of_the_tests(tmp_path):
         names = wheel.namelist()
         metadata = next(wheel.read(name).decode() for name in names if name.endswith("METADATA"))
     assert {"steady/report/page.css", "steady/report/page.js", "steady/serve/playground.html"} <= set(names)
-    assert set(re.findall(r"^Provides-Extra: (.*)$", metadata, re.MULTILINE)) == {"4bit", "cluster", "page", "serve", "trackers"}
+    assert set(re.findall(r"^Provides-Extra: (.*)$", metadata, re.MULTILINE)) == {
+        "4bit",
+        "cluster",
+        "page",
+        "serve",
+        "trackers",
+    }
     required = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", metadata, re.MULTILINE)
     assert "torch" in required and not {"pytest", "mypy", "playwright", "ruff", "mkdocs-material"} & set(required)
