@@ -1,4 +1,4 @@
-"""`pip install .`: the wheel has the sheets, the script and the playground, and asks for no tool of the tests; eight seconds, so slow."""
+"""`pip install .`: the wheel has the sheets, the script and the playground, and needs no tool of the tests; eight seconds, so slow."""
 
 import re
 import subprocess
