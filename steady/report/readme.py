@@ -11,10 +11,11 @@ import msgspec
 from steady.errors import SteadyError
 from steady.metrics.cells import ALL
 from steady.metrics.files import read_metrics
-from steady.metrics.measures import HIGHER, QUALITY, SENSITIVITY, TEXT, Measure, headlines, in_tables, on_page
+from steady.metrics.measures import HIGHER, SENSITIVITY, TEXT, Measure, headlines, in_tables, on_page
 from steady.metrics.resampling import Estimate
 from steady.metrics.results import Difference
 from steady.metrics.seed_results import ClaimOverSeeds, FamilyOverSeeds, SeedEstimate, SeedEstimates, SeedsResults
+from steady.report.measures import markdown_table, measures_tables
 
 Results = TypeVar("Results")
 # a block ends at its own mark: figures may hold comments
@@ -63,7 +64,7 @@ def render(metrics: Path) -> dict[str, str]:
         "recipes": _recipes(metrics),
         "leave-one-out": _leave_one_out(read_metrics(rotated, HeldOut)) if rotated.is_file() else NOT_COMMITTED,
         "environment": _environment(environment),
-        "measures": _measures(),
+        "measures": measures_tables(),
     }
 
 
@@ -151,12 +152,6 @@ def _percent(entry: Estimate | SeedEstimate) -> str:
     bounds = _bounds(entry)
     interval = f" (95 % interval {100 * bounds[0]:.1f} to {100 * bounds[1]:.1f})" if bounds else ""
     return f"{100 * (entry.value or 0):.1f} %{interval}"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def _unseen(seeds: SeedsResults) -> tuple[str, dict[str, SeedEstimates], dict[str, SeedEstimates]]:
@@ -296,29 +291,3 @@ def _environment(environment: Environment) -> str:
         f"Python {environment.python} on {environment.system}, {environment.processor} "
         f"({', '.join(environment.instructions)}); {packages}."
     )
-
-
-def _measures() -> str:
-    """Every measure with its formula, by kind."""
-    kinds = {"Quality": QUALITY, "Sensitivity": SENSITIVITY, "Generated text": TEXT}
-    header = ["measure", "formula", "unit", "better", "test", "source"]
-    tables = []
-    for title, measures in kinds.items():
-        rows = [
-            [
-                f"{row.label} (`{row.name}`)",
-                _cell(row.formula),
-                row.unit,
-                row.better,
-                row.test or "–",
-                row.source or "–",
-            ]
-            for row in measures
-        ]
-        tables.append(f"## {title}\n\n{markdown_table(header, rows)}")
-    return "\n\n".join(tables)
-
-
-def _cell(text: str) -> str:
-    # a bar would end the cell, and an underscore or a star would be taken for Markdown
-    return text.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*")
