@@ -36,18 +36,19 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
         start = time.perf_counter()
         view = read_params(params, FormatStage)
         splits = read_splits(prepared)
+        click.echo("read " + ", ".join(f"{len(rows)} {split}" for split, rows in splits.items()) + f" from {prepared}")
         # The tokenizer alone, not the model.
         encode = load_encode(tokenizer_file(view.model.id, view.model.revision, view.model.gguf_file))
         result = make_formatted(view, splits, encode)
         rows = write_formatted(out, result)
         write_bytes(out / "preview.md", preview(result, encode).encode())
         write_json(metrics, format_figures(result, encode))
-        made = ", ".join(f"{count} {name}" for name, count in rows.items())
-        click.echo(f"format: read {prepared}, wrote to {out}: {made}, in {time.perf_counter() - start:.1f} s")
+        click.echo(f"wrote to {out}: " + ", ".join(f"{count} {name}" for name, count in rows.items()))
         if result.alike:
             click.echo(
                 f"left out {len(result.alike)} wordings that the tokenizer of {view.model.id} cannot tell from others"
             )
+        click.echo(f"took {time.perf_counter() - start:.1f} s")
 
 
 if __name__ == "__main__":

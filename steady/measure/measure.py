@@ -13,7 +13,6 @@ import numpy as np
 from steady.errors import SteadyError
 from steady.inference.budget import CALIBRATION_PROMPTS, Budget, budget_lines, minutes, plan_budget
 from steady.inference.named import Named, OpenModel, open_model
-from steady.inference.progress import progress_bar
 from steady.measure import runs
 from steady.measure.group_measures import measure_groups
 from steady.measure.page import page
@@ -211,6 +210,8 @@ def _settings(named: Named, opened: OpenModel, file: PromptFile, limits: Limits)
 
 def _score_all(job: _Job, budget: Budget, folder: Path, key: str, say: Say) -> list[ScoredGroup]:
     """Score what is not done yet, and stop early where POSIX is known to the precision that was asked for."""
+    from tqdm import tqdm
+
     order = None
     if job.limits.precision is not None:
         order = [int(place) for place in np.random.default_rng(job.limits.seed).permutation(len(job.groups))]
@@ -219,7 +220,7 @@ def _score_all(job: _Job, budget: Budget, folder: Path, key: str, say: Say) -> l
     key = f"{key} {code_digest()}"  # what other code scored is not gone on with
     found: dict[int, list[ScoredGroup]] = {}
     timed = False
-    for number, places in enumerate(progress_bar(plan, "scoring", "bundle")):
+    for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=None)):
         kept, damage = runs.read_part(folder, number, key)
         if damage:
             say(f"{damage} It is scored again.")

@@ -16,7 +16,8 @@ from steady.finetune import training
 
 def train(folder: Path, root: Path, *trackers: str) -> None:
     runtime: dict[str, Any] = {"report_to": trackers}
-    params = view(model_folder(root, "llama"), TASKS["llama"], train={"num_train_epochs": 1}, runtime=runtime)
+    changes: dict[str, Any] = {"train": {"num_train_epochs": 1}, "model": {"chat_template": False}, "runtime": runtime}
+    params = view(model_folder(root, "llama"), TASKS["llama"], **changes)
     train_arm(folder, params, material(examples(rows=6)))
 
 

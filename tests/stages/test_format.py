@@ -70,7 +70,7 @@ def run(folder: Path, prepared: Path, **changes: dict[str, Any]) -> Result:
 def test_the_stage_writes_every_file_and_says_so(tmp_path: Path, prepared: Path) -> None:
     result = run(tmp_path, prepared)
     assert result.exit_code == 0, result.output
-    assert "format: read" in result.output
+    assert "read 20 train, 5 validation, 12 test" in result.output
     assert "cannot tell from others" in result.output
     out = tmp_path / "formatted"
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
