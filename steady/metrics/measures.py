@@ -178,7 +178,7 @@ SENSITIVITY = (
         source="Guo et al. 2017, arXiv 1706.04599, for the temperature", test="sign_flip", shown="tables", headline="L2",
         of_groups=lambda cell: average(cell.psi_scaled),
         formula="POSIX of the probabilities at the temperature with the lowest log loss on validation rows"),
-    SensitivityMeasure("unparsed", "no label", LOWER, "group", of_groups=lambda cell: Pooled(cell.unparsed, cell.prompts),
+    SensitivityMeasure("unparsed", "format loss", LOWER, "group", of_groups=lambda cell: Pooled(cell.unparsed, cell.prompts),
         formula="prompts whose answer is no label / prompts"),
 )
 
