@@ -42,15 +42,12 @@ def prepare_torch(params: ModelParams, seed: int) -> None:
 
 def quiet_libraries() -> None:
     """Silence what the libraries say of themselves when a model is loaded, each by its cause; call it before they load one."""
-    import logging as standard_logging
     import warnings
 
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    # bitsandbytes misses a 4-bit kernel nobody asked for, when PEFT imports it
-    standard_logging.getLogger("bitsandbytes").setLevel(standard_logging.ERROR)
     # PEFT 0.21 asks transformers 5.23 by the old name
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 

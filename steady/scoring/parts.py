@@ -42,13 +42,13 @@ def in_parts(
         SteadyError: a process did not see what another one has written.
         ShareDone: in the processes other than 0, when all bundles are scored.
     """
-    from tqdm import tqdm
+    from steady.inference.progress import progress_bar
 
     if size() > 1 and partial.folder is None:
         raise SteadyError("Several processes exchange what they scored by files, and this run keeps none.")
     found: dict[int, list[Part]] = {}
     mine = my_places(len(asked))
-    for number in tqdm(mine, desc="scoring", unit="bundle", disable=rank() > 0 or not progress):
+    for number in progress_bar(mine, "scoring", "bundle", progress and rank() == 0):
         # saved under the number of the bundle: the plan depends only on what the name of the folder is a digest of
         kept = partial.kept(number, kind, asked[number])
         if kept is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PrinterCallback
 from transformers.trainer_callback import ExportableState
 
 from steady.errors import SteadyError
@@ -42,6 +43,7 @@ class Resumable:
         Returns:
             The step of the checkpoint, None for the start.
         """
+        self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]  # it prints every entry of the log
         found = self.checkpoints.last_good() if self.checkpoints and rank() == 0 else (None, [])
         step, faults = from_first(found)
         for fault in faults:

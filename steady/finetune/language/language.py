@@ -112,8 +112,6 @@ def _prepare(run: TrainingRun) -> Prepared:
 
 
 def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
-    from transformers import PrinterCallback
-
     params, pad = run.params, ready.tokenizer.pad_token_id
     settings = {
         "model": ready.model,
@@ -136,7 +134,6 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         first = batches([ready.rows[index] for index in shortest])
         with explained_settings():
             trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
-    trainer.remove_callback(PrinterCallback)  # it prints every entry of the log
     trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
     trainer.validation = ready.validation
     trainer.penalty = penalty_of(run)
