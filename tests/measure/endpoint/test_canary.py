@@ -98,7 +98,7 @@ def answers(llama_folder):
 
 def check(server, path):
     asked = [generation_request(ASKING, text, text) for text in ("2+2=", "What is 2+2?", "Name a fruit:")]
-    with Client(Endpoint(server.url, backoff=0.01), Cache(path, print)) as client:
+    with Cache(path, print) as cache, Client(Endpoint(server.url, backoff=0.01), cache) as client:
         client.fill(asked)
         check_canary(client, ASKING, asked)
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -21,10 +22,19 @@ def requests(count, asking=None):
     return [generation_request(asking or Asking("m"), f"prompt {n}", f"prompt {n}") for n in range(count)]
 
 
+OPENED = ExitStack()
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    OPENED.close()
+
+
 def fill(server, path, asked, told=None, **changes):
     """Send requests; returns the client, whose cache is open."""
     settings = {"timeout": 0.5, "backoff": 0.01, "concurrency": 4} | changes
-    cache = Cache(path, [].append if told is None else told.append)
+    cache = OPENED.enter_context(Cache(path, [].append if told is None else told.append))
     with Client(Endpoint(checked_url(server.url), **settings), cache) as client:
         client.fill(asked)
     return client
@@ -101,7 +111,8 @@ def test_an_interrupt_keeps_the_replies_to_what_is_in_flight(tmp_path):
     with StandIn(lambda path, body: (time.sleep(0.1), last_word(path, body))[1]) as server:
         with pytest.raises(KeyboardInterrupt):
             fill(server, tmp_path / "replies.jsonl", interrupted(), concurrency=8)
-        assert len(Cache(tmp_path / "replies.jsonl", print)) == 4
+        with Cache(tmp_path / "replies.jsonl", print) as cache:
+            assert len(cache) == 4
 
 
 def test_a_prompt_that_is_refused_is_named_and_the_others_go_on(tmp_path):
