@@ -7,7 +7,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +25,37 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     role: str
     content: str
+
+
+SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
+TURN = "\x1e"
+"""The record separator: it begins each turn of a prompt that is a conversation, and no text of the data keeps one."""
+
+
+def conversation(turns: Sequence[Message]) -> str:
+    """A conversation as one prompt, `turns_of` reads it back: `User: …` lines, each behind an invisible mark.
+
+    One turn of the user alone is its text.
+    """
+    if [turn.role for turn in turns] == ["user"]:
+        return turns[0].content
+    return "\n\n".join(f"{TURN}{SPEAKERS[turn.role]}: {turn.content.replace(TURN, ' ')}" for turn in turns)
+
+
+def turns_of(prompt: str) -> list[Message] | None:
+    """The turns of a prompt that `conversation` made; None for a plain prompt."""
+    if not prompt.startswith(TURN):
+        return None
+    roles = {name: role for role, name in SPEAKERS.items()}
+    # All but the last turn end with the blank line between turns.
+    pieces = prompt.removeprefix(TURN).split(f"\n\n{TURN}")
+    parts = (piece.partition(": ") for piece in pieces)
+    return [Message(role=roles.get(name, "user"), content=content) for name, _, content in parts]
+
+
+def plain_turns(turns: Sequence[Message]) -> str:
+    """A conversation for a model without a chat template: `User: …` paragraphs, and the cue for the assistant's answer."""
+    return "".join(f"{SPEAKERS[turn.role]}: {turn.content}\n\n" for turn in turns) + f"{SPEAKERS['assistant']}:"
 
 
 class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -17,6 +17,7 @@ CHAT = {"auto": None, "on": True, "off": False}
 @click.option("--revision", default=None, help="Commit, branch or tag of a Hub model; the full commit is recorded.")
 @click.option("--gguf-file", default=None, help="The GGUF file of the folder or repository to read the model from.")
 @click.option("--adapter", type=FOLDER, default=None, help="A PEFT adapter or an arm.")
+@click.option("--same-base", is_flag=True, help="The adapter is one of --model, whatever name it was saved under.")
 @click.option(
     "--chat-template",
     "chat",
@@ -90,7 +91,7 @@ def _score(prompts: Path, model: str, out: Path, options: dict[str, Any]) -> Non
     from steady.measure.measure import Limits, measure_model
 
     prepare(options["threads"])
-    place = {name: options[name] for name in ("revision", "adapter", "dtype", "device", "system", "gguf_file")}
+    place = {name: options[name] for name in ("revision", "adapter", "dtype", "device", "system", "gguf_file", "same_base")}
     limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "precision", "seed")}
     named = Named(model, chat_template=CHAT[options["chat"]], **place)
     measure_model(named, prompts, out, Limits(**limits), lambda line: click.echo(line, err=True), options["budget"])

@@ -9,7 +9,7 @@ import torch
 from transformers.modeling_outputs import BaseModelOutput
 
 from steady.models.description import describe
-from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
+from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids, takes_system
 
 Tokens = tuple[int, ...]
 
@@ -40,6 +40,11 @@ class LanguageModel:
         return "SEQ_2_SEQ_LM" if self.encodes else "CAUSAL_LM"
 
     @property
+    def folds_system(self) -> bool:
+        """Whether there is a system message that the chat template has no place for."""
+        return bool(self.chat_template and self.system) and not takes_system(self.tokenizer)
+
+    @property
     def encodes(self) -> bool:
         """Whether an encoder reads the prompt."""
         return bool(self.prefix)
@@ -64,7 +69,7 @@ def language_model(
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if (head := base.get_output_embeddings()) is not None:
         head.register_forward_pre_hook(_contiguous)
-    known = describe(base.config, tokenizer, base.generation_config)
+    known = describe(base.config, tokenizer, base.generation_config, base)
     return LanguageModel(
         model,
         tokenizer,

@@ -11,7 +11,7 @@ from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
 from steady.models.base import ENCODERS, Base, locate
-from steady.models.description import Description, describe, task_of
+from steady.models.description import Description, check_classes, describe, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from steady.inference.language import LanguageModel
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Count = Callable[[Sequence[str]], list[int]]
+Encode = Callable[[Sequence[str]], list[list[int]]]
 GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 
 
@@ -28,7 +28,8 @@ class Named:
     """A model by name: a Hub id, a folder or `package:NAME`, its revision, the adapter on it, and where and how it runs.
 
     `chat_template`: prompts go through the tokenizer's chat template, None where it has one; `system` is the system message.
-    `gguf_file` is the file of the folder or repository that the model is read from.
+    `gguf_file` is the file of the folder or repository that the model is read from. `same_base`: the adapter is one of this
+    model, whatever name it was saved under.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Named:
     chat_template: bool | None = None
     system: str = ""
     gguf_file: str | None = None
+    same_base: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,15 +54,18 @@ class LabelScorer:
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A loaded model: one of `language` and `labels`; `count` gives the tokens of prompts, `context` how many it takes."""
+    """A loaded model: one of `language` and `labels`; `encode` gives the tokens of prompts, `context` is how many it takes, and
+    `unknown` the token of what the tokenizer cannot write, None where it can write everything.
+    """
 
     language: "LanguageModel | None"
     labels: LabelScorer | None
     context: int | None
-    count: Count
+    encode: Encode
     dtype: str
     revision: str | None
     base: Base
+    unknown: int | None = None
 
 
 BATCH_SIZE = 32  # prompts, of a classifier
@@ -90,16 +95,35 @@ def open_model(named: Named) -> OpenModel:
             "that adds a head."
         )
     params = _params(named, revision, task, dtype=named.dtype)
-    model, tokenizer = load_base(params, device=named.device), load_tokenizer(params)
+    tokenizer = load_tokenizer(_with_tokenizer(params, named.adapter))
+    check_classes(named.id, describe(config, tokenizer))
+    model = load_base(params, device=named.device)
     if named.adapter is not None:
-        model = attach_adapter(model, named.adapter, base.public_id)
-    known, dtype = describe(config, tokenizer), str(model.dtype).removeprefix("torch.")
+        _add_rows(model, tokenizer)
+        model = attach_adapter(model, named.adapter, base.public_id, same_base=named.same_base)
+    known, dtype = describe(config, tokenizer, model=model), str(model.dtype).removeprefix("torch.")
     if task == "SEQ_CLS":
         _refuse_chat(named)
         scorer, limit = _label_scorer(model, tokenizer, known)
-        return OpenModel(None, scorer, limit, _counter(tokenizer), dtype, revision, base)
-    language, count = _language(named, model, tokenizer, known)
-    return OpenModel(language, None, language.context, count, dtype, revision, base)
+        return OpenModel(None, scorer, limit, _encoder(tokenizer), dtype, revision, base, tokenizer.unk_token_id)
+    language, encode = _language(named, model, tokenizer, known)
+    return OpenModel(language, None, language.context, encode, dtype, revision, base, tokenizer.unk_token_id)
+
+
+def _with_tokenizer(params: ModelParams, adapter: Path | None) -> ModelParams:
+    """Where the tokenizer lies: beside an adapter that brings its own, which may have tokens that the base's has not."""
+    if adapter is None or not (adapter / "tokenizer_config.json").is_file():
+        return params
+    return params.model_copy(update={"id": str(adapter), "revision": None, "gguf_file": None})
+
+
+def _add_rows(model: Any, tokenizer: Any) -> None:
+    """A row of embeddings for each token of an adapter's tokenizer; the adapter brings what was learned of the new ones."""
+    import torch
+
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        torch.manual_seed(0)
+        model.resize_token_embeddings(len(tokenizer))
 
 
 def _params(
@@ -129,20 +153,19 @@ def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, rev
     pooled = (folder / HEAD).is_file() or named.id in ENCODERS
     params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     scorer = LabelScorer(load_scorer(folder, params, named.device), tuple(manifest.labels), BATCH_SIZE)
-    return OpenModel(
-        None, scorer, manifest.max_length, _counter(load_tokenizer(params)), "float32", revision, locate(params)
-    )
+    tokenizer, base = load_tokenizer(params), locate(params)
+    encode = _encoder(tokenizer)
+    return OpenModel(None, scorer, manifest.max_length, encode, "float32", revision, base, tokenizer.unk_token_id)
 
 
 def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[LabelScorer, int]:
     """A classifier, and the most tokens of a prompt."""
     limit = min(tokenizer.model_max_length, known.positions or tokenizer.model_max_length)
-    batch_size = BATCH_SIZE if known.has_padding else 1  # without a padding token, one prompt at a time
-    return LabelScorer(model_logits(model, tokenizer, limit), known.labels, batch_size), limit
+    return LabelScorer(model_logits(model, tokenizer, limit), known.labels, BATCH_SIZE), limit
 
 
-def _language(named: Named, model: Any, tokenizer: Any, known: Description) -> "tuple[LanguageModel, Count]":
-    """A model that generates, and what counts the tokens of its prompts, the chat template included."""
+def _language(named: Named, model: Any, tokenizer: Any, known: Description) -> "tuple[LanguageModel, Encode]":
+    """A model that generates, and what encodes its prompts, the chat template included."""
     from steady.inference.language import language_model, whole_prompt
 
     framed = known.has_chat_template if named.chat_template is None else named.chat_template
@@ -156,7 +179,7 @@ def _language(named: Named, model: Any, tokenizer: Any, known: Description) -> "
             "Write it into the prompts, or choose an instruction-tuned model."
         )
     language = language_model(model, tokenizer, framed, system=named.system)
-    return language, lambda texts: [len(whole_prompt(language, text)) for text in texts]
+    return language, lambda texts: [whole_prompt(language, text) for text in texts]
 
 
 def _refuse_chat(named: Named) -> None:
@@ -164,8 +187,8 @@ def _refuse_chat(named: Named) -> None:
         raise SteadyError("--chat-template, --system: a classifier reads the prompt alone. Leave them out.")
 
 
-def _counter(tokenizer: Any) -> Count:
-    return lambda texts: [len(ids) for ids in tokenizer(list(texts), truncation=False, padding=False)["input_ids"]]
+def _encoder(tokenizer: Any) -> Encode:
+    return lambda texts: list(tokenizer(list(texts), truncation=False, padding=False)["input_ids"])
 
 
 def prepare(threads: int | None) -> None:

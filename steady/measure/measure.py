@@ -3,11 +3,12 @@
 import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from steady.errors import SteadyError
@@ -20,13 +21,15 @@ from steady.measure.prompt_files import PromptFile, fitting, read_prompt_file
 from steady.metrics.files import write_metrics
 from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.resampling import Bootstrap
-from steady.records import Rejected, write_bytes
+from steady.records import Prompt, Rejected, write_bytes
 from steady.scoring.groups import PromptGroup, bundles, is_precise
 from steady.scoring.resume import code_digest, fingerprint
 
 Say = Callable[[str], None]
 MEASURES, PAGE = "measures.json", "index.html"
 NOT_REACHED = "not_reached"
+NAMED = 20
+"""Prompts that are named on the terminal, of a kind."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,12 @@ def measure_model(
     """
     file = read_prompt_file(prompts)
     opened = open_model(named)
-    lengths = dict(zip([p.id for p in file.prompts], opened.count([p.prompt for p in file.prompts]), strict=True))
+    ids = dict(zip([p.id for p in file.prompts], opened.encode([p.prompt for p in file.prompts]), strict=True))
+    lengths = {name: len(tokens) for name, tokens in ids.items()}
     room = limits.max_new_tokens if opened.language and not opened.language.encodes else 0
     groups, skipped = fitting(file, lengths, opened.context, room)
     _tell_skipped(skipped, say)
+    faithful = _tell_unfaithful(file, ids, opened.unknown, say)
     if not groups:
         raise SteadyError(f"{prompts}: no group is left with two prompts that fit the model; see above.")
     job = _job(opened, groups, lengths, limits, say)
@@ -82,7 +87,7 @@ def measure_model(
         _timed(job, budget, [_sample(job)], say)
         return
     with runs.locked(folder):
-        settings = _settings(named, opened, file, limits)
+        settings = msgspec.structs.replace(_settings(named, opened, file, limits), **faithful)
         if runs.open_run(folder, settings):
             say(f"{folder}: this run is finished already")
             return
@@ -97,10 +102,36 @@ def measure_model(
 
 
 def _tell_skipped(skipped: Sequence[Rejected], say: Say) -> None:
-    for item in skipped[:20]:
+    for item in skipped[:NAMED]:
         say(f"{item.source}:{item.line}: not scored: {item.code}: {item.reason}")
-    if len(skipped) > 20:
-        say(f"… and {len(skipped) - 20} more; all of them are in {runs.SKIPPED}")
+    if len(skipped) > NAMED:
+        say(f"… and {len(skipped) - NAMED} more; all of them are in {runs.SKIPPED}")
+
+
+def _tell_unfaithful(
+    file: PromptFile, ids: Mapping[str, Sequence[int]], unknown: int | None, say: Say
+) -> dict[str, int]:
+    """Name and count what the tokenizer hides: prompts that it cannot tell from another of their group, and unknown tokens.
+
+    They are scored all the same, and a reader has to know: equal tokens agree without a test.
+    """
+    first: dict[tuple[str, tuple[int, ...]], Prompt] = {}
+    lines: list[str] = []
+    counts = {"same_tokens": 0, "unknown_tokens": 0}
+    for prompt in file.prompts:
+        place, tokens = f"{file.path.name}:{file.lines[prompt.id]}", tuple(ids[prompt.id])
+        other = first.setdefault((prompt.group_id, tokens), prompt)
+        if other.prompt != prompt.prompt:
+            counts["same_tokens"] += 1
+            lines.append(f"{place}: the same tokens as line {file.lines[other.id]}: the model cannot tell the two apart")
+        if unknown is not None and unknown in tokens:
+            counts["unknown_tokens"] += 1
+            lines.append(f"{place}: {tokens.count(unknown)} of {len(tokens)} tokens are unknown to the tokenizer")
+    for line in lines[:NAMED]:
+        say(line)
+    if len(lines) > NAMED:
+        say(f"… and {len(lines) - NAMED} more of that kind")
+    return counts
 
 
 def _job(opened: OpenModel, groups: list[PromptGroup], lengths: dict[str, int], limits: Limits, say: Say) -> _Job:
@@ -122,6 +153,8 @@ def _job(opened: OpenModel, groups: list[PromptGroup], lengths: dict[str, int], 
     scorer = make_scorer(opened.language, limits.max_new_tokens, limits.batch_tokens)
     if not opened.language.end_ids:
         say("the tokenizer has no end token: every response runs to the limit")
+    if opened.language.folds_system:
+        say("the chat template takes no system message: it stands at the head of the first user's message")
     if scorer.memory is None:
         say("this model's cache cannot be branched: one whole sequence at a time, which is many times slower")
     held = 0 if scorer.memory is None else scorer.memory.position * limits.batch_tokens
@@ -263,6 +296,8 @@ def summarise(folder: Path, draws: int, confidence: float, seed: int) -> dict[st
         "labels": run.settings.labels,
         "chat_template": run.settings.chat_template,
         "system": run.settings.system,
+        "same_tokens": run.settings.same_tokens,
+        "unknown_tokens": run.settings.unknown_tokens,
         "skipped_prompts": dict(Counter(item.code for item in run.skipped)),
         **found,
     }

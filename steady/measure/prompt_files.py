@@ -8,7 +8,9 @@ from typing import Any
 
 from steady.errors import SteadyError
 from steady.prepare.readers.json_lines import json_lines
-from steady.records import Prompt, Rejected, content_id
+from steady.prepare.readers.rows import Row
+from steady.prepare.turns import read_turns, turns_field
+from steady.records import Message, Prompt, Rejected, content_id, conversation
 from steady.scoring.groups import PromptGroup, prompt_groups
 
 SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "output": "Lima"}'
@@ -34,6 +36,9 @@ class PromptFile:
 def read_prompt_file(path: Path) -> PromptFile:
     """Read `{"group_id": …, "prompt": …}` rows; `instruction` (and `input` below it) stands for `prompt`, `output` is optional.
 
+    A conversation stands for it too: `messages` (or `conversations`), whose last turn is asked; where that is the assistant's, it
+    is the output.
+
     Raises:
         SteadyError: the file is missing, or rows are wrong (every one is named with its line), or no group has two prompts.
     """
@@ -45,11 +50,12 @@ def read_prompt_file(path: Path) -> PromptFile:
     seen: Counter[tuple[str, str]] = Counter()
     with path.open("rb") as handle:
         for line, value, _ in json_lines(handle):
-            found = _row_faults(value)
+            turns, found = _turns(value, line)
+            found = found or _row_faults(value, turns)
             if found:
                 faults += [f"{path}:{line}: {fault}" for fault in found]
                 continue
-            prompt = _prompt(value, seen)
+            prompt = _prompt(value, turns, seen)
             prompts.append(prompt)
             lines[prompt.id] = line
     _refuse(path, faults, prompts)
@@ -68,7 +74,17 @@ def _refuse(path: Path, faults: Sequence[str], prompts: Sequence[Prompt]) -> Non
         )
 
 
-def _row_faults(value: Any) -> list[str]:
+def _turns(value: Any, line: int) -> tuple[list[Message], list[str]]:
+    """The conversation of a row, as the format `messages` reads it, and what is wrong with it."""
+    name = turns_field(value) if isinstance(value, dict) else None
+    if name is None:
+        return [], []
+    row = Row(value, line)
+    turns = read_turns(row, name)
+    return turns, [f"{finding.code}: {finding.reason}" for finding in row.findings]
+
+
+def _row_faults(value: Any, turns: Sequence[Message]) -> list[str]:
     if isinstance(value, list):
         return [f"{finding.code}: {finding.reason}" for finding in value]
     if not isinstance(value, dict):
@@ -82,13 +98,19 @@ def _row_faults(value: Any) -> list[str]:
     ]
     if value.get("group_id") in {None, ""}:
         faults.append(f"missing: `group_id`: prompts that ask for the same thing share one, such as {SAMPLE}")
-    if not any(isinstance(value.get(key), str) and value[key].strip() for key in ("prompt", "instruction")):
-        faults.append("missing: `prompt` (or `instruction`) is missing or blank.")
+    if not turns and not any(isinstance(value.get(key), str) and value[key].strip() for key in ("prompt", "instruction")):
+        faults.append("missing: `prompt` (or `instruction`, or a conversation as `messages`) is missing or blank.")
+    if [turn.role for turn in turns[-1:]] == ["assistant"] and len(turns) == 1:
+        faults.append("no_question: the conversation is an answer alone; something must be asked before it.")
     return faults
 
 
-def _prompt(value: dict[str, Any], seen: Counter[tuple[str, str]]) -> Prompt:
-    text = value.get("prompt") or "\n\n".join(filter(None, [value["instruction"], value.get("input")]))
+def _prompt(value: dict[str, Any], turns: list[Message], seen: Counter[tuple[str, str]]) -> Prompt:
+    output = value.get("output") or ""
+    if turns and turns[-1].role == "assistant":
+        output = output or turns[-1].content
+        turns = turns[:-1]
+    text = conversation(turns) if turns else value.get("prompt") or "\n\n".join(filter(None, [value["instruction"], value.get("input")]))
     group = str(value["group_id"])
     identity = content_id(group, text, occurrence=seen[group, text])
     seen[group, text] += 1
@@ -98,7 +120,7 @@ def _prompt(value: dict[str, Any], seen: Counter[tuple[str, str]]) -> Prompt:
         example_id=group,
         wording=value.get("wording") or "",
         prompt=text,
-        completion=value.get("output") or "",
+        completion=output,
     )
 
 

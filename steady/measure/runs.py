@@ -27,8 +27,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     `weights` and `prompts` are digests of the files; `labels` those of a classifier. `chat_template`: prompts went through the
     tokenizer's chat template, after the message `system` where there is one.
-    `weights` and `prompts` are digests of the files; `labels` those of a classifier; `base` and `quantised`
-    say which published model it is and how its weights differ from those, where they do.
+    `base` and `quantised` say which published model it is and how its weights differ from those, where they do. `same_tokens`
+    counts prompts that the tokenizer cannot tell from another of their group, `unknown_tokens` those that it cannot write whole.
     """
 
     model: str
@@ -48,6 +48,8 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     gguf_file: str | None = None
     base: str = ""
     quantised: str | None = None
+    same_tokens: int = 0
+    unknown_tokens: int = 0
 
     @property
     def key(self) -> str:

@@ -38,6 +38,8 @@ class SourceParams(Section):
         languages: keep rows of these languages (codes such as en).
         tasks: natural-instructions: a file that names the tasks to keep, one a line.
         instances: natural-instructions: only the first so many of each task (100: the official evaluation slice).
+        learned_turns: conversations: the last answer is learned, or every one, each after the turns before it. Turns that the data
+            mark (`weight: 0`, `train: false`) are not learned in either case.
         threads: oasst: each root question and its answer, or whole conversations.
         answers: oasst: follow the best-ranked answer, or all.
         config, revision, hub_split: `hub:`: as `datasets.load_dataset` takes them.
@@ -66,6 +68,7 @@ class SourceParams(Section):
     languages: tuple[str, ...] | None = None
     tasks: str | None = None
     instances: Annotated[int, Field(gt=0)] | None = None
+    learned_turns: Literal["last", "all"] = "last"
     threads: Literal["pairs", "conversations"] = "pairs"
     answers: Literal["best", "all"] = "best"
     config: str | None = None
