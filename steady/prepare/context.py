@@ -58,7 +58,20 @@ def classified(text: str, labels: list[str]) -> Draft:
     return Draft(input=text, output=output, references=[output], labels=labels, classified=True)
 
 
+def as_label(value: Any, allowed: tuple[str, ...] | None = None) -> Any:
+    """A truth value as the label `true` or `false`, as JSON writes it; programs write True and TRUE into tables.
+
+    Where the task has labels, it is the one of them that is spelt so but for case. Anything else stays.
+    """
+    text = str(value).strip().casefold() if isinstance(value, bool | str) else ""
+    if text not in ("true", "false"):
+        return value
+    return next((label for label in allowed or () if label.casefold() == text), text)
+
+
 def _label(row: Row, name: str, value: Any, context: Context) -> str:
+    if context.source.classes is None:
+        value = as_label(value, context.labels)
     value, fault = class_name(value, context.source)
     if fault:
         row.note("unknown_label", fault)

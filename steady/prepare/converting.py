@@ -3,6 +3,7 @@
 from steady.prepare.columns import mapped
 from steady.prepare.context import Context, Convert, Items
 from steady.prepare.readers.files import File, Record, unreadable
+from steady.prepare.readers.forms import other_form
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, Values, rejection
@@ -22,7 +23,7 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
     drafts = list(convert(row, context))
     if row.findings:
         # Columnar files have no raw text.
-        yield refused(file, line, row.findings, raw or repr(dict(row.values)), source)
+        yield refused(file, line, other_form(as_object(value), row.findings), raw or repr(dict(row.values)), source)
         return
     for draft in drafts:
         if isinstance(draft, LeftOut):
