@@ -91,7 +91,9 @@ def _score(prompts: Path, model: str, out: Path, options: dict[str, Any]) -> Non
     from steady.measure.measure import Limits, measure_model
 
     prepare(options["threads"])
-    place = {name: options[name] for name in ("revision", "adapter", "dtype", "device", "system", "gguf_file", "same_base")}
+    place = {
+        name: options[name] for name in ("revision", "adapter", "dtype", "device", "system", "gguf_file", "same_base")
+    }
     limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "precision", "seed")}
     named = Named(model, chat_template=CHAT[options["chat"]], **place)
     measure_model(named, prompts, out, Limits(**limits), lambda line: click.echo(line, err=True), options["budget"])

@@ -25,7 +25,8 @@ Encode = Callable[[list[str]], list[list[int]]]
 def tokenizer_file(model_id: str, revision: str | None, gguf_file: str | None = None) -> Path:
     """The `tokenizer.json` of a model: of a package without importing it, of a folder, or from the Hub (or its cache).
 
-    Where a folder has its tokenizer in another form, as BERT's first `vocab.txt`, it is the folder. A GGUF file has none of its own: it is that of the conversion, which is made where the cache holds none.
+    Where a folder has its tokenizer in another form, as BERT's first `vocab.txt`, it is the folder. A GGUF file has none of its own:
+    it is that of the conversion, which is made where the cache holds none.
 
     Raises:
         SteadyError: there is none.
@@ -127,6 +128,14 @@ def look_alikes(
         if seen != wording.id:
             alike[wording.id] = seen
     return alike
+
+
+def frame_lengths(wordings: Sequence[Wording], bank: Bank, encode: Encode) -> dict[str, int]:
+    """The tokens of each wording of a bank around an empty text, special ones included."""
+    empty = Example(id="", group_id="")
+    usable = [wording for wording in wordings if applies(empty, wording, bank)]
+    ids = encode([render(empty, wording, bank) for wording in usable])
+    return {wording.id: len(tokens) for wording, tokens in zip(usable, ids, strict=True)}
 
 
 def token_counts(texts: Iterable[str], encode: Encode, batch_rows: int = 1024) -> list[int]:

@@ -123,7 +123,9 @@ def _tell_unfaithful(
         other = first.setdefault((prompt.group_id, tokens), prompt)
         if other.prompt != prompt.prompt:
             counts["same_tokens"] += 1
-            lines.append(f"{place}: the same tokens as line {file.lines[other.id]}: the model cannot tell the two apart")
+            lines.append(
+                f"{place}: the same tokens as line {file.lines[other.id]}: the model cannot tell the two apart"
+            )
         if unknown is not None and unknown in tokens:
             counts["unknown_tokens"] += 1
             lines.append(f"{place}: {tokens.count(unknown)} of {len(tokens)} tokens are unknown to the tokenizer")

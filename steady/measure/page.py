@@ -67,7 +67,9 @@ def remarks(measures: Mapping[str, Any]) -> list[str]:
     """What a reader must know beside the numbers: what was not scored, and whether the model is merely constant."""
     notes = [f"{count} prompts not scored: {code}" for code, count in measures["skipped_prompts"].items()]
     if measures["same_tokens"]:
-        notes.append(f"{measures['same_tokens']} prompts have the same tokens as another of their group: they agree without a test")
+        notes.append(
+            f"{measures['same_tokens']} prompts have the same tokens as another of their group: they agree without a test"
+        )
     if measures["unknown_tokens"]:
         notes.append(f"{measures['unknown_tokens']} prompts hold characters that are unknown to the tokenizer")
     notes += [f"{count} groups without POSIX: {code}" for code, count in measures["not_scored"].items()]

@@ -98,7 +98,9 @@ def _row_faults(value: Any, turns: Sequence[Message]) -> list[str]:
     ]
     if value.get("group_id") in {None, ""}:
         faults.append(f"missing: `group_id`: prompts that ask for the same thing share one, such as {SAMPLE}")
-    if not turns and not any(isinstance(value.get(key), str) and value[key].strip() for key in ("prompt", "instruction")):
+    if not turns and not any(
+        isinstance(value.get(key), str) and value[key].strip() for key in ("prompt", "instruction")
+    ):
         faults.append("missing: `prompt` (or `instruction`, or a conversation as `messages`) is missing or blank.")
     if [turn.role for turn in turns[-1:]] == ["assistant"] and len(turns) == 1:
         faults.append("no_question: the conversation is an answer alone; something must be asked before it.")
@@ -110,7 +112,11 @@ def _prompt(value: dict[str, Any], turns: list[Message], seen: Counter[tuple[str
     if turns and turns[-1].role == "assistant":
         output = output or turns[-1].content
         turns = turns[:-1]
-    text = conversation(turns) if turns else value.get("prompt") or "\n\n".join(filter(None, [value["instruction"], value.get("input")]))
+    text = (
+        conversation(turns)
+        if turns
+        else value.get("prompt") or "\n\n".join(filter(None, [value["instruction"], value.get("input")]))
+    )
     group = str(value["group_id"])
     identity = content_id(group, text, occurrence=seen[group, text])
     seen[group, text] += 1

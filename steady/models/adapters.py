@@ -6,7 +6,6 @@ from typing import Any
 from steady.errors import SteadyError
 from steady.models.checksums import folder_digest
 
-
 WEIGHTS = "adapter_model.safetensors"
 
 
@@ -104,9 +103,9 @@ def _is_embedding(key: str, names: list[str]) -> bool:
 def is_mergeable(adapted: Any) -> bool:
     """Whether an adapter can be added to the weights of its base.
 
-    Not where PEFT refuses, nor where the base is quantised, whose few bits cannot hold the sum, nor where its output layer would change with adapted
-    embeddings. In 16 bits plain LoRA alone is merged: PEFT multiplies the weights of DoRA in the wrong dtype, and modules that
-    are trained whole keep a dtype of their own.
+    Not where PEFT refuses, nor where the base is quantised, whose few bits cannot hold the sum, nor where its output layer would
+    change with adapted embeddings. In 16 bits plain LoRA alone is merged: PEFT multiplies the weights of DoRA in the wrong dtype,
+    and modules that are trained whole keep a dtype of their own.
     """
     import torch
 

@@ -11,9 +11,8 @@ from steady.models.tokenizer import Task, default_template, end_ids
 NO_LIMIT = 10**6  # tokenizers without a limit carry 10 ** 30
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 """Where the configurations of transformers keep the number of positions."""
-UNBOUNDED = frozenset(
-    "bloom falcon_mamba longt5 mamba mamba2 mpt mt5 recurrent_gemma rwkv switch_transformers t5 udop umt5 xlnet".split()
-)
+UNBOUNDED = {"bloom", "mamba", "mamba2", "falcon_mamba", "rwkv", "recurrent_gemma", "mpt", "xlnet"}
+UNBOUNDED |= {"t5", "mt5", "umt5", "longt5", "switch_transformers", "udop"}
 """Kinds of model whose attention knows distances alone, or that have none: the number in their configuration is no limit."""
 
 
@@ -88,7 +87,9 @@ def check_classes(model_id: str, known: Description) -> None:
     if len(known.labels) == 1:
         what = "gives one score (num_labels 1), as reward models, cross-encoders and regressions do: there is nothing to choose from"
     else:
-        what = f"gives {len(known.labels)} numbers that are no choice between classes (problem_type of its configuration)"
+        what = (
+            f"gives {len(known.labels)} numbers that are no choice between classes (problem_type of its configuration)"
+        )
     raise SteadyError(
         f"{model_id}: its head {what}. One label of two or more is measured here (problem_type single_label_classification). "
         "Give a classifier of two classes or more, or a model that generates."
@@ -106,8 +107,8 @@ def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
     named = any(not str(name).startswith("LABEL_") for name in own)
     if (named and own != list(labels)) or len(own) != len(labels):
         raise SteadyError(
-            f"model.id {model_id!r}: its head has the classes {own}, in this order; `data.labels` are {list(labels)}. With method "
-            "`none` the head stays as it is: make `data.labels` equal to it, or choose `lora`, `full`, or `pooling: mean` with `probe`."
+            f"model.id {model_id!r}: its head has the classes {own}, in this order; `data.labels` are {list(labels)}. "
+            "With method `none` the head stays as it is: make `data.labels` equal to it, or choose `lora` or `full`."
         )
 
 
@@ -117,14 +118,20 @@ def linear_layers(model: Any) -> tuple[str, ...]:
     from transformers.pytorch_utils import Conv1D
 
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    found = [name for name, one in model.named_modules() if isinstance(one, torch.nn.Linear | Conv1D) and one is not head]
+    found = [
+        name for name, one in model.named_modules() if isinstance(one, torch.nn.Linear | Conv1D) and one is not head
+    ]
     return tuple(sorted({name.split(".")[-1] for name in found}))
 
 
 def _positions(config: Any, tokenizer: Any, model: Any) -> int | None:
     text = config.get_text_config(decoder=True)
     # ALiBi and DeBERTa's relative attention have no table either.
-    if text.model_type in UNBOUNDED or getattr(text, "alibi", False) or getattr(text, "position_biased_input", True) is False:
+    if (
+        text.model_type in UNBOUNDED
+        or getattr(text, "alibi", False)
+        or getattr(text, "position_biased_input", True) is False
+    ):
         return None
     return min([*_places(model), *islice(_limits(text, tokenizer), 1)], default=None)
 

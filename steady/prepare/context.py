@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from steady.labels import joined
+from steady.labels import as_label, joined
 from steady.prepare.columns import class_name
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft, Item, LeftOut, Row, json_type, show
@@ -56,17 +56,6 @@ def classified(text: str, labels: list[str]) -> Draft:
     """The draft of a label task: the output is the label, several parted by commas."""
     output = joined(labels)
     return Draft(input=text, output=output, references=[output], labels=labels, classified=True)
-
-
-def as_label(value: Any, allowed: tuple[str, ...] | None = None) -> Any:
-    """A truth value as the label `true` or `false`, as JSON writes it; programs write True and TRUE into tables.
-
-    Where the task has labels, it is the one of them that is spelt so but for case. Anything else stays.
-    """
-    text = str(value).strip().casefold() if isinstance(value, bool | str) else ""
-    if text not in ("true", "false"):
-        return value
-    return next((label for label in allowed or () if label.casefold() == text), text)
 
 
 def _label(row: Row, name: str, value: Any, context: Context) -> str:

@@ -109,9 +109,7 @@ def _lost(lost: list[tuple[Post, str]], posts: list[Post]) -> Iterator[LeftOut]:
         stack += [(child, code) for child in hanging]
 
 
-def _of_tree(
-    root: Post, children: Mapping[str | None, list[Post]], context: Context
-) -> Iterator[Draft | LeftOut]:
+def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Context) -> Iterator[Draft | LeftOut]:
     """A thread ends with an answer: the first one in pairs, and in conversations one after which no question was answered."""
     best, whole = context.source.answers == "best", context.source.threads == "conversations"
     stack: list[tuple[Post, ...]] = [(root,)]

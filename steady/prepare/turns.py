@@ -108,7 +108,10 @@ def _part(row: Row, place: str, part: Any) -> str:
     if kind in (*TEXT_PARTS, None) and isinstance(text, str):
         return text
     media = next((name for name in ("image", "audio", "video", "file") if name in str(kind)), "unknown_part")
-    row.note(media, f"`{place}` is a part of the type {show(kind)}; models here read text parts ({', '.join(TEXT_PARTS)}) alone.")
+    row.note(
+        media,
+        f"`{place}` is a part of the type {show(kind)}; models here read text parts ({', '.join(TEXT_PARTS)}) alone.",
+    )
     return ""
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 def task_bank(path: Path | None, labels: tuple[str, ...] | None, *, multi_label: bool) -> Bank | None:
     """The bank of a task: of the file, or of its labels alone; errors as `read_bank` has them."""
-    bank = read_bank(path) if path else label_bank(labels)
+    bank = read_bank(path, labels) if path else label_bank(labels)
     # Left unset for tasks of one label, whose phrasebooks then keep their bytes.
     return msgspec.structs.replace(bank, several=True) if bank is not None and multi_label else bank
 
@@ -67,11 +67,14 @@ def with_templates(bank: Bank, ids: set[str]) -> Bank:
     return msgspec.structs.replace(bank, templates=kept)
 
 
-def read_bank(path: Path) -> Bank:
+def read_bank(path: Path, labels: Sequence[str] | None = None) -> Bank:
     """Read a bank.
 
+    Args:
+        labels: those of the task, for a bank that names none of its own and so serves any task.
+
     Raises:
-        SteadyError: the file is missing or no YAML, or the bank is faulty; every fault is listed with its line.
+        SteadyError: the file is missing or no YAML, the bank is faulty (every fault is listed with its line), or there are no labels.
     """
     if not path.is_file():
         raise SteadyError(
@@ -85,6 +88,8 @@ def read_bank(path: Path) -> Bank:
         raise SteadyError(f"{path}: not YAML: {error}") from error
     if not isinstance(content, dict):
         raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
+    if "labels" not in content and labels:
+        content["labels"] = list(labels)
     # In the order of the lines; two checks may find the same fault.
     faults = sorted(set(_bank_faults(content)))
     if faults:
@@ -208,7 +213,13 @@ def _key_faults(mapping: Any, allowed: tuple[str, ...], required: tuple[str, ...
         if key not in allowed:
             yield _line(mapping, key), f"{place}unknown key `{key}`. Allowed: {', '.join(allowed)}."
     for key in required:
-        if key not in mapping:
+        if key == "labels" and key not in mapping:
+            yield (
+                mapping.lc.line + 1,
+                "the bank names no `labels` and takes those of the task, and there are none: give rows with labels, or set "
+                "`data.labels`.",
+            )
+        elif key not in mapping:
             yield mapping.lc.line + 1, f"{place}the key `{key}` is missing."
 
 
@@ -220,5 +231,5 @@ def _text_fault(mapping: Any, key: str) -> Iterator[Fault]:
 
 def _line(mapping: Any, key: str) -> int:
     """The line, from 1, on which a key of a mapping stands, or on which the mapping begins."""
-    line = mapping.lc.key(key)[0] if key in mapping else mapping.lc.line
+    line = mapping.lc.key(key)[0] if key in (mapping.lc.data or ()) else mapping.lc.line
     return int(line) + 1

@@ -1,10 +1,11 @@
 """The typed settings of the format stage: section `format`, and what it reads of `data`, `model` and `sensitivity`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
+from steady.labels import as_label
 from steady.parameters import Section, StageParams
 from steady.prompts import families
 
@@ -80,6 +81,11 @@ class LabelNames(Section):
 
     labels: tuple[str, ...] | None
     multi_label: bool = False
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _truth_values_are_labels(cls, labels: Any) -> Any:
+        return [as_label(label) if isinstance(label, bool) else label for label in labels] if labels else labels
 
 
 class TokenizerName(Section):

@@ -1,5 +1,6 @@
 """`{"messages": [{"role": …, "content": …}, …]}`: a conversation whose last turn is the answer; also `conversations` with
-`from` and `value` (ShareGPT). `learned_turns: all` learns every answer of it; a turn with `weight: 0` or `train: false` is not learned.
+`from` and `value` (ShareGPT). `learned_turns: all` learns every answer of it, but for turns with `weight: 0` or
+`train: false`.
 """
 
 from collections.abc import Iterator

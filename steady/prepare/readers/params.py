@@ -27,7 +27,8 @@ class SourceParams(Section):
         max_rows: at most so many rows, sampled by group.
         leave_out: codes of findings whose rows are left out and counted, rather than rejected.
         columns: field of the format to column (a name, a dotted path, or a number from 0), or columns to be joined.
-        records: the key of a JSON document that holds the rows.
+        records: the key of a JSON document that holds the rows, dotted where it lies deeper; or the key of each split, such as
+            `{train: train, validation: val, test: test}`.
         header: whether a table's first row names its columns; null: found out.
         quoting: whether `"` quotes cells.
         classes: names of classes given by number, the first of which is `first_class`.

@@ -110,7 +110,7 @@ def _names(cells: list[str], line: int, delimiter: str, source: SourceParams) ->
     if twice and (not source.columns or set(twice) & set(wanted)):
         raise UnreadableError(
             "twice_named",
-            f"{twice[0]!r} is the name of {cells.count(twice[0])} columns, and one of them would hide the other. Rename one, or name columns "
+            f"{twice[0]!r} is the name of {cells.count(twice[0])} columns, and one would hide the other. Rename one, or name columns "
             f"by number: `columns: {{label: {cells.index(twice[0])}}}` (from 0).",
             line,
         )

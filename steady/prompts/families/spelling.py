@@ -23,7 +23,8 @@ LETTER = rf"\p{{L}}(?:[\p{{M}}\u200c\u200d]|(?<=[{VIRAMAS}])\p{{L}})*+"
 LETTERS = regex.compile(LETTER)
 # Protected spans match first and are no `word`, so what is in them is passed over.
 WORDS = regex.compile(
-    rf"(?:{PROTECTED_PATTERN}) | (?<![\w\p{{M}}])(?P<word>(?:{LETTER}){{3,}})(?![\w\p{{M}}])", regex.VERBOSE | regex.DOTALL
+    rf"(?:{PROTECTED_PATTERN}) | (?<![\w\p{{M}}])(?P<word>(?:{LETTER}){{3,}})(?![\w\p{{M}}])",
+    regex.VERBOSE | regex.DOTALL,
 )
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 KEYBOARD = (
