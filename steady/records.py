@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -205,23 +206,35 @@ def _runs(process: int) -> bool:
     return True
 
 
+@contextmanager
+def _removed_on_failure(temporary: Path) -> Iterator[None]:
+    """Take half a file away where the disk is full, or its writer fails."""
+    try:
+        yield
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write to a temporary sibling and rename, so that a reader never sees half a file."""
     temporary = _temporary(path)
     # In the same folder, because a rename is atomic only within one file system.
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with _removed_on_failure(temporary):
+        temporary.write_bytes(content)
+        temporary.replace(path)
 
 
 def write_records(path: Path, records: Iterable[msgspec.Struct]) -> int:
     """Write JSON Lines atomically and return the number of rows. The folder is made when it is missing."""
     temporary = _temporary(path)
     rows = 0
-    with temporary.open("wb") as handle:
-        for record in records:
-            handle.write(_encoder.encode(record) + b"\n")
-            rows += 1
-    temporary.replace(path)
+    with _removed_on_failure(temporary):
+        with temporary.open("wb") as handle:
+            for record in records:
+                handle.write(_encoder.encode(record) + b"\n")
+                rows += 1
+        temporary.replace(path)
     return rows
 
 

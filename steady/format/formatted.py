@@ -27,7 +27,7 @@ from steady.records import CANONICAL, Example, Prompt, ScheduleRow, Split, Wordi
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # Examples on which the tokens of two wordings are compared.
 PROBES = 4
-LEAST_ROOM = 16
+LEAST_ROOM = 8
 """Tokens of a prompt that are the text's own, whatever the wording."""
 Splits = Mapping[Split, list[Example]]
 
@@ -151,20 +151,19 @@ def _bank_faults(params: FormatStage, bank: Bank | None, labels: Sequence[str]) 
 
 
 def _room_faults(wordings: Sequence[Wording], bank: Bank | None, params: FormatStage, encode: Encode) -> Iterator[str]:
-    """Wordings whose own words and label list leave no room for the text: it would be cut away from every prompt."""
+    """A bank whose canonical wording and label list leave no room for the text, which would be cut away from every prompt."""
     if bank is None or not bank.templates:
         return
     most = params.format.max_length - LEAST_ROOM
     frames = frame_lengths(wordings, bank, encode)
-    crowded = Counter(wording.family for wording in wordings if frames[wording.id] > most)
-    if crowded:
-        longest = max(frames.values())
+    if frames[CANONICAL] > most:
+        crowded = Counter(wording.family for wording in wordings if frames[wording.id] > most)
         counts = ", ".join(f"{family} {number}" for family, number in crowded.items())
         yield (
-            f"format.max_length is {params.format.max_length} tokens. The canonical wording takes {frames[CANONICAL]} of them without "
-            f"its text, the longest one {longest}, with a list of {len(bank.labels)} labels; {LEAST_ROOM} at the least are for the text. "
-            f"Wordings without that room: {counts}. Raise it to {longest + LEAST_ROOM} or more, shorten the labels, or take the slot "
-            "{labels} out of the bank's templates."
+            f"format.max_length is {params.format.max_length} tokens. Without its text the canonical wording takes "
+            f"{frames[CANONICAL]} of them, the longest one {max(frames.values())}, with a list of {len(bank.labels)} labels; "
+            f"at least {LEAST_ROOM} are for the text. Wordings without that room: {counts}. Raise it to "
+            f"{max(frames.values()) + LEAST_ROOM} or more, shorten the labels, or leave the slot {{labels}} out of the templates."
         )
 
 
