@@ -112,6 +112,21 @@ def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
         )
 
 
+def check_positions(model: Any, tokenizer: Any, max_length: int) -> None:
+    """Refuse prompts that are longer than the model has places for: it would end in an index out of its table.
+
+    Raises:
+        SteadyError: `format.max_length` passes the positions of the model.
+    """
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    positions = describe(base.config, tokenizer, None, base).positions
+    if positions is not None and max_length > positions:
+        raise SteadyError(
+            f"format.max_length is {max_length}, and the model ({base.config.model_type}) has {positions} positions for tokens. Lower "
+            f"it to {positions}, or choose a model for longer texts."
+        )
+
+
 def linear_layers(model: Any) -> tuple[str, ...]:
     """The last names of the layers that `all-linear` adapts, sorted: linear ones and GPT-2's `Conv1D`, without the output layer."""
     import torch

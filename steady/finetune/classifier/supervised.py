@@ -21,6 +21,7 @@ from steady.finetune.training import (
 )
 from steady.labels import LabelTask
 from steady.models.base import Base, locate
+from steady.models.description import check_positions
 from steady.models.load import load_classifier, load_tokenizer, set_padding
 from steady.models.pooled import PooledClassifier
 from steady.records import Prompt
@@ -42,6 +43,9 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     tokenizer = load_tokenizer(params.model)
     model = load_classifier(params.model, data.labels, params.runtime.device)
     set_padding(model, tokenizer)
+    check_positions(
+        model.encoder if isinstance(model, PooledClassifier) else model, tokenizer, params.format.max_length
+    )
     record: Record = {}
     if isinstance(model, PooledClassifier):
         # A probe is an arm of its own: its strengths are `probe.C`, and changing them leaves the other arms as they are.
