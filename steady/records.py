@@ -59,6 +59,10 @@ def plain_turns(turns: Sequence[Message]) -> str:
     return "".join(f"{SPEAKERS[turn.role]}: {turn.content}\n\n" for turn in turns) + f"{SPEAKERS['assistant']}:"
 
 
+Asked = str | tuple[Message, ...]
+"""What a model is asked: a text, or a conversation whose last turn is the user's."""
+
+
 class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One task item: what is asked and its one target answer.
 

@@ -230,14 +230,18 @@ def tokenizer_for(name: str) -> Any:
 
 def score(folder: Path, adapter: Path | None, out: Path) -> str:
     """Measure a model on two groups, as the command does."""
+    from steady.measure.local import Limits, local_model
+    from steady.measure.prompt_files import read_prompt_file
+    from steady.measure.running import Extent, measure_subject
+
     from steady.inference.named import Named
-    from steady.measure.measure import Limits, measure_model
 
     prompts = out.with_suffix(".jsonl")
     prompts.write_text("".join(f'{{"group_id": "{group}", "prompt": "{text}"}}\n' for group, text in PROMPTS))
     named = Named(str(folder), adapter=adapter, dtype="float32", device="cpu")
     said: list[str] = []
-    measure_model(named, prompts, out, Limits(max_new_tokens=3), said.append)
+    subject = local_model(named, Limits(max_new_tokens=3))
+    measure_subject(subject, read_prompt_file(prompts), out, Extent(None, 0), said.append, False)
     return "yes" + (", slowly" if any("whole sequence" in line for line in said) else "")
 
 

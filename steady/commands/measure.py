@@ -1,32 +1,67 @@
 """Measure how much a model's answers move when only the wording moves: any model, any file of prompts."""
 
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from steady.errors import SteadyError, reported
 
+if TYPE_CHECKING:
+    from steady.measure.matching import Matcher
+    from steady.measure.prompt_files import PromptFile
+    from steady.measure.report import Compared
+    from steady.measure.subject import Subject
+
+FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 CHAT = {"auto": None, "on": True, "off": False}
+NO_ADAPTER = "none"
+FAILED = 3
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--model", default=None, help="A Hub id, a folder, or package:NAME.")
+@click.argument("sources", nargs=-1, required=False, type=click.Path(path_type=Path))
+@click.option("--model", "models", multiple=True, help="A Hub id, a folder, or package:NAME; several are compared.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="KEY=NAME", help="What the file calls a key: prompt=question."
+)
+@click.option("--items", type=FILE, default=None, help="A file of items to be worded, in place of one of prompts.")
+@click.option("--wordings", type=FILE, default=None, help="The bank that words them; default: their own instructions.")
+@click.option(
+    "--per-family",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Wordings of each family of rewordings.",
+)
 @click.option("--revision", default=None, help="Commit, branch or tag of a Hub model; the full commit is recorded.")
 @click.option("--gguf-file", default=None, help="The GGUF file of the folder or repository to read the model from.")
-@click.option("--adapter", type=FOLDER, default=None, help="A PEFT adapter or an arm.")
-@click.option("--same-base", is_flag=True, help="The adapter is one of --model, whatever name it was saved under.")
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    help="A PEFT adapter or an arm; several are compared, and `none` is the model without one.",
+)
+@click.option("--same-base", is_flag=True, help="Adapters are of --model, whatever name they were saved under.")
 @click.option(
     "--chat-template",
     "chat",
-    type=click.Choice(list(CHAT)),
     default="auto",
     show_default=True,
-    help="Ask through the tokenizer's chat template; auto: where it has one.",
+    help="auto (where the tokenizer has one), on, off, or the name of one of its templates.",
 )
-@click.option("--system", default="", help="System message of the chat template.")
+@click.option("--system", default="", help="System message of prompts that bring none.")
+@click.option("--thinking/--no-thinking", default=False, help="Let a thinking model think before it answers.")
+@click.option("--stop", multiple=True, help="A response ends behind this text, which is left out of it.")
+@click.option(
+    "--match",
+    default=None,
+    help="What counts as the same and as right: exact, normalized, contains, number, regex:PATTERN, label:A,B, "
+    "python:MODULE.FUNCTION; default: normalized, the labels of --wordings, or what a finished run was read by.",
+)
 @click.option(
     "--dtype",
     type=click.Choice(("auto", "float32", "bfloat16", "float16")),
@@ -56,44 +91,152 @@ CHAT = {"auto": None, "on": True, "off": False}
     help="Of intervals.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of samples and intervals.")
-@click.option("--out", type=FOLDER, default=Path("measured"), show_default=True, help="Folder to write.")
+@click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
+@click.option(
+    "--print",
+    "form",
+    type=click.Choice(("table", "line", "markdown", "json")),
+    default="table",
+    show_default=True,
+    help="What is written to stdout: line is one a subject, markdown is for a pull request.",
+)
+@click.option(
+    "--fail-if",
+    "gates",
+    multiple=True,
+    help="Exit with code 3 where it holds: 'agreement < 0.9', 'difference accuracy < -0.02'.",
+)
 @click.option("--budget", is_flag=True, help="Print what it would cost, and stop.")
-def main(sources: tuple[Path, ...], model: str | None, out: Path, **options: Any) -> None:
-    """Measure how much a model's answers move when only the wording of a file of prompts moves.
+def main(sources: tuple[Path, ...], **options: Any) -> None:
+    """Measure how much a model's answers move when only the wording of prompts moves.
 
-    SOURCES is one file, JSON Lines: {"group_id": …, "prompt": …}, with an "output" where the right answer is known. Prompts
-    that ask for the same thing share a group_id. A run that is killed goes on when it is called again.
+    SOURCES is one file of prompts: JSON Lines, CSV, TSV or Parquet with `group_id` and `prompt` (or `messages`), and an `output`
+    where the right answer is known. Prompts that ask for the same thing share a group_id. A run that is killed goes on when it is
+    called again.
 
-    Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model.
+    Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model, and several
+    folders are compared.
     """
     with reported():
-        from steady.measure.measure import summarise
-        from steady.measure.page import tables
+        from steady.measure.gates import failures, find_gate
+        from steady.measure.matching import find_matcher
+        from steady.measure.report import compared, summarise, write_comparison
+        from steady.metrics.resampling import Bootstrap
 
-        draws, confidence, seed = (options[name] for name in ("draws", "confidence", "seed"))
-        folders = [source for source in sources if source.is_dir()]
-        if model is None and len(folders) < len(sources):
-            strange = next(source for source in sources if source not in folders)
-            raise SteadyError(f"{strange}: no folder of a run. To measure a model on a file of prompts, add --model.")
-        if model is None:
-            click.echo(tables([summarise(folder, draws, confidence, seed) for folder in folders]))
+        # what can be wrong with the options is said before a model is loaded
+        gates = [find_gate(text) for text in options["gates"]]
+        if options["match"] is not None:
+            find_matcher(options["match"])
+        folders = _runs(sources, options)
+        if options["budget"]:
             return
-        if len(sources) != 1 or folders:
-            raise SteadyError(f"--model: give one file of prompts, got {', '.join(map(str, sources))}.")
-        _score(sources[0], model, out, options)
-        if not options["budget"]:
-            click.echo(tables([summarise(out, draws, confidence, seed)]))
-            click.echo(f"wrote {out}: measures.json, index.html, the answers and the matrices")
+        bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
+        reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
+        found = compared(reports, bootstrap)
+        if found.comparison is not None and options["out"] is not None:
+            write_comparison(found, options["out"])
+        click.echo(_printed(found, options["form"]))
+        if reasons := failures(gates, found):
+            click.echo("\n".join(reasons), err=True)
+            raise click.exceptions.Exit(FAILED)
 
 
-def _score(prompts: Path, model: str, out: Path, options: dict[str, Any]) -> None:
+def _printed(found: "Compared", form: str) -> str:
+    from steady.measure import texts
+    from steady.metrics.files import laid_out, rounded
+
+    if form == "json":
+        return laid_out(rounded(found.to_dict()))
+    forms = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}
+    return forms[form](found)
+
+
+def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
+    """What answers are read by: the option, or what the folder was summarised by before."""
+    from steady.measure.matching import NORMALIZED, find_matcher
+    from steady.measure.report import last_match
+
+    return find_matcher(options["match"] or last_match(folder) or NORMALIZED)
+
+
+def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
+    """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
+    subjects = list(_subjects(options))
+    if not subjects:
+        strange = next((source for source in sources if not source.is_dir()), None)
+        if strange is not None or not sources:
+            raise SteadyError(
+                f"{strange or 'nothing to measure'}: no folder of a run. To measure a model on prompts, add --model."
+            )
+        return list(sources)
+    options["out"] = out = options["out"] or Path("measured")
+    file = _prompts(sources, options)
+    folders = []
+    for name, opened in subjects:
+        folders.append(out if len(subjects) == 1 else out / _folder_name(name))
+        _score(opened(), file, folders[-1], options)
+    return folders
+
+
+def _prompts(sources: tuple[Path, ...], options: dict[str, Any]) -> "PromptFile":
+    """The prompts of the file, or those that the items are worded as; outputs that no answer could equal are refused."""
+    from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
+    from steady.measure.prompt_files import read_prompt_file
+
+    strange = [column for column in options["columns"] if not all(column.partition("="))]
+    if strange:
+        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
+    columns = dict(column.split("=", 1) for column in options["columns"])
+    items, wordings = options["items"], options["wordings"]
+    if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(Path.is_dir, sources)):
+        raise SteadyError(
+            f"give one file of prompts, or --items FILE (and --wordings BANK) in place of it; "
+            f"got {', '.join(map(str, sources)) or 'none'}."
+        )
+    if items is None:
+        file = read_prompt_file(sources[0], columns)
+    else:
+        from steady.measure.worded_items import bank_match, item_file
+
+        file = item_file(items, wordings, options["per_family"], options["seed"], columns)
+        options["match"] = options["match"] or bank_match(wordings)
+    check_outputs(file, find_matcher(options["match"] or NORMALIZED))
+    return file
+
+
+def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[str, Any]) -> None:
+    from steady.measure.running import Extent, measure_subject
+
+    extent = Extent(options["precision"], options["seed"])
+    measure_subject(subject, file, folder, extent, lambda line: click.echo(line, err=True), options["budget"])
+
+
+def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
+    """The subjects by name, each with what opens it: one at a time is in memory."""
+    models, adapters = options["models"], options["adapters"]
+    if len(models) > 1 and adapters:
+        raise SteadyError("--adapter: adapters lie on one base. Give one --model, or no --adapter.")
+    for model in models:
+        for adapter in adapters or [NO_ADAPTER]:
+            name = model if adapter == NO_ADAPTER else f"{model} + {adapter}"
+            yield name, partial(_local, model, adapter, options)
+
+
+def _local(model: str, adapter: str, options: dict[str, Any]) -> "Subject":
     from steady.inference.named import Named, prepare
-    from steady.measure.measure import Limits, measure_model
+    from steady.measure.local import Limits, local_model
 
     prepare(options["threads"])
     place = {
-        name: options[name] for name in ("revision", "adapter", "dtype", "device", "system", "gguf_file", "same_base")
+        name: options[name]
+        for name in ("revision", "dtype", "device", "system", "gguf_file", "thinking", "stop", "same_base")
     }
-    limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "precision", "seed")}
-    named = Named(model, chat_template=CHAT[options["chat"]], **place)
-    measure_model(named, prompts, out, Limits(**limits), lambda line: click.echo(line, err=True), options["budget"])
+    limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "seed")}
+    chat = CHAT.get(options["chat"], options["chat"])
+    named = Named(model, adapter=None if adapter == NO_ADAPTER else Path(adapter), chat_template=chat, **place)
+    return local_model(named, Limits(**limits))
+
+
+def _folder_name(name: str) -> str:
+    """A subject's name as a folder's."""
+    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in name).strip("-.")

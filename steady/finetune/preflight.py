@@ -10,7 +10,8 @@ from steady.finetune.language.rows import GenerativeRows, RowEncoder
 from steady.finetune.params import Arm, FinetuneParams
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
-from steady.models.tokenizer import chat_frame, default_template, end_id
+from steady.models.chat import chat_frame, default_template
+from steady.models.tokenizer import end_id
 
 logger = logging.getLogger(__name__)
 GIB = 2**30

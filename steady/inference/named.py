@@ -1,8 +1,9 @@
 """Open any model that a user names: a causal or sequence-to-sequence model, a classifier, or an arm of a pipeline."""
 
+import copy
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,15 +12,18 @@ from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
 from steady.models.base import ENCODERS, Base, locate
-from steady.models.description import Description, check_classes, describe, task_of
+from steady.models.chat import choose_template, takes_system, thinks
+from steady.models.description import Description, check_classes, describe, not_followed, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
+from steady.records import Asked
 
 if TYPE_CHECKING:
     from steady.inference.language import LanguageModel
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Encode = Callable[[Sequence[str]], list[list[int]]]
+Encode = Callable[[Sequence[Asked]], list[list[int]]]
+Count = Callable[[Sequence[Asked]], list[int]]
 GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 
 
@@ -27,7 +31,9 @@ GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 class Named:
     """A model by name: a Hub id, a folder or `package:NAME`, its revision, the adapter on it, and where and how it runs.
 
-    `chat_template`: prompts go through the tokenizer's chat template, None where it has one; `system` is the system message.
+    `chat_template`: prompts go through the tokenizer's chat template, None where it has one, a text through the one of that name;
+    `system` is the system message of prompts that bring none; `thinking`: a thinking model may think before it answers; a
+    response ends behind the first of the texts `stop`.
     `gguf_file` is the file of the folder or repository that the model is read from. `same_base`: the adapter is one of this
     model, whatever name it was saved under.
     """
@@ -37,9 +43,11 @@ class Named:
     adapter: Path | None = None
     dtype: Dtype = "auto"
     device: str = "auto"
-    chat_template: bool | None = None
+    chat_template: bool | str | None = None
     system: str = ""
     gguf_file: str | None = None
+    thinking: bool = False
+    stop: tuple[str, ...] = ()
     same_base: bool = False
 
 
@@ -54,17 +62,23 @@ class LabelScorer:
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A loaded model: one of `language` and `labels`; `encode` gives the tokens of prompts, `context` is how many it takes, and
-    `unknown` the token of what the tokenizer cannot write, None where it can write everything.
+    """A loaded model: one of `language` and `labels`; `count` gives the tokens of prompts, `context` how many it takes.
+
+    `template` is the name of the chat template that prompts go through, None for none; `notes` are sentences on what was not
+    followed of the model's own settings. `encode` gives the tokens themselves, and `unknown` is the one of what the tokenizer cannot
+    write, None where it can write everything.
     """
 
     language: "LanguageModel | None"
     labels: LabelScorer | None
     context: int | None
-    encode: Encode
+    count: Count
     dtype: str
     revision: str | None
-    base: Base
+    base: Base | None
+    template: str | None = None
+    notes: tuple[str, ...] = ()
+    encode: Encode | None = None
     unknown: int | None = None
 
 
@@ -101,13 +115,15 @@ def open_model(named: Named) -> OpenModel:
     if named.adapter is not None:
         _add_rows(model, tokenizer)
         model = attach_adapter(model, named.adapter, base.public_id, same_base=named.same_base)
-    known, dtype = describe(config, tokenizer, model=model), str(model.dtype).removeprefix("torch.")
+    dtype = str(model.dtype).removeprefix("torch.")
     if task == "SEQ_CLS":
         _refuse_chat(named)
-        scorer, limit = _label_scorer(model, tokenizer, known)
-        return OpenModel(None, scorer, limit, _encoder(tokenizer), dtype, revision, base, tokenizer.unk_token_id)
-    language, encode = _language(named, model, tokenizer, known)
-    return OpenModel(language, None, language.context, encode, dtype, revision, base, tokenizer.unk_token_id)
+        scorer, limit = _label_scorer(model, tokenizer, describe(config, tokenizer, model=model))
+        encode = _encoder(tokenizer)
+        return OpenModel(
+            None, scorer, limit, _counter(encode), dtype, revision, base, encode=encode, unknown=tokenizer.unk_token_id
+        )
+    return open_language(model, tokenizer, named, revision, base)
 
 
 def _with_tokenizer(params: ModelParams, adapter: Path | None) -> ModelParams:
@@ -153,9 +169,15 @@ def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, rev
     pooled = (folder / HEAD).is_file() or named.id in ENCODERS
     params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     scorer = LabelScorer(load_scorer(folder, params, named.device), tuple(manifest.labels), BATCH_SIZE)
-    tokenizer, base = load_tokenizer(params), locate(params)
-    encode = _encoder(tokenizer)
-    return OpenModel(None, scorer, manifest.max_length, encode, "float32", revision, base, tokenizer.unk_token_id)
+    return OpenModel(
+        None,
+        scorer,
+        manifest.max_length,
+        _counter(_encoder(load_tokenizer(params))),
+        "float32",
+        revision,
+        locate(params),
+    )
 
 
 def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[LabelScorer, int]:
@@ -164,31 +186,57 @@ def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[Label
     return LabelScorer(model_logits(model, tokenizer, limit), known.labels, BATCH_SIZE), limit
 
 
-def _language(named: Named, model: Any, tokenizer: Any, known: Description) -> "tuple[LanguageModel, Encode]":
-    """A model that generates, and what encodes its prompts, the chat template included."""
+def open_language(
+    model: Any, tokenizer: Any, named: Named, revision: str | None = None, base: Base | None = None
+) -> OpenModel:
+    """A loaded model that generates, asked as `named` says.
+
+    Raises:
+        SteadyError: the chat template that is wanted is not there, or there is a system message and no template.
+    """
     from steady.inference.language import language_model, whole_prompt
 
-    framed = known.has_chat_template if named.chat_template is None else named.chat_template
-    if framed and not known.has_chat_template:
-        raise SteadyError(
-            f"--chat-template on: the tokenizer of {named.id} has no chat template. Give `off` or `auto`."
-        )
-    if named.system and not framed:
+    tokenizer = copy.copy(tokenizer)  # the template that is chosen is for this measurement alone
+    template = choose_template(tokenizer, named.chat_template)
+    if named.system and template is None:
         raise SteadyError(
             f"--system: there is no system message without a chat template, and {named.id} is asked without one. "
             "Write it into the prompts, or choose an instruction-tuned model."
         )
-    language = language_model(model, tokenizer, framed, system=named.system)
-    return language, lambda texts: [whole_prompt(language, text) for text in texts]
+    settings = getattr(model, "generation_config", None)
+    made = language_model(model, tokenizer, template is not None, system=named.system)
+    language = replace(
+        made,
+        thinking=named.thinking if template is not None and thinks(tokenizer) else None,
+        stop=named.stop or tuple(getattr(settings, "stop_strings", None) or ()),
+    )
+    notes = []
+    if left := not_followed(settings):
+        notes.append(f"responses are greedy: the model's generation settings {', '.join(left)} are not followed")
+    if template is not None and not takes_system(tokenizer):
+        notes.append("the chat template takes no system message: it stands before the user's first words")
+    dtype = str(model.dtype).removeprefix("torch.")
+
+    def encode(prompts: Sequence[Asked]) -> list[list[int]]:
+        return [whole_prompt(language, prompt) for prompt in prompts]
+
+    found = (language.context, _counter(encode), dtype, revision, base, template, tuple(notes))
+    return OpenModel(language, None, *found, encode=encode, unknown=tokenizer.unk_token_id)
 
 
 def _refuse_chat(named: Named) -> None:
-    if named.chat_template or named.system:
-        raise SteadyError("--chat-template, --system: a classifier reads the prompt alone. Leave them out.")
+    if named.chat_template or named.system or named.stop or named.thinking:
+        raise SteadyError(
+            "--chat-template, --system, --stop, --thinking: a classifier reads the prompt alone. Leave them out."
+        )
+
+
+def _counter(encode: Encode) -> Count:
+    return lambda prompts: [len(ids) for ids in encode(prompts)]
 
 
 def _encoder(tokenizer: Any) -> Encode:
-    return lambda texts: list(tokenizer(list(texts), truncation=False, padding=False)["input_ids"])
+    return lambda texts: list(tokenizer(list(map(str, texts)), truncation=False, padding=False)["input_ids"])
 
 
 def prepare(threads: int | None) -> None:

@@ -6,7 +6,8 @@ from itertools import islice
 from typing import Any
 
 from steady.errors import SteadyError
-from steady.models.tokenizer import Task, default_template, end_ids
+from steady.models.chat import default_template
+from steady.models.tokenizer import Task, end_ids
 
 NO_LIMIT = 10**6  # tokenizers without a limit carry 10 ** 30
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
@@ -14,6 +15,13 @@ POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_lengt
 UNBOUNDED = {"bloom", "mamba", "mamba2", "falcon_mamba", "rwkv", "recurrent_gemma", "mpt", "xlnet"}
 UNBOUNDED |= {"t5", "mt5", "umt5", "longt5", "switch_transformers", "udop"}
 """Kinds of model whose attention knows distances alone, or that have none: the number in their configuration is no limit."""
+
+
+NO_CHOICE = (
+    *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id", "stop_strings"),
+    *("max_length", "max_new_tokens", "use_cache", "cache_implementation", "transformers_version"),
+)
+"""Generation settings that do not choose between tokens, or that are followed."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +102,21 @@ def check_classes(model_id: str, known: Description) -> None:
         f"{model_id}: its head {what}. One label of two or more is measured here (problem_type single_label_classification). "
         "Give a classifier of two classes or more, or a model that generates."
     )
+
+
+def not_followed(generation_config: Any) -> list[str]:
+    """The generation settings of a model that greedy responses do not follow, such as `temperature=0.6`."""
+    changed = {} if generation_config is None else generation_config.to_diff_dict()
+    return [
+        f"{name}={value!r}"
+        for name, value in sorted(changed.items())
+        if name not in NO_CHOICE and not name.startswith(("_", "output_", "return_")) and not _neutral(value)
+    ]
+
+
+def _neutral(value: Any) -> bool:
+    """Whether a setting is off: temperatures, penalties and beams of 1 change nothing."""
+    return value is None or value is False or (value is not True and value == 1)
 
 
 def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
