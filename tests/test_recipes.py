@@ -15,7 +15,7 @@ from steady.parameters import SECTIONS, read_params
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = sorted(path.stem for path in (ROOT / "recipe").glob("*.yaml"))
-DEFAULT = "tickets-minilm"
+DEFAULT = "tickets-smollm2"
 OF_THE_RUN = {"seed", "runtime"}  # what a user sets for a run, whatever the recipe
 
 

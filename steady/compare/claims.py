@@ -1,5 +1,7 @@
 """`claims.yaml`: what the project set out to show, written down before the test split was scored."""
 
+from difflib import get_close_matches
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +13,7 @@ from steady.errors import SteadyError
 from steady.metrics.cells import ALL, HELD_OUT
 from steady.metrics.measures import QUALITY, SENSITIVITY, Test, in_tables
 from steady.parameters import Section
+from steady.prompts.families import names
 
 
 class Endpoint(NamedTuple):
@@ -25,12 +28,15 @@ PLACES = (HELD_OUT, "L1", "L2")
 
 
 def _endpoints() -> dict[str, Endpoint]:
-    """`accuracy`, and every tested measure of the tables under a place: `l2_agreement`; mean accuracy is `l2_accuracy`."""
+    """`accuracy`, and every tested measure of the tables under a place: a level, or a family of it (`l1_paraphrase_accuracy`)."""
     found = {row.name: Endpoint(None, row.name, row.test) for row in QUALITY if row.test}
-    for place in PLACES:
+    for place, family in product(PLACES, (ALL, *names())):
+        if place == HELD_OUT and family != ALL:
+            continue
         for row in in_tables(SENSITIVITY):
-            if row.test == "sign_flip":
-                found[row.endpoint(place)] = Endpoint((place, ALL), row.name, row.test)
+            if row.test:
+                name = row.endpoint(place if family == ALL else f"{place}_{family}")
+                found[name] = Endpoint((place, family), row.name, row.test)
     return found
 
 
@@ -52,7 +58,11 @@ class Claim(Section):
     @classmethod
     def _known(cls, value: str) -> str:
         if value not in ENDPOINTS:
-            raise ValueError(f"not an endpoint. Allowed: {', '.join(ENDPOINTS)}")
+            near = get_close_matches(value, ENDPOINTS, n=5, cutoff=0.3)
+            raise ValueError(
+                "not an endpoint. Allowed: a measure of the test split (accuracy), or one of sensitivity after a place: held_out, "
+                f"l1, l2, or a family of a level (l1_paraphrase). Near: {', '.join(near) or 'none'}"
+            )
         return value
 
     @model_validator(mode="after")

@@ -15,7 +15,7 @@ from steady.metrics.noise import noise_floors
 from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, ratio
 from steady.metrics.results import CellStep, Difference, Differences, QualityStep, Step, TextStep
 from steady.metrics.run import ArmResults
-from steady.metrics.statistics import detectable_difference, detectable_mean, mcnemar, sign_flip, swap_tests
+from steady.metrics.statistics import detectable, detectable_difference, detectable_mean, mcnemar, sign_flip, swap_tests
 
 
 class Testing(NamedTuple):
@@ -134,9 +134,9 @@ def compare_cell(base: CellValues, other: CellValues, testing: Testing) -> CellS
     differences = np.stack([after[name] - before[name] for name in before], axis=1)
     _add_sign_flips(measures, [row for row in SENSITIVITY if row.name in before], differences, testing)
     swapped = {row.name: row.of_wordings for row in SENSITIVITY if row.test == "swap" and row.of_wordings}
-    p_values = swap_tests(base.scores, other.scores, swapped, testing.permutations, bootstrap.seed)
-    for name, p_value in p_values.items():
-        measures[name].p = p_value
+    for name, swap in swap_tests(base.scores, other.scores, swapped, testing.permutations, bootstrap.seed).items():
+        measures[name].p = swap.p
+        measures[name].smallest_detectable = detectable(swap.standard_error, testing.alpha)
     return CellStep(groups, len(base.wordings), measures, {})
 
 

@@ -44,7 +44,13 @@ def _what_is_missing(claim: Claim, arms: Mapping[str, ArmResults]) -> str | None
     both = [arms[name].cells.get(cell) for name in (claim.arm, claim.against)]
     if any(values is None or not values.groups for values in both):
         return f"no {' '.join(cell)} prompts in this run"
-    if any(np.isnan(group_measures(values)[ENDPOINTS[claim.endpoint].measure]).all() for values in both if values):
+    # a measure over wordings has no value for a group, and needs no more than scores, which every arm has
+    nothing = np.zeros(1)
+    if any(
+        np.isnan(group_measures(values).get(ENDPOINTS[claim.endpoint].measure, nothing)).all()
+        for values in both
+        if values
+    ):
         return "the arms have no such measure in this run"
     return None
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -81,14 +82,21 @@ def _sampled(table: Floats, permutations: int, seed: int) -> Floats:
     return np.asarray((1 + extreme) / (1 + permutations))
 
 
+class SwapTest(NamedTuple):
+    """What came of swapping arms: the two-sided p, and the standard error of the difference where the arms are alike."""
+
+    p: float
+    standard_error: float
+
+
 def swap_tests(
     base: ArrayLike,
     tuned: ArrayLike,
     statistics: Mapping[str, Callable[[Floats], Floats]],
     permutations: int,
     seed: int,
-) -> dict[str, float]:
-    """Two-sided p of the difference of statistics of wording scores, by swapping the two arms within groups.
+) -> dict[str, SwapTest]:
+    """Test the difference of statistics of wording scores by swapping the two arms within groups.
 
     Monte Carlo with the +1 correction; NaN where a statistic is.
 
@@ -106,7 +114,8 @@ def swap_tests(
     for name, statistic in statistics.items():
         differences = statistic(after) - statistic(before)
         extreme = _as_extreme(differences[1:], differences[0]).sum()
-        result[name] = math.nan if np.isnan(differences[0]) else float((1 + extreme) / (1 + permutations))
+        p_value = math.nan if np.isnan(differences[0]) else float((1 + extreme) / (1 + permutations))
+        result[name] = SwapTest(p_value, float(differences[1:].std()))
     return result
 
 
@@ -124,16 +133,18 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def detectable_mean(differences: ArrayLike, alpha: float, power: float = POWER) -> float:
     """The smallest mean difference that a two-sided test over these groups sees with the given power.
 
-    (z(1 - alpha/2) + z(power)) sd / sqrt(groups), the normal approximation, with the standard deviation that was observed.
-    NaN with fewer than two groups, or where no two groups differ.
+    `detectable` with the standard deviation that was observed. NaN with fewer than two groups, or where no two groups differ.
     """
     values = np.asarray(differences, dtype=np.float64)
     values = values[~np.isnan(values)]
     deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0
-    if deviation == 0:
-        return math.nan
+    return detectable(deviation / math.sqrt(max(1, len(values))), alpha, power)
+
+
+def detectable(standard_error: float, alpha: float, power: float = POWER) -> float:
+    """(z(1 - alpha/2) + z(power)) times the standard error, the normal approximation; NaN where nothing varies."""
     normal = NormalDist()
-    return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * deviation / math.sqrt(len(values))
+    return (normal.inv_cdf(1 - alpha / 2) + normal.inv_cdf(power)) * standard_error or math.nan
 
 
 def detectable_difference(rows: int, discordant: int, alpha: float, power: float = POWER) -> float:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from steady.errors import SteadyError
+from steady.metrics.cells import ALL
 from steady.metrics.files import read_metrics
 from steady.metrics.measures import HIGHER, SENSITIVITY, TEXT, Measure, headlines, in_tables, on_page
 from steady.metrics.resampling import Estimate
@@ -19,8 +20,8 @@ Results = TypeVar("Results")
 # a block ends at its own mark: figures may hold comments
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 NOT_COMMITTED = "*Not among the committed results.*"
-# what the front page has room for; docs/results.md has every headline measure
-IN_SHORT = ("accuracy", "mean_accuracy", "worst_wording_accuracy", "agreement")
+# the question that a reader comes with: the same task, asked in other words
+UNSEEN = ("L1", "paraphrase")
 REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}
 
 
@@ -54,7 +55,7 @@ def render(metrics: Path) -> dict[str, str]:
     rotated = metrics / "leave-one-out.json"
     return {
         "found": _found(seeds),
-        "arms": _arms(seeds, IN_SHORT),
+        "arms": _in_short(seeds),
         "all-arms": _arms(seeds),
         "steps": _steps(seeds),
         "claims": markdown_table(["claim", "difference", "verdict"], [_claim(seeds, claim) for claim in seeds.claims]),
@@ -157,20 +158,50 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
+def _unseen(seeds: SeedsResults) -> tuple[str, dict[str, SeedEstimates], dict[str, SeedEstimates]]:
+    """The wordings that a reader asks about, in words, and their measures by arm and by step.
+
+    Paraphrases that no arm was trained on, or, in a run without any, every wording that none was trained on.
+    """
+    level, family = UNSEEN
+    if cell := seeds.families.get(level, {}).get(family):
+        return "paraphrases of the instruction that no arm was trained on", cell.arms, cell.steps
+    return "wordings that no arm was trained on", seeds.arms, seeds.steps
+
+
 def _found(seeds: SeedsResults) -> str:
-    last, *others = reversed(seeds.arms)
-    better = [f"`{name}` {_percent(seeds.arms[name]['accuracy'])}" for name in others]
-    if tfidf := seeds.references.get("tfidf"):
-        better.append(f"TF-IDF with logistic regression {_percent(tfidf['accuracy'])}")
-    steadier = [f"`{name}` in {_percent(seeds.arms[name]['agreement'])}" for name in others]
-    entry: SeedEstimates = seeds.arms[last]
+    wordings, arms, _ = _unseen(seeds)
+    last = list(seeds.arms)[-1]
     trained = "" if seeds.trainable_percent is None else f" ({seeds.trainable_percent:.2f} % of the parameters trained)"
+    reference = seeds.references.get("tfidf")
+
+    def listed(entries: Mapping[str, SeedEstimates], measure: str) -> str:
+        return ", ".join(f"`{name}` {_percent(found[measure])}" for name, found in entries.items())
+
     return (
-        f"**Better?** Over {len(seeds.seeds)} training seeds, `{last}`{trained} answers {_percent(entry['accuracy'])} of "
-        f"{seeds.rows} unseen test rows correctly; {'; '.join(better)}.\n\n"
-        f"**Steadier?** When only the wording moves, in ways that no arm was trained on, `{last}` repeats its answer in "
-        f"{_percent(entry['agreement'])} of pairs; {'; '.join(steadier)}."
+        f"**Under {wordings}, the share of right answers is: {listed(arms, 'mean_accuracy')}.** Means over {len(seeds.seeds)} "
+        f"training seeds with 95 % intervals; `{last}` trains on many wordings{trained}.\n\n"
+        f"**Better?** Of {seeds.rows} unseen test rows in the plain wording are right: {listed(seeds.arms, 'accuracy')}"
+        + (f"; TF-IDF with logistic regression {_percent(reference['accuracy'])}" if reference else "")
+        + ".\n\n**Steadier?** Under kinds of rewording never trained on, pairs of wordings with the same answer: "
+        f"{listed(seeds.arms, 'agreement')}."
     )
+
+
+def _in_short(seeds: SeedsResults) -> str:
+    """What the front page has room for; docs/results.md has every measure and reference."""
+    _, unseen, _ = _unseen(seeds)
+    rows = [
+        [
+            name,
+            estimated(found["accuracy"]),
+            estimated(unseen[name]["mean_accuracy"]),
+            estimated(found["worst_wording_accuracy"]),
+            estimated(found["agreement"]),
+        ]
+        for name, found in seeds.arms.items()
+    ]
+    return markdown_table(["", "accuracy", "unseen paraphrases", "worst wording", "agreement"], rows)
 
 
 def _families(found: SeedsResults) -> str:
@@ -217,8 +248,8 @@ def _listed(places: Sequence[tuple[Measure, str]]) -> str:
     return " · ".join(parts) or "nothing that the intervals would bear out"
 
 
-def _arms(seeds: SeedsResults, names: Sequence[str] | None = None) -> str:
-    columns = [row for row in headlines() if names is None or row.name in names]
+def _arms(seeds: SeedsResults) -> str:
+    columns = headlines()
     rows = [[name, *(with_spread(found[row.name]) for row in columns)] for name, found in seeds.arms.items()]
     for name, reference in seeds.references.items():
         shown = [estimated(reference[row.name]) if row.name in reference else "–" for row in columns]
@@ -237,9 +268,14 @@ def _steps(seeds: SeedsResults) -> str:
 def _claim(seeds: SeedsResults, claim: ClaimOverSeeds) -> list[str]:
     counts = Counter(claim.verdicts).most_common()
     verdict = ", ".join(f"{name} ({count} of {len(claim.verdicts)} seeds)" for name, count in counts)
-    measures = {row.endpoint(str(row.headline)): row.name for row in headlines()}
-    step = seeds.steps.get(f"{claim.against}_to_{claim.arm}", {})
-    entry = step.get(measures.get(claim.endpoint, ""))
+    step = f"{claim.against}_to_{claim.arm}"
+    places = {
+        row.endpoint(level if family == ALL else f"{level}_{family}"): cell.steps.get(step, {}).get(row.name)
+        for level, family, cell in _cells(seeds)
+        for row in SENSITIVITY
+    }
+    places |= {row.endpoint(str(row.headline)): seeds.steps.get(step, {}).get(row.name) for row in headlines()}
+    entry = places.get(claim.endpoint)
     return [claim.statement, _signed(entry) if entry else "–", verdict]
 
 

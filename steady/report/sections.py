@@ -27,18 +27,17 @@ TERMS = {
 
 
 def sentence(found: Findings) -> str:
-    """The answer in one sentence: how the headline of the first arm and that of the last differ."""
-    arms = found.comparison.arms
-    first, last = next(iter(arms)), list(arms)[-1]
-
-    def move(key: str) -> str:
-        return f"from {tables.number(arms[first][key].value)} to {tables.number(arms[last][key].value)}"
-
+    """The answer in one sentence: how often each arm is right when the question is put in words that none was trained on."""
+    # paraphrases are what people do; a run without them is told by all wordings that were held out
+    cells = {arm.name: arm.sensitivity.levels.get("L1", {}).get("paraphrase") for arm in found.arms}
+    paraphrased = all(cell is not None and cell.n_groups for cell in cells.values())
+    shown = {arm.name: (paraphrased and cells[arm.name]) or arm.sensitivity.held_out for arm in found.arms}
+    values = [f"{name} {tables.number(cell.measures['mean_accuracy'].value)}" for name, cell in shown.items()]
     claims = found.comparison.claims
     supported = sum(claim.verdict == "supported" for claim in claims)
     return (
-        f"From {first} to {last}, accuracy went {move('accuracy')}, and agreement under rewordings never trained on went "
-        f"{move('agreement')}: {supported} of the {len(claims)} claims made before the test are supported."
+        f"Accuracy under {'paraphrases of the instruction' if paraphrased else 'wordings'} that no arm was trained on: "
+        f"{', '.join(values)}. {supported} of the {len(claims)} claims made before the test are supported."
     )
 
 

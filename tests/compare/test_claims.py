@@ -32,9 +32,9 @@ def test_the_committed_claims_are_the_four_that_were_set_out():
     found = [(claim.endpoint, claim.arm, claim.against, claim.direction) for claim in read_claims(ROOT / "claims.yaml")]
     assert found == [
         ("accuracy", "tuned", "baseline", "higher"),
-        ("held_out_accuracy", "tuned", "control", "higher"),
+        ("l1_paraphrase_accuracy", "tuned", "control", "higher"),
+        ("held_out_worst_wording_accuracy", "tuned", "control", "higher"),
         ("l2_agreement", "tuned", "baseline", "higher"),
-        ("l2_agreement", "tuned", "control", "higher"),
     ]
 
 
@@ -56,6 +56,11 @@ def test_all_faults_come_at_once(tmp_path):
     message = fault_of(tmp_path, CLAIM.replace("higher", "up").replace("endpoint: accuracy", "endpoint: f1"))
     assert "claims.yaml:4: `claims.0.endpoint`" in message
     assert "claims.yaml:7: `claims.0.direction`: Input should be 'higher' or 'lower', got 'up'." in message
+
+
+def test_an_unknown_endpoint_is_refused_with_those_near_it(tmp_path):
+    message = fault_of(tmp_path, CLAIM.replace("endpoint: accuracy", "endpoint: l1_paraphrases_accuracy"))
+    assert "Near: l1_paraphrase_accuracy" in message
 
 
 def test_a_test_that_does_not_fit_its_endpoint_is_refused(tmp_path):

@@ -51,6 +51,17 @@ def test_supported_and_contrary(judge):
     assert (up["status"], up["n"]) == ("primary", 60)
 
 
+def test_a_measure_of_wordings_and_a_family_of_a_level_are_claimed_as_others_are(judge):
+    worst, family, absent = judge(
+        claim("held_out_worst_wording_accuracy"),
+        claim("l1_surface_accuracy", name="b"),
+        claim("l1_paraphrase_accuracy", name="c"),
+    )
+    assert worst["verdict"] != "not tested" and worst["smallest_detectable"] is not None
+    assert family["verdict"] != "not tested"
+    assert absent["reason"] == "no L1 paraphrase prompts in this run"
+
+
 def test_p_values_are_corrected_over_the_claims_tested(judge):
     (alone,) = judge(claim())
     first, second, absent = judge(

@@ -12,6 +12,7 @@ from scipy import stats
 from steady.metrics import sensitivity as measure
 from steady.metrics.resampling import Bootstrap, estimate, weighted_mean
 from steady.metrics.statistics import (
+    detectable,
     detectable_difference,
     detectable_mean,
     holm,
@@ -106,8 +107,11 @@ def test_swaps_of_the_mean_are_sign_flips():
     base = generator.integers(0, 2, size=(50, 6)).astype(float)
     tuned = generator.integers(0, 2, size=(50, 6)).astype(float)
     swapped = swap_tests(base, tuned, {"mean": measure.mean_over_wordings}, 4000, seed=0)["mean"]
-    flipped = sign_flip(tuned.mean(axis=1) - base.mean(axis=1), 4000, seed=0)[0]
-    assert swapped == pytest.approx(flipped, abs=0.02)
+    differences = tuned.mean(axis=1) - base.mean(axis=1)
+    flipped = sign_flip(differences, 4000, seed=0)[0]
+    assert swapped.p == pytest.approx(flipped, abs=0.02)
+    # what a swap can see is what a test of means over groups can
+    assert detectable(swapped.standard_error, 0.05) == pytest.approx(detectable_mean(differences, 0.05), rel=0.05)
 
 
 def test_swaps_see_a_worst_wording_that_was_cured_and_not_one_that_stayed():
@@ -116,12 +120,14 @@ def test_swaps_see_a_worst_wording_that_was_cured_and_not_one_that_stayed():
     base[:, 0] = generator.random(80) < 0.4
     tuned = (generator.random((80, 5)) < 0.9).astype(float)
     statistics = {"worst": measure.worst_wording}
-    assert swap_tests(base, tuned, statistics, 999, seed=0)["worst"] == pytest.approx(0.001)
-    assert swap_tests(base, base, statistics, 999, seed=0)["worst"] == 1.0
+    assert swap_tests(base, tuned, statistics, 999, seed=0)["worst"].p == pytest.approx(0.001)
+    assert swap_tests(base, base, statistics, 999, seed=0)["worst"].p == 1.0
 
 
 def test_swaps_of_nothing_are_nan():
-    assert math.isnan(swap_tests(np.zeros((0, 0)), np.zeros((0, 0)), {"worst": measure.worst_wording}, 99, 0)["worst"])
+    assert math.isnan(
+        swap_tests(np.zeros((0, 0)), np.zeros((0, 0)), {"worst": measure.worst_wording}, 99, 0)["worst"].p
+    )
 
 
 def test_holm_by_hand():
