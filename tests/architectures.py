@@ -230,11 +230,10 @@ def tokenizer_for(name: str) -> Any:
 
 def score(folder: Path, adapter: Path | None, out: Path) -> str:
     """Measure a model on two groups, as the command does."""
+    from steady.inference.named import Named
     from steady.measure.local import Limits, local_model
     from steady.measure.prompt_files import read_prompt_file
     from steady.measure.running import Extent, measure_subject
-
-    from steady.inference.named import Named
 
     prompts = out.with_suffix(".jsonl")
     prompts.write_text("".join(f'{{"group_id": "{group}", "prompt": "{text}"}}\n' for group, text in PROMPTS))
@@ -338,7 +337,7 @@ def main(names: list[str]) -> None:
             except Exception as error:
                 line = traceback.extract_tb(error.__traceback__)[-1]
                 print(
-                    f"| {name} | FAULT {type(error).__name__}: {str(error)[:300]!r} at {line.filename.split('site-packages/')[-1]}:{line.lineno}"
+                    f"| {name} | FAULT {type(error).__name__}: {str(error)[:300]!r} at {Path(line.filename).name}:{line.lineno}"
                 )
 
 

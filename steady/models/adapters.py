@@ -1,5 +1,6 @@
 """Adapters of PEFT on a base model, checked when they are loaded: PEFT loads a damaged file with at most a warning."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from steady.errors import SteadyError
 from steady.models.checksums import folder_digest
 
 WEIGHTS = "adapter_model.safetensors"
+LIBRARIES = ("transformers", "sentence_transformers", "peft")
+"""Where the classes of bases come from; another library would be imported by whoever loads the adapter automatically."""
 
 
 def attach_adapter(model: Any, folder: Path, public_id: str, *, same_base: bool = False) -> Any:
@@ -62,11 +65,23 @@ def _read_config(folder: Path) -> Any:
                 f"{folder}: no adapter ({name} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
             )
     try:
-        return PeftConfig.from_pretrained(str(folder))
+        config = PeftConfig.from_pretrained(str(folder))
     except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
         raise SteadyError(
             f"{folder / 'adapter_config.json'}: not the configuration of an adapter: {error}. Fetch it again."
         ) from error
+    library = str((config.auto_mapping or {}).get("parent_library") or "transformers")
+    scale = getattr(config, "lora_alpha", 1)
+    if (
+        library.split(".", maxsplit=1)[0] not in LIBRARIES
+        or not isinstance(scale, int | float)
+        or not math.isfinite(scale)
+    ):
+        raise SteadyError(
+            f"{folder / 'adapter_config.json'}: `auto_mapping` names the library {library!r} and `lora_alpha` is {scale!r}; allowed are "
+            f"{', '.join(LIBRARIES)} and a finite number. Fetch the adapter from where you trust it."
+        )
+    return config
 
 
 def _names_base(made_for: str | None, public_id: str) -> bool:

@@ -149,7 +149,14 @@ def load_base(
         kind = getattr(transformers, "AutoModel" if headless else AUTO_MODELS[params.task])
         if "num_labels" in settings:  # the checkpoint's own head may have other classes; it is replaced by a new one
             settings |= {"ignore_mismatched_sizes": True}
-        model = kind.from_pretrained(base.source, trust_remote_code=False, use_safetensors=True, **settings)
+        settings |= {"trust_remote_code": False, "use_safetensors": True, "output_loading_info": True}
+        model, found = kind.from_pretrained(base.source, **settings)
+    # A new head and an encoder's unused pooler may be drawn at random; weights that answers come from may not.
+    if not headless and labels is None and (lacking := sorted(found["missing_keys"])):
+        raise SteadyError(
+            f"model.id {params.id!r}: its file of weights lacks {len(lacking)} tensors, such as {lacking[0]}, which would be drawn at "
+            "random. Fetch the model again, or give one whose head is of model.task."
+        )
     keep_packing(model)
     model.name_or_path = base.public_id
     model.config._name_or_path = base.public_id
