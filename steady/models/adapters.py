@@ -78,7 +78,7 @@ def _read_config(folder: Path) -> Any:
         or not math.isfinite(scale)
     ):
         raise SteadyError(
-            f"{folder / 'adapter_config.json'}: `auto_mapping` names the library {library!r} and `lora_alpha` is {scale!r}; allowed are "
+            f"{folder / 'adapter_config.json'}: `auto_mapping` names the library {library!r}, `lora_alpha` is {scale!r}; allowed are "
             f"{', '.join(LIBRARIES)} and a finite number. Fetch the adapter from where you trust it."
         )
     return config

@@ -50,6 +50,7 @@ def test_a_labelled_csv_becomes_a_task_as_the_readme_says(tmp_path):
     block["data"]["sources"][0] |= {"path": str(file), "encoding": "cp1252"}
     for section, keys in block.items():
         values[section] |= keys
+    values["model"] |= {"chat_template": False, "dtype": "float32"}
     values["data"] |= {"validation_rows": 0.15, "test_rows": 0.25}
     page = through_all_stages(tmp_path, values)
     assert json.loads((tmp_path / "models/tuned/steady.json").read_text())["labels"] == ["Lob", "Rechnung", "Rückgabe"]
@@ -82,7 +83,7 @@ def test_conversations_reach_training_previews_evaluation_and_the_page(tmp_path,
     file = tmp_path / "chats.jsonl"
     file.write_text("".join(json.dumps({"conversations": turns}) + "\n" for turns in chats))
     values = settings(base, "CAUSAL_LM", labels=False)
-    values["model"]["chat_template"] = bool(template)
+    values["model"] |= {"chat_template": bool(template), "dtype": "float32"}
     values["data"] |= {"sources": [{"path": str(file), "format": "messages", "learned_turns": "all"}]}
     values["data"] |= {"train_rows": 0.5, "validation_rows": 0.2, "test_rows": 0.3, "near_duplicate_threshold": None}
     values["format"] |= {"trained_families": ["surface"]}
