@@ -152,7 +152,8 @@ def load_base(
         settings |= {"trust_remote_code": False, "use_safetensors": True, "output_loading_info": True}
         model, found = kind.from_pretrained(base.source, **settings)
     # A new head and an encoder's unused pooler may be drawn at random; weights that answers come from may not.
-    if not headless and labels is None and (lacking := sorted(found["missing_keys"])):
+    tied = getattr(model, "all_tied_weights_keys", None) or {}
+    if not headless and labels is None and (lacking := sorted(set(found["missing_keys"]) - set(tied))):
         raise SteadyError(
             f"model.id {params.id!r}: its file of weights lacks {len(lacking)} tensors, such as {lacking[0]}, which would be drawn at "
             "random. Fetch the model again, or give one whose head is of model.task."
