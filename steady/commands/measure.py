@@ -1,11 +1,13 @@
 """Measure how much a model's answers move when only the wording moves: any model, any file of prompts."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from steady.errors import SteadyError, reported
 
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-CHAT = {"auto": None, "on": True, "off": False}
-NO_ADAPTER = "none"
+OF_LOCAL = ("revision", "gguf_file", "adapters", "same_base", "thinking", "dtype", "device", "threads")
+OF_LOCAL += ("batch_tokens", "precision")
+OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
 
 
@@ -91,6 +94,46 @@ FAILED = 3
     help="Of intervals.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of samples and intervals.")
+@click.option(
+    "--endpoint", default=None, help="An OpenAI-compatible server, http://localhost:8000/v1; --model is a name there."
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Times that a server is sent each prompt; how far its own answers agree is the noise floor.",
+)
+@click.option(
+    "--posix", is_flag=True, help="POSIX from a server's log-probabilities of given tokens, once it passed a canary."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests in flight to a server."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds that a request may take."
+)
+@click.option(
+    "--request-fields", default="{}", help="JSON object: fields of a request to add or, with null, to leave out."
+)
+@click.option(
+    "--api-key-variable",
+    default="STEADY_API_KEY",
+    show_default=True,
+    help="The environment variable that holds a server's key; the key is never written or shown.",
+)
+@click.option(
+    "--replies",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="File that keeps a server's replies, so that none is asked for twice; default: replies.jsonl in --out.",
+)
+@click.option(
+    "--answers",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of prompts that have an `answer` each; no model is needed, and several files are compared.",
+)
 @click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
 @click.option(
     "--print",
@@ -120,7 +163,7 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     with reported():
         from steady.measure.gates import failures, find_gate
         from steady.measure.matching import find_matcher
-        from steady.measure.report import compared, summarise, write_comparison
+        from steady.measure.report import compared, distinct, summarise, write_comparison
         from steady.metrics.resampling import Bootstrap
 
         # what can be wrong with the options is said before a model is loaded
@@ -132,7 +175,7 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
             return
         bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
         reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
-        found = compared(reports, bootstrap)
+        found = compared(distinct(reports, folders), bootstrap)
         if found.comparison is not None and options["out"] is not None:
             write_comparison(found, options["out"])
         click.echo(_printed(found, options["form"]))
@@ -161,7 +204,14 @@ def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
 
 def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
     """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
+    from steady.measure.choosing import folder_name, prompts_of
+
+    if options["answers"]:
+        return list(_given(sources, options))
     subjects = list(_subjects(options))
+    twice = [name for name, times in Counter(name for name, _ in subjects).items() if times > 1]
+    if twice:
+        raise SteadyError(f"{twice[0]}: named twice; a subject is compared with others, not with itself.")
     if not subjects:
         strange = next((source for source in sources if not source.is_dir()), None)
         if strange is not None or not sources:
@@ -170,38 +220,32 @@ def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
             )
         return list(sources)
     options["out"] = out = options["out"] or Path("measured")
-    file = _prompts(sources, options)
+    file = prompts_of(sources, options)
     folders = []
     for name, opened in subjects:
-        folders.append(out if len(subjects) == 1 else out / _folder_name(name))
+        folders.append(out if len(subjects) == 1 else out / folder_name(name))
         _score(opened(), file, folders[-1], options)
     return folders
 
 
-def _prompts(sources: tuple[Path, ...], options: dict[str, Any]) -> "PromptFile":
-    """The prompts of the file, or those that the items are worded as; outputs that no answer could equal are refused."""
+def _given(sources: tuple[Path, ...], options: dict[str, Any]) -> Iterator[Path]:
+    """Measure files of answers, each into a folder."""
+    from steady.measure.answer_files import read_answer_file
+    from steady.measure.choosing import columns_of, folder_name
     from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
-    from steady.measure.prompt_files import read_prompt_file
 
-    strange = [column for column in options["columns"] if not all(column.partition("="))]
-    if strange:
-        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
-    columns = dict(column.split("=", 1) for column in options["columns"])
-    items, wordings = options["items"], options["wordings"]
-    if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(Path.is_dir, sources)):
+    if sources or options["models"] or options["items"] or options["endpoint"]:
         raise SteadyError(
-            f"give one file of prompts, or --items FILE (and --wordings BANK) in place of it; "
-            f"got {', '.join(map(str, sources)) or 'none'}."
+            "--answers: the prompts and answers are in its file; leave out SOURCES, --model, --items and --endpoint."
         )
-    if items is None:
-        file = read_prompt_file(sources[0], columns)
-    else:
-        from steady.measure.worded_items import bank_match, item_file
-
-        file = item_file(items, wordings, options["per_family"], options["seed"], columns)
-        options["match"] = options["match"] or bank_match(wordings)
-    check_outputs(file, find_matcher(options["match"] or NORMALIZED))
-    return file
+    _refuse_mixed(OF_LOCAL + OF_ENDPOINT, "of a model, which --answers does not need")
+    options["out"] = out = options["out"] or Path("measured")
+    for path in options["answers"]:
+        file, subject = read_answer_file(path, columns_of(options))
+        check_outputs(file, find_matcher(options["match"] or NORMALIZED))
+        folder = out if len(options["answers"]) == 1 else out / folder_name(path.name)
+        _score(subject, file, folder, options)
+        yield folder
 
 
 def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[str, Any]) -> None:
@@ -213,30 +257,35 @@ def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[s
 
 def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
     """The subjects by name, each with what opens it: one at a time is in memory."""
+    from steady.measure.choosing import NO_ADAPTER, local_subject
+
     models, adapters = options["models"], options["adapters"]
+    if options["endpoint"] is None:
+        _refuse_mixed(OF_ENDPOINT, "which needs --endpoint")
+    else:
+        _refuse_mixed(OF_LOCAL, "of a model on this machine, not of --endpoint")
+        if not models:
+            raise SteadyError("--endpoint: add --model, the name of the model on the server.")
+        yield from ((model, partial(_remote, model, options)) for model in models)
+        return
     if len(models) > 1 and adapters:
         raise SteadyError("--adapter: adapters lie on one base. Give one --model, or no --adapter.")
     for model in models:
         for adapter in adapters or [NO_ADAPTER]:
             name = model if adapter == NO_ADAPTER else f"{model} + {adapter}"
-            yield name, partial(_local, model, adapter, options)
+            yield name, partial(local_subject, model, adapter, options)
 
 
-def _local(model: str, adapter: str, options: dict[str, Any]) -> "Subject":
-    from steady.inference.named import Named, prepare
-    from steady.measure.local import Limits, local_model
-
-    prepare(options["threads"])
-    place = {
-        name: options[name]
-        for name in ("revision", "dtype", "device", "system", "gguf_file", "thinking", "stop", "same_base")
-    }
-    limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "seed")}
-    chat = CHAT.get(options["chat"], options["chat"])
-    named = Named(model, adapter=None if adapter == NO_ADAPTER else Path(adapter), chat_template=chat, **place)
-    return local_model(named, Limits(**limits))
+def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
+    """Refuse options that would not be followed, such as those of a model of this machine with a server."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(item.opts[0] for item in context.command.params if item.name == name)
+            raise SteadyError(f"{option}: an option {reason}. Leave it out.")
 
 
-def _folder_name(name: str) -> str:
-    """A subject's name as a folder's."""
-    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in name).strip("-.")
+def _remote(model: str, options: dict[str, Any]) -> "Subject":
+    from steady.measure.endpoint.subject import endpoint_subject
+
+    return endpoint_subject(model, {**options, "replies": options["replies"] or options["out"] / "replies.jsonl"})

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
+from steady.models.chat import THOUGHTS, chat_frame
 from steady.models.description import describe
 from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
 from steady.records import Asked
@@ -23,7 +24,7 @@ class LanguageModel:
     positions, None where nothing says; `prefix` are the decoder's first tokens, empty for a causal model. `chat_template`:
     prompts are wrapped as the tokenizer's template says, after the message `system` where there is one, and with `thinking` as
     `chat_frame` takes it; `max_length` is the most tokens of a prompt, None for no limit; a response ends behind the first of the
-    texts `stop`.
+    texts `stop`; `solved` are solved examples that stand before every prompt.
     """
 
     model: Any
@@ -37,6 +38,7 @@ class LanguageModel:
     system: str = ""
     thinking: bool | None = None
     stop: tuple[str, ...] = ()
+    solved: str = ""
 
     @property
     def task(self) -> Literal["CAUSAL_LM", "SEQ_2_SEQ_LM"]:
@@ -61,7 +63,12 @@ class LanguageModel:
 
 
 def language_model(
-    model: Any, tokenizer: Any, chat_template: bool = False, max_length: int | None = None, system: str = ""
+    model: Any,
+    tokenizer: Any,
+    chat_template: bool = False,
+    max_length: int | None = None,
+    system: str = "",
+    solved: str = "",
 ) -> LanguageModel:
     """A loaded model (with or without a PEFT adapter) for scoring; it is put in evaluation mode."""
     model.eval()
@@ -79,6 +86,7 @@ def language_model(
         chat_template,
         max_length,
         system,
+        solved,
     )
 
 
@@ -107,9 +115,11 @@ def encode(language: LanguageModel, texts: Sequence[Asked]) -> list[Tokens]:
 
 
 def whole_prompt(language: LanguageModel, asked: Asked) -> list[int]:
-    """Token ids of a prompt, however long."""
+    """Token ids of a prompt with the solved examples before it, however long."""
+    # conversations are of `measure`, whose models have no solved examples
+    whole = language.solved + asked if isinstance(asked, str) else asked
     framing = (language.chat_template, language.system, language.thinking)
-    return prompt_ids(language.tokenizer, language.task, asked, *framing)
+    return prompt_ids(language.tokenizer, language.task, whole, *framing)
 
 
 def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:
@@ -130,6 +140,8 @@ def encode_answer(language: LanguageModel, asked: Asked, answer: str) -> Tokens:
 def decode(language: LanguageModel, response: Tokens) -> str:
     """The text of a response without special tokens and stop texts; scores never depend on it."""
     text: str = language.tokenizer.decode(list(response), skip_special_tokens=True)
+    if language.thinking and chat_frame(language.tokenizer, thinking=True).after.rstrip().endswith(THOUGHTS):
+        text = f"{THOUGHTS}{text}"  # the template opened the thoughts, so that the response begins within them
     return text[: min((text.find(stop) for stop in language.stop if stop in text), default=len(text))]
 
 

@@ -12,7 +12,7 @@ from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
 from steady.models.base import ENCODERS, Base, locate
-from steady.models.chat import choose_template, takes_system, thinks
+from steady.models.chat import choose_template, thinks
 from steady.models.description import Description, check_classes, describe, not_followed, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
@@ -203,18 +203,22 @@ def open_language(
             f"--system: there is no system message without a chat template, and {named.id} is asked without one. "
             "Write it into the prompts, or choose an instruction-tuned model."
         )
+    if "" in named.stop:
+        raise SteadyError("--stop: an empty text, which every response has. Leave it out.")
+    has_thoughts = template is not None and thinks(tokenizer)
+    if named.thinking and not has_thoughts:
+        raise SteadyError(f"--thinking: {named.id} is asked without a template that knows thoughts. Leave it out.")
     settings = getattr(model, "generation_config", None)
     made = language_model(model, tokenizer, template is not None, system=named.system)
     language = replace(
         made,
-        thinking=named.thinking if template is not None and thinks(tokenizer) else None,
+        thinking=named.thinking if has_thoughts else None,
         stop=named.stop or tuple(getattr(settings, "stop_strings", None) or ()),
     )
-    notes = []
-    if left := not_followed(settings):
-        notes.append(f"responses are greedy: the model's generation settings {', '.join(left)} are not followed")
-    if template is not None and not takes_system(tokenizer):
-        notes.append("the chat template takes no system message: it stands before the user's first words")
+    left = not_followed(settings)
+    notes = (
+        [f"responses are greedy: the model's generation settings {', '.join(left)} are not followed"] if left else []
+    )
     dtype = str(model.dtype).removeprefix("torch.")
 
     def encode(prompts: Sequence[Asked]) -> list[list[int]]:

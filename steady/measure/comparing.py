@@ -35,10 +35,11 @@ class SubjectDifference(msgspec.Struct, kw_only=True):
 
 
 class Comparison(NamedTuple):
-    """The groups that all subjects answered, and the differences from the first subject."""
+    """The groups that all subjects answered, the differences from the first subject, and the level of their tests."""
 
     groups: int
     differences: list[SubjectDifference]
+    alpha: float
 
 
 @one_blas_thread()
@@ -59,7 +60,7 @@ def compare_subjects(named: Sequence[tuple[str, Judged]], testing: Testing) -> C
     tested = [item for item in found if item.measure in headline_keys(first) and item.p is not None]
     for item, adjusted in zip(tested, holm([item.p or 0.0 for item in tested]), strict=True):
         item.p_holm = adjusted
-    return Comparison(len(first.groups), found)
+    return Comparison(len(first.groups), found, testing.alpha)
 
 
 def headline_keys(judged: Judged) -> list[str]:
@@ -71,6 +72,7 @@ def _on_common_groups(named: Sequence[tuple[str, Judged]]) -> list[Judged]:
     if len({judged.match for _, judged in named}) > 1:
         raise SteadyError("subjects can be compared only when their answers are read by one --match.")
     identities = [{_identity(judged, place): place for place in range(len(judged.groups))} for _, judged in named]
+    # a group counts only where everybody answered all of its prompts
     common = [key for key in identities[0] if all(key in other for other in identities[1:])]
     if not common:
         raise SteadyError(
@@ -89,11 +91,13 @@ def _identity(judged: Judged, place: int) -> tuple[str, ...]:
 def _chosen(judged: Judged, places: Sequence[int]) -> Judged:
     """Some of the groups, in the order given."""
     index, count = np.asarray(places, dtype=np.intp), len(judged.groups)
-    fields = {name: value for name, value in vars(judged.values).items() if isinstance(value, np.ndarray)}
-    values: dict[str, Any] = {name: value[index] for name, value in fields.items() if len(value) == count}
-    return replace(
-        judged, groups=tuple(judged.groups[place] for place in places), values=replace(judged.values, **values)
-    )
+
+    def cut(holder: Judged | CellValues) -> dict[str, Any]:
+        arrays = {name: value for name, value in vars(holder).items() if isinstance(value, np.ndarray)}
+        return {name: value[index] for name, value in arrays.items() if len(value) == count}
+
+    groups, values = tuple(judged.groups[place] for place in places), replace(judged.values, **cut(judged.values))
+    return replace(judged, **cut(judged), groups=groups, values=values)
 
 
 def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> list[SubjectDifference]:
@@ -141,4 +145,4 @@ def _p_values(
         swap_tests(one.scores, other.scores, swapped, testing.permutations, testing.bootstrap.seed) if swapped else {}
     )
     by_signs = {row.name: float(p) for row, p, has in zip(flipped, found, known, strict=True) if has}
-    return by_signs | {name: p for name, p in by_swaps.items() if not np.isnan(p)}
+    return by_signs | {name: found.p for name, found in by_swaps.items() if not np.isnan(found.p)}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from steady.errors import SteadyError
 from steady.measure.group_measures import ROWS
-from steady.measure.report import Compared
+from steady.measure.results import Results
 
 COMPARED: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -47,12 +47,12 @@ def find_gate(text: str) -> Gate:
     return Gate(text.strip(), bool(paired), measure, sign, float(limit))
 
 
-def failures(gates: Sequence[Gate], found: Compared) -> list[str]:
+def failures(gates: Sequence[Gate], found: Results) -> list[str]:
     """Why a measurement fails: a sentence for each condition that holds and each subject."""
     return [reason for gate in gates for reason in (_paired(gate, found) if gate.paired else _plain(gate, found))]
 
 
-def _plain(gate: Gate, found: Compared) -> list[str]:
+def _plain(gate: Gate, found: Results) -> list[str]:
     values = {one.name: one.measures.get(gate.measure) for one in found.reports}
     return [
         _reason(gate, f"{gate.measure} of {name}", None if value is None else value.value)
@@ -61,7 +61,7 @@ def _plain(gate: Gate, found: Compared) -> list[str]:
     ]
 
 
-def _paired(gate: Gate, found: Compared) -> list[str]:
+def _paired(gate: Gate, found: Results) -> list[str]:
     if found.comparison is None:
         return [_reason(gate, f"the difference of {gate.measure}", None)]
     values = {(item.subject, item.measure): item.difference.value for item in found.comparison.differences}

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import msgspec
@@ -15,15 +16,25 @@ from steady.metrics.answers import Answers, numbered, read_answers
 from steady.metrics.arm_sensitivity import cell_statistic
 from steady.metrics.cells import ALL, Cell, CellValues, cell_values
 from steady.metrics.matrices import ScoredGroup, sensitivity
-from steady.metrics.measures import LOWER, SENSITIVITY, SensitivityMeasure
-from steady.metrics.resampling import Bootstrap, Estimate, Floats, Statistic, estimate, one_blas_thread, weighted_mean
+from steady.metrics.measures import HIGHER, LOWER, SENSITIVITY, SensitivityMeasure
+from steady.metrics.resampling import (
+    Bootstrap,
+    Estimate,
+    Floats,
+    Statistic,
+    estimate,
+    one_blas_thread,
+    ratio,
+    weighted_mean,
+)
 from steady.metrics.results import Degeneracy
 
 KEYS = {"mean_accuracy": "accuracy", "unparsed": "format_loss"}
 """What people call measures whose names in the pipeline's files mean its wordings and labels."""
 
 RESPONSES = SensitivityMeasure("unique_responses", "different responses", LOWER, "group", unit="a group")
-ROWS = {KEYS.get(row.name, row.name): row for row in (*SENSITIVITY, RESPONSES)}
+REPEATS = SensitivityMeasure("repeat_agreement", "agreement between repeats of one prompt", HIGHER, "group")
+ROWS = {KEYS.get(row.name, row.name): row for row in (*SENSITIVITY, RESPONSES, REPEATS)}
 """Rows of the table of measures by the key they have in `measures.json`; those that have no value are left out of it."""
 
 
@@ -72,7 +83,10 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class Judged:
-    """Groups whose answers have been read; `worded`: every prompt names its wording, so wordings can be compared over groups."""
+    """Groups whose answers have been read; `worded`: every prompt names its wording, so wordings can be compared over groups.
+
+    `repeated` `(groups, 2)`: pairs of answers to one and the same prompt that agree, and all such pairs.
+    """
 
     groups: tuple[ScoredGroup, ...]
     prompts: Mapping[str, AskedPrompt]
@@ -80,6 +94,7 @@ class Judged:
     values: CellValues
     worded: bool
     match: str
+    repeated: Floats
 
     @property
     def rows(self) -> list[SensitivityMeasure]:
@@ -97,25 +112,33 @@ class Judged:
             found = of_cells(weights)
             # a group counts once, however many prompts it has and whether wordings are shared or not
             accuracy, different = weighted_mean(weights, columns).T
-            return {name: found[name] for name in names} | {"mean_accuracy": accuracy, RESPONSES.name: different}
+            repeated = ratio(*(weights @ self.repeated).T)  # over pairs, as agreement is
+            others = {"mean_accuracy": accuracy, RESPONSES.name: different, REPEATS.name: repeated}
+            return {name: found[name] for name in names} | others
 
         return statistic
 
 
 def judge(
-    groups: Sequence[ScoredGroup], prompts: Mapping[str, AskedPrompt], matcher: Matcher, labels: Sequence[str] = ()
+    groups: Sequence[ScoredGroup],
+    prompts: Mapping[str, AskedPrompt],
+    matcher: Matcher,
+    labels: Sequence[str] = (),
+    repeats: Mapping[str, Sequence[str]] | None = None,
 ) -> Judged:
     """Read and judge the answers of groups.
 
     Args:
         prompts: by id, for the outputs.
         labels: of a classifier; empty for free text, whose entropy is divided by log(prompts of the group).
+        repeats: all answers to a prompt that was asked more than once, by its id.
     """
+    repeated = np.asarray([_repeated(group, prompts, matcher, repeats or {}) for group in groups], dtype=np.float64)
     groups = tuple(_judged_group(group, prompts, matcher) for group in groups)
     items = [item for group in groups for item in group.predictions]
     worded = all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
     answers = _answers(groups, prompts, labels, worded)
-    return Judged(groups, prompts, answers, _values(answers, groups), worded, matcher.spec)
+    return Judged(groups, prompts, answers, _values(answers, groups), worded, matcher.spec, repeated)
 
 
 @one_blas_thread()
@@ -156,6 +179,20 @@ def _judged_group(group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matche
         for item in group.predictions
     )
     return replace(group, predictions=tuple(items))
+
+
+def _repeated(
+    group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matcher: Matcher, repeats: Mapping[str, Sequence[str]]
+) -> tuple[int, int]:
+    """Pairs of answers to one prompt that read the same, and all such pairs; an unread answer agrees with none."""
+    equal = pairs = 0
+    for item in group.predictions:
+        texts = repeats.get(item.prompt_id, ())
+        judged = [matcher.judged(msgspec.structs.replace(item, text=text), prompts[item.prompt_id]) for text in texts]
+        for one, other in combinations(judged, 2):
+            equal += one.parsed is not None and one.parsed == other.parsed
+            pairs += 1
+    return equal, pairs
 
 
 def _answers(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,9 +14,13 @@ from steady.inference.named import Named, OpenModel, open_model
 from steady.measure.prompt_files import AskedPrompt, PromptFile, fitting
 from steady.measure.subject import Facts, Say
 from steady.metrics.matrices import ScoredGroup
+from steady.models.chat import takes_system
 from steady.records import Asked, Rejected
 from steady.scoring.groups import PromptGroup, bundles
 from steady.scoring.resume import fingerprint
+
+if TYPE_CHECKING:
+    from steady.inference.language import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,7 @@ class LocalModel:
         self._lengths: dict[str, int] = {}
         self._hidden: list[str] = []
         self._budget: Budget | None = None
+        self._folded = False
         self._scoring = _classifying(opened, limits) if opened.labels else _generating(opened, limits, self._work)
         self.facts = {**facts, **_own_facts(opened, limits)}
 
@@ -75,9 +80,10 @@ class LocalModel:
             raise SteadyError(
                 f"{file.place(talk.id)}: `messages` need a model that generates, and {self.name} is a classifier. Give `prompt`."
             )
-        counts = self._opened.count([prompt.asked for prompt in file.prompts])
-        self._lengths = {prompt.id: count for prompt, count in zip(file.prompts, counts, strict=True)}
+        self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
         self._hidden = _hidden(file, self._opened)
+        self._folded = bool(language and _needs_folding(language, file))
+        # an encoder's positions are for the prompt alone
         room = self._limits.max_new_tokens if language and not language.encodes else 0
         return fitting(file, self._lengths, self._opened.context, room)
 
@@ -109,12 +115,27 @@ class LocalModel:
             say(
                 f"expected: {low:.1f} minutes if the responses of a group are equal, {high:.1f} if all differ and reach the limit"
             )
-            self._budget = None
+            self._budget = None  # said once: later bundles would give other estimates
         return done
 
     def notes(self) -> list[str]:
         """What was not followed of the model's own settings, and what its template does to prompts."""
-        return [*self._opened.notes, *self._scoring.notes, *self._hidden]
+        folded = ["the chat template takes no system message: it stands before the user's first words"] * self._folded
+        return [*self._opened.notes, *self._scoring.notes, *folded, *self._hidden]
+
+    def _count(self, prompt: AskedPrompt, file: PromptFile) -> int:
+        try:
+            return self._opened.count([prompt.asked])[0]
+        except SteadyError as error:  # a template may refuse the roles of a conversation
+            raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
+
+    def unanswered(self) -> list[Rejected]:
+        """No prompt: every one has an answer."""
+        return []
+
+    def repeats(self) -> dict[str, list[str]]:
+        """None: this model gives one prompt the same answer always."""
+        return {}
 
     def _work(self, groups: Sequence[PromptGroup]) -> list[int]:
         """Tokens of each group: a response for each prompt, and all responses of a group under each of its prompts."""
@@ -184,6 +205,12 @@ def local_model(named: Named, limits: Limits) -> LocalModel:
         "quantised": base.quantised,
     }
     return LocalModel(named.id if adapter is None else f"{named.id} + {adapter}", facts, opened, limits)
+
+
+def _needs_folding(language: "LanguageModel", file: PromptFile) -> bool:
+    """Whether there is a system message, and the template has no place for one."""
+    used = bool(language.system) or any(turn.role == "system" for prompt in file.prompts for turn in prompt.messages)
+    return used and not takes_system(language.tokenizer)
 
 
 def _own_facts(opened: OpenModel, limits: Limits) -> Facts:

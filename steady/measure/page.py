@@ -6,7 +6,7 @@ from importlib.resources import files
 from string import ascii_uppercase
 
 from steady.measure.group_measures import ROWS, GroupSummary, from_worst
-from steady.measure.report import Compared, Report
+from steady.measure.results import Result, Results
 from steady.measure.texts import about, difference_text, estimate_text, number, remarks, verdict
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
@@ -23,7 +23,7 @@ LETTERS = (
 )
 
 
-def page(found: Compared) -> str:
+def page(found: Results) -> str:
     """A page that stands alone: no script, no request. Everything that comes from models and files is text on it."""
     names = [report.name for report in found.reports]
     title = f"Prompt sensitivity of {' and '.join(names)}"
@@ -38,6 +38,7 @@ def page(found: Compared) -> str:
             tag("p", "Intervals resample groups. Values of subjects that were asked differently do not compare."),
             tag("h2", "Groups, from worst to best"),
             tag("p", LETTERS),
+            tag("p", f"Log-probabilities: {EXPLAINED}") if _has_matrices(found) else "",
             *_groups(found),
         ]
     )
@@ -47,7 +48,11 @@ def page(found: Compared) -> str:
     )
 
 
-def _about(report: Report) -> list[Markup]:
+def _has_matrices(found: Results) -> bool:
+    return any(group.matrix.size for report in found.reports for group in report.judged.groups)
+
+
+def _about(report: Result) -> list[Markup]:
     facts = [(name, value) for name, value in report.facts.items() if value not in (None, "", [])]
     return [
         tag("p", tag("b", report.name), ": ", about(report)),
@@ -56,7 +61,7 @@ def _about(report: Report) -> list[Markup]:
     ]
 
 
-def _measures(found: Compared) -> Markup:
+def _measures(found: Results) -> Markup:
     """A row for each measure: the value of every subject, and the differences from the first one."""
     names = [report.name for report in found.reports]
     keys = dict.fromkeys(key for report in found.reports for key in report.measures)
@@ -71,24 +76,24 @@ def _measures(found: Compared) -> Markup:
     return tag("div", table(caption, head, rows), class_="numbers")
 
 
-def _differences(found: Compared, key: str) -> list[Markup]:
+def _differences(found: Results, key: str) -> list[Markup]:
     if found.comparison is None:
         return []
     by_name = {item.subject: item for item in found.comparison.differences if item.measure == key}
-    items = [by_name.get(report.name) for report in found.reports[1:]]
-    return [
-        tag("span", "–")
-        if item is None
-        else tag("span", f"{difference_text(item)}: {verdict(item)}", class_=verdict(item))
-        for item in items
-    ]
+    cells = []
+    for item in (by_name.get(report.name) for report in found.reports[1:]):
+        word = "" if item is None else verdict(item, found.comparison.alpha)
+        text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
+        cells.append(tag("span", text, class_=word if word in ("better", "worse") else None))
+    return cells
 
 
-def _groups(found: Compared) -> list[Markup]:
+def _groups(found: Results) -> list[Markup]:
     """The groups of the first subject, those first where some subject is worst."""
     by_group = [{item.id: item for item in report.measured.by_group} for report in found.reports]
     scored = [{group.id: group for group in report.judged.groups} for report in found.reports]
     worst = {name: min(from_worst(one[name]) for one in by_group if name in one) for name in by_group[0]}
+    # one order for all subjects, so that the page reads row by row
     order = sorted(worst, key=lambda name: worst[name])
     shown = [
         _group(
@@ -105,7 +110,7 @@ def _groups(found: Compared) -> list[Markup]:
     return [*shown, tag("p", f"{left} steadier groups are in measures.json.")] if left else shown
 
 
-Answered = tuple[Report, GroupSummary, ScoredGroup]
+Answered = tuple[Result, GroupSummary, ScoredGroup]
 
 
 def _group(name: str, subjects: Sequence[Answered]) -> Markup:
@@ -115,8 +120,7 @@ def _group(name: str, subjects: Sequence[Answered]) -> Markup:
     if paired:
         # the prompts stand above already, so rows have numbers alone
         rows = [Row(joined([place]), joined([""])) for place in range(1, len(paired[0][1].predictions) + 1)]
-        inner = [tag("p", EXPLAINED), matrix_table(f"Log-probabilities of group {name}", rows, paired)]
-        parts.append(details("log-probabilities", *inner))
+        parts.append(details("log-probabilities", matrix_table(f"Log-probabilities of group {name}", rows, paired)))
     return details(f"{name} · {' · '.join(heads)}", *parts)
 
 
@@ -134,6 +138,7 @@ def _answers(name: str, subjects: Sequence[Answered]) -> Markup:
     """A row for each prompt, with the answer of every subject beside it."""
     report, _, group = subjects[0]
     readings = Counter(item.parsed for _, _, one in subjects for item in one.predictions if item.parsed is not None)
+    # letters by frequency over all subjects: A is what most answers say
     places = {reading: place for place, (reading, _) in enumerate(readings.most_common())}
     answers = [{item.prompt_id: item for item in one.predictions} for _, _, one in subjects]
     rows = []

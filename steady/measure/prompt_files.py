@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +64,12 @@ class PromptFile:
 
     def skipped(self, prompt_id: str, code: str, reason: str) -> Rejected:
         """A prompt that is not scored, with its line."""
-        text = next(prompt.prompt for prompt in self.prompts if prompt.id == prompt_id)
+        text = self._texts[prompt_id]
         return Rejected(source=self.path.name, line=self.lines[prompt_id], code=code, reason=reason, raw=text)
+
+    @cached_property
+    def _texts(self) -> dict[str, str]:
+        return {prompt.id: prompt.prompt for prompt in self.prompts}
 
 
 def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> PromptFile:

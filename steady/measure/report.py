@@ -1,46 +1,38 @@
 """What a measurement found, in memory: the measures of one subject, or of several on the same prompts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from steady.compare.paired import Testing
+from steady.errors import SteadyError
 from steady.measure import runs
-from steady.measure.comparing import PERMUTATIONS, Comparison, compare_subjects
-from steady.measure.group_measures import Judged, Measured, judge, measured
+from steady.measure.comparing import PERMUTATIONS, compare_subjects
+from steady.measure.group_measures import judge, measured
 from steady.measure.matching import Matcher
+from steady.measure.page import page
+from steady.measure.results import Result, Results
 from steady.measure.running import skipped_counts
-from steady.measure.subject import Facts
+from steady.measure.texts import line, table
 from steady.metrics.files import plain, read_metrics, write_metrics
-from steady.metrics.resampling import Bootstrap, Estimate
+from steady.metrics.resampling import Bootstrap
 from steady.records import write_bytes, write_records
 
 MEASURES, PAGE = "measures.json", "index.html"
 
 
-@dataclass(frozen=True)
-class Report:
-    """One subject: what was asked of it (`facts`), what a reader must know (`notes`), its answers and its measures."""
-
-    name: str
-    facts: Facts
-    notes: tuple[str, ...]
-    skipped: dict[str, int]
-    judged: Judged
-    measured: Measured
-
-    @property
-    def measures(self) -> dict[str, Estimate]:
-        """Every measure that has a value, by its name, each with its interval."""
-        return self.measured.measures
+class Report(Result):
+    """What was found of one subject."""
 
     def to_frame(self) -> Any:
         """A `pandas.DataFrame` with a row for each prompt: its texts, the answer, what it was read as, whether it is right."""
-        import pandas
-
+        try:
+            import pandas
+        except ImportError as error:  # nothing else of a measurement needs it
+            raise SteadyError("Report.to_frame needs pandas: `pip install pandas`.") from error
         rows = [
             {
                 "group": group.id,
@@ -64,30 +56,23 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `measures.json`."""
-        from steady.measure.texts import line
-
         about = {"subject": self.name, "summary": line(self), "facts": self.facts, "notes": list(self.notes)}
         content: dict[str, Any] = {**about, "skipped_prompts": self.skipped, **plain(self.measured)}
         return content
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """The table that the command prints."""
-        from steady.measure.texts import table
-
         return table(self)
 
 
 @dataclass(frozen=True)
-class Compared:
-    """Subjects on the same prompts; the first is what the others are compared with, and one alone is compared with none."""
+class Compared(Results):
+    """What was found of subjects on the same prompts."""
 
     reports: tuple[Report, ...]
-    comparison: Comparison | None = None
 
     def page(self, path: str | Path) -> Path:
         """Write the page of all subjects; it needs no other file and no network."""
-        from steady.measure.page import page
-
         place = Path(path)
         write_bytes(place, page(self).encode())
         return place
@@ -96,12 +81,24 @@ class Compared:
         """The content of `measures.json`: that of the only subject, or of all with their differences."""
         if self.comparison is None:
             return self.reports[0].to_dict()
-        subjects = [report.to_dict() | {"by_group": None} for report in self.reports]
+        # groups are in the files of the subjects' own folders
+        subjects = [{key: value for key, value in one.to_dict().items() if key != "by_group"} for one in self.reports]
         return {
             "groups": self.comparison.groups,
             "differences": plain(self.comparison.differences),
-            "subjects": [{key: value for key, value in found.items() if value is not None} for found in subjects],
+            "subjects": subjects,
         }
+
+
+def distinct(reports: Sequence[Report], folders: Sequence[Path]) -> list[Report]:
+    """Reports with different names: where two subjects are called the same, the folder of each says which it is."""
+    names, places = [report.name for report in reports], [folder.name for folder in folders]
+    if len(set(places)) < len(places):
+        places = [str(folder) for folder in folders]
+    return [
+        replace(report, name=f"{report.name} ({place})") if names.count(report.name) > 1 else report
+        for report, place in zip(reports, places, strict=True)
+    ]
 
 
 def compared(reports: Sequence[Report], bootstrap: Bootstrap) -> Compared:
@@ -120,7 +117,7 @@ def report_of(run: runs.Run, matcher: Matcher, bootstrap: Bootstrap) -> Report:
     """Judge and measure a finished run."""
     labels = run.settings.facts.get("labels") or []
     assert isinstance(labels, list)
-    judged = judge(run.groups, run.prompts, matcher, labels)
+    judged = judge(run.groups, run.prompts, matcher, labels, run.repeats)
     return Report(
         name=run.settings.subject,
         facts=run.settings.facts,

@@ -15,7 +15,7 @@ from steady.metrics.matrices import ScoredGroup, read_matrices, write_matrices
 from steady.records import Prediction, Rejected, read_records, write_bytes, write_json, write_records
 
 RUN, NOTES, PROMPTS, PREDICTIONS = "run.json", "notes.json", "prompts.jsonl", "predictions.jsonl"
-MATRICES, SKIPPED = "matrices.safetensors", "skipped.jsonl"
+MATRICES, SKIPPED, REPEATS = "matrices.safetensors", "skipped.jsonl", "repeats.jsonl"
 PARTS = "parts"
 
 
@@ -116,13 +116,21 @@ def read_part(folder: Path, number: int, key: str) -> tuple[list[ScoredGroup] | 
         return None, str(error)
 
 
+class Repeats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All answers to a prompt that was asked more than once."""
+
+    prompt_id: str
+    answers: list[str]
+
+
 class Finished(NamedTuple):
-    """What a run leaves: the scored groups, all prompts, those that were not scored, and the notes of the subject."""
+    """What a run leaves: the scored groups, all prompts, those that were not scored, the notes and repeats of the subject."""
 
     groups: Sequence[ScoredGroup]
     prompts: Sequence[AskedPrompt]
     skipped: Sequence[Rejected]
     notes: list[str]
+    repeats: dict[str, list[str]]
 
 
 def finish_run(folder: Path, run: Finished, key: str) -> None:
@@ -130,6 +138,8 @@ def finish_run(folder: Path, run: Finished, key: str) -> None:
     write_records(folder / PROMPTS, run.prompts)
     write_records(folder / SKIPPED, run.skipped)
     write_json(folder / NOTES, run.notes)
+    if run.repeats:
+        write_records(folder / REPEATS, [Repeats(name, answers) for name, answers in run.repeats.items()])
     write_records(folder / PREDICTIONS, [item for group in run.groups for item in group.predictions])
     # the last file of a run: where it is, the run is finished, whatever a kill left of the parts
     write_matrices(folder / MATRICES, run.groups, key=key)
@@ -147,6 +157,7 @@ class Run(msgspec.Struct, frozen=True):
     groups: list[ScoredGroup]
     skipped: list[Rejected]
     notes: list[str]
+    repeats: dict[str, list[str]]
 
 
 def read_run(folder: Path) -> Run:
@@ -169,7 +180,9 @@ def read_run(folder: Path) -> Run:
         raise SteadyError(f"{folder / PREDICTIONS}: prompt {unknown[0]} is not in {PROMPTS}. Score again.")
     by_id = {item.prompt_id: item for item in predictions}
     groups = read_matrices(folder / MATRICES, by_id, settings.key)
-    return Run(settings, prompts, groups, read_records(folder / SKIPPED, Rejected), _read_notes(folder))
+    repeats = read_records(folder / REPEATS, Repeats) if (folder / REPEATS).is_file() else []
+    by_prompt = {item.prompt_id: item.answers for item in repeats}
+    return Run(settings, prompts, groups, read_records(folder / SKIPPED, Rejected), _read_notes(folder), by_prompt)
 
 
 def _read_notes(folder: Path) -> list[str]:

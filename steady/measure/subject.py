@@ -72,6 +72,12 @@ class Subject(Protocol):
     def notes(self) -> list[str]:
         """Sentences that a reader of the numbers must know, after everything was scored."""
 
+    def unanswered(self) -> list[Rejected]:
+        """The prompts that got no answer, which scored groups are without, and those left alone in their group."""
+
+    def repeats(self) -> dict[str, list[str]]:
+        """All answers, by prompt id, of prompts that were asked more than once; their agreement is the noise floor."""
+
 
 @dataclass(frozen=True)
 class Answering(ABC):
@@ -91,6 +97,14 @@ class Answering(ABC):
     def notes(self) -> list[str]:
         """Sentences that a reader of the numbers must know; none."""
         return []
+
+    def unanswered(self) -> list[Rejected]:
+        """No prompt: every one has an answer."""
+        return []
+
+    def repeats(self) -> dict[str, list[str]]:
+        """None: every prompt is asked once."""
+        return {}
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
         """All groups of two prompts and more."""
@@ -115,6 +129,7 @@ class Answering(ABC):
         _check_shape(self.name, groups, answers)
         known = self.matrices(groups, answers)
         matrices: Sequence[Matrix | None] = [None] * len(groups) if known is None else known
+        _check_matrices(self.name, groups, known)
         return [scored(*parts) for parts in zip(groups, answers, matrices, strict=True)]
 
 
@@ -140,6 +155,16 @@ def _check_shape(name: str, groups: Sequence[PromptGroup], answers: Answers) -> 
         strange = next((answer for answer in given if not isinstance(answer, str)), None)
         if strange is not None:
             raise SteadyError(f"{name}: group {group.id}: an answer is {strange!r:.60}; answers are texts.")
+
+
+def _check_matrices(name: str, groups: Sequence[PromptGroup], matrices: Sequence[Matrix] | None) -> None:
+    for group, matrix in zip(groups, matrices or [], strict=matrices is not None):
+        count = len(group.prompts)
+        if matrix.values.shape != (count, count) or matrix.lengths.shape != (count,):
+            raise SteadyError(
+                f"{name}: group {group.id} has {count} prompts, a matrix {matrix.values.shape} and lengths {matrix.lengths.shape}; "
+                f"({count}, {count}) and ({count},) are needed."
+            )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from steady.measure.comparing import Comparison, SubjectDifference, headline_keys
 from steady.measure.group_measures import ROWS
-from steady.measure.report import Compared, Report
+from steady.measure.results import Result, Results
 from steady.metrics.measures import HIGHER
 from steady.metrics.resampling import Estimate
 
@@ -33,15 +33,17 @@ def difference_text(found: SubjectDifference) -> str:
     return f"{found.difference.value:+.3f}  [{bounds}]{p}"
 
 
-def verdict(found: SubjectDifference) -> str:
-    """Better, worse, or neither that could be told from chance."""
+def verdict(found: SubjectDifference, alpha: float) -> str:
+    """Better, worse, or neither that could be told from chance; nothing for measures that are not tested."""
     interval = found.difference.interval
-    if interval is None or interval[0] <= 0 <= interval[1]:
+    if found.p_holm is None or interval is None:
+        return ""
+    if found.p_holm >= alpha or interval[0] <= 0 <= interval[1]:
         return "no difference shown"
     return "better" if (interval[0] > 0) == (ROWS[found.measure].better == HIGHER) else "worse"
 
 
-def line(report: Report) -> str:
+def line(report: Result) -> str:
     """The measures that speak for a subject, in one line."""
     measures = report.measures
     keys = [
@@ -53,7 +55,7 @@ def line(report: Report) -> str:
     return f"{report.name}: {found} ({report.measured.groups} groups)"
 
 
-def remarks(report: Report) -> list[str]:
+def remarks(report: Result) -> list[str]:
     """What a reader must know beside the numbers: what was not scored or read, and whether the model is merely constant."""
     found, counts = report.measured, report.measured.answers
     notes = [f"{count} prompts not scored: {code}" for code, count in report.skipped.items()]
@@ -77,7 +79,7 @@ def remarks(report: Report) -> list[str]:
     return [*notes, *report.notes]
 
 
-def about(report: Report) -> str:
+def about(report: Result) -> str:
     """What was asked of a subject, in one line: how many prompts, how answers are read, the facts that numbers depend on."""
     shown = {name: report.facts[name] for name in SHOWN_FACTS if report.facts.get(name) not in (None, "", [])}
     facts = [f"{name.replace('_', ' ')} {value!r}" for name, value in shown.items()]
@@ -85,10 +87,10 @@ def about(report: Report) -> str:
     parts = ("right", "wrong", "unread", "without_output")
     counts = [f"{count} {part.replace('_', ' ')}" for part in parts if (count := getattr(found.answers, part))]
     asked = f"{found.groups} groups, {found.prompts} prompts"
-    return ", ".join([asked, f"answers read by `{found.match}` ({', '.join(counts)})", *facts])
+    return ", ".join([asked, f"answers read by {found.match} ({', '.join(counts)})", *facts])
 
 
-def table(report: Report) -> str:
+def table(report: Result) -> str:
     """The measures of one subject for a terminal."""
     rows = [(ROWS[key].title, estimate_text(found)) for key, found in report.measures.items()]
     width = max(len(title) for title, _ in rows)
@@ -100,7 +102,7 @@ def table(report: Report) -> str:
     return "\n".join(lines)
 
 
-def tables(found: Compared) -> str:
+def tables(found: Results) -> str:
     """The tables of all subjects, and their differences from the first."""
     parts = [table(report) for report in found.reports]
     if found.comparison is not None:
@@ -116,12 +118,12 @@ def _differences(comparison: Comparison, name: str, first: str) -> str:
     return "\n".join([f"{name} less {first}, on {comparison.groups} groups of the same prompts:", *shown])
 
 
-def lines(found: Compared) -> str:
+def lines(found: Results) -> str:
     """A line for each subject."""
     return "\n".join(line(report) for report in found.reports)
 
 
-def markdown(found: Compared) -> str:
+def markdown(found: Results) -> str:
     """A summary for a pull request: the measures of every subject, differences, the worst groups, what a reader must know."""
     names = [report.name for report in found.reports]
     keys = list(dict.fromkeys(key for report in found.reports for key in report.measures))
@@ -149,11 +151,11 @@ def markdown(found: Compared) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _value(report: Report, key: str) -> str:
+def _value(report: Result, key: str) -> str:
     return estimate_text(report.measures[key]) if key in report.measures else "–"
 
 
-def _difference_cells(found: Compared, key: str) -> list[str]:
+def _difference_cells(found: Results, key: str) -> list[str]:
     if found.comparison is None:
         return []
     by_name = {item.subject: item for item in found.comparison.differences if item.measure == key}

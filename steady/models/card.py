@@ -117,7 +117,9 @@ def _title(card: Card) -> str:
     if card.training is None:
         return text
     wordings = "many wordings" if card.training.wordings == "variants" else "one wording"
-    objective = OBJECTIVES[card.training.objective]
+    objective = OBJECTIVES.get(
+        card.training.objective, f"supervised fine-tuning with the objective {card.training.objective}"
+    )
     return (
         f"{text} It was trained by {objective}\non {wordings} of each prompt, to see whether the answer stays the same when only "
         "the wording of the prompt changes."

@@ -17,6 +17,7 @@ LARGEST_TEMPLATE = 100_000  # characters
 RENDERING_SECONDS = 10.0
 THOUGHTS, THOUGHTS_END = "<think>", "</think>"
 ONE_PROMPT = ("user",)
+OFF = "Set it to false (in `steady measure`: --chat-template off), or choose another model."
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,10 @@ def chat_frame(tokenizer: Any, roles: tuple[str, ...] = ONE_PROMPT, thinking: bo
     """
     template = default_template(tokenizer)
     if template is None:
-        raise SteadyError(
-            "model.chat_template: the tokenizer has no chat template. Set it to false, or choose an instruction-tuned model."
-        )
+        raise SteadyError(f"model.chat_template: the tokenizer has no chat template. {OFF}")
     if len(template) > LARGEST_TEMPLATE:
         raise SteadyError(
-            f"model.chat_template: the template has {len(template)} characters, allowed are {LARGEST_TEMPLATE}. "
-            "Set it to false, or choose another model."
+            f"model.chat_template: the template has {len(template)} characters, allowed are {LARGEST_TEMPLATE}. {OFF}"
         )
     return _frame(tokenizer, template, roles, thinking)
 
@@ -134,11 +132,12 @@ def _frame(tokenizer: Any, template: str, roles: tuple[str, ...], thinking: bool
         if text.count(mark) != 1:
             name = "message" if roles == ONE_PROMPT else f"{role} message"
             raise SteadyError(
-                f"model.chat_template: the template shows the {name} {text.count(mark)} times, expected once. Set it to false."
+                f"model.chat_template: the template shows the {name} {text.count(mark)} times, expected once. {OFF}"
             )
+    # some templates gather system messages or reorder turns; text between them would then belong to nobody
     places = [text.index(mark) for mark in marks]
     if places != sorted(places):
-        raise SteadyError("model.chat_template: the template shows the messages in another order. Set it to false.")
+        raise SteadyError(f"model.chat_template: the template shows the messages in another order. {OFF}")
     stops = [
         0,
         *(stop for start, mark in zip(places, marks, strict=True) for stop in (start, start + len(mark))),
@@ -149,6 +148,7 @@ def _frame(tokenizer: Any, template: str, roles: tuple[str, ...], thinking: bool
     for place, trimmed in enumerate(trims):
         if not trimmed:
             pieces[place], pieces[place + 1] = pieces[place][:-1], pieces[place + 1][1:]
+    # templates without a switch (DeepSeek-R1's) open the block themselves
     if thinking is False and pieces[-1].rstrip().endswith(THOUGHTS):
         pieces[-1] = f"{pieces[-1].rstrip()}\n\n{THOUGHTS_END}\n\n"
     return ChatFrame(tuple(pieces), trims)
@@ -171,9 +171,7 @@ def _rendered(tokenizer: Any, template: str, chat: list[dict[str, str]], thinkin
     thread.start()
     thread.join(RENDERING_SECONDS)
     if not found:
-        raise SteadyError(f"model.chat_template: not rendered within {RENDERING_SECONDS:g} s. Set it to false.")
+        raise SteadyError(f"model.chat_template: not rendered within {RENDERING_SECONDS:g} s. {OFF}")
     if isinstance(found[0], Exception):
-        raise SteadyError(
-            f"model.chat_template: the template cannot be rendered: {found[0]}. Set it to false, or choose another model."
-        ) from found[0]
+        raise SteadyError(f"model.chat_template: the template cannot be rendered: {found[0]}. {OFF}") from found[0]
     return str(found[0])

@@ -43,7 +43,8 @@ def phrasebook(wordings: Sequence[Wording], bank: Bank | None) -> Phrasebook:
     """The phrasebook of some wordings: of the bank's templates it keeps the canonical one and those that the wordings name."""
     if bank is not None:
         # Templates that are not needed would make training stale when they change.
-        bank = with_templates(bank, {bank.canonical, *templates_of(wordings)})
+        composed = {wording.id for wording in wordings if wording.family == "composed"}
+        bank = with_templates(bank, {bank.canonical, *templates_of(wordings)}, composed)
     return Phrasebook(bank=bank, wordings={wording.id: wording for wording in wordings})
 
 
@@ -52,6 +53,7 @@ def fingerprint(book: Phrasebook) -> str:
 
     Another template, another rule of rendering or another set of wordings gives another fingerprint.
     """
+    # msgspec writes the fields in the order of the class, so equal books have equal bytes
     digest = hashlib.sha256(msgspec.json.encode(book))
     for wording in book.wordings.values():
         # The text as well as the settings, so that a change of the code is noticed.

@@ -95,7 +95,13 @@ def read_arms(models: Path, names: Sequence[str], bank: Bank | None) -> list[Rec
 
 def _read_arm(name: str, folder: Path, bank: Bank | None) -> RecordedArm:
     manifest = read_manifest(folder)
+    if manifest.adjusted:
+        raise SteadyError(
+            f"{folder}: arm {name!r} answers from many prompts together (arms.{name}.scoring: calibrated or averaged_wordings), so "
+            "it cannot be asked one at a time. Ask the others with --arm NAME."
+        )
     book = read_phrasebook(folder / PHRASEBOOK)
+    # rendered by the code of today, so a change of the code is noticed as well as one of the file
     if fingerprint(book) != manifest.prompts_sha256:
         raise SteadyError(
             f"{folder / PHRASEBOOK}: the prompts it gives are not those that arm {name!r} was trained on (fingerprint "
@@ -118,7 +124,7 @@ def _what_changed(trained: Bank | None, today: Bank | None) -> str:
     templates = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     fields = [
         key
-        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several")
+        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several", "composition")
         if getattr(trained, key) != getattr(today, key)
     ]
     return ", ".join([*(f"template {name!r}" for name in templates), *(f"`{key}`" for key in fields)]) + " changed"
@@ -143,6 +149,7 @@ def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyA
 def _load_arm(arm: RecordedArm, params: AskParams) -> ReadyArm:
     """An arm that answers by the very function that the stages call, so that a served answer is the offline one."""
     at_once = CLASSIFIED_AT_ONCE if params.model.task == CLASSIFIES else GENERATED_AT_ONCE
+    # a bar for each request would fill the terminal
     quiet = params.runtime.model_copy(update={"progress": False})
     opened = open_arm(arm.folder, Scoring(params.model, at_once, params.evaluate.max_new_tokens, quiet))
     task = opened.manifest.label_task

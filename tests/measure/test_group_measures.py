@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from steady.measure.group_measures import judge
+from steady.measure.group_measures import KEYS, ROWS, judge
 from steady.measure.group_measures import measured as measures_of
 from steady.measure.matching import find_matcher
 from steady.measure.prompt_files import AskedPrompt
 from steady.metrics.matrices import ScoredGroup
+from steady.metrics.measures import SENSITIVITY
 from steady.metrics.resampling import Bootstrap
 from steady.records import Prediction
 
@@ -55,6 +56,12 @@ def test_two_groups_by_hand():
     assert values["format_loss"] == 1 / 4
     assert (found.answers.right, found.answers.wrong, found.answers.unread, found.answers.empty) == (2, 1, 1, 1)
     assert [item.id for item in found.by_group] == ["a", "b"]
+
+
+def test_every_measure_of_the_table_that_has_a_value_is_there():
+    absent = {"pdr", "agreement_with_canonical", "posix_scaled"}  # they need a canonical wording, a temperature
+    wanted = {KEYS.get(row.name, row.name) for row in SENSITIVITY} - absent
+    assert set(measured(A, B).measures) == wanted | {"unique_responses"} <= set(ROWS)
 
 
 def test_without_outputs_there_is_no_accuracy():

@@ -8,37 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from measuring import ROWS, contents, run, write
 from small_models import VOCABULARY, byte_tokenizer, random_model
 
-from steady.commands import measure
 from steady.measure import running, runs
-
-ROWS = [
-    {"group_id": f"sum{n}", "prompt": text.format(n), "output": str(n + 1)}
-    for n in range(6)
-    for text in ("{} + 1 =", "What is {} plus one?", "Add one to {}:", "{} plus one is")
-]
-
-
-def write(path: Path, rows) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def run(*arguments: object, code: int = 0):
-    result = CliRunner().invoke(measure.main, [str(item) for item in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code == code, result.output
-    return result
 
 
 def sense(prompts: Path, model: Path, out: Path, *more: object, code: int = 0):
     return run(prompts, "--model", model, "--out", out, "--max-new-tokens", 4, "--threads", 1, *more, code=code)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 @pytest.fixture(scope="module")
