@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from steady.labels import as_label
 from steady.parameters import Section, StageParams
 from steady.prompts import families
 
@@ -85,7 +84,8 @@ class LabelNames(Section):
     @field_validator("labels", mode="before")
     @classmethod
     def _truth_values_are_labels(cls, labels: Any) -> Any:
-        return [as_label(label) if isinstance(label, bool) else label for label in labels] if labels else labels
+        # As `steady.labels.as_label`, which the format stage does not need for anything else.
+        return [str(label).lower() if isinstance(label, bool) else label for label in labels] if labels else labels
 
 
 class TokenizerName(Section):
