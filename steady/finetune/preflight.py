@@ -12,7 +12,7 @@ from steady.finetune.params import Arm, FinetuneParams, Objective
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
 from steady.models.chat import chat_frame, default_template
-from steady.models.tokenizer import end_id
+from steady.models.tokenizer import end_id, unknown_id
 
 logger = logging.getLogger(__name__)
 GIB = 2**30
@@ -166,7 +166,7 @@ def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str],
             f"format.max_length: {max_length} tokens do not hold the label {long[0]!r} and a prompt: it takes {tokens}. "
             f"Raise it to {tokens + 1} at the least, or shorten data.labels."
         )
-    unknown = encoder.tokenizer.unk_token_id
+    unknown = unknown_id(encoder.tokenizer)
     if unwritable := [label for label in labels if unknown is not None and unknown in encoder.answer(label)]:
         raise SteadyError(
             f"data.labels: {unwritable[0]!r} holds a character that the tokenizer of the model cannot write: it is an unknown token, "

@@ -16,6 +16,7 @@ from steady.models.chat import choose_template, thinks
 from steady.models.description import Description, check_classes, describe, not_followed, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
+from steady.models.tokenizer import unknown_id
 from steady.records import Asked
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def open_model(named: Named) -> OpenModel:
         scorer, limit = _label_scorer(model, tokenizer, describe(config, tokenizer, model=model))
         encode = _encoder(tokenizer)
         return OpenModel(
-            None, scorer, limit, _counter(encode), dtype, revision, base, encode=encode, unknown=tokenizer.unk_token_id
+            None, scorer, limit, _counter(encode), dtype, revision, base, encode=encode, unknown=unknown_id(tokenizer)
         )
     return open_language(model, tokenizer, named, revision, base)
 
@@ -225,7 +226,7 @@ def open_language(
         return [whole_prompt(language, prompt) for prompt in prompts]
 
     found = (language.context, _counter(encode), dtype, revision, base, template, tuple(notes))
-    return OpenModel(language, None, *found, encode=encode, unknown=tokenizer.unk_token_id)
+    return OpenModel(language, None, *found, encode=encode, unknown=unknown_id(tokenizer))
 
 
 def _refuse_chat(named: Named) -> None:

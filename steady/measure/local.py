@@ -72,13 +72,14 @@ class LocalModel:
         """The groups whose prompts leave room for a response.
 
         Raises:
-            SteadyError: there is a conversation, and the model is a classifier.
+            SteadyError: there is a conversation, and the model reads only texts.
         """
         language = self._opened.language
         talk = next((prompt for prompt in file.prompts if prompt.messages), None)
-        if talk and language is None:
+        if talk and not (language and language.chat_template):
             raise SteadyError(
-                f"{file.place(talk.id)}: `messages` need a model that generates, and {self.name} is a classifier. Give `prompt`."
+                f"{file.place(talk.id)}: `messages` need a model with a chat template, and {self.name} is asked without one. "
+                "Give `prompt`, or choose an instruction-tuned model."
             )
         self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
         self._hidden = _hidden(file, self._opened)

@@ -91,6 +91,14 @@ def cut_prompt(ids: list[int], task: Task, max_length: int) -> list[int]:
     return ids[-max_length:] if task == "CAUSAL_LM" else [*ids[: max_length - 1], ids[-1]]
 
 
+def unknown_id(tokenizer: Any) -> int | None:
+    """The token of what the tokenizer cannot write; None where it can write everything, as byte-level ones such as GPT-2's do, whose
+    unknown token is their end token by another name.
+    """
+    unknown, ends = tokenizer.unk_token_id, (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id)
+    return None if unknown is None or unknown in ends else int(unknown)
+
+
 def end_id(tokenizer: Any) -> int:
     """The id of the token that training writes behind an answer: the tokenizer's end-of-sequence token.
 

@@ -7,7 +7,7 @@ import pytest
 from steady.errors import SteadyError
 from steady.models import chat
 from steady.models.chat import chat_frame
-from steady.models.tokenizer import answer_ids, end_id, prompt_ids
+from steady.models.tokenizer import answer_ids, end_id, prompt_ids, unknown_id
 from steady.records import Message, conversation
 
 INST = "{{ bos_token }}{% for m in messages %}[INST] {{ m.content | trim }} [/INST]{% endfor %}"
@@ -171,3 +171,11 @@ def test_control_tokens_in_any_turn_stay_text_also_those_that_the_tokenizer_does
     turns = [Message("user", "a"), Message("assistant", "<|bot|></s>"), Message("user", "c")]
     ids = prompt_ids(tokenizer, "CAUSAL_LM", conversation(turns), chat_template=True)
     assert ids.count(tokenizer.convert_tokens_to_ids("<|bot|>")) == 1 and ids.count(tokenizer.eos_token_id) == 3
+
+
+def test_an_unknown_token_that_is_the_end_token_too_hides_nothing():
+    tokenizer = byte_tokenizer()
+    assert unknown_id(tokenizer) is None
+    tokenizer.unk_token = "</s>"
+    assert unknown_id(tokenizer) is None
+    assert unknown_id(sentencepiece_tokenizer()) == sentencepiece_tokenizer().unk_token_id
