@@ -173,7 +173,7 @@ def _split_faults(splits: Splits) -> Iterator[str]:
         if not rows:
             yield f"{split}.jsonl of the prepared data has no examples. Raise `data.{split}_rows`."
         # Formats of whole conversations fill neither field.
-        blank = [row for row in rows if not row.instruction and not row.input and not row.messages]
+        blank = [row for row in rows if not row.instruction and not row.input]
         if blank:
             yield (
                 f"{blank[0].source}:{blank[0].line}: neither instruction nor input, so there is nothing to word "

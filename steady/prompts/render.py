@@ -30,8 +30,9 @@ def render(example: Example, wording: Wording, bank: Bank | None) -> str:
 
 def _after_turns(example: Example, worded: str) -> str:
     """The prompt with the turns before it, where the example is a conversation: its last question alone is reworded."""
-    if not example.messages:
+    if len(example.messages or ()) < 2:
         return worded
+    assert example.messages
     *turns, question, _ = example.messages
     return conversation([*turns, Message(question.role, worded)])
 
