@@ -44,7 +44,7 @@ def main(arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, 
         data = TrainingData(
             prompts,
             validation=read_records(paths["validation"], Prompt),
-            labels=label_list(view.data.labels, prompts.examples, view.model.task),
+            labels=label_list(view.data.labels, prompts, view.model.task),
             multi_label=view.data.multi_label,
             own_prompts=read_own_prompts(view.of_arm(arm).sft.preview_prompts, paths["own"]),
         )

@@ -36,6 +36,11 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
             f"({sizes}), {counts.total('rejected')} rejected, {counts.total('duplicates')} duplicates, "
             f"{counts.total('left_out')} left out, in {time.perf_counter() - started:.1f} s"
         )
+        trained = counts.splits["train"].labels
+        for label in sorted({label for split in counts.splits.values() for label in split.labels} - set(trained)):
+            click.echo(
+                f"label {label!r} has no row in train: it can be missed and never learned. Add rows of it, or leave it out."
+            )
 
 
 if __name__ == "__main__":

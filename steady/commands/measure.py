@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-OF_LOCAL = ("revision", "gguf_file", "adapters", "thinking", "dtype", "device", "threads", "batch_tokens", "precision")
+OF_LOCAL = ("revision", "gguf_file", "adapters", "same_base", "thinking", "dtype", "device", "threads")
+OF_LOCAL += ("batch_tokens", "precision")
 OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
 
@@ -47,6 +48,7 @@ FAILED = 3
     multiple=True,
     help="A PEFT adapter or an arm; several are compared, and `none` is the model without one.",
 )
+@click.option("--same-base", is_flag=True, help="Adapters are of --model, whatever name they were saved under.")
 @click.option(
     "--chat-template",
     "chat",

@@ -1,5 +1,6 @@
 """Checks before a training: settings that would fail or train nothing are refused, with the reason and what to do."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
@@ -10,10 +11,11 @@ from steady.finetune.objectives import find_objective
 from steady.finetune.params import Arm, FinetuneParams, Objective
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
-from steady.models.chat import chat_frame
+from steady.models.chat import chat_frame, default_template
 from steady.models.ranks import size
-from steady.models.tokenizer import end_id
+from steady.models.tokenizer import end_id, unknown_id
 
+logger = logging.getLogger(__name__)
 GIB = 2**30
 BITS_8 = ("8bit",)
 HELD = 1.45
@@ -161,13 +163,18 @@ def check_tokenizer(tokenizer: Any, params: FinetuneParams) -> None:
     end_id(tokenizer)
     if params.model.chat_template:
         chat_frame(tokenizer)
+    elif default_template(tokenizer) is not None:
+        logger.warning(
+            "model.chat_template is false: prompts go to the model as plain text, though its tokenizer has a chat template. Set it to "
+            "true to train and ask through the template."
+        )
 
 
 def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str], max_length: int) -> None:
     """Refuse rows from which nothing can be learned.
 
     Raises:
-        SteadyError: a label is longer than the limit, or no row has a token to learn.
+        SteadyError: a label is longer than the limit or cannot be written, or no row has a token to learn.
     """
     long = [label for label in labels if label.strip() and not encoder.fits(label)]
     if long:
@@ -175,6 +182,27 @@ def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str],
         raise SteadyError(
             f"format.max_length: {max_length} tokens do not hold the label {long[0]!r} and a prompt: it takes {tokens}. "
             f"Raise it to {tokens + 1} at the least, or shorten data.labels."
+        )
+    unknown = unknown_id(encoder.tokenizer)
+    if unwritable := [label for label in labels if unknown is not None and unknown in encoder.answer(label)]:
+        raise SteadyError(
+            f"data.labels: {unwritable[0]!r} holds a character that the tokenizer of the model cannot write: it is an unknown token, "
+            "which would be learned in its place. Rename the label, or choose another model."
+        )
+    lost = [
+        place
+        for place in rows.kept
+        if unknown is not None and unknown in encoder.answer(rows.prompts.examples[place].output)
+    ]
+    if lost:
+        example = rows.prompts.examples[lost[0]]
+        logger.warning(
+            "%d of %d training answers hold characters that the tokenizer cannot write; an unknown token is learned in their place. "
+            "The first: %s:%d.",
+            len(lost),
+            len(rows.kept),
+            example.source,
+            example.line,
         )
     if not rows.kept:
         raise SteadyError(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steady.inference.progress import progress_bar
+from steady.models.load import set_padding
 
 Logits = Callable[[list[str]], NDArray[np.float32]]
 LENGTH_STEP = 16  # tokens; 32 padded a fifth of all that was computed
@@ -34,6 +35,7 @@ def in_batches(score: Logits, prompts: Sequence[str], batch_size: int, progress:
 
 def model_logits(model: Any, tokenizer: Any, max_length: int) -> Logits:
     """The logits of a sequence-classification model (base, adapter on base, or fully tuned)."""
+    set_padding(model, tokenizer)
     return _padded_scorer(lambda batch: model(**batch.to(model.device)).logits, tokenizer, max_length)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from steady.errors import SteadyError
-from steady.format.formatted import SPLITS
+from steady.format.formatted import SPLITS, found_labels
 from steady.format.lengths import load_tokenizer_file, summary, tokenizer_file
 from steady.inference.arm import prompt_limit
 from steady.models.chat import chat_frame
@@ -112,8 +112,11 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, se
         SteadyError: a file is missing or faulty, or there is no such wording.
     """
     settings, view = read_params(params, FormatStage), read_params(params, ModelView)
-    bank = task_bank(settings.format.wordings, settings.data.labels, multi_label=settings.data.multi_label)
     examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
+    labels = settings.data.labels
+    if labels is None and settings.format.wordings is not None:
+        labels = found_labels(examples)
+    bank = task_bank(settings.format.wordings, labels, multi_label=settings.data.multi_label)
     tokenizer = load_tokenizer_file(
         tokenizer_file(settings.model.id, settings.model.revision, settings.model.gguf_file)
     )

@@ -60,8 +60,9 @@ def spare_quantisation(params: Path) -> None:
 def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wordings: Sequence[str]) -> Asker:
     """Check the settings, the arms and their prompts, and only then load the weights."""
     view = read_params(params, AskParams)
-    bank = current_bank(view)
-    recorded = read_arms(models, chosen_arms(arms, view), bank)
+    names = chosen_arms(arms, view)
+    bank = current_bank(view, models / names[0])
+    recorded = read_arms(models, names, bank)
     phrasing = make_phrasing(recorded, bank, listed)
     chosen = phrasing.chosen(wordings)
     return Asker(load_arms(recorded, view), phrasing, chosen)

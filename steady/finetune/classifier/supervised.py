@@ -22,7 +22,8 @@ from steady.finetune.training import (
 )
 from steady.labels import LabelTask
 from steady.models.base import Base, locate
-from steady.models.load import load_classifier, load_tokenizer
+from steady.models.description import check_positions
+from steady.models.load import load_classifier, load_tokenizer, set_padding
 from steady.models.pooled import PooledClassifier
 from steady.models.ranks import size
 from steady.records import Prompt
@@ -43,6 +44,10 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     params, data = run.params, run.data
     tokenizer = load_tokenizer(params.model)
     model = load_classifier(params.model, data.labels, params.runtime.device)
+    set_padding(model, tokenizer)
+    check_positions(
+        model.encoder if isinstance(model, PooledClassifier) else model, tokenizer, params.format.max_length
+    )
     record: Record = {}
     if isinstance(model, PooledClassifier):
         # A probe is an arm of its own: its strengths are `probe.C`, and changing them leaves the other arms as they are.

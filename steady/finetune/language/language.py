@@ -40,6 +40,7 @@ from steady.finetune.training import (
     training_summary,
 )
 from steady.models.base import locate
+from steady.models.description import check_positions
 from steady.models.load import load_language
 from steady.records import Prompt
 
@@ -87,6 +88,7 @@ def _prepare(run: TrainingRun) -> Prepared:
     params, data = run.params, run.data
     model, tokenizer = load_language(params.model, params.runtime.device, params.runtime.device_map)
     check_tokenizer(tokenizer, params)
+    check_positions(model, tokenizer, params.format.max_length)
     task, framed, longest = params.model.task, params.model.chat_template, params.format.max_length
     encoder = RowEncoder(tokenizer, task, longest, framed)
     rows = GenerativeRows(data.prompts, encoder, sampling_of(run.arm, params.train, params.seed))
