@@ -4,6 +4,7 @@ The same random model of 5 million weights with LoRA on all linear layers, the s
 and threads; only the calls of `train()` are timed. Each runs in a process of its own, for its peak memory.
 
 `python -m benchmarks.training --task CAUSAL_LM --answers short --threads 1`
+`python -m benchmarks.training --tickets --rows 128`: the base and the prompts of the last `dvc repro` of a causal recipe
 """
 
 import json
@@ -13,12 +14,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks.rows import Row
 
+PROMPTS = "data/formatted/evaluation.jsonl"
 VOCABULARY = 8192
 BATCH = 16
 LENGTH = 512
@@ -41,11 +45,11 @@ def measure() -> list[Row]:
 
 
 def run(
-    who: str, task: str, answers: str, rows: int, threads: int, device: str = "cpu", even: bool = False
+    who: str, task: str, answers: str, rows: int, threads: int, *, device: str = "cpu", flags: Sequence[str] = ()
 ) -> dict[str, float]:
     """One run in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.training", "--who", who, "--task", task, "--answers", answers]
-    command += ["--rows", str(rows), "--threads", str(threads), "--device", device, *["--even"] * even]
+    command += ["--rows", str(rows), "--threads", str(threads), "--device", device, *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
@@ -63,6 +67,28 @@ def texts(rows: int, answers: str, even: bool = False) -> list[tuple[str, str]]:
         count = 60 if even else min(300, int(8 * rng.paretovariate(0.9)))
         made.append((" ".join(rng.choices(words, k=count)), " ".join(rng.choices(words, k=rng.randint(low, high)))))
     return made
+
+
+def tickets(rows: int) -> list[tuple[str, str]]:
+    """Prompts and answers of the last run."""
+    from steady.records import Prompt, read_records
+
+    return [(one.prompt, one.completion) for one in read_records(Path(PROMPTS), Prompt)[:rows]]
+
+
+def pretrained() -> tuple[Any, Any]:
+    """The base of params.yaml in its own dtype, with LoRA as the recipe has it, and the tokenizer."""
+    from peft import LoraConfig, get_peft_model
+
+    from steady.evaluate.evaluate import EvaluateStage
+    from steady.models.load import load_language, prepare_torch
+    from steady.parameters import read_params
+
+    params = read_params(Path("params.yaml"), EvaluateStage).model
+    prepare_torch(params, 0)
+    base, tokens = load_language(params, "cpu")
+    lora = LoraConfig(task_type="CAUSAL_LM", r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear")
+    return get_peft_model(base, lora), tokens
 
 
 def tokenizer() -> Any:
@@ -127,15 +153,18 @@ def settings(folder: str, device: str) -> dict[str, Any]:
     }
 
 
-def stock(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> Any:
-    """The trainer as the scripts of TRL and transformers set it up."""
+def stock(task: str, rows: list[tuple[str, str]], folder: str, device: str, real: bool = False) -> Any:
+    """The trainer as the scripts of TRL and transformers set it up; `real`: the base of params.yaml, with its chat template."""
     from datasets import Dataset
     from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
     from trl import SFTConfig, SFTTrainer
 
-    tokens, net = tokenizer(), model(task, device)
+    net, tokens = pretrained() if real else (model(task, device), tokenizer())
     if task == "CAUSAL_LM":
         data = Dataset.from_list([{"prompt": prompt, "completion": f" {answer}"} for prompt, answer in rows])
+        if real:
+            said = [(("prompt", "user", prompt), ("completion", "assistant", answer)) for prompt, answer in rows]
+            data = Dataset.from_list([{key: [{"role": r, "content": t}] for key, r, t in row} for row in said])
         arguments = SFTConfig(max_length=LENGTH, gradient_checkpointing=False, **settings(folder, device))
         return SFTTrainer(model=net, args=arguments, train_dataset=data, processing_class=tokens)
     ends = [tokens.eos_token_id]
@@ -151,7 +180,7 @@ def stock(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> A
     )
 
 
-def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> Any:
+def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str, real: bool = False) -> Any:
     """The trainer of this package, which encodes its rows while it trains."""
     from transformers import Seq2SeqTrainingArguments
 
@@ -162,11 +191,11 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
     from steady.prompts.schedule import TrainingPrompts
     from steady.records import CANONICAL, Example, ScheduleRow
 
-    tokens, net = tokenizer(), model(task, device)
+    net, tokens = pretrained() if real else (model(task, device), tokenizer())
     examples = [Example(id=str(n), group_id=str(n), instruction=p, output=a) for n, (p, a) in enumerate(rows)]
     schedule = [ScheduleRow(example_id=one.id, wordings=[CANONICAL]) for one in examples]
     prompts = TrainingPrompts(examples, schedule, phrasebook([CANONICAL_WORDING], None))
-    made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, False))  # type: ignore[arg-type]
+    made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, real))  # type: ignore[arg-type]
 
     shared = settings(folder, device) | {"remove_unused_columns": False}
     if task == "SEQ_2_SEQ_LM":
@@ -196,18 +225,20 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> An
 @click.option("--threads", default=1)
 @click.option("--device", default="cpu")
 @click.option("--even", is_flag=True, help="Prompts of one length.")
-def main(who: str, task: str, answers: str, rows: int, threads: int, device: str, even: bool) -> None:
+@click.option("--tickets", "real", is_flag=True, help="The base and the prompts of the last run, a causal recipe.")
+def main(who: str, task: str, answers: str, rows: int, threads: int, device: str, even: bool, real: bool) -> None:
     """Train one epoch, and print tokens a second by the wall clock and by the processor, and the peak memory."""
     if who == "both":
         for one in ("stock", "ours"):
-            print(one, json.dumps(run(one, task, answers, rows, threads, device, even)))
+            flags = [*["--even"] * even, *["--tickets"] * real]
+            print(one, json.dumps(run(one, task, answers, rows, threads, device=device, flags=flags)))
         return
     import torch
 
     torch.set_num_threads(threads)
-    made = texts(rows, answers, even)
+    made = tickets(rows) if real else texts(rows, answers, even)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = (stock if who == "stock" else ours)(task, made, folder, device)
+        trainer = (stock if who == "stock" else ours)(task, made, folder, device, real)
         wall, processor = time.perf_counter(), time.process_time()
         trainer.train()
         wall, processor = time.perf_counter() - wall, time.process_time() - processor
