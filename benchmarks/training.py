@@ -186,6 +186,7 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str, real:
 
     from steady.finetune.language.batches import CausalBatches, SequenceBatches
     from steady.finetune.language.rows import GenerativeRows, RowEncoder
+    from steady.finetune.sampling import Sampling
     from steady.prompts.levels import CANONICAL_WORDING
     from steady.prompts.phrasebook import phrasebook
     from steady.prompts.schedule import TrainingPrompts
@@ -195,7 +196,7 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str, real:
     examples = [Example(id=str(n), group_id=str(n), instruction=p, output=a) for n, (p, a) in enumerate(rows)]
     schedule = [ScheduleRow(example_id=one.id, wordings=[CANONICAL]) for one in examples]
     prompts = TrainingPrompts(examples, schedule, phrasebook([CANONICAL_WORDING], None))
-    made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, real))  # type: ignore[arg-type]
+    made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, real), Sampling(batch_rows=BATCH))  # type: ignore[arg-type]
 
     shared = settings(folder, device) | {"remove_unused_columns": False}
     if task == "SEQ_2_SEQ_LM":

@@ -11,20 +11,21 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from ruamel.yaml import YAML
 
 from checks.findings import Finding
 from checks.imports import UNTRACKED as UNTRACKED_CODE
 from checks.imports import code_dependencies, imported_files, imported_names, unit
+from steady.finetune.params import Objective
 
 SOURCE = "dvc.yaml"
 UNTRACKED = ("runtime",)  # sections that cannot change results
 CODE = ("steady", "stages")
 NAMED_BY_PARAMETERS = ("data/raw", "models/base")  # what `data.sources`, `format.wordings` and `model.id` may name
 # What methods and objectives are set by. A view checks all of them, and an arm uses those of its own method and objective.
-OF_ARMS = ("none", "full", "probe", "lora", "train", "sft", "dpo", "grpo")
+OF_ARMS = ("none", "full", "probe", "lora", "train", *get_args(Objective))
 POISON = "poisoned: this key is not declared"
 
 

@@ -33,6 +33,7 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         from steady.compare.leftovers import remove_leftovers
         from steady.compare.paired import Testing
         from steady.compare.params import CompareStage
+        from steady.compare.verdicts import verdict_text
         from steady.metrics.files import write_metrics
         from steady.metrics.resampling import Bootstrap
         from steady.metrics.run import read_run
@@ -50,8 +51,7 @@ def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path
         write_metrics(out, compared)
         write_metrics(headline, summary.headline(compared))
         for claim in compared.claims:
-            reason = f" ({claim.reason})" if claim.reason else ""
-            click.echo(f"{claim.verdict}{reason}: {claim.statement}")
+            click.echo(verdict_text(claim))
         seconds = time.perf_counter() - started
         click.echo(f"compare: read {', '.join(settings.arms)}, wrote {out} and {headline} in {seconds:.1f} s")
 

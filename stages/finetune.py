@@ -45,7 +45,7 @@ def main(arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, 
             validation=read_records(paths["validation"], Prompt),
             labels=label_list(view.data.labels, prompts.examples, view.model.task),
             multi_label=view.data.multi_label,
-            own_prompts=read_own_prompts(view.sft.preview_prompts, paths["own"]),
+            own_prompts=read_own_prompts(view.of_arm(arm).sft.preview_prompts, paths["own"]),
         )
         click.echo(f"finetune {arm}: {len(prompts)} examples of {train}")
         root = Path(os.environ.get("DVC_ROOT", "."), ".checkpoints")

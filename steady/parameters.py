@@ -29,6 +29,7 @@ SECTIONS = (
     "sft",
     "dpo",
     "grpo",
+    "consistency",
     "evaluate",
     "sensitivity",
     "compare",
@@ -74,10 +75,15 @@ def read_params(path: Path, view: type[Params]) -> Params:
     try:
         params = view.model_validate(values)
     except ValidationError as error:
-        faults += [_fault(item, view) for item in error.errors()]
+        faults += faults_of(error, view)
     if faults:
         raise SteadyError("\n".join(f"{path}: {fault}" for fault in faults))
     return params
+
+
+def faults_of(error: ValidationError, view: type[BaseModel]) -> list[str]:
+    """A line for each value that a view refuses: its place, the reason, and what was got or is allowed."""
+    return [_fault(item, view) for item in error.errors()]
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:

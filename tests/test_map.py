@@ -54,6 +54,28 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     """One draft whose input is the question and whose output is the queue."""
     yield classified(row.text("question"), labels_of(row, "queue", context))
 '''
+OBJECTIVE = '''"""The objective `smallness`: cross-entropy, and a price for large logits."""
+
+from collections.abc import Iterator
+from typing import Any
+
+
+def faults(name: str, params: Any) -> Iterator[str]:
+    """None: any arm can be trained so."""
+    yield from ()
+
+
+def penalty(step: Any, settings: Any) -> Any:
+    """The mean square of the logits, times `price`."""
+    return settings.price * step.logits.square().mean()
+'''
+SECTION = '''class SmallnessParams(Section):
+    """Section `smallness`."""
+
+    price: float = Field(ge=0)
+
+
+'''
 
 
 def named_files(addition: str) -> set[str]:
@@ -97,12 +119,24 @@ def test_one_of_each_is_added_in_the_files_that_the_map_names(tmp_path: Path) ->
     recipe = recipe.replace("format: text-label", "format: question-queue").replace(
         "families: [spelling", "families: [backwards"
     )
-    (folder / "recipe/queues.yaml").write_text(recipe)
+    (folder / "steady/finetune/objectives/smallness.py").write_text(OBJECTIVE)
+    params = folder / "steady/finetune/params.py"
+    insert(params, "class FinetuneParams(", SECTION)
+    insert(params, "    runtime: Runtime\n", "    smallness: SmallnessParams\n")
+    insert(params, '"consistency"]', '"smallness", ')
+    insert(folder / "steady/parameters.py", '    "evaluate",\n', '    "smallness",\n')
+    recipe = recipe.replace("variants, objective: sft", "variants, objective: smallness")
+    for path, text in (("params.yaml", (folder / "params.yaml").read_text()), ("recipe/queues.yaml", recipe)):
+        (folder / path).write_text(text + "smallness: {price: 0.01}\n")
 
     changed = set(run(folder, "git", "ls-files", "-m", "-o", "--exclude-standard").split())
-    added = ("a measure", "a family of rewordings", "a data format", "a recipe")
-    names = {"steady/metrics/NAME": "", "families/NAME": "families/backwards", "formats/NAME": "formats/question_queue"}
-    expected = {functions.relative_to(folder).as_posix()}
+    added = ("a measure", "a family of rewordings", "a data format", "an objective", "a recipe")
+    names = {
+        "families/NAME": "families/backwards",
+        "formats/NAME": "formats/question_queue",
+        "objectives/NAME": "objectives/smallness",
+    }
+    expected = {functions.relative_to(folder).as_posix(), "params.yaml"}
     for path in set().union(*map(named_files, added)):
         for pattern, name in names.items():
             path = path.replace(pattern, name)  # noqa: PLW2901
@@ -119,5 +153,6 @@ def test_one_of_each_is_added_in_the_files_that_the_map_names(tmp_path: Path) ->
     assert "median_over_wordings" in step["held_out"]["measures"]
     assert "backwards/words" in (folder / "data/formatted/wordings.jsonl").read_text()
     assert "backwards" in compared["steps"][next(iter(compared["steps"]))]["levels"]["L2"]
+    assert "the objective smallness" in (folder / "models/tuned/README.md").read_text()
     page = (folder / "reports/index.html").read_text()
     assert "median wording" in page and "backwards" in page

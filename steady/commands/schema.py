@@ -42,8 +42,11 @@ def params_schema(views: "Sequence[type[BaseModel]]") -> Schema:
     from steady.parameters import SECTIONS
 
     sections: Schema = {}
+    optional = set()
     for view in views:
         schema = view.model_json_schema()
+        # A section whose every key has a default is there only where an arm is trained by it.
+        optional |= set(schema["properties"]) - set(schema["required"])
         for name, section in schema["properties"].items():
             sections[name] = merged(sections.get(name, {}), inlined(section, schema.get("$defs", {})))
     # A method without settings has an empty section, which no stage reads.
@@ -54,7 +57,7 @@ def params_schema(views: "Sequence[type[BaseModel]]") -> Schema:
         "title": "params.yaml of Steady",
         "type": "object",
         "properties": {name: closed(section) for name, section in sorted(sections.items())},
-        "required": sorted(sections),
+        "required": sorted(set(sections) - optional),
         "additionalProperties": False,
     }
 

@@ -27,7 +27,7 @@ def judge_claims(claims: Sequence[Claim], arms: Mapping[str, ArmResults], testin
     p_values = [1.0 if figures.p is None else figures.p for figures, _ in found.values()]
     adjusted = dict(zip(found, holm(p_values), strict=True))
     return [
-        _judged(claim, *found[claim.id], adjusted[claim.id], testing.alpha)
+        _not_praised(_judged(claim, *found[claim.id], adjusted[claim.id], testing.alpha), arms[claim.arm])
         if claim.id in found
         else ClaimResult(**claim.model_dump(), status="primary", verdict=NOT_TESTED, reason=missing[claim.id])
         for claim in claims
@@ -80,6 +80,28 @@ def _judged(claim: Claim, found: Difference, count: int, adjusted: float, alpha:
         smallest_detectable=found.smallest_detectable,
         n=count,
     )
+
+
+def _not_praised(claim: ClaimResult, arm: ArmResults) -> ClaimResult:
+    """The claim, not supported where its arm is steady because it gives one answer to nearly everything."""
+    if claim.verdict == SUPPORTED and ENDPOINTS[claim.endpoint].cell and arm.sensitivity.degeneracy.degenerate:
+        claim.verdict, claim.reason = NOT_SUPPORTED, f"{claim.arm} gives one answer to nearly everything"
+    return claim
+
+
+def verdict_text(claim: ClaimResult) -> str:
+    """The verdict and, of a claim that was tested, the difference and the smallest one that the test sees with 80 % power."""
+    reason = f" ({claim.reason})" if claim.reason else ""
+    line = f"{claim.verdict}{reason}: {claim.statement}"
+    if claim.difference is None or claim.difference.value is None:
+        return line
+    bounds = claim.difference.interval
+    interval = f" [{bounds[0]:+.3f}, {bounds[1]:+.3f}]" if bounds else ""
+    least = claim.smallest_detectable
+    seen = "not known, no two groups differ" if least is None or np.isnan(least) else f"{least:.3f}"
+    unit = "rows" if ENDPOINTS[claim.endpoint].cell is None else "groups"
+    found = f"{claim.endpoint} {claim.difference.value:+.3f}{interval}"
+    return f"{line}\n  {found}; smallest effect that {claim.n} {unit} could have shown: {seen}"
 
 
 def verdict(difference: float, adjusted_p: float, direction: str, alpha: float) -> str:

@@ -65,8 +65,8 @@ def evaluate_arm(
 
 
 def _temperature(arm: OpenArm, prompts: Sequence[Prompt]) -> float | None:
-    if arm.scorer is None:
-        return None
+    if arm.scorer is None or arm.manifest.adjusted:
+        return None  # that of the labels is fitted
     from steady.inference.token_temperature import fit_token_temperature
 
     return fit_token_temperature(arm.scorer, [prompt for prompt in prompts if prompt.split == "validation"])

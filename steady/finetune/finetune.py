@@ -8,13 +8,15 @@ from typing import Any
 
 import msgspec
 
-from steady.errors import SteadyError
 from steady.finetune.checkpoints.checkpoints import Checkpoints, code_digest, library_versions
 from steady.finetune.checkpoints.checkpoints import fingerprint as checkpoint_name
 from steady.finetune.lora import save_adapter
-from steady.finetune.params import FinetuneParams
+from steady.finetune.objectives import find_objective
+from steady.finetune.params import ArmScoring, FinetuneParams
 from steady.finetune.preflight import check_settings
 from steady.finetune.run import Record, TrainingData, TrainingRun
+from steady.finetune.sampling import wordings_together
+from steady.finetune.solved import solved_examples
 from steady.models.arm import PHRASEBOOK, ArmManifest, write_manifest
 from steady.models.base import locate
 from steady.models.card import Card, CardTraining, render_card
@@ -39,8 +41,7 @@ def finetune(
     Raises:
         SteadyError: `arms` has no such arm, the model cannot be loaded, or the training cannot go on.
     """
-    if name not in params.arms:
-        raise SteadyError(f"arms: no arm {name!r}. There are: {', '.join(params.arms)}.")
+    params = params.of_arm(name)
     run = TrainingRun(name, params, data, curves)
     check_settings(run)  # before anything is loaded or deleted
     prepare_torch(params.model, params.seed)
@@ -50,10 +51,13 @@ def finetune(
         path.mkdir(parents=True)
     if root:
         run = TrainingRun(name, params, data, curves, Checkpoints(root / training_fingerprint(run)))
+    solved, tokens = solved_examples(run)
     record = _train(run, folder) if run.arm.method != "none" else {}
     if not any(curves.iterdir()):  # DVC warns of an empty output on every command
-        summary = {"arm": name, **run.arm.model_dump(mode="json"), "steps": 0}
+        summary = {"arm": name, **run.arm.shown(), "steps": 0}
         write_bytes(curves / SUMMARY, json.dumps(summary).encode() + b"\n")
+    if run.arm.scoring != ArmScoring():
+        record |= {"scoring": run.arm.scoring.model_dump() | {"solved_tokens": tokens}}
     base = locate(params.model)
     manifest = ArmManifest(
         method=run.arm.method,
@@ -67,6 +71,9 @@ def finetune(
         base_digest=base.digest,
         quantised=base.quantised,
         multi_label=data.multi_label,
+        solved=solved,
+        calibrated=run.arm.scoring.calibrated,
+        averaged_wordings=run.arm.scoring.averaged_wordings,
     )
     write_phrasebook(folder / PHRASEBOOK, data.prompts.book)
     write_manifest(folder, manifest)
@@ -88,7 +95,7 @@ def training_fingerprint(run: TrainingRun) -> str:
         {
             # Other arms and `runtime` cannot change the result, so with them changed a stopped training still resumes.
             "params": run.params.model_dump(mode="json", exclude={"runtime", "arms"}),
-            "arm": run.arm.model_dump(mode="json"),
+            "arm": run.arm.shown(),
             "data": [digest.hexdigest(), fingerprint(data.prompts.book), data.labels, data.multi_label],
             "base": [base.public_id, base.revision, base.digest],
             "code": code_digest(Path(__file__).parents[1]),
@@ -145,15 +152,20 @@ def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
 
 def _card(run: TrainingRun, record: Record) -> Card:
     params, data = run.params, run.data
-    adapted = run.arm.method == "lora"
+    adapted, objective = run.arm.method == "lora", run.arm.objective
+    settings = (params.lora.model_dump() if adapted else {}) | params.train.model_dump()
+    if find_objective(objective):
+        settings |= {f"{objective}.{key}": value for key, value in getattr(params, objective).model_dump().items()}
+    if run.arm.sampler != "shuffled":
+        settings |= {"sampler": run.arm.sampler, "wordings_together": wordings_together(run.arm)}
     training = CardTraining(
-        objective=run.arm.objective,
+        objective=objective,
         wordings=run.arm.wordings,
         sources=tuple(sorted({example.source for example in data.prompts.examples})),
         train_rows=len(data.prompts.examples),
         validation_rows=len({prompt.example_id for prompt in data.validation}),
         seed=params.seed,
-        settings=(params.lora.model_dump() if adapted else {}) | params.train.model_dump(),
+        settings=settings,
         record=record,
     )
     return Card(

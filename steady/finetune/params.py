@@ -1,18 +1,33 @@
 """The arms of a run, and the settings of the methods that train them."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, ValidationError, field_validator
 
+from steady.errors import SteadyError
 from steady.models.arm import Method
 from steady.models.params import ModelParams
-from steady.parameters import Runtime, Section, StageParams
+from steady.parameters import Runtime, Section, StageParams, faults_of
 from steady.prompts.params import LabelNames, PromptLength
 
 PissaIterations = Annotated[str, StringConstraints(pattern=r"^pissa_niter_[1-9][0-9]*$")]
 
 
-Objective = Literal["none", "sft", "dpo", "grpo"]
+Objective = Literal["none", "sft", "dpo", "grpo", "consistency"]
+TRAINING = ("probe", "lora", "train", *get_args(Objective)[1:])  # sections that an arm may have settings of its own of
+
+
+class ArmScoring(Section):
+    """What an arm does when it is asked, beside what it has learned.
+
+    `solved_examples` of the training examples stand before every prompt (few-shot); `calibrated` divides the probability of a
+    label by its mean over the prompts of the same wording; `averaged_wordings` is over how many wordings of an item the
+    probabilities are averaged, each of which has to be asked.
+    """
+
+    solved_examples: int = Field(default=0, ge=0)
+    calibrated: bool = False
+    averaged_wordings: int = Field(default=1, ge=1)
 
 
 class Arm(Section):
@@ -20,11 +35,23 @@ class Arm(Section):
 
     `wordings` names the training schedule. `method` and `objective` are also names of sections of `params.yaml`: `dvc.yaml`
     tracks those two for each arm, so that a change of `lora.r` leaves a probe alone. `dpo` and `grpo` begin with `sft`.
+
+    `sampler` puts the batches together: rows at random (`shuffled`), all rows of a step under one wording (`by_wording`), or
+    `group_size` wordings of each item in one batch (`grouped`). `settings` are keys of the sections of training, and
+    `format.max_length`, that this arm has otherwise than the others: `{lora.r: 8}`. `scoring`: rivals of training.
     """
 
     method: Method
     wordings: Literal["canonical", "variants"]
     objective: Objective
+    sampler: Literal["shuffled", "by_wording", "grouped"] = "shuffled"
+    group_size: int = Field(default=2, ge=2)
+    settings: dict[str, Any] = Field(default_factory=dict)
+    scoring: ArmScoring = ArmScoring()
+
+    def shown(self) -> dict[str, Any]:
+        """The keys that are not at their default, and the three that have none."""
+        return self.model_dump(mode="json", exclude_defaults=True)
 
 
 class ProbeParams(Section):
@@ -142,6 +169,25 @@ class GrpoParams(Section):
     within_words: int = Field(ge=1)
 
 
+class ConsistencyParams(Section):
+    """Section `consistency`; every key has a default, so that `consistency: {}` is a whole section.
+
+    From the share `start` of the optimizer steps on, `penalty` is weighed in, with a weight that rises to `lambda_max` within the
+    share `ramp`: `jsd` is the Jensen-Shannon divergence between the wordings of an item, as a share of its largest value, of
+    vocabularies with the `top_tokens` likeliest tokens told apart; `consensus` the cross-entropy to the answer that most wordings
+    give. `placebo` compares different items of one label in place of wordings of one item. `tilt` is the eta of a tilted loss over
+    the wordings of an item (0: their mean).
+    """
+
+    lambda_max: float = Field(default=1.0, ge=0)
+    start: float = Field(default=0.2, ge=0, lt=1)
+    ramp: float = Field(default=0.3, gt=0, le=1)
+    penalty: Literal["jsd", "consensus"] = "jsd"
+    placebo: bool = False
+    tilt: float = Field(default=0.0, ge=0)
+    top_tokens: int = Field(default=64, ge=1)
+
+
 class FinetuneParams(StageParams):
     """The view of `params.yaml` that the finetune stage has; a section that no arm uses is checked all the same."""
 
@@ -156,4 +202,28 @@ class FinetuneParams(StageParams):
     sft: SftParams
     dpo: DpoParams
     grpo: GrpoParams
+    consistency: ConsistencyParams = ConsistencyParams()
     runtime: Runtime
+
+    def of_arm(self, name: str) -> "FinetuneParams":
+        """The parameters with the arm's own `settings` in place.
+
+        Raises:
+            SteadyError: there is no such arm, or its settings name a key that is not one of training, or give it a wrong value.
+        """
+        if name not in self.arms:
+            raise SteadyError(f"arms: no arm {name!r}. There are: {', '.join(self.arms)}.")
+        values = self.model_dump()
+        for key, value in self.arms[name].settings.items():
+            section, _, last = key.partition(".")
+            if key != "format.max_length" and (section not in TRAINING or last not in values[section]):
+                raise SteadyError(
+                    f"arms.{name}.settings: no key {key!r}. Allowed: format.max_length, and KEY of {', '.join(TRAINING)} as "
+                    "SECTION.KEY, such as lora.r."
+                )
+            values[section][last] = value
+        try:
+            return FinetuneParams.model_validate(values)
+        except ValidationError as error:
+            found = faults_of(error, FinetuneParams)
+            raise SteadyError("\n".join(f"arms.{name}.settings: {fault}" for fault in found)) from error

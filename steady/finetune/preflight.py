@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
 from steady.errors import SteadyError
 from steady.finetune.language.rows import GenerativeRows, RowEncoder
-from steady.finetune.params import Arm, FinetuneParams
+from steady.finetune.objectives import find_objective
+from steady.finetune.params import Arm, FinetuneParams, Objective
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
-from steady.models.tokenizer import chat_frame, end_id
+from steady.models.chat import chat_frame
+from steady.models.tokenizer import end_id
 
 GIB = 2**30
 BITS_8 = ("8bit",)
@@ -28,7 +30,7 @@ def check_settings(run: TrainingRun) -> None:
     """
     params = run.params
     faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params), *_optimizer_faults(params)]
-    faults += preference_faults(run)
+    faults += [*preference_faults(run), *_batch_faults(run)]
     if faults:
         raise SteadyError("\n".join(faults))
 
@@ -46,11 +48,34 @@ def _method_faults(name: str, arm: Arm, params: FinetuneParams) -> Iterator[str]
         yield f"arms.{name}: method probe needs model.task SEQ_CLS, got {model.task}. Use none or lora."
     if (arm.objective == "none") is (arm.method in {"lora", "full"}):
         yield (
-            f"arms.{name}: method {arm.method} with objective {arm.objective}. Methods lora and full need sft, dpo or grpo; "
-            "none and probe have none."
+            f"arms.{name}: method {arm.method} with objective {arm.objective}. Methods lora and full need "
+            f"{', '.join(get_args(Objective)[1:])}; none and probe have none."
         )
     if params.lora.loraplus_lr_ratio is not None and arm.method == "full":
         yield f"arms.{name}: lora.loraplus_lr_ratio is of LoRA, and method full has none. Set it to null."
+
+
+def _batch_faults(run: TrainingRun) -> Iterator[str]:
+    """What the sampler and the objective of the arm cannot do with its settings."""
+    name, arm, params = run.name, run.arm, run.params
+    rows = params.train.per_device_train_batch_size
+    if arm.sampler != "shuffled" and params.sft.packing:
+        yield f"arms.{name}: sampler {arm.sampler} puts rows into batches, and sft.packing into sequences. Set it to false."
+    if arm.sampler == "grouped" and rows % arm.group_size:
+        yield (
+            f"arms.{name}: train.per_device_train_batch_size is {rows}, which does not hold whole items of group_size "
+            f"{arm.group_size} wordings. Make it a multiple."
+        )
+    if arm.scoring.solved_examples and params.model.task == "SEQ_CLS":
+        yield f"arms.{name}.scoring.solved_examples: a SEQ_CLS model reads no examples. Set it to 0, or choose a model that writes."
+    adjusts = arm.scoring.calibrated or arm.scoring.averaged_wordings > 1
+    if adjusts and (run.data.multi_label or not run.data.labels):
+        yield (
+            f"arms.{name}.scoring: calibrated and averaged_wordings are of the probabilities of labels, and here an answer is "
+            f"{'a set of them' if run.data.multi_label else 'free text'}. Leave them out."
+        )
+    if module := find_objective(arm.objective):
+        yield from module.faults(name, params)
 
 
 def preference_faults(run: TrainingRun) -> Iterator[str]:

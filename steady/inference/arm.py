@@ -44,7 +44,7 @@ def load_arm_language(folder: Path, params: ModelParams, device: str) -> "Langua
     if manifest.method == "lora":
         model = attach_adapter(model, folder, locate(params).public_id)
     limit = prompt_limit(tokenizer, params, manifest.labels, manifest.max_length)
-    return language_model(model, tokenizer, params.chat_template, limit)
+    return language_model(model, tokenizer, params.chat_template, limit, solved=manifest.solved)
 
 
 def prompt_limit(tokenizer: Any, params: ModelParams, labels: Sequence[str], max_length: int) -> int:

@@ -9,9 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-from steady.inference.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
+from steady.inference.language import (
+    LanguageModel,
+    Tokens,
+    sequence_logits,
+    sequence_logprob,
+    stopped,
+    token_logprobs,
+)
 from steady.inference.passes import LEAST_SHARED, Prompted, padded, read_prompts, shared_tokens
 from steady.inference.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
+
+STOP_EVERY = 16  # steps: texts are decoded to find a stop in them, which costs more than a step of a small model
 
 Cell = tuple[int, Tokens]
 """A row (a prompt of a bundle) and a response."""
@@ -98,20 +107,24 @@ def _decode(scorer: Scorer, prompted: Prompted) -> list[Response]:
     steps, logprobs = [tokens], [token_logprobs(prompted.first, tokens)]
     ended = torch.isin(tokens, ends)
     while len(steps) < scorer.max_new_tokens and not bool(ended.all()):
+        if scorer.language.stop and len(steps) % STOP_EVERY == 0:
+            rows = (tuple(row) for row in torch.stack(steps, 1).tolist())
+            ended |= torch.tensor([len(stopped(scorer.language, row)) < len(row) for row in rows], device=ended.device)
         scorer.passes.decode += len(tokens)
         logits = prompted.decode(len(steps) - 1, tokens)
         tokens = logits.argmax(dim=-1)
         steps.append(tokens)
         logprobs.append(token_logprobs(logits, tokens))
         ended |= torch.isin(tokens, ends)
-    rows = zip(torch.stack(steps, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
-    return [_ended(row, values, scorer.language.end_ids) for row, values in rows]
+    found = zip(torch.stack(steps, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
+    return [_ended(scorer.language, row, values) for row, values in found]
 
 
-def _ended(tokens: list[int], logprobs: list[float], end_ids: frozenset[int]) -> Response:
-    """A response up to and including its first end token."""
-    stop = next((place + 1 for place, token in enumerate(tokens) if token in end_ids), len(tokens))
-    return Response(tuple(tokens[:stop]), sum(logprobs[:stop]))
+def _ended(language: LanguageModel, tokens: list[int], logprobs: list[float]) -> Response:
+    """A response up to and including its first end token, or what completes its first stop text."""
+    stop = next((place + 1 for place, token in enumerate(tokens) if token in language.end_ids), len(tokens))
+    kept = stopped(language, tuple(tokens[:stop]))
+    return Response(kept, sum(logprobs[: len(kept)]))
 
 
 def _reference_response(scorer: Scorer, prompt: Tokens) -> Response:
@@ -124,7 +137,9 @@ def _reference_response(scorer: Scorer, prompt: Tokens) -> Response:
         scorer.passes.decode += len(prompt) + len(tokens)
         tokens.append(int(logits.argmax()))
         logprobs.append(float(token_logprobs(logits, logits.argmax())))
-    return Response(tuple(tokens), sum(logprobs))
+        if len(stopped(scorer.language, tuple(tokens))) < len(tokens):
+            break
+    return _ended(scorer.language, tokens, logprobs)
 
 
 def _batch_scores(prompted: Prompted, cells: Sequence[Cell], temperatures: Sequence[float]) -> list[list[float]]:

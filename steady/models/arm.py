@@ -21,7 +21,9 @@ class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """How an arm was made: enough to score with it, and to refuse to score with it under other settings.
 
     `prompts_sha256` is the fingerprint of the phrasebook that it was trained on, which lies beside the manifest; `base_digest`
-    pins a base that is a folder or a GGUF file; `quantised` says how the base's weights differ from those published.
+    pins a base that is a folder or a GGUF file; `quantised` says how the base's weights differ from those published. Where
+    `solved` is a text, it stands before every prompt; `calibrated` and `averaged_wordings` say what is done with the
+    probabilities of the labels (`steady.scoring.adjusting`).
     """
 
     method: Method
@@ -35,6 +37,14 @@ class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     base_digest: str = ""
     quantised: str | None = None
     multi_label: bool = False
+    solved: str = ""
+    calibrated: bool = False
+    averaged_wordings: int = 1
+
+    @property
+    def adjusted(self) -> bool:
+        """Whether the answer to a prompt depends on those to other prompts."""
+        return self.calibrated or self.averaged_wordings > 1
 
     @property
     def label_task(self) -> LabelTask:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 
 from steady.models.base import Base
+from steady.models.chat import DATE
 from steady.models.params import ModelParams
-from steady.models.tokenizer import DATE
 
 MOST_NEW_TOKENS = 64
 PIPELINES = {
@@ -117,7 +117,9 @@ def _title(card: Card) -> str:
     if card.training is None:
         return text
     wordings = "many wordings" if card.training.wordings == "variants" else "one wording"
-    objective = OBJECTIVES[card.training.objective]
+    objective = OBJECTIVES.get(
+        card.training.objective, f"supervised fine-tuning with the objective {card.training.objective}"
+    )
     return (
         f"{text} It was trained by {objective}\non {wordings} of each prompt, to see whether the answer stays the same when only "
         "the wording of the prompt changes."

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from msgspec import UnsetType
+
 from steady.errors import SteadyError
 from steady.prepare.readers.json_lines import json_lines
 from steady.prompts.bank import Bank, read_bank
@@ -54,6 +56,10 @@ def read_given(path: Path, every: bool) -> Given:
     """
     if path.suffix in {".yaml", ".yml"}:
         bank = read_bank(path)
+        if not isinstance(bank.composition, UnsetType):
+            raise SteadyError(
+                f"{path}: composed wordings are not paraphrased one by one. Give the bank that it extends, or add values to it."
+            )
         return Given(path, [], bank, _templates(bank))
     if path.suffix != ".jsonl":
         raise SteadyError(f"{path}: expected rows (.jsonl) such as {SAMPLE}, or a bank of wordings (.yaml).")

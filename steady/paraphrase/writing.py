@@ -12,7 +12,7 @@ from steady.errors import SteadyError
 from steady.paraphrase.drawing import Generate, Sampling, Source, draw_texts
 from steady.paraphrase.judging import Embed, Filters, Judged, judge
 from steady.paraphrase.originals import Given, Original, Row, text_key
-from steady.prompts.bank import SLOTS
+from steady.prompts.yaml_faults import SLOTS
 from steady.records import write_bytes
 
 

@@ -1,8 +1,7 @@
 """Banks of wordings: the templates written for a task, read from YAML and checked whole."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,13 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from steady.errors import SteadyError
+from steady.prompts.composition import Composition, composition_faults, only
+from steady.prompts.yaml_faults import IDENTIFIER, SLOTS, Fault, key_faults, line_of, text_fault
 
 KEYS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "wordings")
 WORDING_KEYS = ("id", "kind", "split", "labels", "template")
+OF_EXTENSION = ("extends", "composition")
 SPLITS = ("trained", "held_out")
-# Ids become parts of the ids of wordings, which people type on the command line.
-IDENTIFIER = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-SLOTS = re.compile(r"\{(\w+)\}")
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -35,8 +34,8 @@ class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     `canonical` is the id of a template. `instruction` (with the slot `{labels}`) and the names of the item and of the answer
     are what the format family puts together. A bank of labels alone (`label_bank`) has no templates. Where an answer may have
-    `several` labels, prompts say so wherever they list them; unset, the field is not written, so that files of other tasks
-    stay as they were.
+    `several` labels, prompts say so wherever they list them. `several` and `composition` are not written where they are unset, so
+    that files of other tasks stay as they were.
     """
 
     task: str = ""
@@ -47,6 +46,7 @@ class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     answer_name: str = ""
     templates: dict[str, Template] = {}
     several: bool | msgspec.UnsetType = msgspec.UNSET
+    composition: Composition | msgspec.UnsetType = msgspec.UNSET
 
 
 def task_bank(path: Path | None, labels: tuple[str, ...] | None, *, multi_label: bool) -> Bank | None:
@@ -61,10 +61,12 @@ def label_bank(labels: tuple[str, ...] | None) -> Bank | None:
     return Bank(labels=tuple(labels)) if labels else None
 
 
-def with_templates(bank: Bank, ids: set[str]) -> Bank:
-    """The bank with only some of its templates, in its order."""
+def with_templates(bank: Bank, ids: set[str], composed: Collection[str] = ()) -> Bank:
+    """The bank with only some of its templates, in its order, and of its composition what the wordings of the ids `composed` need."""
     kept = {name: template for name, template in bank.templates.items() if name in ids}
-    return msgspec.structs.replace(bank, templates=kept)
+    composition = bank.composition if composed else msgspec.UNSET
+    composition = only(composition, composed) if isinstance(composition, Composition) else msgspec.UNSET
+    return msgspec.structs.replace(bank, templates=kept, composition=composition)
 
 
 def read_bank(path: Path) -> Bank:
@@ -86,10 +88,13 @@ def read_bank(path: Path) -> Bank:
     if not isinstance(content, dict):
         raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
     # In the order of the lines; two checks may find the same fault.
-    faults = sorted(set(_bank_faults(content)))
+    faults = sorted(set(_extension_faults(content) if "extends" in content else _bank_faults(content)))
     if faults:
         raise SteadyError("\n".join(f"{path}:{line}: {fault}" for line, fault in faults))
-    return _bank(content)
+    if "extends" not in content:
+        return _bank(content)
+    composition = msgspec.convert(content["composition"], Composition)
+    return msgspec.structs.replace(read_bank(path.parent / content["extends"]), composition=composition)
 
 
 def _bank(content: Any) -> Bank:
@@ -114,23 +119,28 @@ def _bank(content: Any) -> Bank:
     )
 
 
-Fault = tuple[int, str]
+def _extension_faults(content: Any) -> Iterator[Fault]:
+    """Faults of a bank that takes all of another one, a file beside it, and adds a composition."""
+    yield from key_faults(content, OF_EXTENSION, OF_EXTENSION)
+    yield from text_fault(content, "extends")
+    if "composition" in content:
+        yield from composition_faults(content["composition"])
 
 
 def _bank_faults(content: Any) -> Iterator[Fault]:
-    yield from _key_faults(content, KEYS, KEYS)
+    yield from key_faults(content, KEYS, KEYS)
     for key in ("task", "canonical", "instruction", "input_name", "answer_name"):
-        yield from _text_fault(content, key)
+        yield from text_fault(content, key)
     yield from _label_faults(content)
     instruction = content.get("instruction")
     if isinstance(instruction, str) and SLOTS.findall(instruction) != ["labels"]:
         yield (
-            _line(content, "instruction"),
+            line_of(content, "instruction"),
             f"`instruction` needs the slot {{labels}} once and no other, got {instruction!r}.",
         )
     wordings = content.get("wordings")
     if not isinstance(wordings, list) or not wordings or not all(isinstance(item, dict) for item in wordings):
-        yield _line(content, "wordings"), f"`wordings` is a list of mappings with the keys {', '.join(WORDING_KEYS)}."
+        yield line_of(content, "wordings"), f"`wordings` is a list of mappings with the keys {', '.join(WORDING_KEYS)}."
         return
     for item in wordings:
         yield from _wording_faults(item, content.get("labels"))
@@ -139,18 +149,18 @@ def _bank_faults(content: Any) -> Iterator[Fault]:
 
 
 def _wording_faults(item: Any, labels: Any) -> Iterator[Fault]:
-    yield from _key_faults(item, WORDING_KEYS, ("id", "kind", "split", "template"))
+    yield from key_faults(item, WORDING_KEYS, ("id", "kind", "split", "template"))
     for key in ("id", "kind", "template"):
-        yield from _text_fault(item, key)
+        yield from text_fault(item, key)
     name, template, own = item.get("id"), item.get("template"), item.get("labels")
     if isinstance(name, str) and not IDENTIFIER.fullmatch(name):
-        yield _line(item, "id"), f"id {name!r}: use lower-case letters and digits, joined by single hyphens."
+        yield line_of(item, "id"), f"id {name!r}: use lower-case letters and digits, joined by single hyphens."
     if "split" in item and item["split"] not in SPLITS:
-        yield _line(item, "split"), f"wording {name!r}: split is {item['split']!r}, allowed: {', '.join(SPLITS)}."
+        yield line_of(item, "split"), f"wording {name!r}: split is {item['split']!r}, allowed: {', '.join(SPLITS)}."
     if isinstance(template, str):
-        yield from ((_line(item, "template"), f"wording {name!r}: {fault}") for fault in _slot_faults(template, own))
+        yield from ((line_of(item, "template"), f"wording {name!r}: {fault}") for fault in _slot_faults(template, own))
     if own is not None and (not isinstance(own, list) or sorted(map(str, own)) != sorted(map(str, labels or []))):
-        yield _line(item, "labels"), f"wording {name!r}: its labels are not the bank's in another order, got {own!r}."
+        yield line_of(item, "labels"), f"wording {name!r}: its labels are not the bank's in another order, got {own!r}."
 
 
 def _slot_faults(template: str, own_labels: Any) -> Iterator[str]:
@@ -169,14 +179,14 @@ def _label_faults(content: Any) -> Iterator[Fault]:
     labels = content.get("labels")
     if not isinstance(labels, list) or len(labels) < 2:
         if "labels" in content:
-            yield _line(content, "labels"), f"`labels` is a list of at least two names, got {labels!r}."
+            yield line_of(content, "labels"), f"`labels` is a list of at least two names, got {labels!r}."
         return
     for label in labels:
         if not isinstance(label, str) or not label.strip():
-            yield _line(content, "labels"), f"label {label!r} is no text; put it in quotes."
+            yield line_of(content, "labels"), f"label {label!r} is no text; put it in quotes."
     for label, times in Counter(map(str, labels)).items():
         if times > 1:
-            yield _line(content, "labels"), f"label {label!r} is named {times} times."
+            yield line_of(content, "labels"), f"label {label!r} is named {times} times."
 
 
 def _repeats(wordings: list[Any]) -> Iterator[Fault]:
@@ -186,8 +196,8 @@ def _repeats(wordings: list[Any]) -> Iterator[Fault]:
             # The same text with the labels in another order is another wording.
             value = (item.get(key), str(item.get("labels")) if key == "template" else "")
             if item.get(key) is not None and value in seen:
-                first = _line(seen[value], key)
-                yield _line(item, key), f"wording {item.get('id')!r}: the same {key} as in line {first}."
+                first = line_of(seen[value], key)
+                yield line_of(item, key), f"wording {item.get('id')!r}: the same {key} as in line {first}."
             seen.setdefault(value, item)
 
 
@@ -196,29 +206,7 @@ def _canonical_faults(content: Any, wordings: list[Any]) -> Iterator[Fault]:
     named = [item for item in wordings if item.get("id") == canonical]
     if isinstance(canonical, str) and not named:
         ids = ", ".join(str(item.get("id")) for item in wordings)
-        yield _line(content, "canonical"), f"canonical {canonical!r} is the id of no wording. There are: {ids}."
+        yield line_of(content, "canonical"), f"canonical {canonical!r} is the id of no wording. There are: {ids}."
     # Every arm is trained on the canonical wording or compared on it.
     if named and named[0].get("split") != "trained":
-        yield _line(content, "canonical"), f"canonical {canonical!r} has to be a trained wording."
-
-
-def _key_faults(mapping: Any, allowed: tuple[str, ...], required: tuple[str, ...]) -> Iterator[Fault]:
-    place = f"wording {mapping['id']!r}: " if "id" in mapping else ""
-    for key in mapping:
-        if key not in allowed:
-            yield _line(mapping, key), f"{place}unknown key `{key}`. Allowed: {', '.join(allowed)}."
-    for key in required:
-        if key not in mapping:
-            yield mapping.lc.line + 1, f"{place}the key `{key}` is missing."
-
-
-def _text_fault(mapping: Any, key: str) -> Iterator[Fault]:
-    value = mapping.get(key, "-")
-    if not isinstance(value, str) or not value.strip():
-        yield _line(mapping, key), f"`{key}` is a text, got {value!r}."
-
-
-def _line(mapping: Any, key: str) -> int:
-    """The line, from 1, on which a key of a mapping stands, or on which the mapping begins."""
-    line = mapping.lc.key(key)[0] if key in mapping else mapping.lc.line
-    return int(line) + 1
+        yield line_of(content, "canonical"), f"canonical {canonical!r} has to be a trained wording."

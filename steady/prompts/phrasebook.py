@@ -43,7 +43,8 @@ def phrasebook(wordings: Sequence[Wording], bank: Bank | None) -> Phrasebook:
     """The phrasebook of some wordings: of the bank's templates it keeps the canonical one and those that the wordings name."""
     if bank is not None:
         # Templates that are not needed would make training stale when they change.
-        bank = with_templates(bank, {bank.canonical, *templates_of(wordings)})
+        composed = {wording.id for wording in wordings if wording.family == "composed"}
+        bank = with_templates(bank, {bank.canonical, *templates_of(wordings)}, composed)
     return Phrasebook(bank=bank, wordings={wording.id: wording for wording in wordings})
 
 

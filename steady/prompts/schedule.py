@@ -108,7 +108,11 @@ class TrainingPrompts:
         """The ids of the wordings of each example, in the order of the epochs."""
         return self._wordings
 
+    def worded(self, index: int, wording: str) -> str:
+        """The prompt of example `index` under a wording of the phrasebook."""
+        return self._book.prompt(self.examples[index], wording)
+
     def prompt(self, index: int, epoch: int) -> str:
         """The prompt of example `index` in an epoch, which counts from 0."""
         wordings = self._wordings[index]
-        return self._book.prompt(self.examples[index], wordings[epoch % len(wordings)])
+        return self.worded(index, wordings[epoch % len(wordings)])

@@ -64,7 +64,7 @@ def _families(
             continue  # a level without groups has nothing to resample
         of_arms = {name: [cell_statistic(arm.cells[level, family]) for arm in seeds] for name, seeds in arms.items()}
         moved = {
-            f"{base}_to_{other}": [_minus(*pair) for pair in zip(of_arms[base], of_arms[other], strict=True)]
+            f"{base}_to_{other}": [minus(*pair) for pair in zip(of_arms[base], of_arms[other], strict=True)]
             for base, other in pairs
         }
         kinds = [
@@ -75,7 +75,9 @@ def _families(
     return found
 
 
-def _minus(before: Statistic, after: Statistic) -> Statistic:
+def minus(before: Statistic, after: Statistic) -> Statistic:
+    """The statistic `after` less `before`, on the same draws of groups."""
+
     def statistic(weights: Floats) -> dict[str, Floats]:
         one, other = before(weights), after(weights)
         return {name: other[name] - one[name] for name in one}
@@ -91,7 +93,7 @@ def _headlines(arms: Sequence[ArmResults], bases: Sequence[ArmResults] | None, b
         statistics = [_statistic(arm, str(place)) for arm in arms]
         if bases is not None:
             pairs = zip(bases, statistics, strict=True)
-            statistics = [_minus(_statistic(base, str(place)), statistic) for base, statistic in pairs]
+            statistics = [minus(_statistic(base, str(place)), statistic) for base, statistic in pairs]
         found |= resampled(statistics, measures, _groups(arms[0], str(place)), bootstrap)
     return {row.name: found[row.name] for row in headlines()}
 

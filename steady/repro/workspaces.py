@@ -42,7 +42,7 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe:
     # from scratch: what an earlier run left would be taken for outputs of this one
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in _files(root):
+    for name in tracked_files(root):
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, target)
@@ -63,7 +63,8 @@ def compose_recipe(folder: Path, recipe: str) -> None:
     compose_and_dump(f"{place}/params.yaml", place, None, "params", place, [f"+recipe={recipe}"])
 
 
-def _files(root: Path) -> list[str]:
+def tracked_files(root: Path) -> list[str]:
+    """The paths below `root` of all files that Git tracks or would track; SteadyError where it is no repository."""
     # New files that are not ignored count as well: an uncommitted change is copied as it is.
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     done = subprocess.run(command, cwd=root, capture_output=True, check=False)

@@ -1,7 +1,7 @@
 """The answers of an arm to prompts, whatever model it is: a label for each, or a text and, where there are labels, a choice."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +14,7 @@ from steady.models.load import prepare_torch
 from steady.models.params import ModelParams
 from steady.parameters import Runtime
 from steady.records import Prediction, Prompt
+from steady.scoring.adjusting import adjusted
 from steady.scoring.classifying import label_groups
 from steady.scoring.predictions import classify
 from steady.scoring.resume import Partial, code_digest, fingerprint, partial_of
@@ -102,14 +103,22 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
         predictions = classify(
             arm.logits, prompts, task.labels, settings.batch_size, settings.runtime.progress, task.multi_label
         )
+        if arm.manifest.adjusted:
+            predictions = adjusted(predictions, prompts, arm.manifest)
         return ArmAnswers(predictions, groups=label_groups(prompts, predictions, task) if paired else [])
     from steady.scoring.generated import Wanted, generated_answers
 
     assert arm.scorer is not None
-    wanted = Wanted(paired, references)
+    # An adjusted answer is a choice among labels, whose matrix follows from the probabilities of the labels.
+    wanted = Wanted(paired and not arm.manifest.adjusted, references)
     partial = _partial(arm, prompts, wanted)
     found = generated_answers(arm.scorer, prompts, task, wanted, partial, settings.runtime.progress)
-    return ArmAnswers(**found._asdict(), partial=partial)
+    answers = ArmAnswers(**found._asdict(), partial=partial)
+    if not arm.manifest.adjusted:
+        return answers
+    predictions = adjusted(answers.predictions, prompts, arm.manifest)
+    groups = label_groups(prompts, predictions, task) if paired else []
+    return replace(answers, predictions=predictions, groups=groups)
 
 
 def _partial(arm: OpenArm, prompts: Sequence[Prompt], wanted: "Wanted") -> Partial:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from steady.records import Prompt
+from steady.records import Asked, Prompt
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -17,11 +17,11 @@ WINDOW = 64
 
 @dataclass(frozen=True)
 class PromptGroup:
-    """Prompts of one intent: their ids and texts."""
+    """Prompts of one intent: their ids, and what is asked: texts or, in `steady measure` alone, conversations too."""
 
     id: str
     prompt_ids: tuple[str, ...]
-    prompts: tuple[str, ...]
+    prompts: tuple[Asked, ...]
 
 
 def prompt_groups(prompts: Sequence[Prompt]) -> list[PromptGroup]:

@@ -89,6 +89,11 @@ def read_arms(models: Path, names: Sequence[str], bank: Bank | None) -> list[Rec
 
 def _read_arm(name: str, folder: Path, bank: Bank | None) -> RecordedArm:
     manifest = read_manifest(folder)
+    if manifest.adjusted:
+        raise SteadyError(
+            f"{folder}: arm {name!r} answers from many prompts together (arms.{name}.scoring: calibrated or averaged_wordings), so "
+            "it cannot be asked one at a time. Ask the others with --arm NAME."
+        )
     book = read_phrasebook(folder / PHRASEBOOK)
     # rendered by the code of today, so a change of the code is noticed as well as one of the file
     if fingerprint(book) != manifest.prompts_sha256:
@@ -113,7 +118,7 @@ def _what_changed(trained: Bank | None, today: Bank | None) -> str:
     templates = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
     fields = [
         key
-        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several")
+        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several", "composition")
         if getattr(trained, key) != getattr(today, key)
     ]
     return ", ".join([*(f"template {name!r}" for name in templates), *(f"`{key}`" for key in fields)]) + " changed"

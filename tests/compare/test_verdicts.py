@@ -1,9 +1,11 @@
 """What comes of a claim."""
 
+import json
+
 import pytest
 
 from steady.compare.claims import ENDPOINTS, Claim
-from steady.compare.verdicts import judge_claims, verdict
+from steady.compare.verdicts import judge_claims, verdict, verdict_text
 from steady.metrics.files import plain
 
 
@@ -105,3 +107,29 @@ def test_a_recipe_without_the_control_tests_the_rest(judge, arms):
         "reason": second["reason"],
     }
     assert second["reason"] == "no arm control in this run"
+
+
+def test_an_arm_that_gives_one_answer_to_everything_is_not_praised_for_agreeing(make_run, results_of, testing):
+    asked = [claim("l2_agreement", against="baseline", name="steady"), claim(name="right")]
+    run = make_run()
+    before = judge_claims(asked, results_of(run, ["baseline", "control", "tuned"]).by_name, testing)
+    path = run / "metrics/arms/tuned/sensitivity.json"
+    found = json.loads(path.read_text())
+    found["degeneracy"]["degenerate"] = True
+    path.write_text(json.dumps(found))
+    after = judge_claims(asked, results_of(run, ["baseline", "control", "tuned"]).by_name, testing)
+    assert [one.verdict for one in before] == ["supported", "supported"]
+    assert [one.verdict for one in after] == ["not supported", "supported"]
+    assert after[0].reason == "tuned gives one answer to nearly everything"
+
+
+def test_what_a_test_could_have_seen_is_said_beside_what_it_saw(make_run, results_of, testing):
+    arms = results_of(make_run(), ["baseline", "control", "tuned"]).by_name
+    asked = [claim(), claim("l2_agreement", against="baseline", name="a"), claim(arm="full", name="gone")]
+    seen, agreed, gone = map(verdict_text, judge_claims(asked, arms, testing))
+    assert "\n  accuracy +0.167 [" in seen and "that 60 rows could have shown: 0." in seen
+    assert (
+        "l2_agreement +" in agreed
+        and "groups could have shown: " in agreed
+        and gone.startswith("not tested (no arm full")
+    )

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from small_models import byte_tokenizer, random_model
 
 from steady.finetune.finetune import finetune
-from steady.finetune.params import FinetuneParams, TrainParams
+from steady.finetune.params import Arm, FinetuneParams, TrainParams
 from steady.finetune.run import TrainingData, TrainingRun
 from steady.models.arm import ArmManifest
 from steady.prompts.levels import available_wordings
@@ -79,9 +79,12 @@ def material(rows: Sequence[Example], labels: tuple[str, ...] = LABELS, wordings
 
 @cache
 def values() -> dict[str, Any]:
-    """The committed parameters."""
-    read: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    return read
+    """The parameters of a recipe of a small classifier in float32, whatever the committed ones are."""
+    yaml = YAML(typ="safe", pure=True)
+    read, recipe = (
+        yaml.load((ROOT / name).read_text(encoding="utf-8")) for name in ("params.yaml", "recipe/tickets-minilm.yaml")
+    )
+    return dict(read | recipe)
 
 
 def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:
@@ -111,7 +114,8 @@ def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:
 def trained_by(schedule: TrainParams, curves: Path) -> TrainingRun:
     """A run that trains a classifier as `schedule` says, with seed 0, on what is handed to it."""
     runtime = SimpleNamespace(device="cpu", progress=False)
-    params: Any = SimpleNamespace(train=schedule, seed=0, runtime=runtime)
+    arm = Arm(method="lora", wordings="variants", objective="sft")
+    params: Any = SimpleNamespace(train=schedule, seed=0, runtime=runtime, arms={"tuned": arm})
     data: Any = None
     return TrainingRun("tuned", params, data, curves)
 

@@ -18,7 +18,8 @@ from small_models import byte_tokenizer, described, random_model
 
 from steady.finetune.language.batches import IGNORED, CausalBatches, SequenceBatches, learned_tokens
 from steady.finetune.language.loss import CausalLogits, SequenceLogits, summed_loss
-from steady.finetune.language.rows import GenerativeRows, RowEncoder, count_cuts, grouped_by_length
+from steady.finetune.language.rows import GenerativeRows, RowEncoder, count_cuts
+from steady.finetune.sampling import Sampling, grouped_by_length
 from steady.inference.language import encode, encode_answer
 
 TEMPLATE = "{% for m in messages %}[{{ m.content }}]{% endfor %}"
@@ -84,7 +85,9 @@ def test_the_prompt_is_cut_and_the_answer_never_is():
 
 
 def test_rows_whose_answer_does_not_fit_are_left_out_and_counted():
-    rows = GenerativeRows(material(examples(("red", "much too long for it"), 6)).prompts, encoder(max_length=20))
+    rows = GenerativeRows(
+        material(examples(("red", "much too long for it"), 6)).prompts, encoder(max_length=20), Sampling()
+    )
     assert rows.kept == [0, 2, 4]
     counts = count_cuts(rows, epochs=2)
     assert counts["rows_left_out"] == 3 and counts["prompts_shown"] == 6
@@ -96,7 +99,7 @@ def test_an_answer_that_is_blank_is_left_out():
 
 
 def test_every_epoch_shows_the_wordings_of_its_own():
-    rows = GenerativeRows(material(examples()).prompts, encoder(max_length=200))
+    rows = GenerativeRows(material(examples()).prompts, encoder(max_length=200), Sampling())
     first = [row.prompt.tolist() for row in rows.rows]
     rows.epoch = 1
     assert [row.prompt.tolist() for row in rows.rows] != first
@@ -123,7 +126,7 @@ def test_grouping_by_length_pads_less_than_a_third_of_what_random_batches_do():
 
 
 def test_packs_hold_every_row_once_in_every_epoch_and_are_alike_long():
-    rows = GenerativeRows(material(examples(rows=30)).prompts, encoder(max_length=120), seed=3)
+    rows = GenerativeRows(material(examples(rows=30)).prompts, encoder(max_length=120), Sampling(seed=3))
     rows.pack()
     dealt = []
     for epoch in range(3):

@@ -69,6 +69,6 @@ def run(*arguments: str) -> None:
 
 
 def test_each_family_has_the_functions_that_the_package_describes() -> None:
-    assert families.names() == ("spelling", "format", "paraphrase", "surface", "order")
+    assert families.names() == ("spelling", "format", "paraphrase", "surface", "order", "composed")
     for module in families.modules().values():
         assert callable(module.wordings) and callable(module.render)

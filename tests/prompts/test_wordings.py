@@ -10,7 +10,7 @@ from steady.prompts.params import FormatParams
 from steady.records import Wording
 
 Params = Callable[..., FormatParams]
-FAMILIES = families.names()
+FAMILIES = tuple(name for name in families.names() if name != "composed")  # of a bank without a composition
 
 
 def placed(wordings: list[Wording], family: str) -> Counter[tuple[str, bool]]:

@@ -1,6 +1,7 @@
 """The stage compare, run as its users run it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,7 @@ def test_it_writes_the_comparison_and_the_headline_and_tells_the_verdicts(run):
     shown = compare(run)
     assert shown.exit_code == 0, shown.output
     assert "supported: On the test split" in shown.output
+    assert re.search(r"accuracy [+-]\.?\d.*; smallest effect that \d+ rows could have shown: 0\.\d{3}", shown.output)
     assert "compare: read baseline, control, tuned, wrote" in shown.output
     compared = json.loads((run / "metrics/comparison.json").read_text())
     numbers = json.loads((run / "metrics/headline.json").read_text())

@@ -12,6 +12,7 @@ from steady.finetune.classifier.probe import HEAD_STRENGTHS, fit_head
 from steady.finetune.lora import add_lora
 from steady.finetune.params import LoraParams, TrainParams
 from steady.finetune.run import Record, TrainingRun
+from steady.finetune.sampling import EpochOrder, sampling_of
 from steady.finetune.training import (
     parameter_counts,
     set_base_dropout,
@@ -58,12 +59,11 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     if run.arm.method == "lora":
         model = wrap_with_lora(model, params.lora, locate(params.model))
     length = params.format.max_length
-    rows = ScheduledRows(data.prompts, tokenizer, data.task, length)
+    rows = ScheduledRows(data.prompts, tokenizer, data.task, length, sampling_of(run.arm, params.train, params.seed))
     counts = parameter_counts(model)
     record |= counts | train(model, tokenizer, rows, encoded_prompts(run.validation, tokenizer, data.task, length), run)
     # Tokens of the last epoch: the wordings differ from epoch to epoch, and so do their lengths.
-    tokens = sum(len(rows[index]["input_ids"]) for index in range(len(rows)))
-    return model, tokenizer, record | {"train_tokens_last_epoch": tokens}
+    return model, tokenizer, record | {"train_tokens_last_epoch": sum(rows.lengths())}
 
 
 def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
@@ -114,10 +114,31 @@ def train(
     from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
     from steady.finetune.checkpoints.trainer import Resumable
+    from steady.finetune.objectives.step import label_positions, penalty_of
+
+    sampler, added_by = run.arm.sampler, penalty_of(run)
 
     # Defined here, because `Resumable` imports transformers, which a command line has no need of.
     class ClassifierTrainer(Resumable, Trainer):
-        """The Trainer with checkpoints that resume exactly."""
+        """The Trainer with checkpoints that resume exactly, the samplers of `arms`, and what an objective adds to the loss."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            # The order of `shuffled` is that of transformers, from which the published adapters were trained.
+            return super()._get_train_sampler(train_dataset) if sampler == "shuffled" else EpochOrder(rows)
+
+        def compute_loss(
+            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            targets = inputs.get("labels")
+            loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
+            if model.training and added_by is not None:
+                progress = self.state.global_step / self.state.max_steps
+                added = added_by(*label_positions(outputs.logits, targets), progress)
+                # A loss that the model has divided by the rows of the whole step is a sum over accumulated batches.
+                summed = self.model_accepts_loss_kwargs and num_items_in_batch is not None
+                batches = self.current_gradient_accumulation_steps if summed else 1
+                loss = loss if added is None else loss + added / batches
+            return (loss, outputs) if return_outputs else loss
 
     set_base_dropout(model, run.params.train.base_dropout)
     with kept_in(run.checkpoints) as kept:

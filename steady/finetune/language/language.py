@@ -11,6 +11,7 @@ from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
 from steady.finetune.language.batches import CausalBatches, SequenceBatches
 from steady.finetune.language.rows import GenerativeRows, Row, RowEncoder, count_cuts
 from steady.finetune.lora import add_lora, loraplus_optimizer
+from steady.finetune.objectives.step import penalty_of
 from steady.finetune.params import FinetuneParams
 from steady.finetune.preflight import (
     available_memory,
@@ -30,6 +31,7 @@ from steady.finetune.previews import (
     generated_accuracy,
 )
 from steady.finetune.run import Record, TrainingRun
+from steady.finetune.sampling import sampling_of
 from steady.finetune.training import (
     parameter_counts,
     set_base_dropout,
@@ -87,7 +89,7 @@ def _prepare(run: TrainingRun) -> Prepared:
     check_tokenizer(tokenizer, params)
     task, framed, longest = params.model.task, params.model.chat_template, params.format.max_length
     encoder = RowEncoder(tokenizer, task, longest, framed)
-    rows = GenerativeRows(data.prompts, encoder, params.seed)
+    rows = GenerativeRows(data.prompts, encoder, sampling_of(run.arm, params.train, params.seed))
     check_rows(rows, encoder, data.labels, longest)
     # Prompts are cut, answers never: half an answer would be a wrong target.
     usable = [prompt for prompt in run.validation if encoder.fits(prompt.completion)]
@@ -137,6 +139,7 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
     trainer.remove_callback(PrinterCallback)  # it prints every entry of the log
     trainer.checkpoints = kept
     trainer.validation = ready.validation
+    trainer.penalty = penalty_of(run)
     # A set of labels is compared as a text with its reference, whose order of labels is the right one.
     labels = () if run.data.multi_label else run.data.labels
     trainer.generated = generated_accuracy(

@@ -6,7 +6,6 @@ passes the limit is left out; both are counted.
 
 import heapq
 import random
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steady.finetune.sampling import Sampling
 from steady.models.tokenizer import Task, answer_ids, cut_prompt, prompt_ids
 from steady.prompts.schedule import TrainingPrompts
 
 Ids = NDArray[np.int32]
 LEAST_PROMPT = 1  # tokens: the first token of a causal model has nothing before it that could predict it
-MEGABATCH = 50
 
 
 @dataclass(frozen=True)
@@ -75,14 +74,15 @@ class GenerativeRows:
     Args:
         prompts: the training prompts; those whose answer does not fit are left out.
         bins: pack the rows of an epoch into so many items of about the same length; None: an item is one row.
-        seed: deals the rows to the bins.
+        sampling: which rows an epoch has; its seed deals them to the bins.
     """
 
-    def __init__(self, prompts: TrainingPrompts, encoder: RowEncoder, seed: int = 0) -> None:
+    def __init__(self, prompts: TrainingPrompts, encoder: RowEncoder, sampling: Sampling) -> None:
         self.prompts = prompts
         self.encoder = encoder
-        self.seed = seed
+        self.seed = sampling.seed
         self.kept = [place for place, example in enumerate(prompts.examples) if encoder.fits(example.output)]
+        self.sampler = sampling.over(prompts, self.kept)
         self.bins: int | None = None
         self._cuts: dict[int, list[int]] = {}
         self._tokens: dict[int, int] = {}
@@ -110,8 +110,11 @@ class GenerativeRows:
 
     def encoded(self, epoch: int) -> list[Row]:
         """The rows of an epoch."""
-        examples = self.prompts.examples
-        rows = [self.encoder.row(self.prompts.prompt(place, epoch), examples[place].output) for place in self.kept]
+        worded, examples = self.prompts.worded, self.prompts.examples
+        rows = [
+            self.encoder.row(worded(place, wording), examples[place].output)
+            for place, wording in self.sampler.shown(epoch)
+        ]
         self._cuts[epoch] = [row.cut for row in rows]
         self._tokens[epoch] = sum(row.length for row in rows)
         return rows
@@ -143,7 +146,7 @@ class GenerativeRows:
         return [group for group in dealt if group]
 
     def __len__(self) -> int:
-        return len(self.kept) if self.bins is None else min(self.bins, len(self.kept))
+        return len(self.sampler) if self.bins is None else min(self.bins, len(self.kept))
 
     def __getitem__(self, index: int) -> list[Row]:
         return [self.rows[index]] if self.bins is None else [self.rows[row] for row in self._dealt[index]]
@@ -151,38 +154,6 @@ class GenerativeRows:
     def lengths(self) -> list[int]:
         """Tokens of every item of the epoch."""
         return [sum(row.length for row in self[index]) for index in range(len(self))]
-
-
-class LengthGrouped:
-    """A sampler that puts rows of like length into a batch, in another order at every epoch; nothing depends on global state."""
-
-    def __init__(self, rows: GenerativeRows, batch_size: int, seed: int) -> None:
-        self.rows = rows
-        self.batch_size = batch_size
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[int]:
-        rng = random.Random(f"{self.seed}:order:{self.rows.epoch}")
-        return iter(grouped_by_length(self.rows.lengths(), self.batch_size, rng))
-
-
-def grouped_by_length(lengths: Sequence[int], batch_size: int, rng: random.Random) -> list[int]:
-    """Every index once; slices of `batch_size` have like lengths, and come in random order, a last short one last."""
-    order = list(range(len(lengths)))
-    rng.shuffle(order)
-    size = batch_size * max(1, min(len(order) // (batch_size * 2), MEGABATCH))
-    batches = []
-    for start in range(0, len(order), size):
-        chunk = sorted(order[start : start + size], key=lambda index: lengths[index])
-        batches += [chunk[place : place + batch_size] for place in range(0, len(chunk), batch_size)]
-    # A short batch in the middle would shift the rows of all later ones, for the Trainer cuts batches by counting.
-    short = [batch for batch in batches if len(batch) < batch_size]
-    whole = [batch for batch in batches if len(batch) == batch_size]
-    rng.shuffle(whole)
-    return [index for batch in [*whole, *short] for index in batch]
 
 
 def count_cuts(rows: GenerativeRows, epochs: int) -> dict[str, int]:

@@ -10,9 +10,11 @@ import torch
 from transformers import Seq2SeqTrainer
 
 from steady.finetune.checkpoints.trainer import Resumable
-from steady.finetune.language.batches import Batch, learned_tokens
+from steady.finetune.language.batches import IGNORED, Batch, learned_tokens
 from steady.finetune.language.loss import SequenceLogits, summed_loss
-from steady.finetune.language.rows import GenerativeRows, LengthGrouped, Row
+from steady.finetune.language.rows import GenerativeRows, Row
+from steady.finetune.objectives.step import Penalty, token_positions
+from steady.finetune.sampling import EpochOrder
 from steady.models.adapters import is_plain_lora
 
 Generated = Callable[[], float]
@@ -22,19 +24,21 @@ EVALUATION_TOKENS = 4096  # in a batch, padding included
 class Generative(Resumable):
     """What the two trainers share; set the attributes before training.
 
-    `validation` are the rows of the validation loss; `generated` answers prompts and returns the share of right answers, None
+    `validation` are the rows of the validation loss; `penalty` is what the objective adds to the loss of a training batch, None
+    where it adds nothing; `generated` answers prompts and returns the share of right answers, None
     where `sft.generate_rows` is 0.
     """
 
     loss_is_scaled_for_ga = True  # by the learned tokens of all accumulated batches
     rows: GenerativeRows
     validation: Sequence[Row] = ()
+    penalty: Penalty | None = None
     generated: Generated | None = None
     task = "CAUSAL_LM"
     _logits: Any = None
 
     def _get_train_sampler(self: Any, train_dataset: Any = None) -> Any:
-        return LengthGrouped(self.rows, self.args.per_device_train_batch_size, self.args.seed)
+        return EpochOrder(self.rows)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         return sum(learned_tokens(batch, self.task) for batch in batch_samples) if batch_samples else None
@@ -87,11 +91,19 @@ class Generative(Resumable):
     def compute_loss(
         self: Any, model: Any, inputs: Batch, return_outputs: bool = False, num_items_in_batch: Any = None
     ) -> Any:
-        """The mean negative log-likelihood in nats of the learned tokens of the accumulated batches."""
+        """The mean negative log-likelihood in nats of the learned tokens of the accumulated batches, and the penalty."""
         with self.accelerator.autocast():
             logits, targets = self._logits(inputs)
             loss = summed_loss(logits, targets, self.args.label_smoothing_factor)
-        return loss / num_items_in_batch.to(loss.device)
+        tokens = num_items_in_batch.to(loss.device)
+        loss = loss / tokens
+        if self.penalty is not None:
+            labels = inputs["labels"] if self.task == "SEQ_2_SEQ_LM" else inputs["labels"][:, 1:]
+            rows = token_positions(logits, targets, (labels != IGNORED).sum(1))
+            added = self.penalty(*rows, self.state.global_step / self.state.max_steps)
+            # By tokens, as the loss is: the batches of a step then count as one.
+            loss = loss if added is None else loss + added * len(targets) / tokens
+        return loss
 
     @torch.no_grad()
     def evaluate(self: Any, *_: Any, **__: Any) -> dict[str, float]:

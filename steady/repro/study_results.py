@@ -1,0 +1,225 @@
+"""What a study found: a row for each method on each base, and the primary tests, corrected over all bases."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from steady.compare.claims import ENDPOINTS, Claim, Endpoint
+from steady.compare.paired import Testing, group_measures
+from steady.compare.verdicts import NOT_SUPPORTED, SUPPORTED, verdict
+from steady.metrics.arm_quality import quality_statistic
+from steady.metrics.arm_sensitivity import cell_statistic
+from steady.metrics.cells import ALL
+from steady.metrics.measures import SENSITIVITY
+from steady.metrics.resampling import Bootstrap, Floats, ratio
+from steady.metrics.run import ArmResults, RunResults
+from steady.metrics.seed_results import SeedEstimate, SeedEstimates
+from steady.metrics.statistics import detectable, detectable_mean, holm, sign_flip, swap_tests
+from steady.report.readme import markdown_table
+from steady.repro.seeds import Statistic, minus, resampled
+
+Place = tuple[str, str] | None
+"""A level and a family; None for the test split."""
+COLUMNS: tuple[tuple[str, Place, str], ...] = (
+    ("accuracy", None, "accuracy"),
+    ("L1 agreement", ("L1", ALL), "agreement"),
+    ("L1 spread", ("L1", ALL), "spread"),
+    ("L2 agreement", ("L2", ALL), "agreement"),
+    ("L2 mean accuracy", ("L2", ALL), "mean_accuracy"),
+    ("L2 worst wording", ("L2", ALL), "worst_wording_accuracy"),
+)
+"""A column of the table, where it is measured, and the measure."""
+
+
+class MethodResults(msgspec.Struct):
+    """A method on a base: the columns over seeds, in how many seeds it gave one answer to nearly everything, and the training."""
+
+    columns: SeedEstimates
+    degenerate: int
+    steps: list[int | None]
+    tokens: list[int | None]
+
+
+class PrimaryResult(msgspec.Struct):
+    """A claim on a base; the differences of the groups are means over seeds."""
+
+    base: str
+    id: str
+    statement: str
+    endpoint: str
+    arm: str
+    against: str
+    difference: SeedEstimate
+    groups: int
+    smallest_detectable: float | None
+    p: float
+    p_holm: float = 1.0
+    verdict: str = NOT_SUPPORTED
+
+
+class StudyResults(msgspec.Struct):
+    """`metrics/study-NAME.json`: base -> method, and the primary tests of all bases."""
+
+    name: str
+    seeds: list[int]
+    bases: dict[str, dict[str, MethodResults]]
+    primary: list[PrimaryResult]
+
+
+Runs = Mapping[str, Sequence[RunResults]]
+"""The runs of each base, in the order of the seeds."""
+
+
+def methods_of(
+    runs: Sequence[RunResults], records: Mapping[str, Sequence[Mapping[str, Any]]], bootstrap: Bootstrap
+) -> dict[str, MethodResults]:
+    """Every method of a base.
+
+    Args:
+        records: of each method what its manifests keep of the training, seed by seed.
+    """
+    found = {}
+    for name in runs[0].by_name:
+        arms = [run.by_name[name] for run in runs]
+        found[name] = MethodResults(
+            {title: _over_seeds(arms, None, place, measure, bootstrap) for title, place, measure in COLUMNS},
+            sum(arm.sensitivity.degeneracy.degenerate for arm in arms),
+            [record.get("steps") for record in records[name]],
+            [
+                record.get("truncation", {}).get("tokens_shown", record.get("train_tokens_last_epoch"))
+                for record in records[name]
+            ],
+        )
+    return found
+
+
+def _over_seeds(
+    arms: Sequence[ArmResults], against: Sequence[ArmResults] | None, place: Place, measure: str, bootstrap: Bootstrap
+) -> SeedEstimate:
+    statistics = [_statistic(arm, place) for arm in arms]
+    if against is not None:
+        pairs = zip(against, statistics, strict=True)
+        statistics = [minus(_statistic(base, place), statistic) for base, statistic in pairs]
+    groups = arms[0].test.answered().group_count if place is None else len(arms[0].cells[place].groups)
+    return resampled(statistics, [measure], groups, bootstrap)[measure]
+
+
+def _statistic(arm: ArmResults, place: Place) -> Statistic:
+    return quality_statistic(arm.test.answered()) if place is None else cell_statistic(arm.cells[place])
+
+
+def primary_tests(runs: Runs, claims: Sequence[Claim], testing: Testing) -> list[PrimaryResult]:
+    """Every claim on every base: the groups' differences, averaged over seeds, have their signs flipped; then Holm."""
+    found = list(_tested(runs, claims, testing))
+    for result, adjusted in zip(found, holm([result.p for result in found]), strict=True):
+        claim = next(claim for claim in claims if claim.id == result.id)
+        result.p_holm = adjusted
+        result.verdict = verdict(result.difference.value or 0.0, adjusted, claim.direction, testing.alpha)
+        constant = any(run.by_name[claim.arm].sensitivity.degeneracy.degenerate for run in runs[result.base])
+        # Whoever gives one answer to everything agrees with itself.
+        if constant and ENDPOINTS[claim.endpoint].cell and result.verdict == SUPPORTED:
+            result.verdict = f"{NOT_SUPPORTED}: {claim.arm} gives one answer to nearly everything"
+    return found
+
+
+def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[PrimaryResult]:
+    strict = testing._replace(alpha=testing.alpha / (len(runs) * len(claims)))
+    for base, of_seeds in runs.items():
+        for claim in claims:
+            endpoint = ENDPOINTS[claim.endpoint]
+            one, other = ([run.by_name[name] for run in of_seeds] for name in (claim.against, claim.arm))
+            test = _swapped if endpoint.test == "swap" else _flipped
+            p, least = test(one, other, endpoint, strict)
+            yield PrimaryResult(
+                base=base,
+                id=claim.id,
+                statement=claim.statement,
+                endpoint=claim.endpoint,
+                arm=claim.arm,
+                against=claim.against,
+                difference=_over_seeds(other, one, endpoint.cell, endpoint.measure, testing.bootstrap),
+                groups=one[0].test.answered().group_count
+                if endpoint.cell is None
+                else len(one[0].cells[endpoint.cell].groups),
+                smallest_detectable=least,
+                p=p,
+            )
+
+
+def _flipped(
+    before: Sequence[ArmResults], after: Sequence[ArmResults], endpoint: Endpoint, testing: Testing
+) -> tuple[float, float]:
+    """P of flipping the signs of the groups' differences, which are means over seeds, and the smallest effect it could show."""
+    pairs = zip(before, after, strict=True)
+    differences = np.mean([_of_groups(other, endpoint) - _of_groups(one, endpoint) for one, other in pairs], axis=0)
+    p = float(sign_flip(differences, testing.permutations, testing.bootstrap.seed)[0])
+    return p, detectable_mean(differences, testing.alpha)
+
+
+def _of_groups(arm: ArmResults, endpoint: Endpoint) -> Floats:
+    """The endpoint of each group, `(groups,)`."""
+    if endpoint.cell is not None:
+        return group_measures(arm.cells[endpoint.cell])[endpoint.measure]
+    test = arm.test.answered()
+    counts = np.bincount(test.groups, minlength=test.group_count)
+    return ratio(np.bincount(test.groups, test.correct, minlength=test.group_count), counts)
+
+
+def _swapped(
+    before: Sequence[ArmResults], after: Sequence[ArmResults], endpoint: Endpoint, testing: Testing
+) -> tuple[float, float]:
+    """P of swapping the arms within groups, in all seeds at once, for a measure of wordings."""
+    assert endpoint.cell is not None
+    of_wordings = next(row.of_wordings for row in SENSITIVITY if row.name == endpoint.measure)
+    assert of_wordings is not None
+    # The wordings of the seeds stand side by side; the measure is taken of each seed, then the mean over seeds.
+    one, other = (np.concatenate([arm.cells[endpoint.cell].scores for arm in arms], axis=1) for arms in (before, after))
+
+    def over_seeds(scores: Floats) -> Floats:
+        each = scores.reshape(*scores.shape[:-1], len(before), -1)
+        return np.asarray(of_wordings(each).mean(axis=-1))
+
+    swap = swap_tests(one, other, {"it": over_seeds}, testing.permutations, testing.bootstrap.seed)["it"]
+    return swap.p, detectable(swap.standard_error, testing.alpha)
+
+
+def study_text(found: StudyResults) -> str:
+    """The tables of a study in Markdown: the methods of each base, then the primary tests."""
+    seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
+    lines = [f"# {found.name}", "", f"Means over {seeds}, with intervals that resample seeds and groups.", ""]
+    for base, methods in found.bases.items():
+        titles = ["method", *(title for title, _, _ in COLUMNS), "steps", "tokens"]
+        rows = [
+            [_name(name, method), *map(_shown, method.columns.values()), _each(method.steps), _each(method.tokens)]
+            for name, method in methods.items()
+        ]
+        lines += [f"## {base}", "", *markdown_table(titles, rows).splitlines(), ""]
+    titles = ["base", "claim", "difference", "smallest effect it could show", "p (Holm)", "verdict"]
+    rows = [
+        [
+            result.base,
+            result.statement,
+            _shown(result.difference, "+.3f"),
+            f"{result.smallest_detectable:.3f}" if result.smallest_detectable else "–",
+            f"{result.p_holm:.4f}",
+            result.verdict,
+        ]
+        for result in found.primary
+    ]
+    return "\n".join([*lines, "## Primary tests", "", *markdown_table(titles, rows).splitlines(), ""])
+
+
+def _name(name: str, method: MethodResults) -> str:
+    return f"{name} (one answer to nearly everything)" if method.degenerate else name
+
+
+def _shown(estimate: SeedEstimate, form: str = ".3f") -> str:
+    bounds = estimate.bounds
+    value = "–" if estimate.value is None else format(estimate.value, form)
+    return value + (f" [{format(bounds[0], form)}, {format(bounds[1], form)}]" if bounds else "")
+
+
+def _each(values: Sequence[int | None]) -> str:
+    return "–" if None in values else " ".join(str(value) for value in dict.fromkeys(values))

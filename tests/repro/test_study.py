@@ -1,0 +1,140 @@
+"""A study: its file, the copies that its runs are made in, and what its table and tests say of known answers."""
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from ruamel.yaml import YAML
+
+from steady.compare.claims import Claim
+from steady.compare.paired import Testing
+from steady.errors import SteadyError
+from steady.metrics.resampling import Bootstrap
+from steady.metrics.run import read_run
+from steady.repro.study import grid, prepare_run, read_study
+from steady.repro.study_results import StudyResults, methods_of, primary_tests, study_text
+
+ROOT = Path(__file__).parents[2]
+STUDY = """\
+name: small
+bases: [smoke]
+seeds: [0, 1]
+methods:
+  control: {method: lora, wordings: canonical, objective: sft}
+  steady: {method: lora, wordings: variants, objective: consistency, sampler: grouped}
+claims:
+  - {id: up, statement: It is steadier., endpoint: l2_agreement, arm: steady, against: control, direction: higher, test: sign_flip}
+changes: {lora.r: 2}
+sections: {consistency: {lambda_max: 3.0}}
+"""
+
+
+def read_yaml(path: Path):
+    return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def study_file(tmp_path: Path) -> Path:
+    (tmp_path / "study.yaml").write_text(STUDY, encoding="utf-8")
+    return tmp_path / "study.yaml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("arm: steady", "arm: steadier", "'steadier', which is no method. There are: control, steady"),
+        ("seeds: [0, 1]", "seeds: [0, 0]", "`seeds`: .*names something twice"),
+        ("changes:", "change:", "unknown key `change`. Did you mean `changes`"),
+        ("objective: sft", "objective: stf", "methods.control.objective"),
+        ("endpoint: l2_agreement", "endpoint: l3_agreement", "not an endpoint"),
+    ],
+)
+def test_a_faulty_study_is_refused_with_what_is_allowed(old, new, message, study_file):
+    study_file.write_text(STUDY.replace(old, new))
+    with pytest.raises(SteadyError, match=message):
+        read_study(study_file)
+
+
+def test_a_run_gets_the_methods_seed_sections_and_claims_and_is_made_anew_only_for_a_reason(study_file, tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in ("params.yaml", "claims.yaml", ".gitignore"):
+        shutil.copy(ROOT / name, root)
+    shutil.copytree(ROOT / "recipe", root / "recipe")
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    study = read_study(study_file)
+    runs = list(grid(study, root))
+    assert [(run.base, run.seed) for run in runs] == [("smoke", 0), ("smoke", 1)]
+    run = runs[1]
+    assert prepare_run(study, run, root)
+    params = read_yaml(run.folder / "params.yaml")
+    assert params["arms"] == read_yaml(study_file)["methods"]
+    assert (params["seed"], params["lora"]["r"], params["consistency"]) == (1, 2, {"lambda_max": 3.0})
+    assert params["data"] == read_yaml(ROOT / "recipe/smoke.yaml")["data"]
+    assert read_yaml(run.folder / "claims.yaml") == {"claims": read_yaml(study_file)["claims"]}
+    (run.folder / "checkpoint").touch()
+    assert not prepare_run(study, run, root) and (run.folder / "checkpoint").exists()
+    (root / "recipe/new.yaml").write_text("# another file\n")
+    assert prepare_run(study, run, root) and not (run.folder / "checkpoint").exists()
+
+
+@pytest.fixture(scope="module")
+def small_run() -> ModuleType:
+    """The maker of runs with known answers of the tests of `compare`."""
+    spec = importlib.util.spec_from_file_location("compare_run", ROOT / "tests/compare/conftest.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(small_run, tmp_path):
+    testing = Testing(Bootstrap(200, 0.95, 0), 400, 0.05)
+    claims = [
+        Claim(
+            id=name,
+            statement=f"{name}.",
+            endpoint=name.replace("-", "_"),
+            arm="tuned",
+            against="baseline",
+            direction="higher",
+            test=test,
+        )
+        for name, test in (
+            ("l2-agreement", "sign_flip"),
+            ("accuracy", "mcnemar"),
+            ("l2-worst-wording-accuracy", "swap"),
+        )
+    ]
+    runs = {}
+    for base in ("one", "two"):
+        seeds = []
+        for seed in range(2):
+            place = small_run.write_run(tmp_path / base / str(seed), small_run.ARMS)
+            seeds.append(
+                read_run(["baseline", "tuned"], place / "metrics/arms", place / "reports/arms", place / "formatted")
+            )
+        runs[base] = seeds
+    records = {"baseline": [{}, {}], "tuned": [{"steps": 9, "train_tokens_last_epoch": 70}] * 2}
+    found = StudyResults(
+        "s",
+        [0, 1],
+        {base: methods_of(each, records, testing.bootstrap) for base, each in runs.items()},
+        primary_tests(runs, claims, testing),
+    )
+    # On 24 groups the baseline is steady in 6 of them, those in which it is always wrong, and the tuned arm in all.
+    steadier, better, worst = found.primary[:3]
+    assert steadier.difference.value == pytest.approx(0.5) and steadier.groups == 24
+    assert better.difference.value == pytest.approx((55 - 45) / 60) and better.groups == 60
+    ranked = sorted(one.p for one in found.primary)
+    assert min(one.p_holm for one in found.primary) == pytest.approx(6 * ranked[0]) and steadier.verdict == "supported"
+    # Swapping the arms in the groups gives the same where every seed has the same answers.
+    assert (
+        worst.verdict == "supported" and worst.p == pytest.approx(1 / 401, abs=0.01) and worst.smallest_detectable > 0
+    )
+    text = study_text(found)
+    assert "## one" in text and "| tuned | 0.917 [" in text and "| 9 | 70 |" in text
+    assert "| two | l2-agreement. | +0.500 [" in text
