@@ -86,7 +86,7 @@ def language_model(
         chat_template,
         max_length,
         system,
-        solved,
+        solved=solved,
     )
 
 
