@@ -45,10 +45,8 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
         figures = format_figures(result, encode)
         write_json(metrics, figures)
         click.echo(f"wrote to {out}: " + ", ".join(f"{count} {name}" for name, count in rows.items()))
-        if result.alike:
-            click.echo(
-                f"left out {len(result.alike)} wordings that the tokenizer of {view.model.id} cannot tell from others"
-            )
+        if alike := len(result.alike):
+            click.echo(f"left out {alike} wordings that the tokenizer of {view.model.id} cannot tell from others")
         for split, families in figures.tokens.items():
             cut = {name: found for name, found in families.items() if found["truncated"]}
             if cut:

@@ -43,7 +43,7 @@ FAULTS = {
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn a `SteadyError`, a package that an extra brings, or a disk that is full or refuses into one clear message, exit status 1."""
+    """Turn a `SteadyError`, a package that an extra brings, or a disk that is full into one message and exit status 1."""
     # PEFT imports bitsandbytes, which then warns of a 4-bit kernel for CPUs that nobody asked for.
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-OF_LOCAL = ("revision", "gguf_file", "adapters", "same_base", "thinking", "dtype", "device", "threads")
-OF_LOCAL += ("batch_tokens", "precision")
+OF_LOCAL = (
+    "revision",
+    "gguf_file",
+    "adapters",
+    "same_base",
+    "thinking",
+    "dtype",
+    "device",
+    "threads",
+    *("batch_tokens", "precision"),
+)
 OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
 

@@ -86,6 +86,7 @@ class Inspection:
         """
         if not ids:
             return self.examples[self.split][:rows]
+        # an id that was copied from a page may be of another split; the one that was asked for comes first
         order = [self.split, *(name for name in SPLITS if name != self.split)]
         every = [example for name in order for example in self.examples[name]]
         selected = []
@@ -202,6 +203,7 @@ def pieces(prompt: str, encoding: Any, most: int, *, from_start: bool = False) -
     """
     count = len(encoding.ids)
     tail = 0
+    # special tokens at the end are kept when a prompt is cut, so they are not among the words that go
     while tail < count and encoding.special_tokens_mask[count - 1 - tail]:
         tail += 1
     end = 0

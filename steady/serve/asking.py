@@ -62,6 +62,7 @@ def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wo
     view = read_params(params, AskParams)
     names = chosen_arms(arms, view)
     bank = current_bank(view, models / names[0])
+    # what can be wrong is looked for before the weights are loaded, which takes longest
     recorded = read_arms(models, names, bank)
     phrasing = make_phrasing(recorded, bank, listed)
     chosen = phrasing.chosen(wordings)
@@ -103,6 +104,7 @@ def written(answers: Answers) -> bool:
 
 def as_they_come(lines: Iterable[str], most: int) -> Iterator[list[str]]:
     """Lines in lists of what has arrived, at most `most`; blank ones are left out. Reading goes on while a list is used."""
+    # bounded, so that a large file on standard input is not held in memory while the model works
     arrived: queue.Queue[str | None] = queue.Queue(maxsize=4 * most)
     faults: list[UnicodeDecodeError] = []
 

@@ -106,18 +106,9 @@ def encoded_prompts(prompts: Sequence[Prompt], tokenizer: Any, task: LabelTask, 
     ]
 
 
-def train(
-    model: Any, tokenizer: Any, rows: ScheduledRows, validation: Sequence[ModelInput], run: TrainingRun
-) -> Record:
-    """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
-
-    Returns:
-        Steps done, the best epoch with its validation loss and accuracy, and the first and the last loss.
-
-    Raises:
-        SteadyError: a loss is not finite.
-    """
-    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+def _trainer_of(rows: ScheduledRows, run: TrainingRun) -> Any:
+    """The Trainer with checkpoints, the sampler of the arm and what its objective adds to the loss."""
+    from transformers import Trainer
 
     from steady.finetune.checkpoints.trainer import Resumable
     from steady.finetune.objectives.step import label_positions, penalty_of
@@ -146,6 +137,22 @@ def train(
                 loss = loss if added is None else loss + added / batches
             return (loss, outputs) if return_outputs else loss
 
+    return ClassifierTrainer
+
+
+def train(
+    model: Any, tokenizer: Any, rows: ScheduledRows, validation: Sequence[ModelInput], run: TrainingRun
+) -> Record:
+    """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
+
+    Returns:
+        Steps done, the best epoch with its validation loss and accuracy, and the first and the last loss.
+
+    Raises:
+        SteadyError: a loss is not finite.
+    """
+    from transformers import DataCollatorWithPadding, TrainingArguments
+
     set_base_dropout(model, run.params.train.base_dropout)
     with kept_in(run.checkpoints) as kept:
         arguments = TrainingArguments(
@@ -153,7 +160,7 @@ def train(
             train_sampling_strategy="group_by_length",  # batches of like length have little padding
             **shared_arguments(run, str(kept.folder), len(rows)),
         )
-        trainer = ClassifierTrainer(
+        trainer = _trainer_of(rows, run)(
             model=model,
             args=arguments,
             train_dataset=rows,

@@ -92,8 +92,8 @@ LIES = {
 def answers(llama_folder):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model = AutoModelForCausalLM.from_pretrained(llama_folder)
-    return model_answers(language_model(model, AutoTokenizer.from_pretrained(llama_folder)))
+    model = AutoModelForCausalLM.from_pretrained(llama_folder, trust_remote_code=False)
+    return model_answers(language_model(model, AutoTokenizer.from_pretrained(llama_folder, trust_remote_code=False)))
 
 
 def check(server, path):

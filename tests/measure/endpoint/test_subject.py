@@ -54,7 +54,7 @@ def chat_folder(llama_folder, tmp_path_factory):
     from transformers import AutoModelForCausalLM
 
     folder = tmp_path_factory.mktemp("chat")
-    AutoModelForCausalLM.from_pretrained(llama_folder).save_pretrained(folder)
+    AutoModelForCausalLM.from_pretrained(llama_folder, trust_remote_code=False).save_pretrained(folder)
     tokenizer = copy.deepcopy(byte_tokenizer())
     tokenizer.chat_template = TEMPLATE
     tokenizer.save_pretrained(folder)
@@ -66,7 +66,10 @@ def chat_folder(llama_folder, tmp_path_factory):
 def test_answers_and_matrices_are_those_of_the_model_on_this_machine(chat_folder, prompts, tmp_path, chat, pairs):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(chat_folder), AutoTokenizer.from_pretrained(chat_folder)
+    model, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(chat_folder, trust_remote_code=False),
+        AutoTokenizer.from_pretrained(chat_folder, trust_remote_code=False),
+    )
     sampled = [] if pairs is None else ["--max-pairs", pairs]
     more = ["--chat-template", chat, *sampled]
     with StandIn(model_answers(language_model(model, tokenizer, chat == "on"))) as server:
@@ -202,7 +205,10 @@ def test_the_commands_of_the_documentation_run(chat_folder, prompts, tmp_path, m
     assert len(commands) == 4
     monkeypatch.chdir(tmp_path)
     (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row | {"answer": "1"}) + "\n" for row in ROWS))
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(chat_folder), AutoTokenizer.from_pretrained(chat_folder)
+    model, tokenizer = (
+        AutoModelForCausalLM.from_pretrained(chat_folder, trust_remote_code=False),
+        AutoTokenizer.from_pretrained(chat_folder, trust_remote_code=False),
+    )
     with StandIn(model_answers(language_model(model, tokenizer, True))) as server:
         for place, command in enumerate(commands):
             words = shlex.split(command.replace("http://localhost:8000/v1", server.url))[4:]
