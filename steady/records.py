@@ -27,6 +27,10 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content: str
 
 
+Asked = str | tuple[Message, ...]
+"""What a model is asked: a text, or a conversation whose last turn is the user's."""
+
+
 class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One task item: what is asked and its one target answer.
 

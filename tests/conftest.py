@@ -1,12 +1,32 @@
 """Settings of every test; modules that tests of several folders share are imported from here by their bare names."""
 
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from warm_python import warm_python
+
 # No timing is asserted in a test of properties, and a busy machine or an old processor is slow.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Path]:
+    """The folder of a `python` that has the libraries imported; first on `PATH`, before the folder of this Python and DVC."""
+    # The path of a socket has at most a hundred characters, so it lies in no folder of pytest's.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        warm_python(Path(folder) / "bin") as place,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        places = [str(place), str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+        patch.setenv("PATH", os.pathsep.join(places))
+        yield place

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_house_pipeline import ROOT, run
+from test_house_pipeline import FEW_STEPS, ROOT, run
 
 MAP = (ROOT / "AGENTS.md").read_text(encoding="utf-8")
 MEASURE = '''
@@ -99,6 +99,7 @@ def test_the_files_that_the_map_names_are_here() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("warm")
 def test_one_of_each_is_added_in_the_files_that_the_map_names(tmp_path: Path) -> None:
     folder = tmp_path / "steady"
     run(tmp_path, "git", "clone", "-q", str(ROOT), str(folder))
@@ -144,7 +145,7 @@ def test_one_of_each_is_added_in_the_files_that_the_map_names(tmp_path: Path) ->
 
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-qm", "one of each")
-    run(folder, "dvc", "exp", "run", "-S", "+recipe=queues")
+    run(folder, "dvc", "exp", "run", "-S", "+recipe=queues", "-S", "~arms.control", *FEW_STEPS)
     cell = json.loads((folder / "metrics/arms/tuned/sensitivity.json").read_text())["held_out"]
     assert cell["measures"]["median_over_wordings"]["value"] is not None
     compared = json.loads((folder / "metrics/comparison.json").read_text())

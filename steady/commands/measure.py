@@ -1,31 +1,68 @@
 """Measure how much a model's answers move when only the wording moves: any model, any file of prompts."""
 
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from steady.errors import SteadyError, reported
 
+if TYPE_CHECKING:
+    from steady.measure.matching import Matcher
+    from steady.measure.prompt_files import PromptFile
+    from steady.measure.report import Compared
+    from steady.measure.subject import Subject
+
+FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-CHAT = {"auto": None, "on": True, "off": False}
+OF_LOCAL = ("revision", "gguf_file", "adapters", "thinking", "dtype", "device", "threads", "batch_tokens", "precision")
+OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
+FAILED = 3
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--model", default=None, help="A Hub id, a folder, or package:NAME.")
+@click.argument("sources", nargs=-1, required=False, type=click.Path(path_type=Path))
+@click.option("--model", "models", multiple=True, help="A Hub id, a folder, or package:NAME; several are compared.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="KEY=NAME", help="What the file calls a key: prompt=question."
+)
+@click.option("--items", type=FILE, default=None, help="A file of items to be worded, in place of one of prompts.")
+@click.option("--wordings", type=FILE, default=None, help="The bank that words them; default: their own instructions.")
+@click.option(
+    "--per-family",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Wordings of each family of rewordings.",
+)
 @click.option("--revision", default=None, help="Commit, branch or tag of a Hub model; the full commit is recorded.")
 @click.option("--gguf-file", default=None, help="The GGUF file of the folder or repository to read the model from.")
-@click.option("--adapter", type=FOLDER, default=None, help="A PEFT adapter or an arm.")
+@click.option(
+    "--adapter",
+    "adapters",
+    multiple=True,
+    help="A PEFT adapter or an arm; several are compared, and `none` is the model without one.",
+)
 @click.option(
     "--chat-template",
     "chat",
-    type=click.Choice(list(CHAT)),
     default="auto",
     show_default=True,
-    help="Ask through the tokenizer's chat template; auto: where it has one.",
+    help="auto (where the tokenizer has one), on, off, or the name of one of its templates.",
 )
-@click.option("--system", default="", help="System message of the chat template.")
+@click.option("--system", default="", help="System message of prompts that bring none.")
+@click.option("--thinking/--no-thinking", default=False, help="Let a thinking model think before it answers.")
+@click.option("--stop", multiple=True, help="A response ends behind this text, which is left out of it.")
+@click.option(
+    "--match",
+    default=None,
+    help="What counts as the same and as right: exact, normalized, contains, number, regex:PATTERN, label:A,B, "
+    "python:MODULE.FUNCTION; default: normalized, the labels of --wordings, or what a finished run was read by.",
+)
 @click.option(
     "--dtype",
     type=click.Choice(("auto", "float32", "bfloat16", "float16")),
@@ -55,42 +92,198 @@ CHAT = {"auto": None, "on": True, "off": False}
     help="Of intervals.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of samples and intervals.")
-@click.option("--out", type=FOLDER, default=Path("measured"), show_default=True, help="Folder to write.")
+@click.option(
+    "--endpoint", default=None, help="An OpenAI-compatible server, http://localhost:8000/v1; --model is a name there."
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Times that a server is sent each prompt; how far its own answers agree is the noise floor.",
+)
+@click.option(
+    "--posix", is_flag=True, help="POSIX from a server's log-probabilities of given tokens, once it passed a canary."
+)
+@click.option(
+    "--concurrency", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests in flight to a server."
+)
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds that a request may take."
+)
+@click.option(
+    "--request-fields", default="{}", help="JSON object: fields of a request to add or, with null, to leave out."
+)
+@click.option(
+    "--api-key-variable",
+    default="STEADY_API_KEY",
+    show_default=True,
+    help="The environment variable that holds a server's key; the key is never written or shown.",
+)
+@click.option(
+    "--replies",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help="File that keeps a server's replies, so that none is asked for twice; default: replies.jsonl in --out.",
+)
+@click.option(
+    "--answers",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="A file of prompts that have an `answer` each; no model is needed, and several files are compared.",
+)
+@click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
+@click.option(
+    "--print",
+    "form",
+    type=click.Choice(("table", "line", "markdown", "json")),
+    default="table",
+    show_default=True,
+    help="What is written to stdout: line is one a subject, markdown is for a pull request.",
+)
+@click.option(
+    "--fail-if",
+    "gates",
+    multiple=True,
+    help="Exit with code 3 where it holds: 'agreement < 0.9', 'difference accuracy < -0.02'.",
+)
 @click.option("--budget", is_flag=True, help="Print what it would cost, and stop.")
-def main(sources: tuple[Path, ...], model: str | None, out: Path, **options: Any) -> None:
-    """Measure how much a model's answers move when only the wording of a file of prompts moves.
+def main(sources: tuple[Path, ...], **options: Any) -> None:
+    """Measure how much a model's answers move when only the wording of prompts moves.
 
-    SOURCES is one file, JSON Lines: {"group_id": …, "prompt": …}, with an "output" where the right answer is known. Prompts
-    that ask for the same thing share a group_id. A run that is killed goes on when it is called again.
+    SOURCES is one file of prompts: JSON Lines, CSV, TSV or Parquet with `group_id` and `prompt` (or `messages`), and an `output`
+    where the right answer is known. Prompts that ask for the same thing share a group_id. A run that is killed goes on when it is
+    called again.
 
-    Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model.
+    Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model, and several
+    folders are compared.
     """
     with reported():
-        from steady.measure.measure import summarise
-        from steady.measure.page import tables
+        from steady.measure.gates import failures, find_gate
+        from steady.measure.matching import find_matcher
+        from steady.measure.report import compared, distinct, summarise, write_comparison
+        from steady.metrics.resampling import Bootstrap
 
-        draws, confidence, seed = (options[name] for name in ("draws", "confidence", "seed"))
-        folders = [source for source in sources if source.is_dir()]
-        if model is None and len(folders) < len(sources):
-            strange = next(source for source in sources if source not in folders)
-            raise SteadyError(f"{strange}: no folder of a run. To measure a model on a file of prompts, add --model.")
-        if model is None:
-            click.echo(tables([summarise(folder, draws, confidence, seed) for folder in folders]))
+        # what can be wrong with the options is said before a model is loaded
+        gates = [find_gate(text) for text in options["gates"]]
+        if options["match"] is not None:
+            find_matcher(options["match"])
+        folders = _runs(sources, options)
+        if options["budget"]:
             return
-        if len(sources) != 1 or folders:
-            raise SteadyError(f"--model: give one file of prompts, got {', '.join(map(str, sources))}.")
-        _score(sources[0], model, out, options)
-        if not options["budget"]:
-            click.echo(tables([summarise(out, draws, confidence, seed)]))
-            click.echo(f"wrote {out}: measures.json, index.html, the answers and the matrices")
+        bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
+        reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
+        found = compared(distinct(reports, folders), bootstrap)
+        if found.comparison is not None and options["out"] is not None:
+            write_comparison(found, options["out"])
+        click.echo(_printed(found, options["form"]))
+        if reasons := failures(gates, found):
+            click.echo("\n".join(reasons), err=True)
+            raise click.exceptions.Exit(FAILED)
 
 
-def _score(prompts: Path, model: str, out: Path, options: dict[str, Any]) -> None:
-    from steady.inference.named import Named, prepare
-    from steady.measure.measure import Limits, measure_model
+def _printed(found: "Compared", form: str) -> str:
+    from steady.measure import texts
+    from steady.metrics.files import laid_out, rounded
 
-    prepare(options["threads"])
-    place = {name: options[name] for name in ("revision", "adapter", "dtype", "device", "system", "gguf_file")}
-    limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "precision", "seed")}
-    named = Named(model, chat_template=CHAT[options["chat"]], **place)
-    measure_model(named, prompts, out, Limits(**limits), lambda line: click.echo(line, err=True), options["budget"])
+    if form == "json":
+        return laid_out(rounded(found.to_dict()))
+    forms = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}
+    return forms[form](found)
+
+
+def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
+    """What answers are read by: the option, or what the folder was summarised by before."""
+    from steady.measure.matching import NORMALIZED, find_matcher
+    from steady.measure.report import last_match
+
+    return find_matcher(options["match"] or last_match(folder) or NORMALIZED)
+
+
+def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
+    """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
+    from steady.measure.choosing import folder_name, prompts_of
+
+    if options["answers"]:
+        return list(_given(sources, options))
+    subjects = list(_subjects(options))
+    twice = [name for name, times in Counter(name for name, _ in subjects).items() if times > 1]
+    if twice:
+        raise SteadyError(f"{twice[0]}: named twice; a subject is compared with others, not with itself.")
+    if not subjects:
+        strange = next((source for source in sources if not source.is_dir()), None)
+        if strange is not None or not sources:
+            raise SteadyError(
+                f"{strange or 'nothing to measure'}: no folder of a run. To measure a model on prompts, add --model."
+            )
+        return list(sources)
+    options["out"] = out = options["out"] or Path("measured")
+    file = prompts_of(sources, options)
+    folders = []
+    for name, opened in subjects:
+        folders.append(out if len(subjects) == 1 else out / folder_name(name))
+        _score(opened(), file, folders[-1], options)
+    return folders
+
+
+def _given(sources: tuple[Path, ...], options: dict[str, Any]) -> Iterator[Path]:
+    """Measure files of answers, each into a folder."""
+    from steady.measure.answer_files import read_answer_file
+    from steady.measure.choosing import columns_of, folder_name
+    from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
+
+    if sources or options["models"] or options["items"] or options["endpoint"]:
+        raise SteadyError(
+            "--answers: the prompts and answers are in its file; leave out SOURCES, --model, --items and --endpoint."
+        )
+    _refuse_mixed(OF_LOCAL + OF_ENDPOINT, "of a model, which --answers does not need")
+    options["out"] = out = options["out"] or Path("measured")
+    for path in options["answers"]:
+        file, subject = read_answer_file(path, columns_of(options))
+        check_outputs(file, find_matcher(options["match"] or NORMALIZED))
+        folder = out if len(options["answers"]) == 1 else out / folder_name(path.name)
+        _score(subject, file, folder, options)
+        yield folder
+
+
+def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[str, Any]) -> None:
+    from steady.measure.running import Extent, measure_subject
+
+    extent = Extent(options["precision"], options["seed"])
+    measure_subject(subject, file, folder, extent, lambda line: click.echo(line, err=True), options["budget"])
+
+
+def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
+    """The subjects by name, each with what opens it: one at a time is in memory."""
+    from steady.measure.choosing import NO_ADAPTER, local_subject
+
+    models, adapters = options["models"], options["adapters"]
+    if options["endpoint"] is None:
+        _refuse_mixed(OF_ENDPOINT, "which needs --endpoint")
+    else:
+        _refuse_mixed(OF_LOCAL, "of a model on this machine, not of --endpoint")
+        if not models:
+            raise SteadyError("--endpoint: add --model, the name of the model on the server.")
+        yield from ((model, partial(_remote, model, options)) for model in models)
+        return
+    if len(models) > 1 and adapters:
+        raise SteadyError("--adapter: adapters lie on one base. Give one --model, or no --adapter.")
+    for model in models:
+        for adapter in adapters or [NO_ADAPTER]:
+            name = model if adapter == NO_ADAPTER else f"{model} + {adapter}"
+            yield name, partial(local_subject, model, adapter, options)
+
+
+def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
+    """Refuse options that would not be followed, such as those of a model of this machine with a server."""
+    context = click.get_current_context()
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(item.opts[0] for item in context.command.params if item.name == name)
+            raise SteadyError(f"{option}: an option {reason}. Leave it out.")
+
+
+def _remote(model: str, options: dict[str, Any]) -> "Subject":
+    from steady.measure.endpoint.subject import endpoint_subject
+
+    return endpoint_subject(model, {**options, "replies": options["replies"] or options["out"] / "replies.jsonl"})

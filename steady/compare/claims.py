@@ -122,6 +122,7 @@ def _line(document: Any, place: tuple[Any, ...]) -> int:
     for part in place:
         if not hasattr(document, "lc"):
             break
+        # ruamel keeps the line of each key with the mapping that holds it
         known = document.lc.data or {}
         line = (known[part][0] if part in known else document.lc.line) + 1
         try:

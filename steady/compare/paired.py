@@ -65,6 +65,7 @@ def paired_estimates(
         return drawn
 
     found = estimate(statistic, groups, bootstrap)
+    # weights of one give the values themselves, by the code that gives the draws
     once = np.ones((1, groups))
     before, after = base(once), other(once)
     return {
@@ -81,6 +82,7 @@ def paired_estimates(
 def compare_quality(base: Answers, other: Answers, testing: Testing) -> QualityStep:
     """Task quality on the same rows: exact McNemar for accuracy, the rows won and lost, and intervals of differences."""
     one, two = base.answered(), other.answered()
+    # rows that both arms get right or wrong say nothing in McNemar's test
     won = np.flatnonzero((two.correct == 1) & (one.correct == 0))
     lost = np.flatnonzero((two.correct == 0) & (one.correct == 1))
     table = quality_measures(one)

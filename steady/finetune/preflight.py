@@ -10,7 +10,8 @@ from steady.finetune.objectives import find_objective
 from steady.finetune.params import Arm, FinetuneParams, Objective
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
-from steady.models.tokenizer import chat_frame, end_id
+from steady.models.chat import chat_frame
+from steady.models.tokenizer import end_id
 
 GIB = 2**30
 BITS_8 = ("8bit",)

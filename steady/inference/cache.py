@@ -53,6 +53,7 @@ def _branch(store: torch.Tensor, rows: Sequence[int], slots: slice, room: int) -
     start = 0
     for place, row in enumerate(rows):
         if place + 1 == len(rows) or rows[place + 1] != row:
+            # broadcast to the whole run: the responses of a prompt lie beside one another
             branched[start : place + 1, :, :width] = store[row, :, slots]
             start = place + 1
     return branched
@@ -169,6 +170,7 @@ class PromptCache:
             shared = (self.shared.stores[place], starts) if self.shared else None
             return _Written(self.stores[place], rows, slots, first, shared)
 
+        # the first pass tells how many layers there are; later ones write into what it made
         if self.stores:
             return Cache(layers=[layer(place) for place in range(len(self.stores))])
 

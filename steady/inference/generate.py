@@ -43,6 +43,7 @@ def sampled_texts(language: LanguageModel, prompt: str, nucleus: Nucleus, seed: 
     limit = nucleus.max_new_tokens if room is None else min(room, nucleus.max_new_tokens)
     inputs = torch.tensor([ids], device=language.device)
     devices = [language.device] if language.device.type == "cuda" else []
+    # the state of the generators is put back afterwards: a training that samples goes on as if it had not
     with torch.random.fork_rng(devices), torch.inference_mode():
         torch.manual_seed(seed)
         given = {"input_ids": inputs, "attention_mask": torch.ones_like(inputs)}
@@ -60,10 +61,10 @@ def _settings(language: LanguageModel, nucleus: Nucleus, limit: int) -> Any:
         num_beams=1,
         temperature=nucleus.temperature,
         top_p=nucleus.top_p,
-        top_k=0,
+        top_k=0,  # transformers' default of 50 would cut the nucleus
         num_return_sequences=nucleus.samples,
         max_new_tokens=limit,
-        max_length=None,
+        max_length=None,  # a checkpoint's own setting of it would be in conflict with max_new_tokens
         eos_token_id=ends or None,
         pad_token_id=padding if padding is not None else [*ends, 0][0],
     )
@@ -79,4 +80,5 @@ def _ended(language: LanguageModel, tokens: Tokens) -> Tokens:
 def _text(language: LanguageModel, tokens: Tokens) -> Text:
     finished = bool(tokens) and tokens[-1] in language.end_ids
     text = decode(language, tokens[:-1] if finished else tokens)
+    # a lone surrogate could not be written to a file
     return Text(text.encode("utf-8", "replace").decode().strip(), finished)

@@ -8,8 +8,10 @@ from typing import Any, Literal
 import torch
 from transformers.modeling_outputs import BaseModelOutput
 
+from steady.models.chat import THOUGHTS, chat_frame
 from steady.models.description import describe
 from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
+from steady.records import Asked
 
 Tokens = tuple[int, ...]
 
@@ -20,8 +22,9 @@ class LanguageModel:
 
     `end_ids` are the tokens that end a response (none: every response runs to the limit); `context` is the largest number of
     positions, None where nothing says; `prefix` are the decoder's first tokens, empty for a causal model. `chat_template`:
-    prompts are wrapped as the tokenizer's template says, after the message `system` where there is one; `max_length` is the most
-    tokens of a prompt, None for no limit; `solved` are solved examples that stand before every prompt.
+    prompts are wrapped as the tokenizer's template says, after the message `system` where there is one, and with `thinking` as
+    `chat_frame` takes it; `max_length` is the most tokens of a prompt, None for no limit; a response ends behind the first of the
+    texts `stop`; `solved` are solved examples that stand before every prompt that is a text.
     """
 
     model: Any
@@ -33,6 +36,8 @@ class LanguageModel:
     chat_template: bool = False
     max_length: int | None = None
     system: str = ""
+    thinking: bool | None = None
+    stop: tuple[str, ...] = ()
     solved: str = ""
 
     @property
@@ -81,7 +86,7 @@ def language_model(
         chat_template,
         max_length,
         system,
-        solved,
+        solved=solved,
     )
 
 
@@ -102,17 +107,18 @@ def _prefix(base: Any, config: Any) -> Tokens:
     return (int(start),) if forced is None else (int(start), int(forced))
 
 
-def encode(language: LanguageModel, texts: Sequence[str]) -> list[Tokens]:
+def encode(language: LanguageModel, texts: Sequence[Asked]) -> list[Tokens]:
     """Token ids of prompts as training has them: special tokens included, cut where they pass `max_length`, not padded."""
     limit = language.max_length
     whole = (whole_prompt(language, text) for text in texts)
     return [tuple(cut_prompt(ids, language.task, limit) if limit else ids) for ids in whole]
 
 
-def whole_prompt(language: LanguageModel, text: str) -> list[int]:
-    """Token ids of a prompt with the solved examples before it, however long."""
-    text = language.solved + text
-    return prompt_ids(language.tokenizer, language.task, text, language.chat_template, language.system)
+def whole_prompt(language: LanguageModel, asked: Asked) -> list[int]:
+    """Token ids of a prompt, with the solved examples before it, however long."""
+    framing = (language.chat_template, language.system, language.thinking)
+    asked = language.solved + asked if isinstance(asked, str) else asked
+    return prompt_ids(language.tokenizer, language.task, asked, *framing)
 
 
 def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:
@@ -122,15 +128,37 @@ def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:
     return sum(len(whole_prompt(language, text)) > language.max_length for text in texts)
 
 
-def encode_answer(language: LanguageModel, prompt: str, answer: str) -> Tokens:
+def encode_answer(language: LanguageModel, asked: Asked, answer: str) -> Tokens:
     """Token ids of an answer to a prompt as training has them, the end token included."""
+    prompt = (
+        asked if isinstance(asked, str) else ""
+    )  # behind a conversation the template says what stands before an answer
     return tuple(answer_ids(language.tokenizer, language.task, answer, prompt, language.chat_template))
 
 
 def decode(language: LanguageModel, response: Tokens) -> str:
-    """The text of a response without special tokens; scores never depend on it."""
+    """The text of a response without special tokens and stop texts; scores never depend on it."""
     text: str = language.tokenizer.decode(list(response), skip_special_tokens=True)
-    return text
+    if language.thinking and chat_frame(language.tokenizer, thinking=True).after.rstrip().endswith(THOUGHTS):
+        text = f"{THOUGHTS}{text}"  # the template opened the thoughts, so that the response begins within them
+    return text[: min((text.find(stop) for stop in language.stop if stop in text), default=len(text))]
+
+
+def stopped(language: LanguageModel, response: Tokens) -> Tokens:
+    """A response up to and including the token that completes the first stop text; all of it where there is none."""
+    if not language.stop or not _has_stop(language, response):
+        return response
+    # a text that has a stop has it with every further token: the shortest such beginning is found by halving
+    low, high = 1, len(response)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _has_stop(language, response[:middle]) else (middle + 1, high)
+    return response[:low]
+
+
+def _has_stop(language: LanguageModel, response: Tokens) -> bool:
+    text = language.tokenizer.decode(list(response), skip_special_tokens=True)
+    return any(stop in text for stop in language.stop)
 
 
 def call(language: LanguageModel, **inputs: Any) -> torch.Tensor:

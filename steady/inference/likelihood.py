@@ -9,9 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
-from steady.inference.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, token_logprobs
+from steady.inference.language import (
+    LanguageModel,
+    Tokens,
+    sequence_logits,
+    sequence_logprob,
+    stopped,
+    token_logprobs,
+)
 from steady.inference.passes import LEAST_SHARED, Prompted, padded, read_prompts, shared_tokens
 from steady.inference.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
+
+STOP_EVERY = 16  # steps: texts are decoded to find a stop in them, which costs more than a step of a small model
 
 Cell = tuple[int, Tokens]
 """A row (a prompt of a bundle) and a response."""
@@ -27,6 +36,7 @@ def make_scorer(
     """
     try:
         memory = _tried(language, 3 if temperatures else 2)
+    # what a model with a cache of another kind raises, such as one with a state in place of keys and values
     except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
         memory = None
     return Scorer(language, max_new_tokens, batch_tokens, memory, temperatures)
@@ -50,6 +60,7 @@ def _tried(language: LanguageModel, copies: int) -> Memory | None:
     memory = Memory(sum(layers), max(layers), copies * 4 * prompted.first.shape[-1])
     cells = [(row, tuple(n * 5 % size for n in range(1, stop))) for row in (0, 1) for stop in (4, 6)]
     scored = [score[0] for score in _batch_scores(prompted, cells, (1.0,))]
+    # in 16 bits two ways differ by rounding alone, so a comparison says nothing
     if not language.reference_dtype:
         return memory
     expected = [sequence_logprob(language, prompts[row], response) for row, response in cells]
@@ -73,6 +84,7 @@ def greedy_responses(scorer: Scorer, prompts: Sequence[Tokens]) -> list[Response
 def chunks_of(scorer: Scorer, prompts: set[Tokens]) -> list[list[Tokens]]:
     """Prompts sorted by length and cut where their padded keys and values would pass the budget."""
     chunks: list[list[Tokens]] = []
+    # by the tokens too: prompts of one length would come in the order of a set, and rounding depends on the batch
     for prompt in sorted(prompts, key=lambda tokens: (len(tokens), tokens)):
         needed = len(prompt) + scorer.max_new_tokens
         if not chunks or needed * (len(chunks[-1]) + 1) > scorer.kept_positions:
@@ -90,24 +102,29 @@ def _read(scorer: Scorer, prompts: Sequence[Tokens]) -> Prompted:
 def _decode(scorer: Scorer, prompted: Prompted) -> list[Response]:
     """Greedy responses of all prompts at once, until each has ended or reached the limit."""
     ends = torch.tensor(sorted(scorer.language.end_ids), dtype=torch.long, device=scorer.language.device)
+    # the first token comes from the prefill, so N tokens take N - 1 passes
     tokens = prompted.first.argmax(dim=-1)
     steps, logprobs = [tokens], [token_logprobs(prompted.first, tokens)]
     ended = torch.isin(tokens, ends)
     while len(steps) < scorer.max_new_tokens and not bool(ended.all()):
+        if scorer.language.stop and len(steps) % STOP_EVERY == 0:
+            rows = (tuple(row) for row in torch.stack(steps, 1).tolist())
+            ended |= torch.tensor([len(stopped(scorer.language, row)) < len(row) for row in rows], device=ended.device)
         scorer.passes.decode += len(tokens)
         logits = prompted.decode(len(steps) - 1, tokens)
         tokens = logits.argmax(dim=-1)
         steps.append(tokens)
         logprobs.append(token_logprobs(logits, tokens))
         ended |= torch.isin(tokens, ends)
-    rows = zip(torch.stack(steps, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
-    return [_ended(row, values, scorer.language.end_ids) for row, values in rows]
+    found = zip(torch.stack(steps, 1).tolist(), torch.stack(logprobs, 1).tolist(), strict=True)
+    return [_ended(scorer.language, row, values) for row, values in found]
 
 
-def _ended(tokens: list[int], logprobs: list[float], end_ids: frozenset[int]) -> Response:
-    """A response up to and including its first end token."""
-    stop = next((place + 1 for place, token in enumerate(tokens) if token in end_ids), len(tokens))
-    return Response(tuple(tokens[:stop]), sum(logprobs[:stop]))
+def _ended(language: LanguageModel, tokens: list[int], logprobs: list[float]) -> Response:
+    """A response up to and including its first end token, or what completes its first stop text."""
+    stop = next((place + 1 for place, token in enumerate(tokens) if token in language.end_ids), len(tokens))
+    kept = stopped(language, tuple(tokens[:stop]))
+    return Response(kept, sum(logprobs[: len(kept)]))
 
 
 def _reference_response(scorer: Scorer, prompt: Tokens) -> Response:
@@ -115,11 +132,14 @@ def _reference_response(scorer: Scorer, prompt: Tokens) -> Response:
     tokens: list[int] = []
     logprobs: list[float] = []
     while len(tokens) < scorer.max_new_tokens and not scorer.language.end_ids.intersection(tokens[-1:]):
+        # without a cache: every step reads the whole sequence
         logits = sequence_logits(scorer.language, prompt, tuple(tokens))[-1]
         scorer.passes.decode += len(prompt) + len(tokens)
         tokens.append(int(logits.argmax()))
         logprobs.append(float(token_logprobs(logits, logits.argmax())))
-    return Response(tuple(tokens), sum(logprobs))
+        if len(stopped(scorer.language, tuple(tokens))) < len(tokens):
+            break
+    return _ended(scorer.language, tokens, logprobs)
 
 
 def _batch_scores(prompted: Prompted, cells: Sequence[Cell], temperatures: Sequence[float]) -> list[list[float]]:
@@ -134,6 +154,7 @@ def _batch_scores(prompted: Prompted, cells: Sequence[Cell], temperatures: Seque
         logits = prompted.respond(rows, targets[:, :-1], mask[:, 1:])
         for place, temperature in enumerate(temperatures):
             others = token_logprobs(logits, targets[:, 1:], temperature)
+            # `where`, no product with the mask: -inf times 0 is NaN
             totals[place] = totals[place] + torch.where(mask[:, 1:], others, 0.0).sum(dim=1)
     scores: list[list[float]] = torch.stack(totals, dim=1).tolist()
     return scores
@@ -159,6 +180,7 @@ def _batches(scorer: Scorer, lengths: Sequence[int], cells: Sequence[Cell]) -> I
     longest = 0
     for row, response in cells:
         longest = max(longest, lengths[row])
+        # cells come by the length of the response, so this one's is the batch's longest
         if batch and (len(batch) + 1) * scorer.memory.response_cost(longest, len(response)) > limit:
             yield batch
             batch, longest = [], lengths[row]
@@ -192,6 +214,7 @@ def score_prompts(
         prompted = _read(scorer, chunk)
         responses |= zip(chunk, _decode(scorer, prompted), strict=True)
     found: dict[Key, list[float]] = {}
+    # backwards, because the last chunk is still in memory
     for chunk in reversed(chunks):
         prompted = prompted or _read(scorer, chunk)
         wants = [_responses(prompt, wanted, given, responses) for prompt in chunk]

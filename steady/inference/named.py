@@ -1,8 +1,9 @@
 """Open any model that a user names: a causal or sequence-to-sequence model, a classifier, or an arm of a pipeline."""
 
+import copy
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,15 +12,17 @@ from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
 from steady.models.base import ENCODERS, Base, locate
-from steady.models.description import Description, describe, task_of
+from steady.models.chat import choose_template, thinks
+from steady.models.description import Description, describe, not_followed, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
+from steady.records import Asked
 
 if TYPE_CHECKING:
     from steady.inference.language import LanguageModel
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
-Count = Callable[[Sequence[str]], list[int]]
+Count = Callable[[Sequence[Asked]], list[int]]
 GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 
 
@@ -27,7 +30,9 @@ GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 class Named:
     """A model by name: a Hub id, a folder or `package:NAME`, its revision, the adapter on it, and where and how it runs.
 
-    `chat_template`: prompts go through the tokenizer's chat template, None where it has one; `system` is the system message.
+    `chat_template`: prompts go through the tokenizer's chat template, None where it has one, a text through the one of that name;
+    `system` is the system message of prompts that bring none; `thinking`: a thinking model may think before it answers; a
+    response ends behind the first of the texts `stop`.
     `gguf_file` is the file of the folder or repository that the model is read from.
     """
 
@@ -36,9 +41,11 @@ class Named:
     adapter: Path | None = None
     dtype: Dtype = "auto"
     device: str = "auto"
-    chat_template: bool | None = None
+    chat_template: bool | str | None = None
     system: str = ""
     gguf_file: str | None = None
+    thinking: bool = False
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,11 @@ class LabelScorer:
 
 @dataclass(frozen=True)
 class OpenModel:
-    """A loaded model: one of `language` and `labels`; `count` gives the tokens of prompts, `context` how many it takes."""
+    """A loaded model: one of `language` and `labels`; `count` gives the tokens of prompts, `context` how many it takes.
+
+    `template` is the name of the chat template that prompts go through, None for none; `notes` are sentences on what was not
+    followed of the model's own settings.
+    """
 
     language: "LanguageModel | None"
     labels: LabelScorer | None
@@ -60,7 +71,9 @@ class OpenModel:
     count: Count
     dtype: str
     revision: str | None
-    base: Base
+    base: Base | None
+    template: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 BATCH_SIZE = 32  # prompts, of a classifier
@@ -93,13 +106,12 @@ def open_model(named: Named) -> OpenModel:
     model, tokenizer = load_base(params, device=named.device), load_tokenizer(params)
     if named.adapter is not None:
         model = attach_adapter(model, named.adapter, base.public_id)
-    known, dtype = describe(config, tokenizer), str(model.dtype).removeprefix("torch.")
+    dtype = str(model.dtype).removeprefix("torch.")
     if task == "SEQ_CLS":
         _refuse_chat(named)
-        scorer, limit = _label_scorer(model, tokenizer, known)
+        scorer, limit = _label_scorer(model, tokenizer, describe(config, tokenizer))
         return OpenModel(None, scorer, limit, _counter(tokenizer), dtype, revision, base)
-    language, count = _language(named, model, tokenizer, known)
-    return OpenModel(language, None, language.context, count, dtype, revision, base)
+    return open_language(model, tokenizer, named, revision, base)
 
 
 def _params(
@@ -141,31 +153,55 @@ def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[Label
     return LabelScorer(model_logits(model, tokenizer, limit), known.labels, batch_size), limit
 
 
-def _language(named: Named, model: Any, tokenizer: Any, known: Description) -> "tuple[LanguageModel, Count]":
-    """A model that generates, and what counts the tokens of its prompts, the chat template included."""
+def open_language(
+    model: Any, tokenizer: Any, named: Named, revision: str | None = None, base: Base | None = None
+) -> OpenModel:
+    """A loaded model that generates, asked as `named` says.
+
+    Raises:
+        SteadyError: the chat template that is wanted is not there, or there is a system message and no template.
+    """
     from steady.inference.language import language_model, whole_prompt
 
-    framed = known.has_chat_template if named.chat_template is None else named.chat_template
-    if framed and not known.has_chat_template:
-        raise SteadyError(
-            f"--chat-template on: the tokenizer of {named.id} has no chat template. Give `off` or `auto`."
-        )
-    if named.system and not framed:
+    tokenizer = copy.copy(tokenizer)  # the template that is chosen is for this measurement alone
+    template = choose_template(tokenizer, named.chat_template)
+    if named.system and template is None:
         raise SteadyError(
             f"--system: there is no system message without a chat template, and {named.id} is asked without one. "
             "Write it into the prompts, or choose an instruction-tuned model."
         )
-    language = language_model(model, tokenizer, framed, system=named.system)
-    return language, lambda texts: [len(whole_prompt(language, text)) for text in texts]
+    if "" in named.stop:
+        raise SteadyError("--stop: an empty text, which every response has. Leave it out.")
+    has_thoughts = template is not None and thinks(tokenizer)
+    if named.thinking and not has_thoughts:
+        raise SteadyError(f"--thinking: {named.id} is asked without a template that knows thoughts. Leave it out.")
+    settings = getattr(model, "generation_config", None)
+    made = language_model(model, tokenizer, template is not None, system=named.system)
+    language = replace(
+        made,
+        thinking=named.thinking if has_thoughts else None,
+        stop=named.stop or tuple(getattr(settings, "stop_strings", None) or ()),
+    )
+    left = not_followed(settings)
+    notes = (
+        [f"responses are greedy: the model's generation settings {', '.join(left)} are not followed"] if left else []
+    )
+    dtype = str(model.dtype).removeprefix("torch.")
+    counted = lambda prompts: [len(whole_prompt(language, prompt)) for prompt in prompts]  # noqa: E731
+    return OpenModel(language, None, language.context, counted, dtype, revision, base, template, tuple(notes))
 
 
 def _refuse_chat(named: Named) -> None:
-    if named.chat_template or named.system:
-        raise SteadyError("--chat-template, --system: a classifier reads the prompt alone. Leave them out.")
+    if named.chat_template or named.system or named.stop or named.thinking:
+        raise SteadyError(
+            "--chat-template, --system, --stop, --thinking: a classifier reads the prompt alone. Leave them out."
+        )
 
 
 def _counter(tokenizer: Any) -> Count:
-    return lambda texts: [len(ids) for ids in tokenizer(list(texts), truncation=False, padding=False)["input_ids"]]
+    return lambda texts: [
+        len(ids) for ids in tokenizer(list(map(str, texts)), truncation=False, padding=False)["input_ids"]
+    ]
 
 
 def prepare(threads: int | None) -> None:

@@ -87,6 +87,7 @@ def padded(
     sequences: Sequence[Tokens], width: int, device: torch.device, *, left: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids `(rows, width)`, 0 where there is none, and the mask that says so; no padding token is needed."""
+    # 0 is a token of any vocabulary, and the mask hides it
     tokens = torch.zeros((len(sequences), width), dtype=torch.long)
     mask = torch.zeros((len(sequences), width), dtype=torch.bool)
     for row, sequence in enumerate(sequences):
@@ -121,8 +122,10 @@ class CausalPrompts:
         width = max(len(prompt) for prompt in prompts)
         tokens, _ = padded([prompt[self.shared :] for prompt in prompts], width - self.shared, self.device, left=True)
         mask = self.mask[rows, self.width - width : self.width]
+        # padding has position 0, which the mask hides; -1 would be no index into learned positions
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, self.shared :]
         cache = self.cache.prefill(rows, width, self._starts(prompts, rows.start) if self.shared else ())
+        # prompts end together, so the last logits are all that is needed of `(batch, width, vocabulary)`
         return self._call(tokens, mask, positions, cache, keep=1)[:, 0]
 
     def _starts(self, prompts: Sequence[Tokens], first: int) -> list[tuple[slice, int]]:
@@ -208,6 +211,7 @@ class EncodedPrompts:
     ) -> torch.Tensor:
         """Without `hidden` the decoder finds the encoder's keys and values in the cache and reads only the shape of its output."""
         if hidden is None:
+            # expanded, not made: the decoder reads its shape, and no memory is taken for it
             shape = (*mask.shape, self.hidden_size)
             hidden = torch.zeros((1, 1, 1), dtype=self.first.dtype, device=mask.device).expand(shape)
         return call(

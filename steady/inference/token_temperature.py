@@ -28,8 +28,10 @@ def fit_token_temperature(scorer: Scorer, prompts: Sequence[Prompt]) -> float | 
     given: dict[Tokens, frozenset[Tokens]] = {}
     for prompt, tokens in zip(prompts, encode(language, [one.prompt for one in prompts]), strict=True):
         given[tokens] = given.get(tokens, frozenset()) | {encode_answer(language, prompt.prompt, prompt.completion)}
+    # one new token, since no response is wanted here, only the given answers
     asking = replace(scorer, max_new_tokens=1, temperatures=GRID)
     losses, count = np.zeros(len(GRID)), 0
+    # chunk by chunk, so that the log-probabilities of one chunk alone are held
     for chunk in chunks_of(asking, set(given)):
         found = score_prompts(asking, dict.fromkeys(chunk, frozenset()), {prompt: given[prompt] for prompt in chunk})
         losses -= np.sum(list(found.scaled.values()), axis=0)

@@ -12,9 +12,10 @@ from steady.errors import SteadyError
 from steady.format.formatted import SPLITS
 from steady.format.lengths import load_tokenizer_file, summary, tokenizer_file
 from steady.inference.arm import prompt_limit
+from steady.models.chat import chat_frame
 from steady.models.load import load_tokenizer
 from steady.models.params import ModelParams
-from steady.models.tokenizer import answer_ids, chat_frame, prompt_ids
+from steady.models.tokenizer import answer_ids, prompt_ids
 from steady.parameters import Section, StageParams, read_params
 from steady.prompts.bank import Bank, task_bank
 from steady.prompts.families.paraphrase import with_paraphrases

@@ -2,39 +2,49 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from steady.measure.matching import Matcher, unequal_but_contained
+from steady.measure.prompt_files import AskedPrompt
 from steady.metrics import sensitivity as measure
-from steady.metrics.answers import Answers, normalised, read_answers
+from steady.metrics.answers import Answers, numbered, read_answers
 from steady.metrics.arm_sensitivity import cell_statistic
 from steady.metrics.cells import ALL, Cell, CellValues, cell_values
 from steady.metrics.matrices import ScoredGroup, sensitivity
-from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, one_blas_thread, weighted_mean
-from steady.records import Prediction, Prompt
-
-MEASURES = (
-    "posix",
-    "posix_same",
-    "posix_diff",
-    "consistent_groups",
-    "answer_entropy",
-    "worst_prompt_accuracy",
-    "agreement",
+from steady.metrics.measures import HIGHER, LOWER, SENSITIVITY, SensitivityMeasure
+from steady.metrics.resampling import (
+    Bootstrap,
+    Estimate,
+    Floats,
+    Statistic,
+    estimate,
+    one_blas_thread,
+    ratio,
+    weighted_mean,
 )
-OF_WORDINGS = ("worst_wording_accuracy", "spread")
-"""Measures that need the same wordings in every group; the others need none."""
+from steady.metrics.results import Degeneracy
+
+KEYS = {"mean_accuracy": "accuracy", "unparsed": "format_loss"}
+"""What people call measures whose names in the pipeline's files mean its wordings and labels."""
+
+RESPONSES = SensitivityMeasure("unique_responses", "different responses", LOWER, "group", unit="a group")
+REPEATS = SensitivityMeasure("repeat_agreement", "agreement between repeats of one prompt", HIGHER, "group")
+ROWS = {KEYS.get(row.name, row.name): row for row in (*SENSITIVITY, RESPONSES, REPEATS)}
+"""Rows of the table of measures by the key they have in `measures.json`; those that have no value are left out of it."""
 
 
-class GroupSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class GroupSummary(msgspec.Struct, frozen=True, kw_only=True):
     """One group: psi in nats per response token, agreement, accuracy over its prompts (null without outputs), and its fault."""
 
     id: str
     prompts: int
     unique_responses: int
+    unread: int
     psi: float | None
     psi_same: float | None
     psi_diff: float | None
@@ -43,88 +53,200 @@ class GroupSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     fault: str | None
 
 
-def judged(prediction: Prediction, prompt: Prompt) -> Prediction:
-    """The prediction with `correct`: equal to the output once case and white space are normalised; null without an output."""
-    if not prompt.completion:
-        return prediction
-    right = prediction.logprob is not None and normalised(prediction.text) == normalised(prompt.completion)
-    return msgspec.structs.replace(prediction, correct=right)
+class AnswerCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers that are right and wrong, those without an output to compare with, and those of which nothing could be read.
+
+    `unread` are among the wrong ones nowhere; `empty` are some of them. `contained`: wrong ones with the output somewhere in them.
+    """
+
+    right: int
+    wrong: int
+    without_output: int
+    unread: int
+    empty: int
+    contained: int
 
 
-@one_blas_thread()
-def measure_groups(
-    groups: Sequence[ScoredGroup], prompts: Mapping[str, Prompt], labels: Sequence[str], bootstrap: Bootstrap
-) -> dict[str, Any]:
-    """All measures with their intervals, counts, the degeneracy flag, and a summary of each group from worst to best.
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """All measures of a subject with intervals, counts, the degeneracy flag, and its groups from worst to best."""
+
+    groups: int
+    prompts: int
+    match: str
+    answers: AnswerCounts
+    not_scored: dict[str, int]
+    sampled_pairs: bool
+    degeneracy: Degeneracy
+    measures: dict[str, Estimate]
+    by_group: list[GroupSummary]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Groups whose answers have been read; `worded`: every prompt names its wording, so wordings can be compared over groups.
+
+    `repeated` `(groups, 2)`: pairs of answers to one and the same prompt that agree, and all such pairs.
+    """
+
+    groups: tuple[ScoredGroup, ...]
+    prompts: Mapping[str, AskedPrompt]
+    answers: Answers
+    values: CellValues
+    worded: bool
+    match: str
+    repeated: Floats
+
+    @property
+    def rows(self) -> list[SensitivityMeasure]:
+        """The measures that these groups can have."""
+        return [row for row in SENSITIVITY if row.of_groups or self.worded]
+
+    @property
+    def statistic(self) -> Statistic:
+        """Those measures under group weights, by the names of the table."""
+        of_cells, names = cell_statistic(self.values), [row.name for row in self.rows]
+        unique = np.asarray([len(set(group.responses)) for group in self.groups], dtype=np.float64)
+        columns = np.stack([measure.mean_over_wordings(self.values.scores), unique], axis=1)
+
+        def statistic(weights: Floats) -> dict[str, Floats]:
+            found = of_cells(weights)
+            # a group counts once, however many prompts it has and whether wordings are shared or not
+            accuracy, different = weighted_mean(weights, columns).T
+            repeated = ratio(*(weights @ self.repeated).T)  # over pairs, as agreement is
+            others = {"mean_accuracy": accuracy, RESPONSES.name: different, REPEATS.name: repeated}
+            return {name: found[name] for name in names} | others
+
+        return statistic
+
+
+def judge(
+    groups: Sequence[ScoredGroup],
+    prompts: Mapping[str, AskedPrompt],
+    matcher: Matcher,
+    labels: Sequence[str] = (),
+    repeats: Mapping[str, Sequence[str]] | None = None,
+) -> Judged:
+    """Read and judge the answers of groups.
 
     Args:
         prompts: by id, for the outputs.
-        labels: of a classifier; empty for models that generate, whose entropy is divided by log(prompts of the group).
+        labels: of a classifier; empty for free text, whose entropy is divided by log(prompts of the group).
+        repeats: all answers to a prompt that was asked more than once, by its id.
     """
-    worded = _has_wordings(groups, prompts)
-    answers = _answers(groups, prompts, labels, worded)
-    values = _values(answers, groups)
-    unique = np.asarray([len(set(group.responses)) for group in groups], dtype=np.float64)
-    summaries = [_summary(group, values, place) for place, group in enumerate(groups)]
-    summaries.sort(key=lambda item: (item.psi is None, -(item.psi or 0.0), item.id))
-    targets = [prompt.completion or f"\0{prompt.group_id}" for prompt in answers.prompts]  # no output: one of its own
-    return {
-        "groups": len(groups),
-        "prompts": len(answers.prompts),
-        "not_scored": dict(sorted(Counter(group.fault for group in groups if group.fault).items())),
-        "empty_answers": sum(not item.text for group in groups for item in group.predictions),
-        "sampled_pairs": any(group.sampled is not None for group in groups),
-        "degeneracy": measure.degeneracy(answers.texts, targets)._asdict(),
-        "measures": msgspec.to_builtins(estimate(_statistic(values, unique, worded), len(groups), bootstrap)),
-        "by_group": [msgspec.to_builtins(item) for item in summaries],
-    }
-
-
-def _has_wordings(groups: Sequence[ScoredGroup], prompts: Mapping[str, Prompt]) -> bool:
-    """Whether every prompt names its wording and has an output."""
+    repeated = np.asarray([_repeated(group, prompts, matcher, repeats or {}) for group in groups], dtype=np.float64)
+    groups = tuple(_judged_group(group, prompts, matcher) for group in groups)
     items = [item for group in groups for item in group.predictions]
-    return all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
+    worded = all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
+    answers = _answers(groups, prompts, labels, worded)
+    return Judged(groups, prompts, answers, _values(answers, groups), worded, matcher.spec, repeated)
+
+
+@one_blas_thread()
+def measured(judged: Judged, bootstrap: Bootstrap) -> Measured:
+    """All measures of judged groups that have a value."""
+    answers, groups = judged.answers, judged.groups
+    summaries = [_summary(group, judged.values, place) for place, group in enumerate(groups)]
+    targets = [prompt.completion or f"\0{prompt.group_id}" for prompt in answers.prompts]  # no output: one of its own
+    found = estimate(judged.statistic, len(groups), bootstrap)
+    known = {KEYS.get(name, name): value for name, value in found.items() if not np.isnan(value.value or 0.0)}
+    return Measured(
+        groups=len(groups),
+        prompts=len(answers.prompts),
+        match=judged.match,
+        answers=_counts(judged),
+        not_scored=dict(sorted(Counter(fault for group in groups if (fault := posix_fault(group))).items())),
+        sampled_pairs=any(group.sampled is not None for group in groups),
+        degeneracy=Degeneracy(**measure.degeneracy(answers.texts, targets)._asdict()),
+        measures=known,
+        by_group=sorted(summaries, key=from_worst),
+    )
+
+
+def from_worst(item: GroupSummary) -> tuple[Any, ...]:
+    """Sorts groups from worst to best: by POSIX, and by agreement where nobody gave log-probabilities."""
+    return item.psi is None, -(item.psi or 0.0), item.agreement, item.id
+
+
+def posix_fault(group: ScoredGroup) -> str | None:
+    """Why a group has no POSIX although it has log-probabilities, or None."""
+    return group.fault if group.matrix.size else None
+
+
+def _judged_group(group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matcher: Matcher) -> ScoredGroup:
+    known = bool(group.matrix.size)
+    items = (
+        matcher.judged(item, prompts[item.prompt_id], item.logprob is not None or not known)
+        for item in group.predictions
+    )
+    return replace(group, predictions=tuple(items))
+
+
+def _repeated(
+    group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matcher: Matcher, repeats: Mapping[str, Sequence[str]]
+) -> tuple[int, int]:
+    """Pairs of answers to one prompt that read the same, and all such pairs; an unread answer agrees with none."""
+    equal = pairs = 0
+    for item in group.predictions:
+        texts = repeats.get(item.prompt_id, ())
+        judged = [matcher.judged(msgspec.structs.replace(item, text=text), prompts[item.prompt_id]) for text in texts]
+        for one, other in combinations(judged, 2):
+            equal += one.parsed is not None and one.parsed == other.parsed
+            pairs += 1
+    return equal, pairs
 
 
 def _answers(
-    groups: Sequence[ScoredGroup], prompts: Mapping[str, Prompt], labels: Sequence[str], worded: bool
+    groups: Sequence[ScoredGroup], prompts: Mapping[str, AskedPrompt], labels: Sequence[str], worded: bool
 ) -> Answers:
     """The answers as the pipeline measures them; without wordings a prompt's place in its group is its wording.
 
-    An empty answer, or one that is not finite, agrees with none; without an output it is neither right nor wrong.
+    An answer of which nothing is read agrees with none; without an output it is neither right nor wrong.
     """
-    asked, given = [], []
-    for group in groups:
-        for place, item in enumerate(group.predictions):
-            named = {} if worded else {"wording": str(place)}
-            asked.append(msgspec.structs.replace(prompts[item.prompt_id], group_id=group.id, **named))
-            given.append(item)
-    read = read_answers(asked, given, ())
-    correct = [np.nan if item.correct is None else float(item.correct) for item in given]
-    failed = read.failed | np.asarray([item.logprob is None for item in given], dtype=bool)
-    return replace(read, labels=tuple(labels), correct=np.asarray(correct), failed=failed)
+    given = [item for group in groups for item in group.predictions]
+    # numbers, for one wording has a meaning of its own: `canonical`
+    places = {
+        name: str(place) for place, name in enumerate(sorted({prompts[item.prompt_id].wording for item in given}))
+    }
+    asked = [
+        msgspec.structs.replace(
+            prompts[item.prompt_id],
+            group_id=group.id,
+            wording=places[prompts[item.prompt_id].wording] if worded else str(place),
+        )
+        for group in groups
+        for place, item in enumerate(group.predictions)
+    ]
+    texts = [f"\0{item.text}" if item.parsed is None else item.parsed for item in given]
+    return replace(
+        read_answers(asked, given, ()),
+        labels=tuple(labels),
+        texts=tuple(texts),
+        codes=numbered(texts)[0],
+        correct=np.asarray([np.nan if item.correct is None else float(item.correct) for item in given]),
+        failed=np.asarray([item.parsed is None for item in given], dtype=bool),
+    )
 
 
 def _values(answers: Answers, groups: Sequence[ScoredGroup]) -> CellValues:
     """All prompts as one cell; POSIX comes from the matrices, of which only some pairs may be known."""
     values = cell_values(answers, Cell(ALL, ALL, np.arange(len(answers.prompts))), None)
-    rows = [[np.nan] * 3 if group.fault else list(sensitivity(group)) for group in groups]
+    rows = [list(sensitivity(group)) if group.matrix.size and not group.fault else [np.nan] * 3 for group in groups]
     psi, same, different = np.asarray(rows, dtype=np.float64).reshape(-1, 3).T
     return replace(values, psi=psi, psi_same=same, psi_diff=different)
 
 
-def _statistic(values: CellValues, unique: Floats, worded: bool) -> Statistic:
-    of_cells = cell_statistic(values)
-    columns = np.stack([measure.mean_over_wordings(values.scores), unique], axis=1)
-    names = MEASURES + (OF_WORDINGS if worded else ())
-
-    def statistic(weights: Floats) -> dict[str, Floats]:
-        found = of_cells(weights)
-        accuracy, different = weighted_mean(weights, columns).T
-        chosen = {name: found[name] for name in names}
-        return chosen | {"accuracy": accuracy, "unique_responses": different}
-
-    return statistic
+def _counts(judged: Judged) -> AnswerCounts:
+    items = [item for group in judged.groups for item in group.predictions]
+    unread = [item for item in items if item.parsed is None]
+    asked = [judged.prompts[item.prompt_id] for item in items]
+    return AnswerCounts(
+        right=sum(item.correct is True for item in items),
+        wrong=sum(item.correct is False and item.parsed is not None for item in items),
+        without_output=sum(item.correct is None and item.parsed is not None for item in items),
+        unread=len(unread),
+        empty=sum(not item.text for item in unread),
+        contained=0 if judged.match == "contains" else unequal_but_contained(items, asked),
+    )
 
 
 def _summary(group: ScoredGroup, values: CellValues, place: int) -> GroupSummary:
@@ -133,12 +255,13 @@ def _summary(group: ScoredGroup, values: CellValues, place: int) -> GroupSummary
         id=group.id,
         prompts=len(group.predictions),
         unique_responses=len(set(group.responses)),
+        unread=int(values.unparsed[place]),
         psi=_known(values.psi[place]),
         psi_same=_known(values.psi_same[place]),
         psi_diff=_known(values.psi_diff[place]),
         agreement=float(values.equal[place] / pairs) if pairs else float("nan"),
         accuracy=_known(accuracy),
-        fault=group.fault,
+        fault=posix_fault(group),
     )
 
 

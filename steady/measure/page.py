@@ -1,154 +1,166 @@
-"""What a measurement shows: a table for the terminal, and a page of its own with the groups from worst to best."""
+"""The page of a measurement: what was found, and every group with its prompts and answers side by side, worst first."""
 
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections import Counter
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import Any
+from string import ascii_uppercase
 
-import numpy as np
-
-from steady.measure.runs import Run
+from steady.measure.group_measures import ROWS, GroupSummary, from_worst
+from steady.measure.results import Result, Results
+from steady.measure.texts import about, difference_text, estimate_text, number, remarks, verdict
 from steady.metrics.matrices import ScoredGroup
-from steady.records import Prompt
-from steady.report.markup import joined, tag
+from steady.records import Prediction
+from steady.report.markup import Markup, details, joined, table, tag
 from steady.report.matrices import EXPLAINED, Row, matrix_table
 
-ROWS = {
-    "posix": ("POSIX (nats per response token; 0 = insensitive)", "lower"),
-    "posix_same": ("  from equal responses: confidence alone", "lower"),
-    "posix_diff": ("  from different responses", "lower"),
-    "agreement": ("agreement (pairs of prompts with equal answers)", "higher"),
-    "consistent_groups": ("groups with one answer", "higher"),
-    "answer_entropy": ("answer entropy (0 = one answer, 1 = all differ)", "lower"),
-    "unique_responses": ("different responses per group", "lower"),
-    "accuracy": ("accuracy (answer equals the output)", "higher"),
-    "worst_prompt_accuracy": ("worst-prompt accuracy (right under every wording)", "higher"),
-    "worst_wording_accuracy": ("accuracy under the worst wording", "higher"),
-    "spread": ("spread over wordings (best minus worst)", "lower"),
-}
 GROUPS_SHOWN = 60
 PROMPTS_SHOWN = 40
-STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { text-align: left; padding: .2rem .7rem; border-bottom: 1px solid #8884; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
-summary { cursor: pointer; padding: .3rem 0; }
-pre { white-space: pre-wrap; margin: 0; font-size: .85rem; }
-.scroll { overflow-x: auto; }
-.warning { border-left: .3rem solid #c60; padding-left: .7rem; }
-"""
+LONGEST_TEXT = 1200  # characters of a prompt or an answer
+COLOURS = 6
+LETTERS = (
+    "Answers with one letter were read as the same; ✓ and ✗ compare with the output, and a dash is an answer of which nothing "
+    "could be read."
+)
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A number for a reader; a dash for none."""
-    return "–" if value is None or not np.isfinite(value) else f"{value:.{digits}f}"
-
-
-def estimate_text(found: Mapping[str, Any]) -> str:
-    """A value with its interval; no bare number."""
-    interval = found["interval"]
-    bounds = "no interval" if interval is None else f"{number(interval[0])} to {number(interval[1])}"
-    return f"{number(found['value'])}  [{bounds}]"
-
-
-def shown_rows(measures: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The measures that have a value, in words, with their intervals."""
-    found = measures["measures"]
-    return [
-        (label, estimate_text(found[name]))
-        for name, (label, _) in ROWS.items()
-        if name in found and np.isfinite(found[name]["value"])
-    ]
-
-
-def remarks(measures: Mapping[str, Any]) -> list[str]:
-    """What a reader must know beside the numbers: what was not scored, and whether the model is merely constant."""
-    notes = [f"{count} prompts not scored: {code}" for code, count in measures["skipped_prompts"].items()]
-    notes += [f"{count} groups without POSIX: {code}" for code, count in measures["not_scored"].items()]
-    if measures["empty_answers"]:
-        notes.append(f"{measures['empty_answers']} answers are empty: they agree with no other")
-    if measures["sampled_pairs"]:
-        notes.append("POSIX is estimated from a sample of the pairs of each group; the interval includes that")
-    found = measures["degeneracy"]
-    if found["degenerate"]:
-        notes.append(
-            f"DEGENERATE: one answer makes up {found['top_answer_share']:.0%} of the answers to groups of different intent: "
-            "a constant model is perfectly steady and useless"
-        )
-    return notes
-
-
-def answers_text(measures: Mapping[str, Any]) -> str:
-    """What kind of answers were given, and the limit and the framing of the prompts that they depend on."""
-    if measures["labels"]:
-        return f"labels ({', '.join(measures['labels'])})"
-    how = "through the chat template" if measures["chat_template"] else "without a chat template"
-    system = f", system message {measures['system']!r}" if measures["system"] else ""
-    return f"greedy responses of at most {measures['max_new_tokens']} tokens {how}{system}"
-
-
-def table(measures: Mapping[str, Any]) -> str:
-    """The measures for a terminal."""
-    rows = shown_rows(measures)
-    width = max(len(label) for label, _ in rows)
-    lines = [
-        f"{measures['model']}{' + ' + measures['adapter'] if measures['adapter'] else ''}: {measures['groups']} groups, "
-        f"{measures['prompts']} prompts, {answers_text(measures)}, {measures['dtype']}",
-        *(f"  {label:<{width}}  {text}" for label, text in rows),
-        *(f"  note: {note}" for note in remarks(measures)),
-    ]
-    return "\n".join(lines)
-
-
-def page(measures: Mapping[str, Any], run: Run) -> str:
-    """A page that stands alone: no script, no request. Groups come from worst to best, each with its heat map."""
-    groups = {group.id: group for group in run.groups}
-    rows = "".join(
-        f"<tr><th scope=row>{escape(label.strip())}</th><td class=number>{escape(text)}</td></tr>"
-        for label, text in shown_rows(measures)
+def page(found: Results) -> str:
+    """A page that stands alone: no script, no request. Everything that comes from models and files is text on it."""
+    names = [report.name for report in found.reports]
+    title = f"Prompt sensitivity of {' and '.join(names)}"
+    style = "".join(
+        (files("steady") / place).read_text(encoding="utf-8") for place in ("measure/page.css", "report/matrices.css")
     )
-    notes = "".join(f"<p class=warning>{escape(note)}</p>" for note in remarks(measures))
-    shown = measures["by_group"][:GROUPS_SHOWN]
-    details = "".join(_group(item, groups[item["id"]], run) for item in shown)
-    left = len(measures["by_group"]) - len(shown)
-    more = f"<p>{left} steadier groups are in <code>measures.json</code>.</p>" if left else ""
-    style = STYLE + (files("steady.report") / "matrices.css").read_text(encoding="utf-8")
-    title = escape(f"Prompt sensitivity of {measures['model']}")
+    body = joined(
+        [
+            tag("h1", title),
+            *(joined(_about(report)) for report in found.reports),
+            _measures(found),
+            tag("p", "Intervals resample groups. Values of subjects that were asked differently do not compare."),
+            tag("h2", "Groups, from worst to best"),
+            tag("p", LETTERS),
+            tag("p", f"Log-probabilities: {EXPLAINED}") if _has_matrices(found) else "",
+            *_groups(found),
+        ]
+    )
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body><h1>{title}</h1>'
-        f"<p>{measures['groups']} groups, {measures['prompts']} prompts; {escape(answers_text(measures))} "
-        f"(values for other limits do not compare); {escape(measures['dtype'])}. "
-        "Intervals resample groups.</p>"
-        f"{notes}<table>{rows}</table><h2>Groups, from worst to best</h2>"
-        f"<p>{escape(EXPLAINED)}</p>"
-        f"{details}{more}</body></html>\n"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{tag("title", title)}'
+        f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body>{body}</body></html>\n'
     )
 
 
-def _group(item: Mapping[str, Any], group: ScoredGroup, run: Run) -> str:
-    accuracy = "" if item["accuracy"] is None else f", accuracy {number(item['accuracy'], 2)}"
-    fault = f", not scored: {item['fault']}" if item["fault"] else ""
-    head = (
-        f"ψ {number(item['psi'])} · {item['unique_responses']} different responses to {item['prompts']} prompts, "
-        f"agreement {number(item['agreement'], 2)}{accuracy}{fault} · {item['id']}"
-    )
-    rows = [_row(place, run.prompts[item.prompt_id]) for place, item in enumerate(group.predictions, start=1)]
-    shown = matrix_table(f"Group {item['id']}", rows[:PROMPTS_SHOWN], [("M", group)])
-    left = len(rows) - PROMPTS_SHOWN
-    more = f"<p>{left} more prompts are in <code>predictions.jsonl</code>.</p>" if left > 0 else ""
-    return f"<details><summary>{escape(head)}</summary>{shown}{more}</details>"
+def _has_matrices(found: Results) -> bool:
+    return any(group.matrix.size for report in found.reports for group in report.judged.groups)
 
 
-def _row(place: int, prompt: Prompt) -> Row:
-    """The number and the wording of a prompt, its text, and the output where one is given."""
-    name = f" {prompt.wording}" if prompt.wording else ""
-    target = [tag("small", f"\noutput: {prompt.completion}")] if prompt.completion else []
-    return Row(joined([f"{place}{name}"]), joined([prompt.prompt, *target]))
+def _about(report: Result) -> list[Markup]:
+    facts = [(name, value) for name, value in report.facts.items() if value not in (None, "", [])]
+    return [
+        tag("p", tag("b", report.name), ": ", about(report)),
+        *(tag("p", note, class_="warning") for note in remarks(report)),
+        details("what its answers depend on", table("Facts", ["fact", "value"], facts)),
+    ]
 
 
-def tables(several: Sequence[Mapping[str, Any]]) -> str:
-    """The tables of several runs, one below the other."""
-    return "\n\n".join(table(measures) for measures in several)
+def _measures(found: Results) -> Markup:
+    """A row for each measure: the value of every subject, and the differences from the first one."""
+    names = [report.name for report in found.reports]
+    keys = dict.fromkeys(key for report in found.reports for key in report.measures)
+    rows = []
+    for key in keys:
+        values = [estimate_text(one.measures[key]) if key in one.measures else "–" for one in found.reports]
+        rows.append([ROWS[key].title, *values, *_differences(found, key)])
+    head = ["measure", *names, *(f"{name} less {names[0]}" for name in names[1:] if found.comparison)]
+    caption = "Measures, with their intervals"
+    if found.comparison:
+        caption += f"; differences are paired, on {found.comparison.groups} groups of the same prompts; p after Holm"
+    return tag("div", table(caption, head, rows), class_="numbers")
+
+
+def _differences(found: Results, key: str) -> list[Markup]:
+    if found.comparison is None:
+        return []
+    by_name = {item.subject: item for item in found.comparison.differences if item.measure == key}
+    cells = []
+    for item in (by_name.get(report.name) for report in found.reports[1:]):
+        word = "" if item is None else verdict(item, found.comparison.alpha)
+        text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
+        cells.append(tag("span", text, class_=word if word in ("better", "worse") else None))
+    return cells
+
+
+def _groups(found: Results) -> list[Markup]:
+    """The groups of the first subject, those first where some subject is worst."""
+    by_group = [{item.id: item for item in report.measured.by_group} for report in found.reports]
+    scored = [{group.id: group for group in report.judged.groups} for report in found.reports]
+    worst = {name: min(from_worst(one[name]) for one in by_group if name in one) for name in by_group[0]}
+    order = sorted(worst, key=lambda name: worst[name])
+    shown = [
+        _group(
+            name,
+            [
+                (report, one[name], groups[name])
+                for report, one, groups in zip(found.reports, by_group, scored, strict=True)
+                if name in one
+            ],
+        )
+        for name in order[:GROUPS_SHOWN]
+    ]
+    left = len(order) - len(shown)
+    return [*shown, tag("p", f"{left} steadier groups are in measures.json.")] if left else shown
+
+
+Answered = tuple[Result, GroupSummary, ScoredGroup]
+
+
+def _group(name: str, subjects: Sequence[Answered]) -> Markup:
+    heads = [_head(item, report.name if len(subjects) > 1 else "") for report, item, _ in subjects]
+    paired = [(report.name, group) for report, _, group in subjects if group.matrix.size]
+    parts = [_answers(name, subjects)]
+    if paired:
+        # the prompts stand above already, so rows have numbers alone
+        rows = [Row(joined([place]), joined([""])) for place in range(1, len(paired[0][1].predictions) + 1)]
+        parts.append(details("log-probabilities", matrix_table(f"Log-probabilities of group {name}", rows, paired)))
+    return details(f"{name} · {' · '.join(heads)}", *parts)
+
+
+def _head(item: GroupSummary, name: str) -> str:
+    parts = [f"agreement {number(item.agreement, 2)}"]
+    parts += [f"ψ {number(item.psi)}"] * (item.psi is not None)
+    parts += [f"accuracy {number(item.accuracy, 2)}"] * (item.accuracy is not None)
+    parts += [f"nothing read of {item.unread}"] * bool(item.unread)
+    parts += [f"no POSIX: {item.fault}"] * bool(item.fault)
+    parts.append(f"{item.unique_responses} different responses to {item.prompts} prompts")
+    return f"{name} {', '.join(parts)}".strip()
+
+
+def _answers(name: str, subjects: Sequence[Answered]) -> Markup:
+    """A row for each prompt, with the answer of every subject beside it."""
+    report, _, group = subjects[0]
+    readings = Counter(item.parsed for _, _, one in subjects for item in one.predictions if item.parsed is not None)
+    places = {reading: place for place, (reading, _) in enumerate(readings.most_common())}
+    answers = [{item.prompt_id: item for item in one.predictions} for _, _, one in subjects]
+    rows = []
+    for place, item in enumerate(group.predictions[:PROMPTS_SHOWN], start=1):
+        prompt = report.judged.prompts[item.prompt_id]
+        target = [tag("small", f"\noutput: {' | '.join(prompt.outputs)}")] if prompt.outputs else []
+        given = [_answer(found.get(item.prompt_id), places) for found in answers]
+        head = f"{place} {prompt.wording}".strip()
+        rows.append([head, tag("pre", _cut(prompt.prompt), *target), *given])
+    header = ["", "prompt", *(one.name for one, _, _ in subjects)]
+    left = len(group.predictions) - PROMPTS_SHOWN
+    more = [tag("p", f"{left} more prompts are in predictions.jsonl.")] if left > 0 else []
+    return tag("div", table(f"Answers of group {name}", header, rows), *more, class_="answers")
+
+
+def _answer(item: Prediction | None, places: dict[str, int]) -> Markup:
+    if item is None:
+        return tag("span", "not asked")
+    mark = {True: " ✓", False: " ✗", None: ""}[item.correct] if item.parsed is not None else ""
+    place = None if item.parsed is None else places[item.parsed]
+    letter = "–" if place is None else ascii_uppercase[place] if place < len(ascii_uppercase) else str(place + 1)
+    colour = f"kind k{place}" if place is not None and place < COLOURS else "kind"
+    return tag("pre", tag("span", f"{letter}{mark}", class_=colour), _cut(item.text) or "(empty)")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}… [{len(text)} characters]"

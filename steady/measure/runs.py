@@ -4,50 +4,33 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from steady.errors import SteadyError
-from steady.measure.group_measures import judged
+from steady.measure.prompt_files import AskedPrompt
+from steady.measure.subject import Facts
 from steady.metrics.matrices import ScoredGroup, read_matrices, write_matrices
-from steady.records import Prediction, Prompt, Rejected, read_records, write_bytes, write_records
+from steady.records import Prediction, Rejected, read_records, write_bytes, write_json, write_records
 
-RUN, PROMPTS, PREDICTIONS, MATRICES, SKIPPED = (
-    "run.json",
-    "prompts.jsonl",
-    "predictions.jsonl",
-    "matrices.safetensors",
-    "skipped.jsonl",
-)
+RUN, NOTES, PROMPTS, PREDICTIONS = "run.json", "notes.json", "prompts.jsonl", "predictions.jsonl"
+MATRICES, SKIPPED, REPEATS = "matrices.safetensors", "skipped.jsonl", "repeats.jsonl"
 PARTS = "parts"
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What was asked: the same settings and prompts give the same numbers; values for different `max_new_tokens` do not compare.
+    """What was asked of whom: the same settings give the same numbers.
 
-    `weights` and `prompts` are digests of the files; `labels` those of a classifier. `chat_template`: prompts went through the
-    tokenizer's chat template, after the message `system` where there is one.
-    `weights` and `prompts` are digests of the files; `labels` those of a classifier; `base` and `quantised`
-    say which published model it is and how its weights differ from those, where they do.
+    `facts` are those of the subject (see `steady.measure.subject`), `prompts` is a digest of the prompts; `precision` and `seed`
+    are those of a run that stops early.
     """
 
-    model: str
-    revision: str | None
-    adapter: str | None
-    weights: str
-    dtype: str
+    subject: str
+    facts: Facts
     prompts: str
-    max_new_tokens: int
-    batch_tokens: int
-    max_pairs: int | None
-    precision: float | None
-    seed: int
-    labels: list[str]
-    chat_template: bool = False
-    system: str = ""
-    gguf_file: str | None = None
-    base: str = ""
-    quantised: str | None = None
+    precision: float | None = None
+    seed: int | None = None
 
     @property
     def key(self) -> str:
@@ -68,11 +51,9 @@ def open_run(folder: Path, settings: RunSettings) -> bool:
         write_bytes(path, msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
     found = read_settings(folder)
     if found != settings:
-        changed = [
-            f"{name} was {getattr(found, name)!r} and is {getattr(settings, name)!r}"
-            for name in settings.__struct_fields__
-            if getattr(found, name) != getattr(settings, name)
-        ]
+        was, now = ({**msgspec.structs.asdict(one), **one.facts, "facts": None} for one in (found, settings))
+        names = [name for name in dict.fromkeys([*was, *now]) if was.get(name) != now.get(name)]
+        changed = [f"{name} was {was.get(name)!r} and is {now.get(name)!r}" for name in names]
         raise SteadyError(
             f"{folder}: holds another run: {'; '.join(changed)}. Delete the folder or choose another --out."
         )
@@ -87,7 +68,7 @@ def read_settings(folder: Path) -> RunSettings:
     """
     path = folder / RUN
     if not path.is_file():
-        raise SteadyError(f"{path}: no such file: {folder} holds no run of `python -m steady measure`.")
+        raise SteadyError(f"{path}: no such file: {folder} holds no run of `steady measure`.")
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunSettings)
     except msgspec.DecodeError as error:
@@ -135,17 +116,33 @@ def read_part(folder: Path, number: int, key: str) -> tuple[list[ScoredGroup] | 
         return None, str(error)
 
 
-def finish_run(
-    folder: Path, groups: Sequence[ScoredGroup], prompts: Sequence[Prompt], skipped: Sequence[Rejected], key: str
-) -> None:
+class Repeats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All answers to a prompt that was asked more than once."""
+
+    prompt_id: str
+    answers: list[str]
+
+
+class Finished(NamedTuple):
+    """What a run leaves: the scored groups, all prompts, those that were not scored, the notes and repeats of the subject."""
+
+    groups: Sequence[ScoredGroup]
+    prompts: Sequence[AskedPrompt]
+    skipped: Sequence[Rejected]
+    notes: list[str]
+    repeats: dict[str, list[str]]
+
+
+def finish_run(folder: Path, run: Finished, key: str) -> None:
     """Write the files of a finished run, the matrices last, and remove the parts."""
-    by_id = {prompt.id: prompt for prompt in prompts}
-    scored = [item for group in groups for item in group.predictions]
-    write_records(folder / PROMPTS, prompts)
-    write_records(folder / SKIPPED, skipped)
-    write_records(folder / PREDICTIONS, [judged(item, by_id[item.prompt_id]) for item in scored])
+    write_records(folder / PROMPTS, run.prompts)
+    write_records(folder / SKIPPED, run.skipped)
+    write_json(folder / NOTES, run.notes)
+    if run.repeats:
+        write_records(folder / REPEATS, [Repeats(name, answers) for name, answers in run.repeats.items()])
+    write_records(folder / PREDICTIONS, [item for group in run.groups for item in group.predictions])
     # the last file of a run: where it is, the run is finished, whatever a kill left of the parts
-    write_matrices(folder / MATRICES, groups, key=key)
+    write_matrices(folder / MATRICES, run.groups, key=key)
     for path in sorted((folder / PARTS).glob("*.safetensors")):
         path.unlink()
     if (folder / PARTS).is_dir():
@@ -153,16 +150,18 @@ def finish_run(
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A finished run, read back."""
+    """A finished run, read back; the predictions are not judged."""
 
     settings: RunSettings
-    prompts: dict[str, Prompt]
+    prompts: dict[str, AskedPrompt]
     groups: list[ScoredGroup]
     skipped: list[Rejected]
+    notes: list[str]
+    repeats: dict[str, list[str]]
 
 
 def read_run(folder: Path) -> Run:
-    """Read a finished run; the predictions are judged anew.
+    """Read a finished run.
 
     Raises:
         SteadyError: a file is missing or damaged (it is named), or the run is not finished.
@@ -172,13 +171,22 @@ def read_run(folder: Path) -> Run:
         done = len(list((folder / PARTS).glob("*.safetensors")))
         raise SteadyError(
             f"{folder}: the run is not finished ({done} bundles are). "
-            "Run the same `python -m steady measure` command: it goes on."
+            "Run the same `steady measure` command: it goes on."
         )
-    prompts = {prompt.id: prompt for prompt in read_records(folder / PROMPTS, Prompt)}
+    prompts = {prompt.id: prompt for prompt in read_records(folder / PROMPTS, AskedPrompt)}
     predictions = read_records(folder / PREDICTIONS, Prediction)
     unknown = [item.prompt_id for item in predictions if item.prompt_id not in prompts]
     if unknown:
         raise SteadyError(f"{folder / PREDICTIONS}: prompt {unknown[0]} is not in {PROMPTS}. Score again.")
-    judged_ones = {item.prompt_id: judged(item, prompts[item.prompt_id]) for item in predictions}
-    groups = read_matrices(folder / MATRICES, judged_ones, settings.key)
-    return Run(settings, prompts, groups, read_records(folder / SKIPPED, Rejected))
+    by_id = {item.prompt_id: item for item in predictions}
+    groups = read_matrices(folder / MATRICES, by_id, settings.key)
+    repeats = read_records(folder / REPEATS, Repeats) if (folder / REPEATS).is_file() else []
+    by_prompt = {item.prompt_id: item.answers for item in repeats}
+    return Run(settings, prompts, groups, read_records(folder / SKIPPED, Rejected), _read_notes(folder), by_prompt)
+
+
+def _read_notes(folder: Path) -> list[str]:
+    try:
+        return msgspec.json.decode((folder / NOTES).read_bytes(), type=list[str])
+    except (OSError, msgspec.DecodeError) as error:
+        raise SteadyError(f"{folder / NOTES}: damaged ({error}). Delete the folder and score again.") from error

@@ -120,10 +120,12 @@ def read_answers(
     # the most probable of probabilities that are not finite is none: such an answer counts as wrong
     answer = np.where(finite, answer, NO_LABEL)
     gold = np.asarray([_gold(prompt, places, labels) for prompt in prompts], dtype=np.intp)
+    # answers that are no label are told apart by their text: entropy counts them as further answers
     texts = [
         names[place] if place != NO_LABEL else normalised(prediction.text)
         for place, prediction in zip(answer, predictions, strict=True)
     ]
+    # free text was compared with its references when it was scored, and is only counted here
     correct = (
         answer == gold if labels else np.asarray([bool(prediction.correct) for prediction in predictions], dtype=bool)
     )
@@ -168,6 +170,7 @@ def _gold(prompt: Prompt, places: dict[str, int], labels: Sequence[str]) -> int:
 
 def _logprobs(predictions: Sequence[Prediction], labels: int) -> Floats | None:
     rows: list[Any] = [prediction.label_logprobs for prediction in predictions]
+    # a model that writes sets of labels has no probabilities of them
     if not labels or not any(rows):
         return None
     for prediction, row in zip(predictions, rows, strict=True):

@@ -91,6 +91,7 @@ def split_metrics(answers: Answers, bootstrap: Bootstrap, settings: dict[str, fl
         names = list(answers.labels)
         counts = confusion_matrix(data.gold, data.answer, data.classes).tolist()
         found.confusion = Confusion(names, [*names, NO_LABEL_COLUMN], counts)
+    # an arm has no such key: null would read as a setting of it
     if settings is not None:
         found.settings = settings
     return found
@@ -99,6 +100,7 @@ def split_metrics(answers: Answers, bootstrap: Bootstrap, settings: dict[str, fl
 def _per_class(answers: Answers, data: Answered, bootstrap: Bootstrap) -> dict[str, ClassQuality]:
     columns = estimate_columns(class_statistic(data), data.group_count, bootstrap)
     gold, answer = data.indicators(data.gold) > 0, data.indicators(data.answer) > 0
+    # where a row has one label the confusion matrix says the same
     counts: list[dict[str, int]] = [{}] * data.classes if answers.sets is None else two_by_two(gold, answer)
     return {
         label: ClassQuality(

@@ -68,6 +68,7 @@ def sensitivity_metrics(
 def cell_metrics(answers: Answers, cell: Cell, values: CellValues, bootstrap: Bootstrap) -> CellResults:
     """One cell: counts, the degeneracy flag and every measure as an estimate."""
     measures = estimate(cell_statistic(values), len(values.groups), bootstrap)
+    # without groups there is no column to take a maximum of
     null = (
         measure.spread_null(values.scores, bootstrap.draws, bootstrap.seed) if values.groups else np.asarray([np.nan])
     )

@@ -104,6 +104,7 @@ def _cell_keys(wordings: Sequence[Wording]) -> Iterable[tuple[str, str]]:
 
 
 def _cells_of(wording: Wording, seen_group: bool) -> list[tuple[str, str]]:
+    # a seen text under an unseen wording would mix memory of the text with the newness of the wording
     if wording.id == CANONICAL or (seen_group and not wording.trained):
         return []
     level = "L0" if seen_group else wording.level
@@ -128,7 +129,7 @@ def cell_values(
     columns, wordings = numbered(prompt.wording for prompt in prompts)
     members = split_groups(cell.rows, codes, len(groups))
     # the canonical prompt is in no cell, so it is looked up among all answers
-    canonical = _canonical_rows(answers)
+    canonical = {prompt.group_id: row for row, prompt in enumerate(answers.prompts) if prompt.wording == CANONICAL}
     values = [_group_values(answers, rows, canonical.get(group)) for group, rows in zip(groups, members, strict=True)]
     psi, skipped = _psi_values(answers, groups, members, temperature, matrices)
     table = np.asarray(values, dtype=np.float64).reshape(len(groups), len(GROUP_COLUMNS))
@@ -146,16 +147,14 @@ def split_groups(rows: Codes, groups: Codes, count: int) -> list[Codes]:
     """The rows of each group, in file order."""
     if not count:
         return []
+    # a stable sort, since the rows of saved matrices and predictions lie in file order
     return np.split(rows[np.argsort(groups, kind="stable")], np.cumsum(np.bincount(groups, minlength=count))[:-1])
-
-
-def _canonical_rows(answers: Answers) -> dict[str, int]:
-    return {prompt.group_id: row for row, prompt in enumerate(answers.prompts) if prompt.wording == CANONICAL}
 
 
 def score_table(correct: Floats, groups: Codes, columns: Codes, shape: tuple[int, int]) -> Floats:
     """Mean score of each group under each wording, NaN where it has no such prompt."""
     sums, counts = np.zeros(shape), np.zeros(shape)
+    # `sums[groups, columns] += correct` would count one of several prompts of a group under a wording
     np.add.at(sums, (groups, columns), correct)
     np.add.at(counts, (groups, columns), 1.0)
     return ratio(sums, counts)
@@ -169,6 +168,7 @@ def _group_values(answers: Answers, rows: Codes, canonical: int | None) -> tuple
     """One row of `GROUP_COLUMNS`."""
     codes, failed = answers.codes[rows], answers.failed[rows]
     equal, pairs = answer_agreement(codes, failed)
+    # a group of one is consistent whatever the arm does
     several = len(rows) > 1
     score, same = np.nan, np.nan
     if canonical is not None:
@@ -181,6 +181,7 @@ def _group_values(answers: Answers, rows: Codes, canonical: int | None) -> tuple
         float(equal),
         float(pairs),
         float(equal == pairs) if several else np.nan,
+        # free text has no list of answers: there are at most as many as prompts
         answer_entropy(codes, answers.choices or len(rows)) if several else np.nan,
         same,
     )
@@ -239,6 +240,7 @@ def _scaled_matrix(
 
 def _cut(saved: GroupScores, matrix: Floats, answers: Answers, rows: Codes) -> Group:
     """The rows and columns of some prompts of a saved group."""
+    # the saved matrix has every wording of the group; a level or a family has some of them
     places = [saved.prompt_ids.index(answers.prompts[row].id) for row in rows]
     responses = [saved.responses[place] for place in places]
     return Group(np.asarray(matrix)[np.ix_(places, places)], np.asarray(saved.lengths)[places], responses)

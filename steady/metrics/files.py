@@ -46,6 +46,7 @@ def rounded(value: Any, is_p: bool = False) -> Any:
         return {str(key): rounded(item, is_p or key in P_VALUES) for key, item in value.items()}
     if isinstance(value, list | tuple | np.ndarray):
         return [rounded(item, is_p) for item in value]
+    # before the integers, since a bool is an int
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if isinstance(value, int | np.integer):
@@ -58,11 +59,13 @@ def rounded(value: Any, is_p: bool = False) -> Any:
 def _rounded_float(value: float, is_p: bool) -> float | None:
     if not math.isfinite(value):
         return None
+    # -0.0 + 0.0 is 0.0
     return float(f"{value:.{SIGNIFICANT}g}") if is_p else round(value, DECIMALS) + 0.0
 
 
 def laid_out(value: Any, indent: int = 0) -> str:
     """JSON with a line for whatever fits in one (an estimate, a row of a matrix), indented otherwise."""
+    # NaN is no JSON, though Python writes it
     line = json.dumps(value, ensure_ascii=False, allow_nan=False)
     if not isinstance(value, dict | list) or not value or _is_short(value, line, indent):
         return line

@@ -59,6 +59,7 @@ class ScoredGroup:
         """Why the group has no POSIX (see `steady.metrics.posix.group_fault`), or None."""
         if self.sampled is None or len(self.predictions) < 2:
             return group_fault(self.matrix, self.lengths)
+        # the pair (i, j) of a sample compares M[i][j] with M[j][j]
         known = self.sampled | np.diag(self.sampled.any(axis=0))
         return group_fault(np.where(known, self.matrix, 0.0), self.lengths)
 
@@ -151,6 +152,7 @@ def read_matrices(
             raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
         kept = _predictions(contents, predictions)
         groups = [_group(tensors, number, entry, kept[number]) for number, entry in enumerate(contents.groups)]
+    # safetensors checks the header alone; a file of another version has other keys in it
     except (KeyError, IndexError, msgspec.DecodeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
     for entry, group in zip(contents.groups, groups, strict=True):

@@ -151,7 +151,7 @@ SENSITIVITY = (
     SensitivityMeasure("posix_scaled", "POSIX, scaled", LOWER, "group", unit=NATS_A_TOKEN,
         source="Guo et al. 2017, arXiv 1706.04599, for the temperature", test="sign_flip", shown="tables", headline="L2",
         of_groups=lambda cell: average(cell.psi_scaled)),
-    SensitivityMeasure("unparsed", "no label", LOWER, "group", of_groups=lambda cell: Pooled(cell.unparsed, cell.prompts)),
+    SensitivityMeasure("unparsed", "format loss", LOWER, "group", of_groups=lambda cell: Pooled(cell.unparsed, cell.prompts)),
 )
 
 TEXT = (

@@ -87,6 +87,7 @@ def noise_floor(sums: ArrayLike, counts: ArrayLike, draws: int, seed: int, share
     np.fill_diagonal(number, 0.0)
     # ranks of a random order split the wordings into two halves that do not overlap
     ranks = np.random.default_rng([seed, wordings]).permuted(np.tile(np.arange(wordings), (draws, 1)), axis=1)
+    # of an odd number one is in neither half: halves of equal size have equally noisy measures
     half = wordings // 2
     one, other = (ranks < half).astype(np.float64), ((ranks >= half) & (ranks < 2 * half)).astype(np.float64)
     gaps = np.abs(_over_pairs(one, total, number) - _over_pairs(other, total, number))

@@ -97,6 +97,7 @@ def classifier_group(logprobs: ArrayLike) -> Group:
 def scaled_logprobs(logprobs: ArrayLike, temperature: float) -> Floats:
     """Log-softmax of log-probabilities `(…, labels)` divided by a temperature; 1 changes nothing."""
     rows = np.asarray(logprobs, dtype=np.float64) / temperature
+    # at a low temperature `exp` of the plain quotients would underflow for every label
     rows = rows - rows.max(axis=-1, keepdims=True)
     result: Floats = rows - np.log(np.exp(rows).sum(axis=-1, keepdims=True))
     return result

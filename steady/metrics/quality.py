@@ -16,7 +16,7 @@ from steady.metrics.resampling import Floats, ratio
 Codes = NDArray[np.intp]
 NO_LABEL = -1
 BINS = 15
-LOWEST_LOGPROB = float(np.log(np.finfo(np.float64).eps))
+LOWEST_LOGPROB = float(np.log(np.finfo(np.float64).eps))  # where scikit-learn's `log_loss` clips
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Answered:
         """Which classes each row has, `(rows, classes)`; an answer that is no label has none."""
         if self.members is None:
             return np.asarray(np.equal.outer(codes, np.arange(self.classes)), dtype=np.float64)
+        # -1 as an index is the last set, so it has to be masked
         return np.asarray(self.members[codes] & (codes != NO_LABEL)[:, None], dtype=np.float64)
 
     @property
@@ -52,6 +53,7 @@ def confusion_matrix(gold: ArrayLike, answer: ArrayLike, classes: int) -> NDArra
     """Counts `(classes, classes + 1)`: true class by answer; the last column counts answers that are no label."""
     true, given = np.asarray(gold, dtype=np.intp), np.asarray(answer, dtype=np.intp)
     columns = np.where(given == NO_LABEL, classes, given)
+    # one number for a cell, so that a single `bincount` counts them all
     cells = (true * (classes + 1) + columns)[true != NO_LABEL]
     return np.bincount(cells, minlength=classes * (classes + 1)).reshape(classes, classes + 1)
 
@@ -62,6 +64,7 @@ def class_scores(hits: Floats, answered: Floats, support: Floats) -> tuple[Float
     Args:
         hits: right answers of each class; `answered`: answers of that class; `support`: rows of that class.
     """
+    # 0 for 0 / 0, as scikit-learn has it
     precision, recall = np.nan_to_num(ratio(hits, answered)), np.nan_to_num(ratio(hits, support))
     return precision, recall, np.nan_to_num(ratio(2 * hits, answered + support))
 
@@ -105,6 +108,7 @@ def calibration_gaps(logprobs: Floats, gold: Codes, bins: int = BINS) -> Floats:
 def group_sums(values: Floats, groups: Codes, count: int) -> Floats:
     """Sums of rows `(rows,)` or `(rows, n)` over each group, `(count,)` or `(count, n)`."""
     sums = np.zeros((count, *values.shape[1:]))
+    # `sums[groups] += values` would add one row of each group
     np.add.at(sums, groups, values)
     return sums
 
@@ -181,6 +185,7 @@ def expected_calibration_error(counts: WeightedCounts) -> Floats:
 
 def unparsed(counts: WeightedCounts) -> Floats:
     """Share of rows whose answer is no label, NaN where there are no labels."""
+    # without labels the denominator is 0, and the measure NaN
     return ratio(counts.no_label, counts.rows * (counts.hits.shape[1] > 0))
 
 

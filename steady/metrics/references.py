@@ -114,5 +114,6 @@ def _targets(rows: LabelledTexts, task: LabelTask) -> Floats:
 
 
 def _of_sets(probabilities: Floats, task: LabelTask, settings: dict[str, float]) -> Reference:
+    # 1 is clipped too: the label's absence has the probability 1 - p, and a logarithm as well
     logprobs = np.log(np.clip(probabilities, LOWEST, 1 - LOWEST))
     return Reference([task.answer(row)[0] for row in logprobs], logprobs, settings)

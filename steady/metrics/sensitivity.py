@@ -4,6 +4,7 @@ Scores lie in `(groups, wordings)` arrays, NaN where a group has no prompt under
 `(…, wordings)` arrays, NaN for a wording that no group has. POSIX is in `posix.py`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -77,6 +78,7 @@ def combined_performance_score(scores: ArrayLike) -> Floats:
 
 def _extreme(scores: ArrayLike, pick: Callable[..., Any], neutral: float) -> Floats:
     table = np.asarray(scores, dtype=np.float64)
+    # `np.nanmin` warns of a row of NaN alone
     found = pick(np.where(np.isnan(table), neutral, table), axis=-1, initial=neutral)
     return np.asarray(np.where(np.isinf(found), np.nan, found))
 
@@ -126,6 +128,7 @@ def spread_p_value(observed: float, null: Floats) -> float:
     """One-sided p of a spread against its permutation null, with the +1 correction (Phipson & Smyth 2010)."""
     if np.isnan(observed):
         return float("nan")
+    # the same spread, summed in another order, may miss the observed one by a rounding error
     return float((1 + (null >= observed - 1e-12).sum()) / (1 + len(null)))
 
 
@@ -186,6 +189,7 @@ def answer_entropy(codes: ArrayLike, labels: int) -> float:
         return float("nan")
     counts = np.unique(np.asarray(codes), return_counts=True)[1]
     shares = counts / counts.sum()
+    # + 0.0 makes the negative zero of a single answer a zero
     return float(-(shares * np.log(shares)).sum() / np.log(labels)) + 0.0
 
 
@@ -213,7 +217,5 @@ def degeneracy(answers: Sequence[object], targets: Sequence[object], dominant: f
 
 
 def _commonest(values: Sequence[object]) -> tuple[int, float]:
-    counts: dict[object, int] = {}
-    for value in values:
-        counts[value] = counts.get(value, 0) + 1
-    return len(counts), max(counts.values(), default=0) / len(values) if values else float("nan")
+    counts = Counter(values)
+    return len(counts), max(counts.values()) / len(values) if values else float("nan")

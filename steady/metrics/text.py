@@ -64,6 +64,7 @@ def exact_match(text: str, references: Sequence[str]) -> bool:
 
 def read_label(text: str, labels: Sequence[str]) -> str | None:
     """The label that a text says and nothing else: case, white space, and marks around it do not count; None where it is none."""
+    # the same marks are taken from the labels: one of them may end with a full stop itself
     answer = normalised(text).strip(AROUND_LABEL)
     return next((label for label in labels if normalised(label).strip(AROUND_LABEL) == answer), None)
 

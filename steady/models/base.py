@@ -98,6 +98,7 @@ def locate(params: ModelParams) -> Base:
             f"model.id: unknown package {name!r}. Available: {', '.join(PACKAGES)}; or give a folder or a Hub id."
         )
     packaged = PACKAGES[name]
+    # not imported: a package of weights may need libraries that are not installed
     found = importlib.util.find_spec(name)
     if found is None or found.origin is None:
         raise SteadyError(f"model.id: the package {name} is not installed. Run `make environment`.")

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 
 from steady.models.base import Base
+from steady.models.chat import DATE
 from steady.models.params import ModelParams
-from steady.models.tokenizer import DATE
 
 MOST_NEW_TOKENS = 64
 PIPELINES = {

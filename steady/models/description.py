@@ -12,6 +12,13 @@ POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_lengt
 """Where the configurations of transformers keep the number of positions."""
 
 
+NO_CHOICE = (
+    *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "forced_bos_token_id", "stop_strings"),
+    *("max_length", "max_new_tokens", "use_cache", "cache_implementation", "transformers_version"),
+)
+"""Generation settings that do not choose between tokens, or that are followed."""
+
+
 @dataclass(frozen=True)
 class Description:
     """A model as its configuration, generation settings and tokenizer describe it; no weights are needed.
@@ -63,6 +70,21 @@ def check_task(model_id: str, task: Task, config: Any) -> None:
         raise SteadyError(
             f"model.task: {model_id!r} is a {config.model_type} model, which is not of {task}. Set it to {family}."
         )
+
+
+def not_followed(generation_config: Any) -> list[str]:
+    """The generation settings of a model that greedy responses do not follow, such as `temperature=0.6`."""
+    changed = {} if generation_config is None else generation_config.to_diff_dict()
+    return [
+        f"{name}={value!r}"
+        for name, value in sorted(changed.items())
+        if name not in NO_CHOICE and not name.startswith(("_", "output_", "return_")) and not _neutral(value)
+    ]
+
+
+def _neutral(value: Any) -> bool:
+    """Whether a setting is off: temperatures, penalties and beams of 1 change nothing."""
+    return value is None or value is False or (value is not True and value == 1)
 
 
 def _positions(config: Any, tokenizer: Any) -> int | None:

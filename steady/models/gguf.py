@@ -108,10 +108,12 @@ def convert_once(path: Path) -> Conversion:
         raise SteadyError(f"{path}: no such file.")
     digest = sha256_of(path)
     header = _header(path, digest)
+    # the libraries write the files, so another version of them is another conversion
     facts = [digest, VERSION, *(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)]
     folder = cache_folder() / hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     if not _is_whole(folder):
         with _cache_errors(folder.parent), _locked(folder):
+            # another process may have made it while this one waited for the lock
             if not _is_whole(folder):
                 _convert(path, header, folder)
     return Conversion(folder, digest, header.quantised, header.licence)
@@ -200,6 +202,7 @@ def _read(path: Path, header: Header) -> tuple[Any, Any]:
     import torch
 
     try:
+        # tensors that the file lacks are drawn at random, which must not move the seed of a training
         with _quiet(), torch.random.fork_rng(devices=[]):
             model, missing, tokenizer = _load(path)
     except SteadyError:
@@ -215,6 +218,7 @@ def _read(path: Path, header: Header) -> tuple[Any, Any]:
     _set_split(path, header, tokenizer)
     if limit := getattr(model.config, "max_position_embeddings", None):
         tokenizer.model_max_length = limit
+    # how this process found the tokenizer would be written into its settings
     for name in ("is_local", "local_files_only"):
         tokenizer.init_kwargs.pop(name, None)
     # transformers takes the model for a quantised one still, and refuses to save it

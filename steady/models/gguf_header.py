@@ -54,6 +54,7 @@ class Header:
         try:
             name = gguf.LlamaFileType(self.metadata["general.file_type"]).name.split("_", 1)[1]
         except (KeyError, ValueError):
+            # files of old tools name no type; that of the largest tensor is what a file is called after
             name = max(self.tensors, key=lambda tensor: tensor.numbers).kind
         return None if name in UNQUANTISED else name
 
@@ -96,6 +97,7 @@ class _Cursor:
         if self.place + size > len(self.data):
             raise struct.error
         self.place += size
+        # an array of a large vocabulary is passed over, not copied
         return self.data[self.place - size : self.place] if size < 1 << 20 else b""
 
     def string(self) -> str:
@@ -147,6 +149,7 @@ def _tensor(cursor: _Cursor) -> Tensor:
         numbers *= dimension
     kind = gguf.GGMLQuantizationType(cursor.number("I"))
     per_block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
+    # weights are quantised in blocks that share a scale
     return Tensor(name, kind.name, numbers, numbers // per_block * block_bytes, cursor.number("Q"))
 
 

@@ -130,8 +130,10 @@ def _logits(model: Any, params: ModelParams) -> list[Any]:
     tokenizer, found = load_tokenizer(params), []
     for probe in PROBES:
         inputs = dict(tokenizer(probe, return_tensors="pt"))
+        # some tokenizers give them to models that take none
         inputs.pop("token_type_ids", None)
         if params.task == "SEQ_2_SEQ_LM":
+            # a decoder needs an input too; transformers makes one of the labels
             inputs["labels"] = inputs["input_ids"]
         with torch.inference_mode():
             found.append(model(**inputs).logits.float())
@@ -141,6 +143,7 @@ def _logits(model: Any, params: ModelParams) -> list[Any]:
 def _difference(wanted: Any, found: Any) -> float:
     if wanted.shape != found.shape:
         return float("inf")
+    # in shares of the largest logit: float32 has seven digits of a number, however large it is
     return float((wanted - found).abs().max() / wanted.abs().max().clamp(min=1))
 
 

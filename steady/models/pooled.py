@@ -51,6 +51,7 @@ class PooledClassifier(torch.nn.Module):
 
 def loss_of(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """The mean loss in nats: by the number of the one label, `(batch,)`, or by zeros and ones, `(batch, labels)`."""
+    # zeros and ones for each label: a row may have several
     if labels.ndim == 2:
         return torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
     return torch.nn.functional.cross_entropy(logits, labels)

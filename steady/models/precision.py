@@ -55,6 +55,7 @@ def pick_dtype(params: "ModelParams", config: Any, device: "torch.device") -> st
         return params.dtype
     if device.type != "cuda":
         return "bfloat16" if has_bfloat16_instructions() else "float32"
+    # what a model was trained in fits its activations
     if config.dtype == torch.float16 and not is_t5:
         return "float16"
     if torch.cuda.is_bf16_supported(including_emulation=False):

@@ -4,49 +4,54 @@ Text of the data never becomes a control token: `</s>` in a ticket is encoded as
 tokenizer's own frame (`<s> …`), from the chat template, and from `model.special_tokens`, which are there to be written in text.
 """
 
-import threading
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 from steady.errors import SteadyError
+from steady.models.chat import chat_frame, takes_system, with_system_folded
+from steady.records import Asked, Message
 
 Task = Literal["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM"]
-PLACE = "steadyPromptGoesHere"
-DATE = "26 Jul 2024"  # templates that show the date of the day would change what a model reads from day to day
-FIXED_DATE = "{%- macro strftime_now(format) -%}" + DATE + "{%- endmacro -%}"
-LARGEST_TEMPLATE = 100_000  # characters
-RENDERING_SECONDS = 10.0
 PROBE = "x:"
 
 
-@dataclass(frozen=True)
-class ChatFrame:
-    """What a chat template puts before and after one user message, up to where the answer begins; `trims`: it strips the message."""
-
-    before: str
-    after: str
-    trims: bool
-
-
-def prompt_ids(tokenizer: Any, task: Task, prompt: str, chat_template: bool = False, system: str = "") -> list[int]:
+def prompt_ids(
+    tokenizer: Any,
+    task: Task,
+    prompt: Asked,
+    chat_template: bool = False,
+    system: str = "",
+    thinking: bool | None = None,
+) -> list[int]:
     """Token ids of a prompt with the tokenizer's special tokens, neither cut nor padded.
 
     Args:
-        chat_template: wrap the prompt as the user's message, as the tokenizer's template says.
-        system: the system message before it; empty for what the template says without one.
+        prompt: a text or, with a chat template, a conversation.
+        chat_template: wrap a text as the user's message, as the tokenizer's template says.
+        system: the system message before prompts that bring none; empty for what the template says without one.
+        thinking: see `chat_frame`.
 
     Raises:
-        SteadyError: the tokenizer has no chat template or it cannot be rendered.
+        SteadyError: the tokenizer has no chat template, it cannot be rendered, or a conversation comes without one.
     """
     if not chat_template or task == "SEQ_CLS":
+        if not isinstance(prompt, str):
+            raise SteadyError("a conversation (`messages`) needs a chat template, and the model is asked without one.")
         return _plain(tokenizer, prompt, special=True)
-    frame = chat_frame(tokenizer, system)
-    text = prompt.strip() if frame.trims else prompt
-    if not any(token in text for token in tokenizer.all_special_tokens):
-        return _with_controls(tokenizer, frame.before + text + frame.after)
-    before, after = (_with_controls(tokenizer, part) for part in (frame.before, frame.after))
-    return [*before, *_plain(tokenizer, text, special=False), *after]
+    turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
+    if system and turns[0].role != "system":
+        turns = [Message("system", system), *turns]
+    if turns[0].role == "system" and not takes_system(tokenizer):
+        turns = with_system_folded(turns)
+    frame = chat_frame(tokenizer, tuple(turn.role for turn in turns), thinking)
+    texts = frame.shown(turns)
+    if not any(token in text for text in texts for token in tokenizer.all_special_tokens):
+        # in one go, for tokens may reach over the border of a message
+        between = "".join(piece + text for piece, text in zip(frame.pieces[:-1], texts, strict=True))
+        return _with_controls(tokenizer, between + frame.after)
+    ids = _with_controls(tokenizer, frame.before)
+    for text, piece in zip(texts, frame.pieces[1:], strict=True):
+        ids += [*_plain(tokenizer, text, special=False), *_with_controls(tokenizer, piece)]
+    return ids
 
 
 def answer_ids(tokenizer: Any, task: Task, answer: str, prompt: str = "", chat_template: bool = False) -> list[int]:
@@ -132,61 +137,3 @@ def _with_controls(tokenizer: Any, text: str) -> list[int]:
     """Ids of a template's own text, whose control tokens are meant; it writes the frame itself."""
     ids = tokenizer.encode(text, add_special_tokens=False, split_special_tokens=False)
     return [int(token) for token in ids]
-
-
-def chat_frame(tokenizer: Any, system: str = "") -> ChatFrame:
-    """What the tokenizer's chat template puts around a user's message, a system message included; rendered once for each.
-
-    Raises:
-        SteadyError: there is no template, it is too long, takes too long, fails, or does not show the message once.
-    """
-    template = tokenizer.chat_template
-    if not isinstance(template, str):
-        raise SteadyError(
-            "model.chat_template: the tokenizer has no chat template. Set it to false, or choose an instruction-tuned model."
-        )
-    if len(template) > LARGEST_TEMPLATE:
-        raise SteadyError(
-            f"model.chat_template: the template has {len(template)} characters, allowed are {LARGEST_TEMPLATE}. "
-            "Set it to false, or choose another model."
-        )
-    return _frame(tokenizer, template, system)
-
-
-@lru_cache(maxsize=16)
-def _frame(tokenizer: Any, template: str, system: str) -> ChatFrame:
-    # no template writes tabs around a message, so those left are the message's
-    text = _rendered(tokenizer, f"\t{PLACE}\t", system)
-    if text.count(PLACE) != 1:
-        raise SteadyError(
-            f"model.chat_template: the template shows the message {text.count(PLACE)} times, expected once. Set it to false."
-        )
-    before, after = text.split(PLACE)
-    trims = not (before.endswith("\t") and after.startswith("\t"))
-    return ChatFrame(before if trims else before[:-1], after if trims else after[1:], trims)
-
-
-def _rendered(tokenizer: Any, message: str, system: str) -> str:
-    """Render in a thread of its own: the sandbox of the templates bounds neither loops nor time."""
-    found: list[Any] = []
-
-    def render() -> None:
-        try:
-            before = [{"role": "system", "content": system}] if system else []
-            chat = [*before, {"role": "user", "content": message}]
-            settings = {"tokenize": False, "add_generation_prompt": True, "date_string": DATE}
-            template = FIXED_DATE + tokenizer.chat_template
-            found.append(tokenizer.apply_chat_template(chat, chat_template=template, **settings))
-        except Exception as error:
-            found.append(error)  # a template may raise anything; the error is reported below
-
-    thread = threading.Thread(target=render, daemon=True)
-    thread.start()
-    thread.join(RENDERING_SECONDS)
-    if not found:
-        raise SteadyError(f"model.chat_template: not rendered within {RENDERING_SECONDS:g} s. Set it to false.")
-    if isinstance(found[0], Exception):
-        raise SteadyError(
-            f"model.chat_template: the template cannot be rendered: {found[0]}. Set it to false, or choose another model."
-        ) from found[0]
-    return str(found[0])

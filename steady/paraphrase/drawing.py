@@ -94,6 +94,7 @@ def draw_texts(
     path = cache / f"{asked.key}.json"
     if path.is_file():
         return _cached(path), True
+    # the seed comes from the key: 48 bits of it, since torch takes no more than 64
     draws = generate(sampling.ask.replace(SLOT, text), int(asked.key[:12], 16))
     write_bytes(path, msgspec.json.format(msgspec.json.encode(Cached(asked, draws)), indent=1) + b"\n")
     return draws, False

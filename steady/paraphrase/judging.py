@@ -60,6 +60,7 @@ def cleaned(text: str, original: str) -> str:
         found = next((line.strip() for line in found.splitlines() if line.strip()), "")
     for start, end in ('""', "“”", "''", "``"):
         inside = found[1:-1]
+        # with another mark within, those at the ends may belong to two quotations
         if found.startswith(start) and found.endswith(end) and len(found) > 1 and not {start, end} & set(inside):
             return found if original.strip().startswith(start) else inside.strip()
     return found
@@ -73,6 +74,7 @@ def kept_spans(text: str, protected: Sequence[str] = ()) -> Counter[str]:
 
 def word_distance(one: str, other: str) -> float:
     """Levenshtein distance in words and marks, case ignored, over the length of the longer text: 0 equal, 1 nothing shared."""
+    # Levenshtein's table, of which one row is held at a time
     first, second = (WORDS.findall(text.lower()) for text in (one, other))
     if not first and not second:
         return 0.0
@@ -145,6 +147,7 @@ def _by_meaning(item: Judged, cosine: float | None, filters: Filters) -> Judged:
     if cosine is None:
         return item
     item = msgspec.structs.replace(item, similarity=round(cosine, 4))
+    # not `<`: NaN is under no bound
     if not cosine >= filters.min_similarity:
         return _reject(item, "too_far", f"similarity {cosine:.4f} is under {filters.min_similarity}")
     return item

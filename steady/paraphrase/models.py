@@ -33,6 +33,7 @@ def open_generator(named: "Named", sampling: Sampling) -> tuple[Source, Generate
     if language is None:
         raise SteadyError(f"--model {named.id}: a classifier writes no paraphrases. Give a causal or seq2seq model.")
     folder = Path(named.id)
+    # a Hub model is known by its revision
     weights = fingerprint(folder) if folder.is_dir() else ""
     nucleus = Nucleus(sampling.samples, sampling.temperature, sampling.top_p, sampling.max_new_tokens)
 

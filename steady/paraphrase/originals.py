@@ -138,6 +138,7 @@ def _instructions(rows: Sequence[Row], every: bool) -> list[Original]:
     found = []
     for members in groups.values():
         known = tuple(row[text_key(row)] for row in members)
+        # reversed, so that of equal texts the first row is taken
         first = {row[text_key(row)]: row for row in reversed(members)}
         chosen = list(dict.fromkeys(known)) if every else list(known[:1])
         found += [Original(str(first[text]["group_id"]), text, known, _shared(first[text])) for text in chosen]

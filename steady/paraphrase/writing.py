@@ -45,6 +45,7 @@ def find_paraphrases(given: Given, tools: Tools, progress: Callable[[Iterable[Or
     judged, cached = [], 0
     kept: dict[str, list[str]] = {}
     for original in progress(given.originals):
+        # the templates of a bank are wordings of one task, so all of them share what was kept
         shared = kept.setdefault("" if given.bank else original.name, [])
         draws, known_before = draw_texts(original.text, tools.source, tools.sampling, tools.generate, tools.cache)
         items = judge(original.text, draws, [*original.known, *shared], tools.filters, tools.embed)
@@ -61,12 +62,14 @@ def paraphrase_rows(given: Given, found: Found, tools: Tools, held_out: float) -
         held_out: the share of paraphrases to keep for testing, drawn by seed.
     """
     rows: list[Row] = [dict(row) for row in given.rows]
+    # reversed, so that the first row of a group decides
     keys = {str(row["group_id"]): text_key(row) for row in reversed(given.rows)}
     taken = set(given.bank.templates) if given.bank else set()
     for original, items in found.judged:
         for item in items:
             if item.code is not None:
                 continue
+            # drawn by the text itself: a paraphrase more or less moves no other one between training and test
             draw = random.Random(f"{tools.sampling.seed}:held-out:{original.name}:{item.text}").random()
             kept_back = draw < held_out or original.held_out
             said = provenance(original, item, tools)
@@ -97,13 +100,7 @@ def provenance(original: Original, item: Judged, tools: Tools) -> Row:
         "weights": source.weights,
         "chat_template": source.chat,
         "ask": sampling.ask,
-        "sampling": {
-            "samples": sampling.samples,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_new_tokens": sampling.max_new_tokens,
-            "seed": sampling.seed,
-        },
+        "sampling": {name: value for name, value in vars(sampling).items() if name != "ask"},
         "sample": item.sample,
         "similarity": item.similarity,
         "distance": item.distance,

@@ -125,6 +125,7 @@ class _Needs:
     def __init__(self, carried: Whole, counts: Whole, sizes: Sequence[int]) -> None:
         self.totals = np.append(carried.sum(axis=0, dtype=np.int64), max(1, int(counts.sum()))).clip(1)
         rows = np.asarray([*sizes, int(counts.sum()) - sum(sizes)], dtype=np.float64)
+        # a split of no rows would be divided by
         self.shares = (rows / self.totals[-1]).clip(1e-9)
         self.lacking = np.outer(self.shares, self.totals)
         self.lacking[:, -1] = rows
@@ -169,6 +170,7 @@ def seeded(keys: Keys, seed: int, purpose: str) -> Keys:
 def _ranks(group: Whole, keys: Keys, groups: int, seed: int) -> Keys:
     """A seeded rank for each group, from the smallest content hash among its rows."""
     smallest = np.full(groups, np.iinfo(np.uint64).max, dtype=np.uint64)
+    # the smallest, since it does not depend on the order of the rows
     np.minimum.at(smallest, group, keys)
     return seeded(smallest, seed, "split")
 

@@ -53,6 +53,7 @@ def fingerprint(book: Phrasebook) -> str:
 
     Another template, another rule of rendering or another set of wordings gives another fingerprint.
     """
+    # msgspec writes the fields in the order of the class, so equal books have equal bytes
     digest = hashlib.sha256(msgspec.json.encode(book))
     for wording in book.wordings.values():
         # The text as well as the settings, so that a change of the code is noticed.

@@ -53,6 +53,7 @@ def take_turns(families: Sequence[Sequence[str]], rng: random.Random) -> Iterato
     """Endless ids: each round visits every family once in a random order, each family goes through its ids in random rounds."""
     rounds = [_rounds(ids, rng) for ids in families]
     while rounds:
+        # a family is visited once a round however many wordings it has: a large one would crowd out the others
         for ids in rng.sample(rounds, len(rounds)):
             yield next(ids)
 

@@ -18,6 +18,7 @@ def marked(canonical: str, reworded: str) -> Markup:
     """The reworded prompt with what it adds in <ins> and what it leaves out in <del>; white space that changed is shown."""
     old, new = words(canonical), words(reworded)
     parts: list[Markup | str] = []
+    # autojunk takes words that are frequent in a long prompt for noise, and then marks more than has changed
     for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if kind == "equal":
             parts.append("".join(new[c:d]))

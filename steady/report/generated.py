@@ -24,6 +24,7 @@ def generated_sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
 def samples(found: Findings) -> Markup:
     """Test prompts, evenly drawn from the file, with the reference and every arm's free answer side by side."""
     places = [place for place, prompt in enumerate(found.evaluation) if prompt.split == "test"]
+    # from the whole file: rows beside one another are often of one source
     chosen = places[:: max(1, len(places) // SAMPLES)][:SAMPLES]
     rows = [
         [
@@ -102,16 +103,14 @@ def previews_markdown(arms: Sequence[ArmResults]) -> str:
     for name, prompt, found in rows:
         lines += ["", f"## {name}"] if name != last else []
         last = name
-        lines += ["", "Prompt:", "", *_quoted(prompt), "", "| step | answer |", "|---|---|"]
+        quoted = [f"    {line}" for line in prompt.splitlines()]
+        lines += ["", "Prompt:", "", *quoted, "", "| step | answer |", "|---|---|"]
         lines += [f"| {one.step} | {_cell(one.text)} |" for one in found]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> list[str]:
-    return [f"    {line}" for line in text.splitlines()]
-
-
 def _cell(text: str) -> str:
+    # an answer must neither end the cell nor be HTML to a viewer of Markdown
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split()) or "(nothing)"
 
 

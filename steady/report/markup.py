@@ -72,6 +72,7 @@ def table(
         tag("tbody", joined(body), role=role("rowgroup")),
     ]
     whole = tag("table", *parts, id=name, class_="stacked" if stacked else None, role=role("table"))
+    # what scrolls has to be reached by the keyboard, so the region takes the focus
     return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 

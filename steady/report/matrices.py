@@ -80,6 +80,7 @@ def _scored(columns: Floats) -> Floats:
 
 def response_line(prediction: Prediction) -> str:
     """A response in one line: the label of a classifier, or the text that was generated."""
+    # a classifier has no tokens; what a model wrote is shown as it is, not as the label read from it
     answer = " ".join(
         (prediction.parsed if prediction.parsed and not prediction.token_ids else prediction.text).split()
     )

@@ -125,6 +125,7 @@ def _name(found: Findings, prompt: Prompt) -> Markup:
 def _worded(first: Prompt, prompt: Prompt) -> Markup:
     """The prompt with what differs from the canonical one marked; a very long one is cut in the middle, unmarked."""
     text = prompt.prompt
+    # finding what differs takes time with the square of the length
     if len(text) + len(first.prompt) > 2 * LONGEST_PROMPT:
         half = LONGEST_PROMPT // 2
         cut = text if len(text) <= LONGEST_PROMPT else f"{text[:half]} … {text[-half:]}"

@@ -11,6 +11,7 @@ def render_page(found: Findings) -> str:
     sheets = ("page.css", "matrices.css")
     style = "".join((files("steady.report") / sheet).read_text(encoding="utf-8") for sheet in sheets)
     script = (files("steady.report") / "page.js").read_text(encoding="utf-8")
+    # the page shows what models wrote: nothing in it may fetch anything
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
     return f"""<!doctype html>
 <html lang="en">

@@ -180,6 +180,7 @@ def number(value: float | None, signed: bool = False) -> str:
     if value is None:
         return NOTHING
     text = f"{value:+.3f}" if signed else f"{value:.3f}"
+    # 0.9996 is shown as 1.000, in which "0." is no leading zero
     return text.replace("0.", ".", 1) if abs(value) < 1 and not text.lstrip("+-").startswith("1") else text
 
 

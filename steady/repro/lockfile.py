@@ -47,6 +47,7 @@ def read_lock(text: str, source: str) -> list[Entry]:
 
 def file_md5(path: Path) -> str:
     """The MD5 of a file's bytes, which is what DVC 3 records."""
+    # in pieces, for weights may be larger than the memory
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "md5").hexdigest()
 

@@ -35,6 +35,7 @@ def environment() -> Environment:
         packages={name: _version(name) for name in PACKAGES},
         system=f"{platform.system()} {platform.machine()}",
         processor=processor,
+        # kernels are chosen by these, and with the kernel the last digits of a sum
         instructions=instructions,
     )
 

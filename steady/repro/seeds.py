@@ -60,6 +60,7 @@ def _families(
     found: dict[str, dict[str, FamilyOverSeeds]] = {level: {} for level in LEVELS}
     for (level, family), values in next(iter(arms.values()))[0].cells.items():
         if level not in found or not values.groups:
+            # held-out is no level: it is among the headlines
             continue  # a level without groups has nothing to resample
         of_arms = {name: [cell_statistic(arm.cells[level, family]) for arm in seeds] for name, seeds in arms.items()}
         moved = {

@@ -39,6 +39,7 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe:
     known = sorted(path.stem for path in (root / "recipe").glob("*.yaml"))
     if recipe is not None and recipe not in known:
         raise SteadyError(f"recipe: there is no {recipe!r}. There are: {', '.join(known)}.")
+    # from scratch: what an earlier run left would be taken for outputs of this one
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in tracked_files(root):

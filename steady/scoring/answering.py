@@ -80,6 +80,7 @@ def encode_group(language: LanguageModel, group: PromptGroup, given: Given, pair
         [encode_answer(language, prompt, answer) for answer in given.get(name, ())]
         for name, prompt in zip(group.prompt_ids, group.prompts, strict=True)
     ]
+    # POSIX compares each cell with the diagonal of its column
     wanted = None if pairs is None else pairs | np.eye(len(group.prompts), dtype=bool)
     return EncodedGroup(group, encode(language, group.prompts), answers, wanted)
 
@@ -148,11 +149,13 @@ def small_bundles(language: LanguageModel, plan: Sequence[Sequence[int]], work: 
     Args:
         work: tokens of each group, by its place.
     """
+    # a GPU is done with a whole bundle in less than that time
     if language.device.type != "cpu":
         return [list(places) for places in plan]
     limit = CPU_WORK / sum(parameter.numel() for parameter in language.model.parameters())
     made: list[list[int]] = []
     for places in plan:
+        # a bundle of the plan stays one: the first of its groups begins a new bundle
         total = math.inf
         for place in places:
             total += work[place]
@@ -175,6 +178,7 @@ def _check_fit(scorer: Scorer, encoded: Sequence[EncodedGroup]) -> None:
         if not all(one.prompts):
             raise SteadyError(f"group {one.group.id}: a prompt of which the tokenizer makes no token.")
         tokens = max(map(len, one.prompts))
+        # an encoder reads the prompt alone; the answer is the decoder's
         longest = tokens if scorer.language.encodes else one.longest
         if context and max(longest, tokens + room) > context:
             raise SteadyError(
@@ -204,6 +208,7 @@ def score_bundle(scorer: Scorer, encoded: Sequence[EncodedGroup]) -> list[list[S
         return Scored(
             prompt_id=one.group.prompt_ids[row],
             tokens=list(responses[prompt].tokens),
+            # of both the one that the matrix has, so that the diagonal is equal to it in every digit
             logprob=scores.get((prompt, responses[prompt].tokens), responses[prompt].logprob),
             given=[scores[prompt, answer] for answer in answers],
             given_tokens=[len(answer) for answer in answers],

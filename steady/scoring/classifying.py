@@ -18,7 +18,7 @@ from steady.scoring.predictions import classify
 def score_label_groups(scorer: LabelScorer, groups: Sequence[PromptGroup]) -> list[ScoredGroup]:
     """Predictions and matrices of groups, M[i][j] = log P(label predicted for x_j | x_i)."""
     prompts = [
-        Prompt(id=name, group_id=group.id, example_id="", wording="", prompt=text, completion="")
+        Prompt(id=name, group_id=group.id, example_id="", wording="", prompt=str(text), completion="")
         for group in groups
         for name, text in zip(group.prompt_ids, group.prompts, strict=True)
     ]

@@ -70,6 +70,7 @@ def generated_answers(
 
 def _given(prompt: Prompt, labels: Sequence[str], references: bool) -> list[str]:
     """The answers to score: the labels first, in their order."""
+    # a label may be the reference as well, and is scored once
     return list(dict.fromkeys([*labels, *(references_of(prompt) if references else ())]))
 
 
@@ -94,6 +95,7 @@ def _likeliest(prompt: Prompt, given: Sequence[str], scored: Scored) -> tuple[fl
     """The log-probability and the tokens of the reference that is likeliest a token."""
     references = set(references_of(prompt))
     pairs = zip(given, scored.given, scored.given_tokens, strict=True)
+    # per token: summed over tokens the shortest reference would win
     return max(
         ((logprob, tokens) for answer, logprob, tokens in pairs if answer in references),
         key=lambda pair: pair[0] / pair[1],

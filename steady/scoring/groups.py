@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from steady.records import Prompt
+from steady.records import Asked, Prompt
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -17,11 +17,11 @@ WINDOW = 64
 
 @dataclass(frozen=True)
 class PromptGroup:
-    """Prompts of one intent: their ids and texts."""
+    """Prompts of one intent: their ids, and what is asked: texts or, in `steady measure` alone, conversations too."""
 
     id: str
     prompt_ids: tuple[str, ...]
-    prompts: tuple[str, ...]
+    prompts: tuple[Asked, ...]
 
 
 def prompt_groups(prompts: Sequence[Prompt]) -> list[PromptGroup]:
@@ -45,6 +45,7 @@ def sample_pairs(prompts: int, max_pairs: int | None, seed: int, group_id: str) 
     rows, columns = np.nonzero(~np.eye(prompts, dtype=bool))
     if max_pairs is None or len(rows) <= max_pairs:
         return None
+    # bytes of the id, because `hash` of a text differs from process to process
     generator = np.random.default_rng([seed, *group_id.encode()])
     chosen = generator.choice(len(rows), size=max_pairs, replace=False)
     sampled = np.zeros((prompts, prompts), dtype=bool)
@@ -69,6 +70,7 @@ def bundles(
         rows = 0
         for number, place in enumerate(window):
             prompts, longest = sizes[place]
+            # a bundle ends with its window, so that results come in nearly in file order
             rows = rows + prompts if number else prompts
             if number == 0 or rows * (longest + max_new_tokens) > positions:
                 made.append([])

@@ -16,6 +16,7 @@ SIGNIFICANT = 7
 
 def log_softmax(logits: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Natural-log probabilities over the last axis, in float64."""
+    # float64 first: the difference of float32 logits has lost the digits that are written
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
     result: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return result

@@ -81,12 +81,13 @@ def make_app(arms: Sequence[ReadyArm], phrasing: Phrasing, limits: Limits) -> Fa
         summary="Ask the arms of a run, under one wording or many.",
         version="1",
         lifespan=lifespan,
-        docs_url=None,
+        docs_url=None,  # FastAPI's own pages load their scripts from elsewhere
         redoc_url=None,
         responses={status: REFUSALS[status] for status in (408, 413)},
     )
     app.openapi_version = "3.0.3"  # what the bundled Swagger UI reads
     app.state.counts, app.state.limits = counts, limits
+    # the last one added sees a request first: health comes before the limits, and the limits before the counts
     app.add_middleware(CountedAnswers, counts=counts)
     app.add_middleware(BoundedBody, limit=limits.body_bytes, seconds=limits.body_seconds)
     app.add_middleware(QuickHealth, state=partial(_health, app), counts=counts)

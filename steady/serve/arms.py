@@ -95,6 +95,7 @@ def _read_arm(name: str, folder: Path, bank: Bank | None) -> RecordedArm:
             "it cannot be asked one at a time. Ask the others with --arm NAME."
         )
     book = read_phrasebook(folder / PHRASEBOOK)
+    # rendered by the code of today, so a change of the code is noticed as well as one of the file
     if fingerprint(book) != manifest.prompts_sha256:
         raise SteadyError(
             f"{folder / PHRASEBOOK}: the prompts it gives are not those that arm {name!r} was trained on (fingerprint "
@@ -142,6 +143,7 @@ def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyA
 def _load_arm(arm: RecordedArm, params: AskParams) -> ReadyArm:
     """An arm that answers by the very function that the stages call, so that a served answer is the offline one."""
     at_once = CLASSIFIED_AT_ONCE if params.model.task == CLASSIFIES else GENERATED_AT_ONCE
+    # a bar for each request would fill the terminal
     quiet = params.runtime.model_copy(update={"progress": False})
     opened = open_arm(arm.folder, Scoring(params.model, at_once, params.evaluate.max_new_tokens, quiet))
     task = opened.manifest.label_task

@@ -118,12 +118,14 @@ class Batcher:
     def _next(self) -> tuple[str, list[str]] | None:
         """The arm of the oldest waiting prompt, and a batch of prompts for it, requests taking turns; None when closed."""
         with self._changed:
+            # in a loop, since another thread may be woken first and leave nothing to do
             while self._open and not any(ticket.left for ticket in self._tickets):
                 self._changed.wait()
             if not self._open:
                 return None
             arm = next(unit[0] for ticket in self._tickets for unit in ticket.left)
             waiting = [[prompt for name, prompt in ticket.left if name == arm] for ticket in self._tickets]
+            # a prompt of each request in turn: a large request does not hold up the small ones behind it
             in_turn = (prompt for row in zip_longest(*waiting) for prompt in row if prompt is not None)
             return arm, list(islice(dict.fromkeys(in_turn), self._batch_size))
 
@@ -141,6 +143,7 @@ class Batcher:
         with self._changed:
             for ticket in self._tickets:
                 if any((arm, prompt) in ticket.left for prompt in prompts):
+                    # its other batches would be scored for nothing
                     ticket.left.clear()
                     _tell(ticket, None, error)
 
@@ -149,6 +152,7 @@ def _tell(ticket: Ticket, found: dict[Unit, Prediction] | None, error: Exception
     """Hand a result to the event loop of the caller, unless the caller has left."""
 
     def settle() -> None:
+        # the caller was cancelled between the batch and this turn of its loop
         if ticket.future.done():
             return
         if error is not None:

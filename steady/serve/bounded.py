@@ -49,6 +49,7 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
             raise Left
         parts.append(message.get("body", b""))
         size += len(parts[-1])
+        # stop here: what comes behind the limit is never held in memory
         if size > limit:
             return None
         if not message.get("more_body", False):
@@ -74,7 +75,7 @@ async def _refuse(send: Send, status: int, code: str, message: str) -> None:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),
+        (b"connection", b"close"),  # the rest of the body would be read as the next request
     ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -27,6 +27,7 @@ def read_rows(path: Path, column: str | None) -> tuple[list[Row], list[str]]:
     if not path.is_file():
         raise SteadyError(f"{path}: no such file.")
     try:
+        # spreadsheets begin a file with a byte order mark
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise SteadyError(f"{path}: not UTF-8: {error}. Save it as UTF-8.") from error
@@ -41,9 +42,11 @@ def read_rows(path: Path, column: str | None) -> tuple[list[Row], list[str]]:
 
 def _of_suffix(path: Path, content: str) -> list[tuple[int, Row]]:
     if path.suffix == ".csv":
+        # newline="" leaves the line breaks within a quoted field as they are
         reader = csv.DictReader(io.StringIO(content, newline=""))
         return [(reader.line_num, row) for row in reader]
     if path.suffix == ".jsonl":
+        # `splitlines` would cut at U+2028 too, which a JSON text may hold
         lines = enumerate(content.split("\n"), start=1)
         return [(number, _object(path, number, line)) for number, line in lines if line.strip()]
     raise SteadyError(f"{path}: expected a file that ends in {' or '.join(SUFFIXES)}, got {path.suffix!r}.")
@@ -81,6 +84,7 @@ def write_rows(path: Path, rows: Sequence[Row]) -> None:
     if path.suffix == ".jsonl":
         write_bytes(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
         return
+    # rows of JSON Lines need not have the same fields
     names = list(dict.fromkeys(name for row in rows for name in row))
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, names, lineterminator="\n")

@@ -155,7 +155,7 @@ def test_the_loss_of_a_batch_is_that_of_its_rows_one_by_one_by_the_models_own_fo
     for row in rows:
         alone = batches([[row]])
         expected += float(model(**alone).loss.detach()) * len(row.answer)
-    assert float(found) == pytest.approx(expected, rel=1e-4)
+    assert found.item() == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "falcon-rotary"])
@@ -205,4 +205,4 @@ def test_packed_rows_do_not_see_each_other(name):
     found = summed_loss(*CausalLogits(model, together)(together))
     apart = [alone([[row]]) for row in rows]
     expected = sum(float(summed_loss(*CausalLogits(model, batch)(batch))) for batch in apart)
-    assert float(found) == pytest.approx(expected, rel=1e-4)
+    assert found.item() == pytest.approx(expected, rel=1e-4)

@@ -3,16 +3,20 @@
 import numpy as np
 import pytest
 
-from steady.measure.group_measures import judged, measure_groups
+from steady.measure.group_measures import KEYS, ROWS, judge
+from steady.measure.group_measures import measured as measures_of
+from steady.measure.matching import find_matcher
+from steady.measure.prompt_files import AskedPrompt
 from steady.metrics.matrices import ScoredGroup
+from steady.metrics.measures import SENSITIVITY
 from steady.metrics.resampling import Bootstrap
-from steady.records import Prediction, Prompt
+from steady.records import Prediction
 
 BOOTSTRAP = Bootstrap(200, 0.95, 0)
 
 
-def prompt(name: str, group: str, output: str = "", wording: str = "") -> Prompt:
-    return Prompt(id=name, group_id=group, example_id=group, wording=wording, prompt=name, completion=output)
+def prompt(name: str, group: str, output: str = "", wording: str = "") -> AskedPrompt:
+    return AskedPrompt(id=name, group_id=group, example_id=group, wording=wording, prompt=name, completion=output)
 
 
 def answered(group: str, texts: list[str], matrix, outputs: list[str], wordings: list[str] | None = None):
@@ -22,7 +26,7 @@ def answered(group: str, texts: list[str], matrix, outputs: list[str], wordings:
         for name, output, wording in zip(names, outputs, wordings or [""] * len(texts), strict=True)
     }
     predictions = tuple(
-        judged(Prediction(prompt_id=name, text=text, token_ids=list(text.encode()) or [0], logprob=-1.0), prompts[name])
+        Prediction(prompt_id=name, text=text, token_ids=list(text.encode()) or [0], logprob=-1.0)
         for name, text in zip(names, texts, strict=True)
     )
     return ScoredGroup(group, np.asarray(matrix, dtype=float), np.full(len(texts), 2.0), predictions), prompts
@@ -33,12 +37,13 @@ B, PROMPTS_B = answered("b", ["", "no"], [[-1, -1], [-1, -1]], ["no", "no"], ["w
 
 
 def measured(*groups, prompts=None, labels=()):
-    return measure_groups(groups, prompts or PROMPTS_A | PROMPTS_B, labels, BOOTSTRAP)
+    judged = judge(groups, prompts or PROMPTS_A | PROMPTS_B, find_matcher("normalized"), labels)
+    return measures_of(judged, BOOTSTRAP)
 
 
 def test_two_groups_by_hand():
     found = measured(A, B)
-    values = {name: item["value"] for name, item in found["measures"].items()}
+    values = {name: item.value for name, item in found.measures.items()}
     psi = (abs(-3 + 1) / 2 + abs(-5 + 2) / 2) / 2
     assert values["posix"] == pytest.approx(psi / 2)
     assert values["agreement"] == 0.5
@@ -48,35 +53,34 @@ def test_two_groups_by_hand():
     assert values["worst_prompt_accuracy"] == 0
     assert values["unique_responses"] == 2
     assert values["spread"] == 0
-    assert found["empty_answers"] == 1
-    assert [item["id"] for item in found["by_group"]] == ["a", "b"]
+    assert values["format_loss"] == 1 / 4
+    assert (found.answers.right, found.answers.wrong, found.answers.unread, found.answers.empty) == (2, 1, 1, 1)
+    assert [item.id for item in found.by_group] == ["a", "b"]
+
+
+def test_every_measure_of_the_table_that_has_a_value_is_there():
+    absent = {"pdr", "agreement_with_canonical", "posix_scaled"}  # they need a canonical wording, a temperature
+    wanted = {KEYS.get(row.name, row.name) for row in SENSITIVITY} - absent
+    assert set(measured(A, B).measures) == wanted | {"unique_responses"} <= set(ROWS)
 
 
 def test_without_outputs_there_is_no_accuracy():
     group, prompts = answered("a", ["x", "y"], [[-1, -1], [-1, -1]], ["", ""])
     found = measured(group, prompts=prompts)
-    assert np.isnan(found["measures"]["accuracy"]["value"])
-    assert found["by_group"][0]["accuracy"] is None
-    assert "spread" not in found["measures"]
+    assert found.by_group[0].accuracy is None
+    assert not {"accuracy", "spread"} & set(found.measures)
 
 
 def test_a_group_that_is_not_finite_is_counted_and_not_scored():
     group, prompts = answered("a", ["x", "y"], [[-1, np.nan], [-1, -1]], ["", ""])
     found = measured(group, B, prompts=prompts | PROMPTS_B)
-    assert found["not_scored"] == {"not_finite": 1}
-    assert found["measures"]["posix"]["value"] == 0
-    assert found["by_group"][-1]["fault"] == "not_finite"
+    assert found.not_scored == {"not_finite": 1}
+    assert found.measures["posix"].value == 0
+    assert found.by_group[-1].fault == "not_finite"
 
 
 def test_a_constant_model_is_flagged_and_a_right_one_is_not():
     groups = [answered(name, ["yes", "yes"], [[-1, -1]] * 2, [name, name]) for name in "abc"]
     prompts = {key: value for _, found in groups for key, value in found.items()}
-    assert measured(*[group for group, _ in groups], prompts=prompts)["degeneracy"]["degenerate"]
-    assert not measured(A, B)["degeneracy"]["degenerate"]
-
-
-def test_an_answer_is_right_when_it_equals_the_output_up_to_case_and_space():
-    assert judged(Prediction(prompt_id="p", text=" Two  Words\n", logprob=-1.0), prompt("p", "g", "two words")).correct
-    assert not judged(Prediction(prompt_id="p", text="two", logprob=-1.0), prompt("p", "g", "two words")).correct
-    assert judged(Prediction(prompt_id="p", text="two", logprob=-1.0), prompt("p", "g")).correct is None
-    assert not judged(Prediction(prompt_id="p", text="two", logprob=None), prompt("p", "g", "two")).correct
+    assert measured(*[group for group, _ in groups], prompts=prompts).degeneracy.degenerate
+    assert not measured(A, B).degeneracy.degenerate

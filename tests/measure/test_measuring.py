@@ -8,38 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from measuring import ROWS, contents, run, write
 from small_models import VOCABULARY, byte_tokenizer, random_model
 
-from steady.commands import measure
-from steady.measure import measure as measuring
-from steady.measure import runs
-
-ROWS = [
-    {"group_id": f"sum{n}", "prompt": text.format(n), "output": str(n + 1)}
-    for n in range(6)
-    for text in ("{} + 1 =", "What is {} plus one?", "Add one to {}:", "{} plus one is")
-]
-
-
-def write(path: Path, rows) -> Path:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def run(*arguments: object, code: int = 0):
-    result = CliRunner().invoke(measure.main, [str(item) for item in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code == code, result.output
-    return result
+from steady.measure import running, runs
 
 
 def sense(prompts: Path, model: Path, out: Path, *more: object, code: int = 0):
     return run(prompts, "--model", model, "--out", out, "--max-new-tokens", 4, "--threads", 1, *more, code=code)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 @pytest.fixture(scope="module")
@@ -56,24 +32,25 @@ def test_a_run_prints_a_table_and_writes_its_files(finished):
         "index.html",
         "matrices.safetensors",
         "measures.json",
+        "notes.json",
         "predictions.jsonl",
         "prompts.jsonl",
         "run.json",
         "skipped.jsonl",
     ]
-    for words in ("6 groups, 24 prompts", "POSIX", "agreement", "worst-prompt", "token passes", "expected:"):
+    for words in ("6 groups, 24 prompts", "POSIX", "agreement", "worst-prompt accuracy", "token passes", "expected:"):
         assert words in result.output, words
     measures = json.loads((out / "measures.json").read_text())
     low, high = measures["measures"]["posix"]["interval"]
     assert low <= measures["measures"]["posix"]["value"] <= high
     assert measures["measures"]["posix"]["value"] > 0
-    assert measures["max_new_tokens"] == 4
+    assert measures["facts"]["max_new_tokens"] == 4
 
 
 def test_a_run_that_is_finished_is_not_scored_again(finished, llama_folder, monkeypatch):
     prompts, out, _ = finished
     before = contents(out)
-    monkeypatch.setattr(measuring, "_score_all", None)
+    monkeypatch.setattr(running, "_score_all", None)
     assert "finished already" in sense(prompts, llama_folder, out, "--batch-tokens", 256).output
     assert contents(out) == before
 
@@ -194,7 +171,7 @@ def test_weights_that_are_not_numbers_are_counted_not_scored(tmp_path):
     byte_tokenizer().save_pretrained(tmp_path / "model")
     output = sense(write(tmp_path / "p.jsonl", ROWS[:8]), tmp_path / "model", tmp_path / "out").output
     assert "2 groups without POSIX: not_finite" in output
-    assert not re.search(r"POSIX \(nats.*\d\.\d", output)
+    assert not re.search(r"POSIX, nats.*\d\.\d", output)
 
 
 def test_a_tokenizer_without_end_and_padding_is_named_and_scored(tmp_path):
@@ -204,7 +181,7 @@ def test_a_tokenizer_without_end_and_padding_is_named_and_scored(tmp_path):
     byte_tokenizer(with_end=False).save_pretrained(tmp_path / "model")
     output = sense(write(tmp_path / "p.jsonl", ROWS[:8]), tmp_path / "model", tmp_path / "out").output
     assert "no end token" in output
-    assert "POSIX (nats" in output
+    assert "POSIX, nats a token" in output
 
 
 @pytest.mark.parametrize("name", ["t5", "mamba"])
@@ -213,7 +190,7 @@ def test_other_kinds_of_models_that_generate(tmp_path, name):
     byte_tokenizer().save_pretrained(tmp_path / "model")
     output = sense(write(tmp_path / "p.jsonl", ROWS[:4]), tmp_path / "model", tmp_path / "out").output
     assert ("one whole sequence at a time" in output) is (name == "mamba")
-    assert "POSIX (nats" in output
+    assert "POSIX, nats a token" in output
 
 
 def test_a_classifier_is_measured_by_its_labels(tmp_path):
@@ -264,7 +241,7 @@ def test_the_page_asks_for_nothing_and_escapes_what_it_shows(llama_folder, tmp_p
     assert "&lt;script&gt;" in page
     for word in ("<script", "src=", "href=", "http:", "https:", "url(", "@import"):
         assert word not in page, word
-    assert page.count("<details>") == 2
+    assert page.count("<details><summary>sum") == 2
 
 
 def test_a_hub_that_cannot_be_reached_is_one_message(monkeypatch, tmp_path):
@@ -309,17 +286,17 @@ def chat_folder(tmp_path_factory):
 def test_a_model_with_a_chat_template_is_asked_through_it_unless_told_not_to(chat_folder, tmp_path):
     prompts = write(tmp_path / "p.jsonl", ROWS[:8])
     auto = sense(prompts, chat_folder, tmp_path / "auto").output
-    assert "through the chat template" in auto and "without a chat template" not in auto
+    assert "chat template 'default'" in auto
     off = sense(prompts, chat_folder, tmp_path / "off", "--chat-template", "off").output
-    assert "without a chat template" in off
+    assert "chat template 'off'" in off
     system = sense(prompts, chat_folder, tmp_path / "system", "--chat-template", "on", "--system", "Be brief.").output
-    assert "system message 'Be brief.'" in system
+    assert "system 'Be brief.'" in system
     answers = {name: contents(tmp_path / name)["predictions.jsonl"] for name in ("auto", "off", "system")}
     assert len(set(answers.values())) == 3
-    measures = {name: json.loads((tmp_path / name / "measures.json").read_text()) for name in answers}
-    assert [measures[name]["chat_template"] for name in answers] == [True, False, True]
-    assert measures["system"]["system"] == "Be brief."
-    assert "through the chat template" in (tmp_path / "auto/index.html").read_text()
+    facts = {name: json.loads((tmp_path / name / "measures.json").read_text())["facts"] for name in answers}
+    assert [facts[name]["chat_template"] for name in answers] == ["default", "off", "default"]
+    assert facts["system"]["system"] == "Be brief."
+    assert "chat template &#x27;default&#x27;" in (tmp_path / "auto/index.html").read_text()
 
 
 def test_the_prompts_are_those_that_the_template_renders(chat_folder):

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from steady.errors import SteadyError
-from steady.models import tokenizer as encoding
-from steady.models.tokenizer import answer_ids, chat_frame, end_id, prompt_ids
+from steady.models import chat
+from steady.models.chat import chat_frame
+from steady.models.tokenizer import answer_ids, end_id, prompt_ids
 
 INST = "{{ bos_token }}{% for m in messages %}[INST] {{ m.content | trim }} [/INST]{% endfor %}"
 KEEPS = "{% for m in messages %}<|user|>{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<|bot|>{% endif %}"
@@ -116,7 +117,7 @@ def test_a_template_that_cannot_frame_a_prompt_is_one_clear_message(template, me
 
 
 def test_a_template_that_never_ends_is_given_up(monkeypatch):
-    monkeypatch.setattr(encoding, "RENDERING_SECONDS", 0.01)
+    monkeypatch.setattr(chat, "RENDERING_SECONDS", 0.01)
     slow = "{% for i in range(30000) %}{% for j in range(99) %}{% endfor %}{% endfor %}{{ messages[0].content }}"
     with pytest.raises(SteadyError, match=r"not rendered within 0.01 s"):
         chat_frame(byte_tokenizer(template=slow))

@@ -1,7 +1,8 @@
 """A stage that is killed at a random moment and run again ends with the bytes of a run that nobody stopped.
 
 Each stage runs as `dvc.yaml` has it, in a process group of its own and in a small project of its own, and the group gets
-SIGKILL. Every file and folder of the project is compared, so nothing may be left beside the outputs: no temporary file, and no
+SIGKILL. The process is a fork of one that has imported the libraries (`warm_python`), so every kill falls into the stage's own
+work. Every file and folder of the project is compared, so nothing may be left beside the outputs: no temporary file, and no
 kept part of the work once the stage has succeeded. Two things are allowed: `.dvc/tmp`, where the lock of the stage lies, and
 what a killed process had in the system's folder for temporary files. `STEADY_KILLS=20` kills each stage twenty times instead of
 twice.
@@ -14,11 +15,9 @@ import random
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hub"))
 
 from stand_in.models import model_files
 from stand_in.pipeline import ROOT, SMALL, commands, run_stage, write_project
+from warm_python import Running, begin
 
 from checks.pipeline import Stage, read_stages
 
 KILLS = int(os.environ.get("STEADY_KILLS", "2"))
-AT_ONCE = 2
 KEPT = ("**/checkpoint-*", "scoring-*/*.jsonl")  # below .checkpoints: what a stopped run goes on from
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -53,7 +52,7 @@ LABELS = Kind(
         "data": {"test_rows": 24},
         "train": {"max_steps": 10, "num_train_epochs": 8, "per_device_train_batch_size": 4, "eval_steps": 2},
         "evaluate": {"batch_size": 2, "max_new_tokens": 16},  # a bundle holds few prompts, so several are kept
-        "sensitivity": {"test_groups": 6, "wordings_per_family": 4},
+        "sensitivity": {"test_groups": 4, "wordings_per_family": 4},
         "compare": {"permutations": 2000, "bootstrap_draws": 500},
     },
     "compare",
@@ -108,11 +107,12 @@ def make_project(place: Path, kind: Kind) -> Path:
 
 
 class Run(NamedTuple):
-    """Where a stage runs, and how it is started."""
+    """Where a stage runs, and the Python that it is a fork of."""
 
     project: Path
     stage: Stage
     place: Path
+    warm: Path
 
     def begin(self, name: str) -> Path:
         """A copy of the project from which the outputs are gone, as DVC removes them."""
@@ -123,32 +123,26 @@ class Run(NamedTuple):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         return folder
 
-    def start(self, folder: Path, log: str) -> subprocess.Popen[bytes]:
-        """The command of the stage, as DVC starts it, in a process group of its own; what it says goes to a log."""
+    def start(self, folder: Path, log: str) -> Running:
+        """The command of the stage, as DVC starts it, in a process group of its own; what it prints goes to a log."""
         temporary = self.place / "temporary"
         temporary.mkdir(exist_ok=True)
-        own = {"DVC_STAGE": self.stage.name, "DVC_ROOT": str(folder), "TMPDIR": str(temporary)}
+        own = {"DVC_STAGE": self.stage.name, "DVC_ROOT": str(folder), "TMPDIR": str(temporary), "PYTHONPATH": str(ROOT)}
         with (self.place / log).open("wb") as handle:
-            return subprocess.Popen(
-                [sys.executable, *shlex.split(self.stage.command)[1:]],
-                cwd=folder,
-                env=os.environ | own | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-                stdout=handle,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            streams = [0, handle.fileno(), handle.fileno()]
+            return begin(self.warm / "socket", shlex.split(self.stage.command)[1:], folder, os.environ | own, streams)
 
 
-def watch(running: subprocess.Popen[bytes], until: float = float("inf")) -> float:
+def watch(running: Running, until: float = float("inf")) -> float:
     """Wait until a process has had so many seconds of a processor, or is gone; the seconds that it was last seen to have had.
 
     They pass at the same pace in every run, whatever else the machine does.
     """
-    process, had = psutil.Process(running.pid), 0.0
-    while running.poll() is None and had < until:
+    had = 0.0
+    while running.alive() and had < until:
         time.sleep(0.002)
         with contextlib.suppress(psutil.Error):
-            used = process.cpu_times()
+            used = psutil.Process(running.pid).cpu_times()
             had = max(had, used.user + used.system)
     return had
 
@@ -176,7 +170,7 @@ def run_whole(run: Run, name: str) -> Whole:
     before = contents(folder)
     running = run.start(folder, f"{name}.log")
     seconds = watch(running)
-    assert running.returncode == 0, (run.place / f"{name}.log").read_text(encoding="utf-8")
+    assert running.status() == 0, (run.place / f"{name}.log").read_text(encoding="utf-8")
     return Whole(seconds, before, contents(folder))
 
 
@@ -198,20 +192,19 @@ def run_killed(run: Run, whole: Whole, number: int, moment: float, pause: float)
     running = run.start(folder, log)
     watch(running, moment)
     time.sleep(pause)
-    if running.poll() is None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
         os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
-    alive = running.returncode == -signal.SIGKILL
+    alive = running.status() == -signal.SIGKILL
     if contents(folder) == whole.before:
         shutil.rmtree(folder)
         return Killed(alive, False, False, [])
     kept = any(any((folder / ".checkpoints").glob(pattern)) for pattern in KEPT)
     again = run.start(folder, log)
-    again.wait()
+    ended = again.status()
     found = contents(folder)
     faults = [name for name in sorted(found.keys() | whole.after.keys()) if found.get(name) != whole.after.get(name)]
-    if again.returncode:
-        faults.append(f"ended with {again.returncode}: {(run.place / log).read_text(encoding='utf-8')[-3000:]}")
+    if ended:
+        faults.append(f"ended with {ended}: {(run.place / log).read_text(encoding='utf-8')[-3000:]}")
     if not faults:
         shutil.rmtree(folder)
     return Killed(alive, True, kept, faults)
@@ -219,19 +212,16 @@ def run_killed(run: Run, whole: Whole, number: int, moment: float, pause: float)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=[f"{name}-{kind.recipe}" for kind, name in CASES])
-def test_killed_at_random_moments_a_stage_ends_with_the_same_bytes(kind, name, project_of, tmp_path):
+def test_killed_at_random_moments_a_stage_ends_with_the_same_bytes(kind, name, project_of, warm, tmp_path):
     project = project_of(kind)
-    run = Run(project, next(stage for stage in read_stages(project) if stage.name == name), tmp_path)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        whole, other = pool.map(lambda name: run_whole(run, name), ("whole", "twice"))
-        assert whole.after == other.after, "two runs that nobody stopped differ"
-        generator, seconds = random.Random(f"{kind.recipe}:{name}"), min(whole.seconds, other.seconds)
-        # A random moment in each of as many equal parts of the run, so that few kills reach its beginning and its end too. The
-        # pause after it reaches what takes no processor, such as waiting for the disk.
-        moments = [
-            (generator.uniform(part, part + 1) / KILLS * seconds, generator.random() / 20) for part in range(KILLS)
-        ]
-        found = list(pool.map(lambda at: run_killed(run, whole, at[0], *at[1]), enumerate(moments)))
+    run = Run(project, next(stage for stage in read_stages(project) if stage.name == name), tmp_path, warm)
+    whole, other = (run_whole(run, name) for name in ("whole", "twice"))
+    assert whole.after == other.after, "two runs that nobody stopped differ"
+    generator, seconds = random.Random(f"{kind.recipe}:{name}"), min(whole.seconds, other.seconds)
+    # A random moment in each of as many equal parts of the run, so that few kills reach its beginning and its end too. The
+    # pause after it reaches what takes no processor, such as waiting for the disk.
+    moments = [(generator.uniform(part, part + 1) / KILLS * seconds, generator.random() / 20) for part in range(KILLS)]
+    found = [run_killed(run, whole, number, *moment) for number, moment in enumerate(moments)]
     print(
         f"\n{name} of {kind.recipe}: {sum(not one.faults for one in found)} of {KILLS} the same; killed alive "
         f"{sum(one.alive for one in found)}, when the project had changed {sum(one.changed for one in found)}, with work kept "

@@ -20,7 +20,9 @@ KNOWN = "family order is not trained on, but trained templates reorder the label
 def wordings(task: Task) -> list[Wording]:
     """As many different orders as `format.orders` asks for, or as the first seeds give, which for few labels is all."""
     bank, params = task.bank, task.params
-    if bank is None or not bank.templates or not _lists_labels(bank):
+    if bank is None or not bank.templates:
+        return []
+    if not any(part.kind == "labels" for part in split_template(bank.templates[bank.canonical].template)):
         return []
     seen = {bank.templates[bank.canonical].labels or bank.labels}
     found = []
@@ -47,7 +49,3 @@ def render(example: Example, wording: Wording, bank: Bank | None) -> str:
 def order_of(labels: tuple[str, ...], seed: int) -> tuple[str, ...]:
     """The labels in the order that a seed gives."""
     return tuple(random.Random(f"order:{seed}").sample(labels, len(labels)))
-
-
-def _lists_labels(bank: Bank) -> bool:
-    return any(part.kind == "labels" for part in split_template(bank.templates[bank.canonical].template))

@@ -37,7 +37,9 @@ def _text(change: Change) -> Rewrite:
 def _all(change: Change) -> Rewrite:
     """Change the template and the item; the label list and protected spans stay."""
     return lambda parts: [
-        part if part.kind == "labels" else Part(part.kind, change_unprotected(part.text, change)) for part in parts
+        # an answer is compared with the labels as they are written
+        part if part.kind == "labels" else Part(part.kind, change_unprotected(part.text, change))
+        for part in parts
     ]
 
 

@@ -1,0 +1,194 @@
+"""Measuring from Python: a model, a function or answers that are there already, on groups of prompts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from steady.errors import SteadyError
+from steady.measure.group_measures import judge, measured
+from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
+from steady.measure.prompt_files import Collected, PromptFile, read_prompt_file
+from steady.measure.prompt_rows import row_drafts
+from steady.measure.report import Compared, Report, compared
+from steady.measure.running import skipped_counts
+from steady.measure.subject import CallableSubject, GivenAnswers, Matrix, Subject
+from steady.metrics.resampling import Bootstrap
+from steady.records import Asked
+
+Groups = str | Path | Mapping[str, Sequence[Any]] | Sequence[Any]
+Function = Callable[[list[Asked]], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class GivenGroups:
+    """Answers that are there already, by group and prompt, in the order of `groups`.
+
+    `matrices` are `(N, N)` for each group of N prompts, log P(answer of the column | prompt of the row) in nats, and `lengths` the
+    tokens of each answer, the end token included; without them there is no POSIX.
+    """
+
+    answers: Sequence[Sequence[str]]
+    matrices: Sequence[ArrayLike] | None = None
+    lengths: Sequence[Sequence[int]] | None = None
+
+
+class Settings(TypedDict, total=False):
+    """What `measure` takes beside the subject and the groups; the names and defaults are those of the command's options."""
+
+    name: str
+    match: str
+    outputs: Mapping[str, str | Sequence[str]] | Sequence[str | Sequence[str]]
+    draws: int
+    confidence: float
+    seed: int
+    max_new_tokens: int
+    batch_tokens: int
+    max_pairs: int | None
+    chat_template: bool | str | None
+    system: str
+    thinking: bool
+    stop: tuple[str, ...]
+
+
+def measure(
+    subject: Subject | GivenGroups | Sequence[Sequence[str]] | tuple[Any, Any] | str | Function,
+    groups: Groups,
+    **settings: Unpack[Settings],
+) -> Report:
+    """Measure how much answers move when only the wording of prompts moves.
+
+    Args:
+        subject: a model and its tokenizer, as transformers loads them; the name of a model, as `--model` takes it; a function from
+            a list of prompts to a list of answers; answers by group and prompt (`GivenGroups` with matrices); or any `Subject`.
+        groups: a file; prompts by the name of their group; a list of groups; or rows such as those of a file. A prompt is a text
+            or a list of messages.
+        settings: `match` and the limits as the command's options have them; `outputs`: the right answer, or several, of each
+            group, by name or in order; the chat settings are for models.
+
+    Raises:
+        SteadyError: groups, settings, the model or the answers are at fault.
+    """
+    file = _prompts(groups, settings.get("outputs"))
+    matcher = find_matcher(settings.get("match", NORMALIZED))
+    check_outputs(file, matcher)
+    opened = _subject(subject, file, settings)
+    chosen, skipped = opened.fitting(file)
+    if not chosen:
+        raise SteadyError(
+            "no group has two prompts that can be asked: " + "; ".join(item.reason for item in skipped[:5])
+        )
+    plan = opened.bundles(chosen, None)
+    scored = [
+        group for places in plan for group in opened.score([chosen[place] for place in places], lambda line: None)
+    ]
+    skipped += opened.unanswered()
+    order = {group.id: place for place, group in enumerate(chosen)}
+    answered = sorted((group for group in scored if len(group.predictions) > 1), key=lambda group: order[group.id])
+    prompts = {prompt.id: prompt for prompt in file.prompts}
+    labels = opened.facts.get("labels") or []
+    judged = judge(answered, prompts, matcher, labels if isinstance(labels, list) else [], opened.repeats())
+    found = measured(judged, _bootstrap(settings))
+    return Report(opened.name, opened.facts, tuple(opened.notes()), skipped_counts(skipped), judged, found)
+
+
+def compare(*reports: Report, draws: int = 2000, confidence: float = 0.95, seed: int = 0) -> Compared:
+    """Reports on the same prompts, each compared with the first; `.page(path)` shows them side by side.
+
+    Raises:
+        SteadyError: they have no group of prompts in common.
+    """
+    return compared(reports, Bootstrap(draws, confidence, seed))
+
+
+def _bootstrap(settings: Settings) -> Bootstrap:
+    return Bootstrap(settings.get("draws", 2000), settings.get("confidence", 0.95), settings.get("seed", 0))
+
+
+def _prompts(groups: Groups, outputs: Any) -> PromptFile:
+    if isinstance(groups, str | Path):
+        return read_prompt_file(Path(groups))
+    found = Collected(Path("groups"))
+    for place, row in enumerate(_rows(groups, outputs), start=1):
+        found.add(place, partial(row_drafts, row))
+    return found.file()
+
+
+def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> list[Any]:
+    """The groups as rows of a file; rows are left as they are."""
+    if not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups):
+        return [dict(item) for item in groups]
+    named = groups if isinstance(groups, Mapping) else {str(place): members for place, members in enumerate(groups)}
+    right = outputs if isinstance(outputs, Mapping) else dict(zip(named, outputs or [], strict=False))
+    return [
+        {
+            "group_id": name,
+            "prompt" if isinstance(prompt, str) else "messages": prompt,
+            "output": _listed(right.get(name)),
+        }
+        for name, members in named.items()
+        for prompt in members
+    ]
+
+
+def _listed(output: Any) -> Any:
+    return list(output) if isinstance(output, tuple) else output
+
+
+def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
+    name = settings.get("name", "")
+    if isinstance(subject, str) or (
+        isinstance(subject, tuple) and len(subject) == 2 and hasattr(subject[0], "generate")
+    ):
+        return _model(subject, settings)
+    if hasattr(subject, "fitting") and hasattr(subject, "score"):
+        found: Subject = subject
+        return found
+    if callable(subject):
+        called = getattr(subject, "__qualname__", type(subject).__name__)
+        return CallableSubject(name or called, {"function": called}, subject)
+    given = subject if isinstance(subject, GivenGroups) else GivenGroups(subject)
+    return _given(name or "answers", given, file)
+
+
+def _model(subject: Any, settings: Settings) -> Subject:
+    from steady.inference.named import Named, open_language
+    from steady.measure.local import Limits, LocalModel, local_model
+
+    given: dict[str, Any] = dict(settings)
+    limits = Limits(
+        **{key: given[key] for key in ("max_new_tokens", "batch_tokens", "max_pairs", "seed") if key in given}
+    )
+    chat = {key: given[key] for key in ("chat_template", "system", "thinking", "stop") if key in given}
+    if isinstance(subject, str):
+        return local_model(Named(subject, **chat), limits)
+    model, tokenizer = subject
+    name = settings.get("name") or str(getattr(model, "name_or_path", "")) or type(model).__name__
+    return LocalModel(name, {"model": name}, open_language(model, tokenizer, Named(name, **chat)), limits)
+
+
+def _given(name: str, given: GivenGroups, file: PromptFile) -> Subject:
+    """Answers by the ids of the prompts that they answer."""
+    members: dict[str, list[str]] = {}
+    for prompt in file.prompts:
+        members.setdefault(prompt.group_id, []).append(prompt.id)
+    shapes = [[len(ids) for ids in members.values()], [len(answers) for answers in given.answers]]
+    if shapes[0] != shapes[1]:
+        raise SteadyError(
+            f"{name}: groups of {shapes[0]} prompts and answers of {shapes[1]}; there is one answer for each prompt."
+        )
+    pairs = zip(members.values(), given.answers, strict=True)
+    answers = {prompt: answer for ids, texts in pairs for prompt, answer in zip(ids, texts, strict=True)}
+    if given.matrices is None:
+        return GivenAnswers(name, {}, answers)
+    lengths = given.lengths or [[1] * len(texts) for texts in given.answers]
+    parts = zip(members, given.matrices, lengths, strict=True)
+    matrices = {
+        group: Matrix(np.asarray(matrix, dtype=np.float64), np.asarray(counts, dtype=np.float64))
+        for group, matrix, counts in parts
+    }
+    return GivenAnswers(name, {}, answers, matrices)

@@ -1,0 +1,147 @@
+"""Subjects on the same prompts: paired differences from the first one, with intervals, tests, and Holm's correction."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+
+from steady.compare.paired import Testing, paired_estimates
+from steady.errors import SteadyError
+from steady.measure.group_measures import KEYS, Judged
+from steady.metrics.cells import CellValues
+from steady.metrics.measures import SensitivityMeasure
+from steady.metrics.resampling import Estimate, one_blas_thread, ratio
+from steady.metrics.statistics import holm, sign_flip, swap_tests
+
+PSI = ("psi", "psi_same", "psi_diff")
+PERMUTATIONS = 10_000
+
+
+class SubjectDifference(msgspec.Struct, kw_only=True):
+    """What a measure of a subject is, less that of the first subject, on the groups that both answered.
+
+    `p_holm` is corrected for all tests of headline measures of all subjects; null where the measure is none of them.
+    """
+
+    subject: str
+    measure: str
+    first: float
+    other: float
+    difference: Estimate
+    p: float | None
+    p_holm: float | None = None
+
+
+class Comparison(NamedTuple):
+    """The groups that all subjects answered, the differences from the first subject, and the level of their tests."""
+
+    groups: int
+    differences: list[SubjectDifference]
+    alpha: float
+
+
+@one_blas_thread()
+def compare_subjects(named: Sequence[tuple[str, Judged]], testing: Testing) -> Comparison:
+    """Compare every subject with the first one.
+
+    Raises:
+        SteadyError: they have no group of prompts in common, or were judged by different matchers.
+    """
+    judged = _on_common_groups(named)
+    first, others = judged[0], judged[1:]
+    found = [
+        difference
+        for (name, _), other in zip(named[1:], others, strict=True)
+        for difference in _differences(name, first, other, testing)
+    ]
+    # one family: whoever looks at the page looks at all of them
+    tested = [item for item in found if item.measure in headline_keys(first) and item.p is not None]
+    for item, adjusted in zip(tested, holm([item.p or 0.0 for item in tested]), strict=True):
+        item.p_holm = adjusted
+    return Comparison(len(first.groups), found, testing.alpha)
+
+
+def headline_keys(judged: Judged) -> list[str]:
+    """The measures that speak for a subject as a whole, by their keys."""
+    return [KEYS.get(row.name, row.name) for row in judged.rows if row.headline]
+
+
+def _on_common_groups(named: Sequence[tuple[str, Judged]]) -> list[Judged]:
+    if len({judged.match for _, judged in named}) > 1:
+        raise SteadyError("subjects can be compared only when their answers are read by one --match.")
+    identities = [{_identity(judged, place): place for place in range(len(judged.groups))} for _, judged in named]
+    common = [key for key in identities[0] if all(key in other for other in identities[1:])]
+    if not common:
+        raise SteadyError(
+            f"{' and '.join(name for name, _ in named)}: no group has the same prompts, so nothing can be paired."
+        )
+    return [
+        _chosen(judged, [places[key] for key in common]) for (_, judged), places in zip(named, identities, strict=True)
+    ]
+
+
+def _identity(judged: Judged, place: int) -> tuple[str, ...]:
+    # ids of prompts are digests of their group and content
+    return tuple(item.prompt_id for item in judged.groups[place].predictions)
+
+
+def _chosen(judged: Judged, places: Sequence[int]) -> Judged:
+    """Some of the groups, in the order given."""
+    index, count = np.asarray(places, dtype=np.intp), len(judged.groups)
+
+    def cut(holder: Judged | CellValues) -> dict[str, Any]:
+        arrays = {name: value for name, value in vars(holder).items() if isinstance(value, np.ndarray)}
+        return {name: value[index] for name, value in arrays.items() if len(value) == count}
+
+    groups, values = tuple(judged.groups[place] for place in places), replace(judged.values, **cut(judged.values))
+    return replace(judged, **cut(judged), groups=groups, values=values)
+
+
+def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> list[SubjectDifference]:
+    one, two = _paired(first.values, other.values)
+    first, other = replace(first, values=one), replace(other, values=two)
+    rows, bootstrap = first.rows, testing.bootstrap
+    found = paired_estimates(first.statistic, other.statistic, rows, len(first.groups), bootstrap)
+    p_values = _p_values(rows, one, two, testing)
+    return [
+        SubjectDifference(
+            subject=name,
+            measure=KEYS.get(row.name, row.name),
+            first=found[row.name].from_ or 0.0,
+            other=found[row.name].to or 0.0,
+            difference=found[row.name].difference,
+            p=p_values.get(row.name),
+        )
+        for row in rows
+        if found[row.name].from_ == found[row.name].from_ and found[row.name].to == found[row.name].to  # not NaN
+    ]
+
+
+def _paired(one: CellValues, other: CellValues) -> tuple[CellValues, CellValues]:
+    """Both with POSIX only where both have it: a mean over other groups would be compared otherwise."""
+    unknown = np.isnan(one.psi) | np.isnan(other.psi)
+
+    def known(values: CellValues) -> CellValues:
+        psi: dict[str, Any] = {name: np.where(unknown, np.nan, getattr(values, name)) for name in PSI}
+        return replace(values, **psi)
+
+    return known(one), known(other)
+
+
+def _p_values(
+    rows: Sequence[SensitivityMeasure], one: CellValues, other: CellValues, testing: Testing
+) -> dict[str, float]:
+    """P by flipped signs over groups where a measure has a value for each, by swapped subjects where it is one of wordings."""
+    flipped = [row for row in rows if row.test == "sign_flip" and row.of_groups]
+    before, after = ([ratio(*row.of_groups(values)) for row in flipped if row.of_groups] for values in (one, other))
+    differences = np.stack(after, axis=1) - np.stack(before, axis=1)
+    found = sign_flip(differences, testing.permutations, testing.bootstrap.seed)
+    known = [not np.isnan(column).all() for column in differences.T]
+    swapped = {row.name: row.of_wordings for row in rows if row.test == "swap" and row.of_wordings}
+    by_swaps = (
+        swap_tests(one.scores, other.scores, swapped, testing.permutations, testing.bootstrap.seed) if swapped else {}
+    )
+    by_signs = {row.name: float(p) for row, p, has in zip(flipped, found, known, strict=True) if has}
+    return by_signs | {name: found.p for name, found in by_swaps.items() if not np.isnan(found.p)}

@@ -1,0 +1,262 @@
+"""Send requests to a server, several at a time, and again where that helps; what was answered goes to the cache at once."""
+
+import os
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import msgspec
+
+from steady.errors import SteadyError
+from steady.measure.endpoint.cache import Cache
+from steady.measure.endpoint.protocol import Reply, Request, read_reply
+
+LONGEST_DELAY = 60.0  # seconds between two tries, unless the server says how long
+LONGEST_WAIT = 600.0  # seconds that a server may make a request wait
+LARGEST_BODY = 2**26
+AGAIN = {408, 409, 425, 429}
+REFUSED = {400, 413, 422}
+"""Statuses of a request that is at fault itself, such as one with a prompt too long for the model."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A server and how it is treated.
+
+    `url` ends before `/chat/completions`; `key_variable` names the environment variable that holds the key; `timeout` is the
+    seconds that one try may take, body included; `backoff` the seconds before the second try, doubled for each further one.
+    """
+
+    url: str
+    key_variable: str = "STEADY_API_KEY"
+    concurrency: int = 8
+    tries: int = 8
+    timeout: float = 120.0
+    backoff: float = 0.5
+
+
+class _PassingError(Exception):
+    """A fault that may pass; `after` is the least seconds to wait."""
+
+    def __init__(self, reason: str, after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class _RefusedError(Exception):
+    """The request itself is at fault."""
+
+
+def read_key(variable: str) -> str | None:
+    """The key of the environment, None where the variable is not set.
+
+    Raises:
+        SteadyError: it could not be a header; its value is not shown.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise SteadyError(f"{variable}: holds characters that no key has, such as a line break. Set it again.")
+    return key or None
+
+
+def checked_url(url: str) -> str:
+    """The URL without a final slash.
+
+    Raises:
+        SteadyError: it is no HTTP URL, or could hold a secret, which would be written into files.
+    """
+    import httpx
+
+    try:
+        parts = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise SteadyError(f"--endpoint: no URL ({error}). Give one such as http://localhost:8000/v1") from error
+    if parts.userinfo or parts.query or parts.fragment:
+        raise SteadyError(
+            "--endpoint: a URL without user, password, query or fragment; a key goes into the environment."
+        )
+    if parts.scheme not in {"http", "https"} or not parts.host:
+        raise SteadyError(f"--endpoint {url}: give a URL such as http://localhost:8000/v1")
+    return url.rstrip("/")
+
+
+class Client:
+    """Sends what the cache does not have. A `with` block closes the connections."""
+
+    def __init__(self, endpoint: Endpoint, cache: Cache) -> None:
+        import httpx
+
+        self.endpoint, self.cache = endpoint, cache
+        self.faults: Counter[str] = Counter()
+        """Faults after which a request was sent again."""
+        self._key = read_key(endpoint.key_variable)
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._reached = False
+        # redirects are not followed: they would take the key to another host
+        self._http = httpx.Client(
+            headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
+            timeout=httpx.Timeout(endpoint.timeout, connect=min(endpoint.timeout, 20.0)),
+            limits=httpx.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency),
+        )
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def key(self, request: Request) -> str:
+        """The digest of a request to this server."""
+        return request.key(self.endpoint.url)
+
+    def reply(self, request: Request) -> Reply:
+        """The cached reply to a request."""
+        with self._lock:
+            return self.cache[self.key(request)]
+
+    def fill(self, requests: Iterable[Request], progress: Callable[[], object] = lambda: None) -> None:
+        """Send all requests that were not answered yet; a reply to each, or its refusal, is in the cache afterwards.
+
+        Requests are made as they are sent and replies go to the file, so that memory does not grow with their number. After
+        an interrupt or a fault, the requests in flight are waited for and their replies stay too: they are paid for.
+
+        Raises:
+            SteadyError: the server cannot be reached, refuses the key, the model or the very first request, or keeps failing.
+        """
+        self._stopped.clear()
+        waiting = self._unanswered(requests)
+        flying: set[Future[None]] = set()
+        if not len(self.cache):  # a wrong key or field then costs one request
+            for first in waiting:
+                self._ask(first, alone=True)
+                progress()
+                break
+        with ThreadPoolExecutor(self.endpoint.concurrency) as pool:
+            try:
+                for request in waiting:
+                    flying.add(pool.submit(self._ask, request))
+                    if len(flying) == self.endpoint.concurrency:
+                        flying = _settled(flying, progress)
+                while flying:
+                    flying = _settled(flying, progress)
+            finally:
+                self._stopped.set()
+
+    def _unanswered(self, requests: Iterable[Request]) -> Iterator[Request]:
+        sent = set()
+        for request in requests:
+            key = self.key(request)
+            if key not in self.cache and key not in sent:
+                sent.add(key)
+                yield request
+
+    def _ask(self, request: Request, alone: bool = False) -> None:
+        """Send a request until it is answered or refused; `alone`: a refusal is that of every request."""
+        fault = _PassingError("not sent")
+        for attempt in range(self.endpoint.tries):
+            # half of it at random, so that requests that failed together do not come back together
+            delay = min(LONGEST_DELAY, self.endpoint.backoff * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)
+            if attempt and self._stopped.wait(max(delay, fault.after)):
+                break
+            try:
+                reply = self._send(request)
+            except _RefusedError as refused:
+                if alone:
+                    raise SteadyError(f"{self.endpoint.url}: {request.name}: {refused}") from refused
+                reply = Reply("", refusal=str(refused))
+            except _PassingError as again:
+                fault = again
+                with self._lock:
+                    self.faults[str(again)] += 1
+                continue
+            with self._lock:
+                self.cache.add(self.key(request), reply)
+            self._reached = True
+            return
+        raise SteadyError(
+            f"{self.endpoint.url}: {request.name}: {fault}, after {self.endpoint.tries} tries. What was answered is kept: "
+            "run the same command again, perhaps with a lower --concurrency."
+        )
+
+    def _send(self, request: Request) -> Reply:
+        """One try."""
+        import httpx
+
+        deadline = time.monotonic() + self.endpoint.timeout
+        content = bytearray()
+        try:
+            with self._http.stream("POST", self.endpoint.url + request.path, json=request.body) as response:
+                # the timeout of httpx is for each piece, and a slow body has many
+                for piece in response.iter_bytes():
+                    content += piece
+                    if time.monotonic() > deadline or len(content) > LARGEST_BODY:
+                        raise _PassingError("body too slow or too long")
+            if response.status_code == 200:
+                return read_reply(bytes(content))
+        except httpx.ConnectError as error:
+            if not self._reached:
+                raise SteadyError(
+                    f"{self.endpoint.url}: cannot connect ({self._shown(str(error))}). Is it up?"
+                ) from error
+            raise _PassingError(type(error).__name__) from error
+        except httpx.RequestError as error:
+            raise _PassingError(type(error).__name__) from error
+        except msgspec.MsgspecError as error:
+            raise _PassingError(f"no completion in the body ({error})") from error
+        raise self._fault(response.status_code, response.headers, bytes(content))
+
+    def _fault(self, status: int, headers: Mapping[str, str], content: bytes) -> Exception:
+        """What a status other than 200 means."""
+        reason = f"status {status}: {self._shown(content.decode(errors='replace'))}"
+        if status in REFUSED:
+            return _RefusedError(reason)
+        if status in AGAIN or status >= 500:
+            after = _seconds(headers.get("retry-after", ""))
+            if after <= LONGEST_WAIT:
+                return _PassingError(f"status {status}", after)
+            reason = (
+                f"{reason} It asks to wait {after:.0f} s. What was answered is kept: run the same command again then."
+            )
+        hint = ""
+        if status in {401, 403}:
+            state = "holds a key that it does not take" if self._key else "is not set"
+            hint = f" The environment variable {self.endpoint.key_variable} {state}."
+        return SteadyError(f"{self.endpoint.url}: {reason}{hint}")
+
+    def _shown(self, text: str) -> str:
+        """A text of the server for a message: short, on one line, without the key, which some servers repeat."""
+        if self._key:
+            text = text.replace(self._key, "[key]")
+        return " ".join(text.split())[:300]
+
+
+def _settled(flying: set[Future[None]], progress: Callable[[], object]) -> set[Future[None]]:
+    """What is still in flight once something has ended.
+
+    Raises:
+        SteadyError: a request has failed for good.
+    """
+    done, left = wait(flying, return_when=FIRST_COMPLETED)
+    for future in done:
+        future.result()
+        progress()
+    return left
+
+
+def _seconds(retry_after: str) -> float:
+    """Seconds that `Retry-After` asks for: a number or a date; 0 where it is neither."""
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 0.0

@@ -1,0 +1,177 @@
+"""What one row of a user's file asks: a prompt, a conversation, or an instruction with its paraphrases, and its right outputs."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from steady.prepare.readers.rows import json_type, show
+from steady.records import Message
+
+SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "output": "Lima"}'
+GROUP_KEYS = ("group_id", "group", "id")
+TEXT_KEYS = ("prompt", "instruction", "input", "system", "wording")
+LIST_KEYS = ("paraphrases", "prompts")
+ROLES = ("system", "user", "assistant")
+
+
+class Draft(NamedTuple):
+    """A prompt before it has an id: its group, None where the row is a group of its own; its text or its turns; its outputs."""
+
+    group: str | None
+    text: str
+    turns: tuple[Message, ...]
+    outputs: tuple[str, ...]
+    wording: str
+
+
+class Faulty(Exception):  # noqa: N818
+    """What is wrong with a row, a sentence for each thing."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+def row_drafts(value: Any) -> list[Draft]:
+    """The prompts of a row of a file.
+
+    A row has `prompt`, or `instruction` with `input` below it, or `messages`, or `instruction` and a list of `paraphrases` (or
+    `prompts` alone), which are a group together. `output` is a text or several; the names of the repository's own prompt files
+    (`completion`, `references`) serve too. Other keys are not looked at.
+
+    Raises:
+        Faulty: the row is none of these.
+    """
+    if isinstance(value, list):
+        raise Faulty([f"{finding.code}: {finding.reason}" for finding in value])
+    if not isinstance(value, dict):
+        raise Faulty([f"not_object: expected an object such as {SAMPLE}"])
+    row = {key: item for key, item in value.items() if item is not None and item != ""}
+    faults = list(_type_faults(row))
+    group, outputs = _group(row, faults), _outputs(row, faults)
+    asked = _asked(row, faults)
+    if faults:
+        raise Faulty(faults)
+    return [Draft(group, text, turns, outputs, row.get("wording", "")) for text, turns in asked]
+
+
+def _type_faults(row: Mapping[str, Any]) -> list[str]:
+    return [
+        f"wrong_type: `{key}` is {show(row[key])} ({json_type(row[key])}); it must be a text."
+        for key in TEXT_KEYS
+        if not isinstance(row.get(key, ""), str)
+    ]
+
+
+def _group(row: Mapping[str, Any], faults: list[str]) -> str | None:
+    key = next((key for key in GROUP_KEYS if key in row), None)
+    if key is None:
+        # a list of paraphrases is a group by itself
+        if not any(name in row for name in LIST_KEYS):
+            faults.append(f"missing: `group_id`: prompts that ask for the same thing share one, such as {SAMPLE}")
+        return None
+    if isinstance(row[key], bool) or not isinstance(row[key], str | int):
+        faults.append(
+            f"wrong_type: `{key}` is {show(row[key])} ({json_type(row[key])}); it must be a text or a whole number."
+        )
+    return str(row[key])
+
+
+def _outputs(row: Mapping[str, Any], faults: list[str]) -> tuple[str, ...]:
+    found = row.get("output", row.get("references") or row.get("completion"))
+    items = [] if found is None else found if isinstance(found, list) else [found]
+    for item in items:
+        number = isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item)
+        if not number and not (isinstance(item, str) and item.strip()):
+            faults.append(
+                f"wrong_type: `output` has {show(item)} ({json_type(item)}); an output is a text, or a list of texts."
+            )
+    return tuple(dict.fromkeys(str(item) for item in items)) or _answered(row)
+
+
+def _answered(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """The last turn of a conversation that ends with the assistant's: it is the right answer."""
+    turns = row.get("messages")
+    last = turns[-1] if isinstance(turns, list) and turns else None
+    content = last.get("content") if isinstance(last, dict) and last.get("role") == "assistant" else None
+    return (content,) if isinstance(content, str) and content.strip() else ()
+
+
+def _asked(row: Mapping[str, Any], faults: list[str]) -> list[tuple[str, tuple[Message, ...]]]:
+    if "messages" in row:
+        turns = _turns(row["messages"], faults)
+        return [_shown(turns)] if turns else []
+    texts = _texts(row, faults)
+    system = row.get("system")
+    if not isinstance(system, str):
+        return [(text, ()) for text in texts]
+    return [_shown([Message("system", system), Message("user", text)]) for text in texts]
+
+
+def _texts(row: Mapping[str, Any], faults: list[str]) -> list[str]:
+    first = row.get("prompt", row.get("instruction"))
+    listed = _parsed(next((row[key] for key in LIST_KEYS if key in row), []))
+    if not isinstance(listed, list):
+        faults.append(
+            f"wrong_type: a list of prompts is {show(listed)} ({json_type(listed)}); it must be a list of texts."
+        )
+        return []
+    texts = [*([first] if first is not None else []), *listed]
+    if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
+        faults.append("missing: `prompt` (or `instruction`, `messages`, `paraphrases`) is missing, blank or no text.")
+        return []
+    item = row.get("input") if "prompt" not in row else None
+    return ["\n\n".join([text, item]) if isinstance(item, str) else text for text in texts]
+
+
+def _turns(value: Any, faults: list[str]) -> list[Message]:
+    """The turns up to the user's last one."""
+    value = _parsed(value)
+    if not isinstance(value, list) or not value:
+        faults.append(
+            f"wrong_type: `messages` is {show(value)}; it must be a list of objects with `role` and `content`."
+        )
+        return []
+    turns = []
+    for place, turn in enumerate(value):
+        role = turn.get("role") if isinstance(turn, dict) else None
+        content = _content(turn.get("content")) if isinstance(turn, dict) else None
+        if role not in ROLES or content is None:
+            faults.append(
+                f"bad_message: `messages[{place}]` is {show(turn)}; it needs a `role` ({', '.join(ROLES)}) and a text as `content`."
+            )
+        else:
+            turns.append(Message(str(role), content))
+    if turns and turns[-1].role == "assistant":
+        turns.pop()
+    if not faults and (not turns or turns[-1].role != "user" or any(turn.role == "system" for turn in turns[1:])):
+        faults.append(
+            "bad_message: `messages` are a system message or none, then turns of which the last is the user's."
+        )
+    return turns
+
+
+def _content(value: Any) -> str | None:
+    """The text of a turn; a list of parts, as chat servers take it, where all are text."""
+    if isinstance(value, list):
+        parts = [part.get("text") if isinstance(part, dict) else None for part in value]
+        value = "".join(map(str, parts)) if all(isinstance(part, str) for part in parts) else None
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _parsed(value: Any) -> Any:
+    """A list that a cell of a table holds as JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+def _shown(turns: list[Message]) -> tuple[str, tuple[Message, ...]]:
+    """A conversation as a text to show, and its turns; a single message of the user is a text like any other."""
+    if len(turns) == 1:
+        return turns[0].content, ()
+    return "\n\n".join(f"{turn.role}: {turn.content}" for turn in turns), tuple(turns)

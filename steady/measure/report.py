@@ -1,0 +1,153 @@
+"""What a measurement found, in memory: the measures of one subject, or of several on the same prompts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from steady.compare.paired import Testing
+from steady.measure import runs
+from steady.measure.comparing import PERMUTATIONS, compare_subjects
+from steady.measure.group_measures import judge, measured
+from steady.measure.matching import Matcher
+from steady.measure.page import page
+from steady.measure.results import Result, Results
+from steady.measure.running import skipped_counts
+from steady.measure.texts import line, table
+from steady.metrics.files import plain, read_metrics, write_metrics
+from steady.metrics.resampling import Bootstrap
+from steady.records import write_bytes, write_records
+
+MEASURES, PAGE = "measures.json", "index.html"
+
+
+class Report(Result):
+    """What was found of one subject."""
+
+    def to_frame(self) -> Any:
+        """A `pandas.DataFrame` with a row for each prompt: its texts, the answer, what it was read as, whether it is right."""
+        import pandas
+
+        rows = [
+            {
+                "group": group.id,
+                "wording": prompt.wording,
+                "prompt": prompt.prompt,
+                "output": prompt.completion or None,
+                "answer": item.text,
+                "read": item.parsed,
+                "correct": item.correct,
+                "logprob": item.logprob,
+            }
+            for group in self.judged.groups
+            for item in group.predictions
+            for prompt in [self.judged.prompts[item.prompt_id]]
+        ]
+        return pandas.DataFrame(rows)
+
+    def page(self, path: str | Path) -> Path:
+        """Write the page of this subject; it needs no other file and no network."""
+        return Compared((self,)).page(path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of `measures.json`."""
+        about = {"subject": self.name, "summary": line(self), "facts": self.facts, "notes": list(self.notes)}
+        content: dict[str, Any] = {**about, "skipped_prompts": self.skipped, **plain(self.measured)}
+        return content
+
+    def __repr__(self) -> str:
+        """The table that the command prints."""
+        return table(self)
+
+
+@dataclass(frozen=True)
+class Compared(Results):
+    """What was found of subjects on the same prompts."""
+
+    reports: tuple[Report, ...]
+
+    def page(self, path: str | Path) -> Path:
+        """Write the page of all subjects; it needs no other file and no network."""
+        place = Path(path)
+        write_bytes(place, page(self).encode())
+        return place
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of `measures.json`: that of the only subject, or of all with their differences."""
+        if self.comparison is None:
+            return self.reports[0].to_dict()
+        subjects = [report.to_dict() | {"by_group": None} for report in self.reports]
+        return {
+            "groups": self.comparison.groups,
+            "differences": plain(self.comparison.differences),
+            "subjects": [{key: value for key, value in found.items() if value is not None} for found in subjects],
+        }
+
+
+def distinct(reports: Sequence[Report], folders: Sequence[Path]) -> list[Report]:
+    """Reports with different names: where two subjects are called the same, the folder of each says which it is."""
+    names, places = [report.name for report in reports], [folder.name for folder in folders]
+    if len(set(places)) < len(places):
+        places = [str(folder) for folder in folders]
+    return [
+        replace(report, name=f"{report.name} ({place})") if names.count(report.name) > 1 else report
+        for report, place in zip(reports, places, strict=True)
+    ]
+
+
+def compared(reports: Sequence[Report], bootstrap: Bootstrap) -> Compared:
+    """Compare reports on the same prompts.
+
+    Raises:
+        SteadyError: they have no group in common.
+    """
+    if len(reports) < 2:
+        return Compared(tuple(reports))
+    testing = Testing(bootstrap, PERMUTATIONS, 1 - bootstrap.confidence)
+    return Compared(tuple(reports), compare_subjects([(one.name, one.judged) for one in reports], testing))
+
+
+def report_of(run: runs.Run, matcher: Matcher, bootstrap: Bootstrap) -> Report:
+    """Judge and measure a finished run."""
+    labels = run.settings.facts.get("labels") or []
+    assert isinstance(labels, list)
+    judged = judge(run.groups, run.prompts, matcher, labels, run.repeats)
+    return Report(
+        name=run.settings.subject,
+        facts=run.settings.facts,
+        notes=tuple(run.notes),
+        skipped=skipped_counts(run.skipped),
+        judged=judged,
+        measured=measured(judged, bootstrap),
+    )
+
+
+def summarise(folder: Path, matcher: Matcher, bootstrap: Bootstrap) -> Report:
+    """Every measure of a finished run, from its files alone; writes `measures.json`, the page and the judged predictions.
+
+    Raises:
+        SteadyError: the run is not finished, or a file is damaged.
+    """
+    report = report_of(runs.read_run(folder), matcher, bootstrap)
+    write_records(folder / runs.PREDICTIONS, [item for group in report.judged.groups for item in group.predictions])
+    write_metrics(folder / MEASURES, report.to_dict())
+    report.page(folder / PAGE)
+    return report
+
+
+def last_match(folder: Path) -> str | None:
+    """The `--match` by which the answers of a folder were read before; None where they never were."""
+    place = folder / MEASURES
+    return read_metrics(place, _Read).match if place.is_file() else None
+
+
+class _Read(msgspec.Struct):
+    match: str
+
+
+def write_comparison(found: Compared, folder: Path) -> None:
+    """Write `measures.json` and the page of several subjects."""
+    write_metrics(folder / MEASURES, found.to_dict())
+    found.page(folder / PAGE)

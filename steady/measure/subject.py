@@ -1,0 +1,200 @@
+"""What `steady measure` measures: anything that answers prompts, and what else it may be able to say about them.
+
+A new kind of subject derives from `Answering` and defines `name`, `facts` and `respond`; one that knows log-probabilities defines
+`matrices` too. The model that runs on this machine (`steady.measure.local`) scores whole groups and needs `Subject` alone.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, zip_longest
+from typing import Protocol
+
+import numpy as np
+
+from steady.errors import SteadyError
+from steady.measure.prompt_files import PromptFile, comparable
+from steady.metrics.matrices import ScoredGroup
+from steady.metrics.resampling import Floats
+from steady.records import Asked, Prediction, Rejected
+from steady.scoring.groups import PromptGroup
+
+Say = Callable[[str], None]
+"""Where a subject says what a run will cost and how far it is: a line each."""
+
+Fact = str | int | float | bool | list[str] | None
+Facts = dict[str, Fact]
+"""What the answers depend on beside the prompts, JSON values by name; equal facts and prompts mean the same run. No secrets."""
+
+Answers = list[list[str]]
+"""Answers by group and prompt, in the order that they were asked in."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Log-probabilities of one group of N prompts.
+
+    `values` `(N, N)`: log P(answer of the column | prompt of the row) in nats; `lengths` `(N,)`: tokens of each answer, the end
+    token included.
+    """
+
+    values: Floats
+    lengths: Floats
+
+
+class Subject(Protocol):
+    """What a run needs of a subject."""
+
+    @property
+    def name(self) -> str:
+        """What tables and pages call it, in a few words."""
+
+    @property
+    def facts(self) -> Facts:
+        """What its answers depend on, recorded in `run.json` and shown on the page."""
+
+    def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
+        """The groups that it can be asked, and every prompt that it cannot, with the reason."""
+
+    def budget(self, groups: Sequence[PromptGroup], say: Say, alone: bool) -> None:
+        """Say what asking these groups will cost, before anything is asked; `alone`: nothing is asked afterwards."""
+
+    def bundles(self, groups: Sequence[PromptGroup], order: Sequence[int] | None) -> list[list[int]]:
+        """Places of the groups that are scored together; a run that is stopped goes on behind the last whole bundle.
+
+        Args:
+            order: in which the groups are to be scored, where that matters; None for file order.
+        """
+
+    def score(self, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
+        """Answers and matrices of the groups of one bundle; predictions are not judged yet (`correct` is null)."""
+
+    def notes(self) -> list[str]:
+        """Sentences that a reader of the numbers must know, after everything was scored."""
+
+    def unanswered(self) -> list[Rejected]:
+        """The prompts that got no answer, which scored groups are without, and those left alone in their group."""
+
+    def repeats(self) -> dict[str, list[str]]:
+        """All answers, by prompt id, of prompts that were asked more than once; their agreement is the noise floor."""
+
+
+@dataclass(frozen=True)
+class Answering(ABC):
+    """A subject that gives texts; POSIX needs `matrices` too. `name` and `facts` are those of `Subject`."""
+
+    name: str
+    facts: Facts
+
+    @abstractmethod
+    def respond(self, groups: Sequence[PromptGroup]) -> Answers:
+        """Answers to all prompts of all groups; a prompt is a text or a conversation (`steady.records.Asked`)."""
+
+    def matrices(self, groups: Sequence[PromptGroup], answers: Answers) -> list[Matrix] | None:
+        """Log-probabilities of the answers under the prompts of their groups; None where the subject cannot give them."""
+        return None
+
+    def notes(self) -> list[str]:
+        """Sentences that a reader of the numbers must know; none."""
+        return []
+
+    def unanswered(self) -> list[Rejected]:
+        """No prompt: every one has an answer."""
+        return []
+
+    def repeats(self) -> dict[str, list[str]]:
+        """None: every prompt is asked once."""
+        return {}
+
+    def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
+        """All groups of two prompts and more."""
+        return comparable(file, {})
+
+    def budget(self, groups: Sequence[PromptGroup], say: Say, alone: bool) -> None:
+        """Say how many prompts there are."""
+        say(f"{len(groups)} groups, {sum(len(group.prompts) for group in groups)} prompts")
+
+    def bundles(self, groups: Sequence[PromptGroup], order: Sequence[int] | None) -> list[list[int]]:
+        """All groups at once: a subject with requests in flight together wants to know them all."""
+        places = list(range(len(groups)) if order is None else order)
+        return [places] if places else []
+
+    def score(self, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
+        """The answers of `respond` with the matrices, where there are some.
+
+        Raises:
+            SteadyError: there is not one answer for each prompt.
+        """
+        answers = self.respond(groups)
+        _check_shape(self.name, groups, answers)
+        known = self.matrices(groups, answers)
+        matrices: Sequence[Matrix | None] = [None] * len(groups) if known is None else known
+        _check_matrices(self.name, groups, known)
+        return [scored(*parts) for parts in zip(groups, answers, matrices, strict=True)]
+
+
+def scored(group: PromptGroup, answers: Sequence[str], matrix: Matrix | None) -> ScoredGroup:
+    """Answers as a scored group; an empty matrix stands for log-probabilities that nobody gave, and the group has no POSIX."""
+    known = matrix or Matrix(np.empty((0, 0)), np.empty(0))
+    logprobs = [float(value) if np.isfinite(value) else None for value in np.diagonal(known.values)]
+    predictions = [
+        Prediction(prompt_id=name, text=answer.strip(), logprob=logprob)
+        for name, answer, logprob in zip_longest(group.prompt_ids, answers, logprobs)
+    ]
+    return ScoredGroup(group.id, known.values, known.lengths, tuple(predictions))
+
+
+def _check_shape(name: str, groups: Sequence[PromptGroup], answers: Answers) -> None:
+    if len(answers) != len(groups):
+        raise SteadyError(f"{name}: answers for {len(answers)} groups, and {len(groups)} were asked.")
+    for group, given in zip(groups, answers, strict=True):
+        if len(given) != len(group.prompts):
+            raise SteadyError(
+                f"{name}: group {group.id} has {len(group.prompts)} prompts and got {len(given)} answers."
+            )
+        strange = next((answer for answer in given if not isinstance(answer, str)), None)
+        if strange is not None:
+            raise SteadyError(f"{name}: group {group.id}: an answer is {strange!r:.60}; answers are texts.")
+
+
+def _check_matrices(name: str, groups: Sequence[PromptGroup], matrices: Sequence[Matrix] | None) -> None:
+    for group, matrix in zip(groups, matrices or [], strict=matrices is not None):
+        count = len(group.prompts)
+        if matrix.values.shape != (count, count) or matrix.lengths.shape != (count,):
+            raise SteadyError(
+                f"{name}: group {group.id} has {count} prompts, a matrix {matrix.values.shape} and lengths {matrix.lengths.shape}; "
+                f"({count}, {count}) and ({count},) are needed."
+            )
+
+
+@dataclass(frozen=True)
+class CallableSubject(Answering):
+    """A function from prompts to answers: one call with all prompts, as texts or, for conversations, tuples of messages."""
+
+    function: Callable[[list[Asked]], Sequence[str]]
+
+    def respond(self, groups: Sequence[PromptGroup]) -> Answers:
+        """The answers of one call, dealt out to the groups."""
+        asked = [prompt for group in groups for prompt in group.prompts]
+        given = list(self.function(asked))
+        if len(given) != len(asked):
+            raise SteadyError(f"{self.name}: the function got {len(asked)} prompts and returned {len(given)} answers.")
+        stops = np.cumsum([0, *(len(group.prompts) for group in groups)]).tolist()
+        return [given[start:stop] for start, stop in pairwise(stops)]
+
+
+@dataclass(frozen=True)
+class GivenAnswers(Answering):
+    """Answers that are there already, by prompt id, and matrices by group id where there are some: no model is needed."""
+
+    answers: Mapping[str, str]
+    given_matrices: Mapping[str, Matrix] | None = None
+
+    def respond(self, groups: Sequence[PromptGroup]) -> Answers:
+        """The answers, put in the order of the prompts."""
+        return [[self.answers[name] for name in group.prompt_ids] for group in groups]
+
+    def matrices(self, groups: Sequence[PromptGroup], answers: Answers) -> list[Matrix] | None:
+        """The matrices, put in the order of the groups."""
+        found = self.given_matrices
+        return None if found is None else [found[group.id] for group in groups]

@@ -1,0 +1,130 @@
+"""Measuring from Python: functions, answers, models, what comes out, and what the measuring part never imports."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from small_models import byte_tokenizer, random_model
+
+from steady import measure
+from steady.errors import SteadyError
+from steady.measure.api import GivenGroups, compare
+
+GROUPS = {
+    "egg": ["How long do I boil an egg?", "boiling an egg: minutes?"],
+    "capital": ["Capital of Peru?", "Peru's capital?"],
+}
+OUTPUTS = {"capital": ["Lima", "lima, Peru"]}
+
+
+def answer(prompts):
+    return [{"Capital of Peru?": "Lima", "Peru's capital?": "Lima, Peru"}.get(prompt, prompt) for prompt in prompts]
+
+
+def test_a_function_is_measured_by_its_answers_alone(tmp_path):
+    report = measure(answer, GROUPS, outputs=OUTPUTS)
+    assert {name: report.measures[name].value for name in ("agreement", "accuracy")} == {
+        "agreement": 0.5,
+        "accuracy": 1,
+    }
+    assert "posix" not in report.measures
+    frame = report.to_frame()
+    assert list(frame["answer"])[2:] == ["Lima", "Lima, Peru"]
+    assert list(frame["correct"])[2:] == [True, True]
+    assert "How long do I boil an egg?" in report.page(tmp_path / "page.html").read_text()
+    assert "agreement" in str(report) and "no POSIX" not in str(report)
+
+
+def test_answers_with_matrices_have_posix_by_hand():
+    given = GivenGroups([["a", "b"]], [[[-1, -5], [-3, -2]]], [[2, 2]])
+    report = measure(given, [["p", "q"]])
+    assert report.measures["posix"].value == pytest.approx((2 / 2 + 3 / 2) / 2)
+    assert measure([["a", "a "]], [["p", "q"]], match="exact").measures["agreement"].value == 1
+
+
+def test_a_loaded_model_and_its_tokenizer_are_measured_like_one_by_name(llama_folder):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model, tokenizer = (
+        kind.from_pretrained(llama_folder, trust_remote_code=False) for kind in (AutoModelForCausalLM, AutoTokenizer)
+    )
+    limits = {"max_new_tokens": 4, "batch_tokens": 500}
+    loaded = measure((model, tokenizer), GROUPS, **limits)
+    named = measure(str(llama_folder), GROUPS, **limits)
+    assert loaded.measures["posix"].value == pytest.approx(named.measures["posix"].value, abs=1e-3)
+    assert loaded.facts["max_new_tokens"] == 4
+
+
+def test_reports_on_the_same_prompts_are_compared_in_pairs():
+    names = [str(n) for n in range(8)]
+    groups = {name: [f"{name} one", f"{name} two"] for name in names}
+    steady = measure(
+        lambda prompts: [prompt.split()[0] for prompt in prompts],
+        groups,
+        name="steady",
+        outputs=dict(zip(names, names, strict=False)),
+    )
+    shaky = measure(
+        lambda prompts: prompts,
+        dict(reversed(groups.items())),
+        name="shaky",
+        outputs=dict(zip(names, names, strict=False)),
+    )
+    found = compare(shaky, steady)
+    by_measure = {item.measure: item for item in found.comparison.differences}
+    assert found.comparison.groups == 8
+    assert by_measure["agreement"].difference.value == 1 and by_measure["accuracy"].difference.value == 1
+    # 2 of the 2 ** 8 sign patterns are as extreme, and two headline measures are tested together
+    assert by_measure["agreement"].p == pytest.approx(2 / 2**8)
+    assert by_measure["agreement"].p_holm == pytest.approx(2 * 2 / 2**8)
+    with pytest.raises(SteadyError, match="no group has the same prompts"):
+        compare(steady, measure(answer, GROUPS))
+
+
+@pytest.mark.parametrize(
+    ("subject", "groups", "settings", "message"),
+    [
+        (lambda prompts: ["one"], GROUPS, {}, "got 4 prompts and returned 1 answers"),
+        (lambda prompts: [1] * 4, GROUPS, {}, "an answer is 1; answers are texts"),
+        ([["a"]], GROUPS, {}, r"groups of \[2, 2\] prompts and answers of \[1\]"),
+        (GivenGroups([["a", "b"]], [np.zeros((3, 3))]), [["p", "q"]], {}, r"a matrix \(3, 3\)"),
+        (answer, {"a": ["x", 3]}, {}, "groups:2: wrong_type: `messages` is 3"),
+        (answer, {"a": ["x"]}, {}, "no group has two prompts"),
+        (answer, GROUPS, {"match": "fuzzy"}, "--match fuzzy"),
+        ("no/such folder", GROUPS, {}, "cannot load the model"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_message(subject, groups, settings, message):
+    with pytest.raises(SteadyError, match=message):
+        measure(subject, groups, **settings)
+
+
+def test_measuring_imports_neither_the_trainer_nor_the_pipeline_and_no_model_library_for_functions():
+    script = (
+        "import sys\nfrom steady import measure\n"
+        "import steady.measure.running, steady.commands.measure\n"
+        "measure(lambda prompts: prompts, [['a', 'b']])\n"
+        "print(sorted({'trl', 'dvc', 'dvclive', 'torch', 'transformers', 'peft', 'datasets'} & set(sys.modules)))\n"
+        "import steady.measure.local, steady.inference.named, steady.scoring.answering, steady.inference.likelihood\n"
+        "print(sorted({'trl', 'dvc', 'dvclive', 'datasets'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "[]"]
+
+
+def test_a_stop_text_ends_a_response_and_is_no_part_of_it():
+    from steady.inference.language import decode, encode, stopped
+    from steady.inference.named import Named, open_language
+
+    model, stop = random_model("mistral"), "q"
+    whole, cut = (
+        list(measure((model, byte_tokenizer()), GROUPS, max_new_tokens=20, stop=given).to_frame()["answer"])
+        for given in ((), (stop,))
+    )
+    assert any(stop in text for text in whole)
+    assert cut == [text.split(stop)[0].strip() for text in whole]
+    language = open_language(model, byte_tokenizer(), Named("x", stop=("b",))).language
+    (tokens,) = encode(language, ["abcabc"])
+    assert stopped(language, tokens) == tokens[:2]
+    assert decode(language, tokens) == "a"
