@@ -24,7 +24,7 @@ class LanguageModel:
     positions, None where nothing says; `prefix` are the decoder's first tokens, empty for a causal model. `chat_template`:
     prompts are wrapped as the tokenizer's template says, after the message `system` where there is one, and with `thinking` as
     `chat_frame` takes it; `max_length` is the most tokens of a prompt, None for no limit; a response ends behind the first of the
-    texts `stop`; `solved` are solved examples that stand before every prompt that is a text.
+    texts `stop`; `solved` are solved examples that stand before every prompt.
     """
 
     model: Any
@@ -86,7 +86,7 @@ def language_model(
         chat_template,
         max_length,
         system,
-        solved=solved,
+        solved,
     )
 
 
@@ -115,10 +115,11 @@ def encode(language: LanguageModel, texts: Sequence[Asked]) -> list[Tokens]:
 
 
 def whole_prompt(language: LanguageModel, asked: Asked) -> list[int]:
-    """Token ids of a prompt, with the solved examples before it, however long."""
+    """Token ids of a prompt with the solved examples before it, however long."""
+    # conversations are of `measure`, whose models have no solved examples
+    whole = language.solved + asked if isinstance(asked, str) else asked
     framing = (language.chat_template, language.system, language.thinking)
-    asked = language.solved + asked if isinstance(asked, str) else asked
-    return prompt_ids(language.tokenizer, language.task, asked, *framing)
+    return prompt_ids(language.tokenizer, language.task, whole, *framing)
 
 
 def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 class _Callable(ModuleType):
     """This package, which can be called.
 
-    `from steady import measure` finds the package, whatever else that name was bound to before a module of it was imported.
+    Python binds `steady.measure` to the package as soon as one of its modules is imported, so a function of that name would be lost.
     """
 
     def __call__(self, *given: Any, **settings: Any) -> Any:

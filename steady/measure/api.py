@@ -123,6 +123,7 @@ def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> 
     if not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups):
         return [dict(item) for item in groups]
     named = groups if isinstance(groups, Mapping) else {str(place): members for place, members in enumerate(groups)}
+    # outputs in order belong to the groups in order
     right = outputs if isinstance(outputs, Mapping) else dict(zip(named, outputs or [], strict=False))
     return [
         {
@@ -141,6 +142,7 @@ def _listed(output: Any) -> Any:
 
 def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
     name = settings.get("name", "")
+    # every model of transformers that can be measured has `generate`; a pair of lists of answers has not
     if isinstance(subject, str) or (
         isinstance(subject, tuple) and len(subject) == 2 and hasattr(subject[0], "generate")
     ):
@@ -176,6 +178,7 @@ def _given(name: str, given: GivenGroups, file: PromptFile) -> Subject:
     members: dict[str, list[str]] = {}
     for prompt in file.prompts:
         members.setdefault(prompt.group_id, []).append(prompt.id)
+    # by group, since two wrong counts can add up to a right one
     shapes = [[len(ids) for ids in members.values()], [len(answers) for answers in given.answers]]
     if shapes[0] != shapes[1]:
         raise SteadyError(
@@ -185,6 +188,7 @@ def _given(name: str, given: GivenGroups, file: PromptFile) -> Subject:
     answers = {prompt: answer for ids, texts in pairs for prompt, answer in zip(ids, texts, strict=True)}
     if given.matrices is None:
         return GivenAnswers(name, {}, answers)
+    # without lengths an answer counts as one token, as a label of a classifier does
     lengths = given.lengths or [[1] * len(texts) for texts in given.answers]
     parts = zip(members, given.matrices, lengths, strict=True)
     matrices = {

@@ -72,6 +72,7 @@ def _on_common_groups(named: Sequence[tuple[str, Judged]]) -> list[Judged]:
     if len({judged.match for _, judged in named}) > 1:
         raise SteadyError("subjects can be compared only when their answers are read by one --match.")
     identities = [{_identity(judged, place): place for place in range(len(judged.groups))} for _, judged in named]
+    # a group counts only where everybody answered all of its prompts
     common = [key for key in identities[0] if all(key in other for other in identities[1:])]
     if not common:
         raise SteadyError(

@@ -78,6 +78,7 @@ class LocalModel:
             )
         self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
         self._folded = bool(language and _needs_folding(language, file))
+        # an encoder's positions are for the prompt alone
         room = self._limits.max_new_tokens if language and not language.encodes else 0
         return fitting(file, self._lengths, self._opened.context, room)
 
@@ -109,7 +110,7 @@ class LocalModel:
             say(
                 f"expected: {low:.1f} minutes if the responses of a group are equal, {high:.1f} if all differ and reach the limit"
             )
-            self._budget = None
+            self._budget = None  # said once: later bundles would give other estimates
         return done
 
     def notes(self) -> list[str]:

@@ -161,6 +161,7 @@ def _label(spec: str, names: str) -> Matcher:
 
     def read(text: str) -> Reading:
         left, found = normalised(text), []
+        # a NUL, which no label has, takes the place of what was found
         for label, pattern in patterns:
             left, times = pattern.subn("\0", left)
             found += [label] * bool(times)

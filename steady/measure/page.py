@@ -93,6 +93,7 @@ def _groups(found: Results) -> list[Markup]:
     by_group = [{item.id: item for item in report.measured.by_group} for report in found.reports]
     scored = [{group.id: group for group in report.judged.groups} for report in found.reports]
     worst = {name: min(from_worst(one[name]) for one in by_group if name in one) for name in by_group[0]}
+    # one order for all subjects, so that the page reads row by row
     order = sorted(worst, key=lambda name: worst[name])
     shown = [
         _group(
@@ -137,6 +138,7 @@ def _answers(name: str, subjects: Sequence[Answered]) -> Markup:
     """A row for each prompt, with the answer of every subject beside it."""
     report, _, group = subjects[0]
     readings = Counter(item.parsed for _, _, one in subjects for item in one.predictions if item.parsed is not None)
+    # letters by frequency over all subjects: A is what most answers say
     places = {reading: place for place, (reading, _) in enumerate(readings.most_common())}
     answers = [{item.prompt_id: item for item in one.predictions} for _, _, one in subjects]
     rows = []

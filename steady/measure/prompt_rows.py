@@ -47,7 +47,9 @@ def row_drafts(value: Any) -> list[Draft]:
         raise Faulty([f"{finding.code}: {finding.reason}" for finding in value])
     if not isinstance(value, dict):
         raise Faulty([f"not_object: expected an object such as {SAMPLE}"])
+    # an empty cell of a table is no value, like null in JSON
     row = {key: item for key, item in value.items() if item is not None and item != ""}
+    # all faults of a row together, so that a file is mended in one go
     faults = list(_type_faults(row))
     group, outputs = _group(row, faults), _outputs(row, faults)
     asked = _asked(row, faults)
@@ -121,6 +123,7 @@ def _texts(row: Mapping[str, Any], faults: list[str]) -> list[str]:
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
         faults.append("missing: `prompt` (or `instruction`, `messages`, `paraphrases`) is missing, blank or no text.")
         return []
+    # a whole prompt has its input in it already
     item = row.get("input") if "prompt" not in row else None
     return ["\n\n".join([text, item]) if isinstance(item, str) else text for text in texts]
 
@@ -143,6 +146,7 @@ def _turns(value: Any, faults: list[str]) -> list[Message]:
             )
         else:
             turns.append(Message(str(role), content))
+    # what the assistant said last is what is to be answered, and `_answered` keeps it as the output
     if turns and turns[-1].role == "assistant":
         turns.pop()
     if not faults and (not turns or turns[-1].role != "user" or any(turn.role == "system" for turn in turns[1:])):

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from steady.compare.paired import Testing
+from steady.errors import SteadyError
 from steady.measure import runs
 from steady.measure.comparing import PERMUTATIONS, compare_subjects
 from steady.measure.group_measures import judge, measured
@@ -28,8 +29,10 @@ class Report(Result):
 
     def to_frame(self) -> Any:
         """A `pandas.DataFrame` with a row for each prompt: its texts, the answer, what it was read as, whether it is right."""
-        import pandas
-
+        try:
+            import pandas
+        except ImportError as error:  # nothing else of a measurement needs it
+            raise SteadyError("Report.to_frame needs pandas: `pip install pandas`.") from error
         rows = [
             {
                 "group": group.id,
@@ -78,11 +81,12 @@ class Compared(Results):
         """The content of `measures.json`: that of the only subject, or of all with their differences."""
         if self.comparison is None:
             return self.reports[0].to_dict()
-        subjects = [report.to_dict() | {"by_group": None} for report in self.reports]
+        # groups are in the files of the subjects' own folders
+        subjects = [{key: value for key, value in one.to_dict().items() if key != "by_group"} for one in self.reports]
         return {
             "groups": self.comparison.groups,
             "differences": plain(self.comparison.differences),
-            "subjects": [{key: value for key, value in found.items() if value is not None} for found in subjects],
+            "subjects": subjects,
         }
 
 

@@ -48,6 +48,7 @@ def measure_subject(
             facts=subject.facts,
             prompts=file.digest,
             precision=extent.precision,
+            # without an early stop the order of groups is that of the file, whatever the seed
             seed=extent.seed if extent.precision is not None else None,
         )
         if runs.open_run(folder, settings):
@@ -98,6 +99,7 @@ def _score_all(
         if len(found) < len(plan) and precision is not None and _precise(found, precision):
             say(f"stopped: POSIX is known to {precision:.0%} of itself")
             break
+    # bundles are of like length, the results in the order of the file
     places_done = [place for number in found for place in plan[number]]
     scored = [group for kept in found.values() for group in kept]
     return [group for _, group in sorted(zip(places_done, scored, strict=True), key=lambda pair: pair[0])]

@@ -53,6 +53,7 @@ def bank_match(bank_path: Path | None) -> str | None:
 
 def chosen_wordings(bank: Bank | None, per_family: int, seed: int) -> list[Wording]:
     """The canonical wording and some of each family, spread evenly over operators and strengths."""
+    # every family is asked for as a trained one: levels say what training saw, and here there is none
     names = families.names()
     params = FormatParams(
         wordings=None,
@@ -117,6 +118,7 @@ def _example(value: Any) -> Example:
     if not f"{item}{instruction}".strip():
         raise Faulty([f"missing: `input` (or `text`, `question`, `instruction`): nothing to word; expected {SAMPLE}"])
     given = next((value[key] for key in ("group_id", "id") if value.get(key) not in (None, "")), None)
+    # by content, so that more items change no id of these
     name = content_id("item", instruction, item) if given is None else str(given)
     references = [str(one) for one in outputs]
     output = references[0] if references else ""

@@ -126,6 +126,7 @@ def _frame(tokenizer: Any, template: str, roles: tuple[str, ...], thinking: bool
             raise SteadyError(
                 f"model.chat_template: the template shows the {name} {text.count(mark)} times, expected once. {OFF}"
             )
+    # some templates gather system messages or reorder turns; text between them would then belong to nobody
     places = [text.index(mark) for mark in marks]
     if places != sorted(places):
         raise SteadyError(f"model.chat_template: the template shows the messages in another order. {OFF}")
@@ -139,6 +140,7 @@ def _frame(tokenizer: Any, template: str, roles: tuple[str, ...], thinking: bool
     for place, trimmed in enumerate(trims):
         if not trimmed:
             pieces[place], pieces[place + 1] = pieces[place][:-1], pieces[place + 1][1:]
+    # templates without a switch (DeepSeek-R1's) open the block themselves
     if thinking is False and pieces[-1].rstrip().endswith(THOUGHTS):
         pieces[-1] = f"{pieces[-1].rstrip()}\n\n{THOUGHTS_END}\n\n"
     return ChatFrame(tuple(pieces), trims)

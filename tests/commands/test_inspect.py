@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from ruamel.yaml import YAML
 
 from steady.commands.inspect import main
 from steady.inspection.prompts import CUT, SPECIAL, open_inspection, pieces, shown_row
@@ -27,8 +28,13 @@ def arguments(tmp_path_factory) -> list[str]:
         ]
         write_records(folder / f"{split}.jsonl", rows)
     write_records(folder / "wordings.jsonl", WORDINGS)
-    params = (ROOT / "params.yaml").read_text().replace("data/raw/wordings", str(ROOT / "data/raw/wordings"))
-    (folder / "params.yaml").write_text(params)
+    yaml = YAML(typ="safe", pure=True)
+    # an encoder, whatever the committed parameters are
+    texts = (ROOT / "params.yaml").read_text(), (ROOT / "recipe/tickets-minilm.yaml").read_text()
+    values = {key: value for text in texts for key, value in yaml.load(text).items()}
+    values["format"]["wordings"] = str(ROOT / "data/raw/wordings/tickets.yaml")
+    with (folder / "params.yaml").open("w") as file:
+        yaml.dump(values, file)
     return [f"--params={folder / 'params.yaml'}", f"--prepared={folder}", f"--listed={folder / 'wordings.jsonl'}"]
 
 

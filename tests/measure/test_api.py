@@ -82,6 +82,16 @@ def test_reports_on_the_same_prompts_are_compared_in_pairs():
         compare(steady, measure(answer, GROUPS))
 
 
+def test_where_wordings_are_shared_the_worst_of_them_is_measured_and_compared():
+    rows = [{"group_id": n, "wording": w, "prompt": f"{n} {w}", "output": str(n)} for n in range(9) for w in ("a", "b")]
+    good = measure(lambda prompts: [prompt.split()[0] for prompt in prompts], rows, name="good")
+    bad = measure(lambda prompts: [prompt.removesuffix(" a") for prompt in prompts], rows, name="bad")
+    assert bad.measures["worst_wording_accuracy"].value == 0 and bad.measures["spread"].value == 1
+    found = {item.measure: item for item in compare(bad, good).comparison.differences}
+    assert found["worst_wording_accuracy"].difference.value == 1
+    assert found["worst_wording_accuracy"].p_holm < 0.05 and found["spread"].p_holm is None
+
+
 @pytest.mark.parametrize(
     ("subject", "groups", "settings", "message"),
     [

@@ -66,7 +66,7 @@ def read_key(variable: str) -> str | None:
 
 
 def checked_url(url: str) -> str:
-    """The URL without a final slash.
+    """The URL up to the part that names what is asked for.
 
     Raises:
         SteadyError: it is no HTTP URL, or could hold a secret, which would be written into files.
@@ -83,7 +83,7 @@ def checked_url(url: str) -> str:
         )
     if parts.scheme not in {"http", "https"} or not parts.host:
         raise SteadyError(f"--endpoint {url}: give a URL such as http://localhost:8000/v1")
-    return url.rstrip("/")
+    return url.rstrip("/").removesuffix("/chat/completions").removesuffix("/completions")
 
 
 class Client:
@@ -95,6 +95,8 @@ class Client:
         self.endpoint, self.cache = endpoint, cache
         self.faults: Counter[str] = Counter()
         """Faults after which a request was sent again."""
+        self.read = self.written = 0
+        """Tokens that the server counted."""
         self._key = read_key(endpoint.key_variable)
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -169,15 +171,17 @@ class Client:
                 reply = self._send(request)
             except _RefusedError as refused:
                 if alone:
-                    raise SteadyError(f"{self.endpoint.url}: {request.name}: {refused}") from refused
+                    raise SteadyError(f"{self.endpoint.url}: {request.name}: {refused}{request.hint}") from refused
                 reply = Reply("", refusal=str(refused))
             except _PassingError as again:
                 fault = again
                 with self._lock:
-                    self.faults[str(again)] += 1
+                    self.faults[str(again).partition(":")[0]] += 1
                 continue
             with self._lock:
                 self.cache.add(self.key(request), reply)
+                self.read += reply.prompt_tokens
+                self.written += reply.completion_tokens
             self._reached = True
             return
         raise SteadyError(
@@ -209,7 +213,7 @@ class Client:
         except httpx.RequestError as error:
             raise _PassingError(type(error).__name__) from error
         except msgspec.MsgspecError as error:
-            raise _PassingError(f"no completion in the body ({error})") from error
+            raise _PassingError(f"a body without a completion: {error}") from error
         raise self._fault(response.status_code, response.headers, bytes(content))
 
     def _fault(self, status: int, headers: Mapping[str, str], content: bytes) -> Exception:

@@ -34,12 +34,16 @@ class Asking:
 
 @dataclass(frozen=True)
 class Request:
-    """One request: `name` says in messages which prompt it is; requests that differ in `repeat` alone are sent each."""
+    """One request: `name` says in messages which prompt it is; requests that differ in `repeat` alone are sent each.
+
+    `hint` is what to do when the server refuses it.
+    """
 
     path: str
     body: Mapping[str, Any]
     name: str
     repeat: str = "0"
+    hint: str = ""
 
     def key(self, url: str) -> str:
         """The digest under which its reply is cached."""
@@ -55,7 +59,6 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
 
     text: str
     refusal: str = ""
-    finish: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prompt_ids: list[int] = []
@@ -89,9 +92,11 @@ def generation_request(asking: Asking, prompt: Asked, name: str, repeat: int = 0
     body |= {"model": asking.model, "max_tokens": asking.max_new_tokens, "temperature": 0}
     if asking.stop:
         body["stop"] = list(asking.stop)
+    hint = ""
     if asking.scored:
         body |= {"return_token_ids": True, "logprobs": True if asking.chat else 1}
-    return Request(CHAT if asking.chat else COMPLETIONS, _merged(body, asking.more), name, str(repeat))
+        hint = " --posix needs the fields return_token_ids and logprobs; without it, answers alone are asked for."
+    return Request(CHAT if asking.chat else COMPLETIONS, _merged(body, asking.more), name, str(repeat), hint)
 
 
 def given_request(asking: Asking, tokens: Sequence[int], name: str, repeat: str = "0") -> Request:
@@ -121,7 +126,6 @@ class _Choice(msgspec.Struct):
     text: str | None = None
     message: _Message | None = None
     logprobs: _Logprobs | None = None
-    finish_reason: str | None = None
     token_ids: list[int] | None = None
     prompt_token_ids: list[int] | None = None
 
@@ -154,7 +158,6 @@ def read_reply(content: bytes) -> Reply:
     return Reply(
         # a model that thinks until the limit has a message without content: an empty answer
         text=(choice.message.content if choice.message else choice.text) or "",
-        finish=choice.finish_reason or "",
         prompt_tokens=usage.prompt_tokens,
         completion_tokens=usage.completion_tokens,
         prompt_ids=body.prompt_token_ids or choice.prompt_token_ids or [],

@@ -121,6 +121,7 @@ class EndpointSubject:
                 self._fill(client, self._pairs(client, groups), "pairs", pairs)
             for fault, count in client.faults.most_common():
                 say(f"sent again {count} times: {fault}")
+            say(f"the server counted {client.read:,} tokens of prompts and {client.written:,} of answers in this run")
             return [self._scored(client, group) for group in groups]
 
     def notes(self) -> list[str]:
@@ -131,7 +132,7 @@ class EndpointSubject:
         """The prompts that the server refused, and those that are left alone in their group."""
         assert self._file is not None
         found = []
-        with Cache(self._cache, print) as cache:
+        with Cache(self._cache, _told_before) as cache:
             for group in self._groups:
                 refusals = [cache[request.key(self._endpoint.url)].refusal for request in self._generations([group], 1)]
                 named = [(REFUSED, refusal) for refusal in refusals]
@@ -146,13 +147,15 @@ class EndpointSubject:
 
     def repeats(self) -> dict[str, list[str]]:
         """All answers to each prompt that was answered, by its id; the first is the one that is measured."""
+        if self._plan.repeats == 1:
+            return {}
         asked = [
             (name, prompt)
             for group in self._groups
             for name, prompt in zip(group.prompt_ids, group.prompts, strict=True)
         ]
         found = {}
-        with Cache(self._cache, print) as cache:
+        with Cache(self._cache, _told_before) as cache:
             for name, prompt in asked:
                 requests = [
                     generation_request(self._asking, prompt, name, repeat) for repeat in range(self._plan.repeats)
@@ -234,6 +237,10 @@ def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
     asking = Asking(model, chat, more=read_fields(options["request_fields"]), scored=options["posix"], **framing)
     plan = Plan(**{name: options[name] for name in ("repeats", "posix", "max_pairs", "seed")})
     return EndpointSubject(endpoint, asking, plan, options["replies"])
+
+
+def _told_before(line: str) -> None:
+    """A damaged line was named, and its request was sent again, when the replies were read first."""
 
 
 def _tokens(request: Request) -> int:

@@ -156,6 +156,10 @@ def test_what_is_no_url_or_could_hold_a_secret_is_refused_without_it(url):
     assert "secret" not in str(error.value)
 
 
+def test_the_whole_url_of_chat_completions_serves_too():
+    assert checked_url("http://host/v1/chat/completions/") == checked_url("http://host/v1/") == "http://host/v1"
+
+
 def test_a_server_that_is_not_there_is_one_message_at_once(tmp_path):
     with StandIn() as server:
         pass

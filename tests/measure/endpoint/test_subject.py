@@ -3,7 +3,9 @@
 import copy
 import json
 import re
+import shlex
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,6 +100,7 @@ def test_the_noise_floor_is_the_agreement_of_repeats_of_one_prompt(prompts, tmp_
     assert measures(tmp_path / "out")["measures"]["repeat_agreement"]["value"] == pytest.approx((1 + 1 + 2 / 3) / 3)
     assert "agreement between repeats of one prompt" in output
     assert "27 requests" in output and "0 were answered before" in output
+    assert "the server counted 102 tokens of prompts and 24 of answers" in output  # the unsteady replies count none
     assert "POSIX" not in output.replace("For POSIX", "")
 
 
@@ -149,6 +152,39 @@ def test_posix_that_the_canary_refuses_is_one_message_and_answers_are_kept(promp
         assert len(server.came) == 18
 
 
+def test_a_server_without_token_ids_is_told_from_one_that_refuses_the_prompt(prompts, tmp_path):
+    strict = {"detail": "Unexpected fields: return_token_ids"}
+    with StandIn(lambda path, body: (422, strict) if "return_token_ids" in body else last_word(path, body)) as server:
+        output = remote(server, prompts, tmp_path / "out", "--posix", code=1)
+        assert "prompts.jsonl:1: status 422" in output and "--posix needs the fields return_token_ids" in output
+        assert len(server.came) == 1
+        remote(server, prompts, tmp_path / "other")
+
+
+def test_conversations_are_sent_as_they_are_and_fields_of_requests_are_changed(tmp_path):
+    turns = [[{"role": "system", "content": "Own."}, {"role": "user", "content": text}] for text in ("a b", "c b")]
+    rows = [{"group_id": "g", "prompt": "d b"}, *({"group_id": "g", "messages": one} for one in turns)]
+    path = tmp_path / "p.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    fields = json.dumps({"max_tokens": None, "max_completion_tokens": 9})
+    with StandIn() as server:
+        remote(server, path, tmp_path / "out", "--system", "Other.", "--request-fields", fields, "--repeats", 1)
+        bodies = {body["messages"][-1]["content"]: body for _, body, _ in server.came}
+        plain = remote(server, path, tmp_path / "plain", "--chat-template", "off", code=1)
+    assert bodies["a b"]["messages"] == turns[0]
+    assert bodies["d b"]["messages"][0] == {"role": "system", "content": "Other."}
+    assert bodies["d b"]["max_completion_tokens"] == 9 and "max_tokens" not in bodies["d b"]
+    assert f"{path}:2: `messages` need the chat template" in plain
+
+
+def test_a_text_that_no_server_can_be_sent_is_named(tmp_path):
+    path = tmp_path / "p.jsonl"
+    path.write_text('{"group_id": "g", "prompt": "a \\ud800"}\n{"group_id": "g", "prompt": "b"}\n')
+    with StandIn() as server:
+        output = remote(server, path, tmp_path / "out", code=1)
+    assert f"{path}:1" in output
+
+
 def test_the_key_is_in_no_file_and_no_output(prompts, tmp_path, monkeypatch):
     monkeypatch.setenv("MY_KEY", KEY)
     with StandIn(fault=lambda number: (500, {"x": KEY}) if number == 4 else None) as server:
@@ -156,6 +192,22 @@ def test_the_key_is_in_no_file_and_no_output(prompts, tmp_path, monkeypatch):
         assert server.came[0][2]["Authorization"] == f"Bearer {KEY}"
     assert KEY not in output
     assert all(KEY.encode() not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_the_commands_of_the_documentation_run(chat_folder, prompts, tmp_path, monkeypatch):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    text = (Path(__file__).parents[3] / "docs" / "endpoints.md").read_text()
+    commands = [line.split("#")[0] for line in text.splitlines() if line.startswith("python -m steady measure ")]
+    assert len(commands) == 4
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row | {"answer": "1"}) + "\n" for row in ROWS))
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(chat_folder), AutoTokenizer.from_pretrained(chat_folder)
+    with StandIn(model_answers(language_model(model, tokenizer, True))) as server:
+        for place, command in enumerate(commands):
+            words = shlex.split(command.replace("http://localhost:8000/v1", server.url))[4:]
+            output = run(*[word for word in words if word not in {"--out", "measured"}], "--out", f"out{place}")
+            assert "requests to http" in output or "answers.jsonl: 3 groups, 9 prompts" in output
 
 
 @pytest.mark.parametrize(
