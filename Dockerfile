@@ -7,7 +7,9 @@ WORKDIR /app
 
 # The CPU build of torch; the other index would bring several GB of CUDA packages.
 COPY requirements.txt requirements-no-deps.txt constraints.txt ./
-RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu -r requirements.txt -c constraints.txt \
+COPY requirements/serve.txt requirements/serve.txt
+RUN pip install --no-cache-dir --extra-index-url https://download.pytorch.org/whl/cpu \
+    -r requirements.txt -r requirements/serve.txt -c constraints.txt \
  && pip install --no-cache-dir --no-deps -r requirements-no-deps.txt
 
 COPY steady steady

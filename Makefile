@@ -2,7 +2,7 @@
 # The stamp carries the hash of the requirement files, so another pin rebuilds and the same pins never do.
 PYTHON ?= python3
 SEEDS ?= 0 1 2 3 4
-PINS := $(shell cat requirements.txt requirements-no-deps.txt constraints.txt | git hash-object --stdin)
+PINS := $(firstword $(shell cat requirements*.txt requirements/*.txt constraints.txt | cksum))
 STAMP := .venv/.installed-$(PINS)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PYTHONNOUSERSITE := 1
@@ -10,13 +10,14 @@ export PYTHONNOUSERSITE := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 export DO_NOT_TRACK := 1
 export DVC_NO_ANALYTICS := 1
-unexport PYTHONHOME
+export NO_MKDOCS_2_WARNING := 1
+unexport PYTHONHOME PYTHONPATH
 
 # One process a processor, each with one thread: twice as fast as one process with two, since most tests are too small to share.
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help environment repro test test-all check seeds leave-one-out table verify schema readme serve bench clean
+.PHONY: help environment repro test test-all docs check seeds leave-one-out table verify schema readme serve bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -24,16 +25,11 @@ help: ## list the targets
 environment: $(STAMP) ## build .venv from the requirement files and constraints.txt (the other targets do it too)
 
 $(STAMP):
-	@test -x .venv/bin/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Steady needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
-	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@echo "Building .venv (once; about a minute)"
-	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check -r requirements.txt -c constraints.txt
-	@.venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
+	@PYTHON="$(PYTHON)" .ci/environment
 	@rm -f .venv/.installed-* && touch $@
 
-repro: $(STAMP) ## run the pipeline, then compare with the committed results
-	@dvc repro
-	@python -m steady reproduced
+repro: $(STAMP) ## run the pipeline, then hold the results against the recorded ones
+	@python -m steady repro
 
 test: $(STAMP) ## quick tests (minutes)
 	@$(PYTEST)
@@ -41,12 +37,16 @@ test: $(STAMP) ## quick tests (minutes)
 test-all: $(STAMP) ## slow tests too: the pipeline end to end, in clones
 	@$(PYTEST) -m slow
 
-check: $(STAMP) ## ruff, ruff format, mypy --strict, and the checks of the sample data and the repository
+docs: $(STAMP) ## the guides as a site, in site/; `mkdocs serve` shows it while you write
+	@mkdocs build --strict --quiet
+
+check: $(STAMP) ## ruff, ruff format, mypy --strict, the checks of the sample data and the repository, and the site
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@python -m checks.data
 	@python -m checks.repository
+	@mkdocs build --strict --quiet
 
 seeds: $(STAMP) ## the default over several training seeds: mean and spread (SEEDS="0 1 2 3 4", RECIPE=name for another)
 	@python -m steady seeds $(if $(RECIPE),--recipe $(RECIPE)) $(SEEDS)

@@ -153,6 +153,7 @@ def main(folder: Path, difficulties: bool = True) -> list[Finding]:
     findings = [finding for file in FILES for finding in check_file(folder, file)]
     findings += wordings.check_bank(folder / "wordings" / "tickets.yaml", TICKET_LABELS)
     findings += wordings.check_bank(folder / "wordings" / "news.yaml", NEWS_LABELS)
+    findings += wordings.check_bank(folder / "wordings" / "generic.yaml", NEWS_LABELS)
     if difficulties:
         findings += [finding for file in FILES for finding in check_difficulty(folder, file)]
     return findings

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PACKAGES = ("steady", "stages", "checks", "benchmarks")
-# The lock of a stage and its shared options cannot change what it computes, so they are no dependency, as `runtime` is
-# none of the parameters.
-UNTRACKED = ("stages/process.py", "stages/options.py")
+# The lock of a stage, what starts its processes and its shared options cannot change what it computes, so they are no
+# dependency, as `runtime` is none of the parameters.
+UNTRACKED = ("stages/process.py", "stages/options.py", "steady/launchers.py")
 
 
 def module_file(root: Path, module: str) -> Path | None:

@@ -34,6 +34,19 @@ def check_machine_paths(root: Path, names: Sequence[str]) -> Iterator[Finding]:
                 yield Finding(name, number, "machine-path", line.strip()[:120])
 
 
+def check_record(root: Path) -> Iterator[Finding]:
+    """A finding where `metrics/recorded.json` is not of the run that `dvc.lock` names, though parameters and claims are."""
+    from steady.repro.lockfile import lock_entries
+    from steady.repro.recorded import RECORD, changed_outputs, input_digests, output_hashes, read_record
+
+    record = read_record(root)
+    if record is None or record.inputs != input_digests(root):
+        return  # an experiment, whose results are not committed yet
+    if changed := changed_outputs(record.outputs, output_hashes(lock_entries(root))):
+        advice = "python -m steady reproduced --record, before results are committed"
+        yield Finding(RECORD, 0, "record", f"{len(changed)} outputs are not those of dvc.lock: {advice}")
+
+
 def check_code(root: Path, names: Sequence[str]) -> Iterator[Finding]:
     """Findings of every rule about code."""
     sources = {name: (root / name).read_text(encoding="utf-8") for name in names if name.endswith(".py")}
@@ -57,6 +70,7 @@ def main(root: Path) -> list[Finding]:
     names = tracked(root)
     return [
         *check_machine_paths(root, names),
+        *check_record(root),
         *check_code(root, [name for name in names if name.startswith(PYTHON)]),
         *pipeline.check_pipeline(root),
     ]

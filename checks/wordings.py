@@ -34,7 +34,7 @@ def content_runs(template: str) -> set[tuple[str, ...]]:
 
 def check_bank(path: Path, labels: Sequence[str]) -> Iterator[Finding]:
     """All findings of one bank that the program can read."""
-    source, bank = str(path), read_bank(path)
+    source, bank = str(path), read_bank(path, labels)
     templates = list(bank.templates.values())
     if list(bank.labels) != list(labels):
         yield Finding(source, 0, "labels", f"{list(bank.labels)}, expected {list(labels)}")

@@ -9,6 +9,7 @@ import click
 from stages.options import FILE, FOLDER, params_option
 from stages.process import stage_process
 from steady.errors import reported
+from steady.models.ranks import joined
 
 
 @click.command(help=__doc__)
@@ -25,7 +26,7 @@ from steady.errors import reported
 @click.option("--confusion", type=FILE, required=True, help="Actual and predicted label of every test prompt.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own: Path, **out: Path) -> None:  # noqa: D103
-    with reported(), stage_process():
+    with reported(), stage_process("stages.evaluate") as world, joined(world):
         from steady.evaluate.evaluate import EvaluateStage, evaluate_arm, quality_metrics, write_texts
         from steady.metrics.arm_quality import confusion_rows
         from steady.metrics.files import write_metrics

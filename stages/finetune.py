@@ -11,6 +11,7 @@ import click
 from stages.options import FILE, FOLDER, params_option
 from stages.process import stage_process
 from steady.errors import reported
+from steady.models.ranks import joined, written_by_first
 
 
 @click.command(help=__doc__)
@@ -24,7 +25,7 @@ from steady.errors import reported
 @click.option("--out", type=FOLDER, required=True, help="Folder of the arm: weights, tokenizer, manifest, card.")
 @click.option("--curves", type=FOLDER, required=True, help="Folder of the DVCLive curves and of the previews.")
 def main(arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, **paths: Path) -> None:  # noqa: D103
-    with reported(), stage_process():
+    with reported(), stage_process("stages.finetune") as world, joined(world):
         from steady.models.load import quiet_libraries
 
         quiet_libraries()  # before the Trainer is imported, for it imports PEFT
@@ -43,15 +44,16 @@ def main(arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, 
         data = TrainingData(
             prompts,
             validation=read_records(paths["validation"], Prompt),
-            labels=label_list(view.data.labels, prompts.examples, view.model.task),
+            labels=label_list(view.data.labels, prompts, view.model.task),
             multi_label=view.data.multi_label,
             own_prompts=read_own_prompts(view.of_arm(arm).sft.preview_prompts, paths["own"]),
         )
         click.echo(f"finetune {arm}: {len(prompts)} examples of {train}")
         root = Path(os.environ.get("DVC_ROOT", "."), ".checkpoints")
-        training = finetune(arm, view, data, paths["out"], paths["curves"], root).training
-        seconds, share = time.perf_counter() - started, training.get("trainable_percent", 0)
-        click.echo(f"finetune {arm}: {paths['out']}, {share:g} % trainable, {seconds:.1f} s")
+        with written_by_first(paths["out"], paths["curves"]) as (out, curves):
+            training = finetune(arm, view, data, out, curves, root).training
+        share = f"{training.get('trainable_percent', 0):g} % trainable"
+        click.echo(f"finetune {arm}: {paths['out']}, {share}, {time.perf_counter() - started:.1f} s")
 
 
 if __name__ == "__main__":

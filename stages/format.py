@@ -42,12 +42,16 @@ def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
         result = make_formatted(view, splits, encode)
         rows = write_formatted(out, result)
         write_bytes(out / "preview.md", preview(result, encode).encode())
-        write_json(metrics, format_figures(result, encode))
+        figures = format_figures(result, encode)
+        write_json(metrics, figures)
         click.echo(f"wrote to {out}: " + ", ".join(f"{count} {name}" for name, count in rows.items()))
-        if result.alike:
-            click.echo(
-                f"left out {len(result.alike)} wordings that the tokenizer of {view.model.id} cannot tell from others"
-            )
+        if alike := len(result.alike):
+            click.echo(f"left out {alike} wordings that the tokenizer of {view.model.id} cannot tell from others")
+        for split, families in figures.tokens.items():
+            cut = {name: found for name, found in families.items() if found["truncated"]}
+            if cut:
+                counts = ", ".join(f"{name} {found['truncated']} of {found['prompts']}" for name, found in cut.items())
+                click.echo(f"longer than format.max_length {figures.max_length} and cut, {split}: {counts}")
         click.echo(f"took {time.perf_counter() - start:.1f} s")
 
 

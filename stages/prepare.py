@@ -32,10 +32,15 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
         counts = prepare(settings.data, settings.data.seed, outputs)
         sizes = ", ".join(f"{name} {split.rows}" for name, split in counts.splits.items())
         click.echo(
-            f"{counts.total('read')} rows read from {len(settings.data.sources)} source(s): {counts.total('accepted')} accepted "
+            f"prepare: read {counts.total('read')} rows of {len(settings.data.sources)} sources, {counts.total('accepted')} accepted "
             f"({sizes}), {counts.total('rejected')} rejected, {counts.total('duplicates')} duplicates, "
-            f"{counts.total('left_out')} left out; {time.perf_counter() - started:.1f} s."
+            f"{counts.total('left_out')} left out, in {time.perf_counter() - started:.1f} s"
         )
+        trained = counts.splits["train"].labels
+        for label in sorted({label for split in counts.splits.values() for label in split.labels} - set(trained)):
+            click.echo(
+                f"label {label!r} has no row in train: it can be missed and never learned. Add rows of it, or leave it out."
+            )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""A stage under DVC: it ends when DVC ends, and no two processes run the same stage of one folder."""
+"""A stage under DVC: it ends when DVC ends, no two runs of a stage share a folder, and a launcher may give it more processes."""
 
 import fcntl
+import itertools
 import os
 import re
 import sys
@@ -11,45 +12,69 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from steady.errors import SteadyError
+from steady.launchers import LAUNCHED, World, claim_world, launch, launcher_of
 
 POLL_SECONDS = 0.5
+SHELLS = {"sh", "dash", "bash", "zsh", "fish", "ksh"}
 PATIENCE_SECONDS = 10.0  # an orphan that is about to end is waited for
 
 
 @contextmanager
-def stage_process() -> Iterator[None]:
-    """Watch the DVC that runs this stage, and hold the stage's lock; does nothing where DVC has not started the process.
+def stage_process(module: str | None = None) -> Iterator[World]:
+    """Watch the DVC that runs this stage, and hold the stage's lock; neither where DVC has not started the process.
 
     DVC names the stage in `DVC_STAGE` and the folder in `DVC_ROOT`. When only `dvc` is killed, its stage would go on and
     overwrite outputs that a later run restores.
 
+    Args:
+        module: of a stage that several processes can share: where `STEADY_LAUNCHER` names a launcher, it runs this module in its
+            processes, and this process waits for them and ends.
+
     Raises:
-        SteadyError: another process runs this stage.
+        SteadyError: another process runs this stage, or this one is of a launcher that is not ours (`steady.launchers`).
+        SystemExit: the processes of the launcher have done the stage.
     """
+    world = claim_world(os.environ)
     stage, root = os.environ.get("DVC_STAGE"), os.environ.get("DVC_ROOT")
-    if not stage or not root:
-        yield  # called by hand or by a test, which ends its own processes
+    if os.environ.get(LAUNCHED):
+        _watch_ancestors()  # the launcher, and the stage that started it, which holds the lock for all
+        yield world
         return
-    _watch_parent()
+    if not stage or not root:
+        _launch(module)
+        yield world  # called by hand or by a test, which ends its own processes
+        return
+    _watch_ancestors()
     name = re.sub(r"[^\w@.-]", "_", stage)
     with _lock(Path(root) / ".dvc" / "tmp" / f"steady-{name}.lock", stage):
-        yield
+        _launch(module)
+        yield world
 
 
-def _watch_parent() -> None:
+def _launch(module: str | None) -> None:
+    words = launcher_of(os.environ) if module else None
+    if words and module:
+        launch(words, module, sys.argv[1:])
+        sys.exit(0)
+
+
+def _watch_ancestors() -> None:
     import psutil
 
-    child = psutil.Process()
-    parent = child.parent()
-    if parent is not None and parent.name() in {"sh", "dash", "bash", "zsh", "fish", "ksh"}:
-        child, parent = parent, parent.parent()  # a shell that stays between DVC and the stage
-    if parent is None:
+    # (process, the parent it must keep): a shell may stand between DVC and the stage, and torchrun between it and a rank
+    chain = [psutil.Process()]
+    while len(chain) < 4 and (parent := chain[-1].parent()) is not None and parent.pid > 1:
+        chain.append(parent)
+        launched = os.environ.get(LAUNCHED) and len(chain) < 3
+        if not launched and parent.name() not in SHELLS:
+            break
+    pairs = [(child, parent.pid) for child, parent in itertools.pairwise(chain)]
+    if not pairs:
         return
-    expected = parent.pid
 
     def orphaned() -> bool:
         try:
-            return bool(child.ppid() != expected)
+            return any(child.ppid() != expected for child, expected in pairs)
         except psutil.NoSuchProcess:
             return True
 

@@ -9,6 +9,7 @@ import click
 from stages.options import FILE, FOLDER, params_option
 from stages.process import stage_process
 from steady.errors import reported
+from steady.models.ranks import joined
 
 
 @click.command(help=__doc__)
@@ -24,7 +25,7 @@ from steady.errors import reported
 @click.option("--matrices", type=FOLDER, required=True, help="Folder to write: the matrices M[i][j] of every group.")
 @click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wordings: Path, **out: Path) -> None:  # noqa: D103
-    with reported(), stage_process():
+    with reported(), stage_process("stages.sensitivity") as world, joined(world):
         from steady.metrics.files import read_metrics, write_metrics
         from steady.metrics.results import EvaluateResults
         from steady.parameters import read_params

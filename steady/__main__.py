@@ -1,11 +1,14 @@
 """`python -m steady`: every file of `steady/commands` is a command, imported when it is called or listed."""
 
+import os
 import pkgutil
 from importlib import import_module
 
 import click
 
 from steady import commands
+from steady.errors import reported
+from steady.launchers import claim_world
 
 
 class Commands(click.Group):
@@ -27,6 +30,8 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Steady: fine-tune with LoRA on prompt variants, and measure whether a model becomes better and steadier."""
+    with reported():
+        claim_world(os.environ)
 
 
 if __name__ == "__main__":

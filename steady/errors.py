@@ -1,20 +1,68 @@
 """The one exception a user may cause: a message that says what, where, the value, what is allowed and what to do."""
 
+import errno
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
+
+EXTRAS = {
+    "fastapi": "serve",
+    "prometheus_client": "serve",
+    "swagger_ui_bundle": "serve",
+    "uvicorn": "serve",
+    "vl_convert": "page",
+    "markdown_it": "page",
+    "bitsandbytes": "4bit",
+    "submitit": "cluster",
+}
+"""Module -> the extra of `pip install` that brings it."""
 
 
 class SteadyError(Exception):
     """A fault of the input or the settings, not of the program; commands print it without a traceback and exit with 1."""
 
 
+FULL = "Free some space, or let TMPDIR and the repository lie on a larger disk; the same command then goes on with what was finished."
+REFUSED = "Make the folder writable for this user, or give another one; what was finished is kept."
+FAULTS = {
+    errno.ENOSPC: FULL,
+    errno.EDQUOT: FULL,
+    errno.EFBIG: FULL,
+    errno.EROFS: REFUSED,
+    errno.EACCES: REFUSED,
+    errno.EPERM: REFUSED,
+    errno.EISDIR: "A folder lies where a file is to be written or read: move it away, or give another path.",
+    errno.ENOTDIR: "A file lies where a folder is expected: move it away, or give another path.",
+    errno.ENAMETOOLONG: "Give a shorter path.",
+    errno.EMFILE: "Raise the limit of open files (`ulimit -n`).",
+}
+"""What to do about the faults of a disk that are no fault of the program."""
+
+
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn a `SteadyError` into one clear message on stderr and exit status 1."""
+    """Turn a `SteadyError`, a package that an extra brings, or a disk that is full into one message and exit status 1."""
+    # PEFT imports bitsandbytes, which then warns of a 4-bit kernel for CPUs that nobody asked for.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         yield
+    except ModuleNotFoundError as error:
+        if (extra := EXTRAS.get((error.name or "").partition(".")[0])) is None:
+            raise
+        raise click.ClickException(f"{error.name} is not installed: pip install 'steady[{extra}]'") from error
     except SteadyError as error:
         # Click prints it without a traceback and exits with 1.
         raise click.ClickException(str(error)) from error
+    except Exception as error:
+        if (advice := _disk_advice(error)) is None:
+            raise
+        raise click.ClickException(f"{error}. {advice}") from error
+
+
+def _disk_advice(error: Exception) -> str | None:
+    if isinstance(error, OSError):
+        return FAULTS.get(error.errno or 0)
+    # The writers of weights and archives raise exceptions of their own, which quote the system.
+    return FULL if "No space left on device" in str(error) else None

@@ -28,6 +28,17 @@ def ambiguous(labels: Iterable[str]) -> list[str]:
     return [label for label in labels if "," in label or label == NO_LABELS]
 
 
+def as_label(value: Any, allowed: tuple[str, ...] | None = None) -> Any:
+    """A truth value as the label `true` or `false`, as JSON writes it; programs write True and TRUE into tables.
+
+    Where the task has labels, it is the one of them that is spelt so but for case. Anything else stays.
+    """
+    text = str(value).strip().casefold() if isinstance(value, bool | str) else ""
+    if text not in ("true", "false"):
+        return value
+    return next((label for label in allowed or () if label.casefold() == text), text)
+
+
 @dataclass(frozen=True)
 class LabelTask:
     """The labels of a task, and whether an answer may have several of them."""

@@ -46,12 +46,14 @@ class Section(BaseModel):
 class Runtime(Section):
     """Section `runtime`: what cannot change results, so no stage tracks it.
 
-    `device` is `auto` or a torch device; `device_map: auto` spreads a model over all that there are.
+    `device` is `auto` or a torch device; `device_map: auto` spreads a model over all that there are. `report_to` names trackers
+    that log the training beside DVCLive.
     """
 
     device: str
     progress: bool
     device_map: Literal["auto"] | None = None
+    report_to: tuple[Literal["trackio", "wandb", "mlflow", "tensorboard"], ...] = ()
 
 
 class StageParams(BaseModel):

@@ -7,7 +7,8 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -25,6 +26,37 @@ class Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     role: str
     content: str
+
+
+SPEAKERS = {"system": "System", "user": "User", "assistant": "Assistant", "tool": "Tool"}
+TURN = "\x1e"
+"""The record separator: it begins each turn of a prompt that is a conversation, and no text of the data keeps one."""
+
+
+def conversation(turns: Sequence[Message]) -> str:
+    """A conversation as one prompt, `turns_of` reads it back: `User: …` lines, each behind an invisible mark.
+
+    One turn of the user alone is its text.
+    """
+    if [turn.role for turn in turns] == ["user"]:
+        return turns[0].content
+    return "\n\n".join(f"{TURN}{SPEAKERS[turn.role]}: {turn.content.replace(TURN, ' ')}" for turn in turns)
+
+
+def turns_of(prompt: str) -> list[Message] | None:
+    """The turns of a prompt that `conversation` made; None for a plain prompt."""
+    if not prompt.startswith(TURN):
+        return None
+    roles = {name: role for role, name in SPEAKERS.items()}
+    # All but the last turn end with the blank line between turns.
+    pieces = prompt.removeprefix(TURN).split(f"\n\n{TURN}")
+    parts = (piece.partition(": ") for piece in pieces)
+    return [Message(role=roles.get(name, "user"), content=content) for name, _, content in parts]
+
+
+def plain_turns(turns: Sequence[Message]) -> str:
+    """A conversation for a model without a chat template: `User: …` paragraphs, and the cue for the assistant's answer."""
+    return "".join(f"{SPEAKERS[turn.role]}: {turn.content}\n\n" for turn in turns) + f"{SPEAKERS['assistant']}:"
 
 
 Asked = str | tuple[Message, ...]
@@ -178,23 +210,35 @@ def _runs(process: int) -> bool:
     return True
 
 
+@contextmanager
+def _removed_on_failure(temporary: Path) -> Iterator[None]:
+    """Take half a file away where the disk is full, or its writer fails."""
+    try:
+        yield
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write to a temporary sibling and rename, so that a reader never sees half a file."""
     temporary = _temporary(path)
     # In the same folder, because a rename is atomic only within one file system.
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with _removed_on_failure(temporary):
+        temporary.write_bytes(content)
+        temporary.replace(path)
 
 
 def write_records(path: Path, records: Iterable[msgspec.Struct]) -> int:
     """Write JSON Lines atomically and return the number of rows. The folder is made when it is missing."""
     temporary = _temporary(path)
     rows = 0
-    with temporary.open("wb") as handle:
-        for record in records:
-            handle.write(_encoder.encode(record) + b"\n")
-            rows += 1
-    temporary.replace(path)
+    with _removed_on_failure(temporary):
+        with temporary.open("wb") as handle:
+            for record in records:
+                handle.write(_encoder.encode(record) + b"\n")
+                rows += 1
+        temporary.replace(path)
     return rows
 
 

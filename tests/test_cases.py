@@ -10,7 +10,6 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -27,11 +26,6 @@ CASES = Path(os.environ.get("STEADY_CASES") or ROOT.parent / "shared" / "cases")
 pytestmark = pytest.mark.skipif(
     not (CASES / "tiny.py").is_file(), reason=f"there is no folder of cases at {CASES}; set STEADY_CASES to one"
 )
-
-
-def wrong(reason: str) -> Any:
-    """A case that is not right yet; `reason` says what happens now."""
-    return pytest.mark.xfail(strict=True, reason=reason)
 
 
 def run(command: str, *arguments: str, allowed: tuple[int, ...] = (0, 1)) -> tuple[int, str]:
@@ -64,10 +58,7 @@ SEMICOLON = ("encoding=cp1252", "delimiter=';'", COLUMNS)
         ("08-json-shapes/sound_but_odd.jsonl", "text-label", (), 3),
         ("08-json-shapes/wrapped.json", "text-label", ("records=data",), 2),
         ("04-bool-labels/bool.csv", "text-label", (), 4),
-        pytest.param(
-            *("06-excel-csv/export_de.csv", "text-label", SEMICOLON, 3),
-            marks=wrong("the line `sep=;` is read as the header, so every row is rejected"),
-        ),
+        ("06-excel-csv/export_de.csv", "text-label", SEMICOLON, 3),
     ],
 )
 def test_sound_files_are_read(file, form, options, accepted):
@@ -78,37 +69,14 @@ def test_sound_files_are_read(file, form, options, accepted):
 @pytest.mark.parametrize(
     ("file", "form", "options", "said"),
     [
-        ("01-chat-odd-turns/sharegpt_tools.jsonl", "messages", (), "unknown_role.*function_call.*allowed"),
-        pytest.param(
-            *("04-bool-labels/bool.jsonl", "text-label", (), r"classes.*(false|true)|rows accepted +6"),
-            marks=wrong("a label true or false is turned away with the advice to name numbers by `classes`"),
-        ),
-        pytest.param(
-            *("06-excel-csv/ohne_sep.csv", "text-label", ("encoding=cp1252",), "`delimiter`"),
-            marks=wrong("a file with semicolons gives findings of missing fields, none of which names `delimiter`"),
-        ),
-        pytest.param(
-            *("06-excel-csv/twice.csv", "text-label", (), "label.*(twice|two|2)"),
-            marks=wrong("of two columns of one name the last is taken, and exit is 0"),
-        ),
-        pytest.param(
-            *("08-json-shapes/columns.json", "text-label", (), "column"),
-            marks=wrong("a table by columns is one row of a wrong type; the form is not named"),
-        ),
-        pytest.param(
-            *("08-json-shapes/split.json", "text-label", (), "(?i)split|pandas|orient"),
-            marks=wrong("a table of columns, index and data is one row without the fields; the form is not named"),
-        ),
-        pytest.param(
-            *("08-json-shapes/python_dicts.jsonl", "text-label", (), "(?i)python|single quotes"),
-            marks=wrong("dictionaries as Python prints them give a finding for each line; the form is not named"),
-        ),
-        pytest.param(
-            *("01-chat-odd-turns/openai_tools.jsonl", "messages", (), "rows accepted +[2-7]"),
-            marks=wrong(
-                "the role developer, null content and lists of text parts are all rejected, the last two as wrong_type"
-            ),
-        ),
+        ("01-chat-odd-turns/sharegpt_tools.jsonl", "messages", (), "tool_call.*function_call.*allowed"),
+        ("04-bool-labels/bool.jsonl", "text-label", (), r"classes.*(false|true)|rows accepted +6"),
+        ("06-excel-csv/ohne_sep.csv", "text-label", ("encoding=cp1252",), "`delimiter`"),
+        ("06-excel-csv/twice.csv", "text-label", (), "label.*(twice|two|2)"),
+        ("08-json-shapes/columns.json", "text-label", (), "column"),
+        ("08-json-shapes/split.json", "text-label", (), "(?i)split|pandas|orient"),
+        ("08-json-shapes/python_dicts.jsonl", "text-label", (), "(?i)python|single quotes"),
+        ("01-chat-odd-turns/openai_tools.jsonl", "messages", (), "rows accepted +[2-7]"),
     ],
 )
 def test_what_cannot_be_read_is_named_with_a_way_on(file, form, options, said):
@@ -119,9 +87,9 @@ def test_what_cannot_be_read_is_named_with_a_way_on(file, form, options, said):
 @pytest.mark.parametrize(
     ("file", "option"),
     [
-        pytest.param("pretty.jsonl", "", marks=wrong("a value over several lines gives a finding for each line")),
-        pytest.param("wrapped.json", "records", marks=wrong("13 findings, of which none names `records`")),
-        pytest.param("columns.json", "", marks=wrong("two findings, for one wrong form")),
+        ("pretty.jsonl", ""),
+        ("wrapped.json", "records"),
+        ("columns.json", ""),
     ],
 )
 def test_a_file_of_another_form_is_one_finding(file, option):
@@ -148,32 +116,13 @@ def measure(out: Path, model: str | Path, prompts: str, *options: str) -> tuple[
     [
         ("vocabtxt", "22-vocab-txt-only/prompts.jsonl", 0, "POSIX"),
         (None, "29-odd-groups/prompts.jsonl", 0, "1 prompts not scored: too_long"),
-        pytest.param(
-            *("onelogit", "18-one-logit-head/prompts.jsonl", 1, "num_labels|one logit|one score"),
-            marks=wrong("a head of one logit is measured as one class: POSIX 0.000, agreement 1.000, exit 0"),
-        ),
-        pytest.param(
-            *("gpt2cls", "20-gpt2-classifier-no-pad/prompts.jsonl", 1, "padding token"),
-            marks=wrong("a classifier without a padding token ends in a traceback of transformers"),
-        ),
-        pytest.param(
-            *("roberta514", "16-roberta-514/prompts.jsonl", 0, r"prompts\.jsonl:\d+: not scored: too_long.*512"),
-            marks=wrong(
-                "a prompt of 514 tokens is given to a model with 512 places, and ends in a traceback of PyTorch"
-            ),
-        ),
-        pytest.param(
-            *("t5unk", "15-t5-unknown-tokens/prompts.jsonl", 0, "(?i)unknown|equal tokens|same tokens"),
-            marks=wrong(
-                "prompts of equal token sequences are counted as different ones, and unknown tokens are not named"
-            ),
-        ),
+        ("onelogit", "18-one-logit-head/prompts.jsonl", 1, "num_labels|one logit|one score"),
+        ("gpt2cls", "20-gpt2-classifier-no-pad/prompts.jsonl", 0, "POSIX"),
+        ("roberta514", "16-roberta-514/prompts.jsonl", 0, r"prompts\.jsonl:\d+: not scored: too_long.*512"),
+        ("t5unk", "15-t5-unknown-tokens/prompts.jsonl", 0, "(?i)unknown|equal tokens|same tokens"),
         ("chat", "28-instruct-prompts/plain.jsonl", 0, "(?i)chat template"),
         ("named", "23-named-templates/prompts.jsonl", 0, "(?i)chat template"),
-        pytest.param(
-            *("chat", "28-instruct-prompts/messages.jsonl", 0, "(?s)POSIX|messages.*--"),
-            marks=wrong("rows with `messages` are refused as lacking `prompt`, without a way on"),
-        ),
+        ("chat", "28-instruct-prompts/messages.jsonl", 0, "(?s)POSIX|messages.*--"),
     ],
 )
 def test_a_model_is_measured_or_refused_by_what_it_is(tiny, tmp_path, model, prompts, status, said):
@@ -186,21 +135,9 @@ def test_a_model_is_measured_or_refused_by_what_it_is(tiny, tmp_path, model, pro
     [
         ("foreign-relative", "POSIX"),
         ("foreign-future", "POSIX"),
-        pytest.param(
-            "foreign-absolute",
-            "POSIX|--",
-            marks=wrong("the same base under another path is another base: `Retrain it, or set model.id back`"),
-        ),
-        pytest.param(
-            "foreign-bin",
-            "safetensors.*(convert|save_pretrained)",
-            marks=wrong("an adapter as .bin is answered with `Run dvc repro to train it or dvc pull to fetch it`"),
-        ),
-        pytest.param(
-            "grown",
-            "POSIX",
-            marks=wrong("an adapter with four tokens more than its base is refused by the shapes of its matrices"),
-        ),
+        ("foreign-absolute", "POSIX|--"),
+        ("foreign-bin", "safetensors.*(convert|save_pretrained)"),
+        ("grown", "POSIX"),
     ],
 )
 def test_an_adapter_made_elsewhere_is_measured_or_its_form_is_named(tiny, tmp_path, adapter, said, monkeypatch):
@@ -210,7 +147,6 @@ def test_an_adapter_made_elsewhere_is_measured_or_its_form_is_named(tiny, tmp_pa
     assert re.search(said, output), output
 
 
-@wrong("the stage format asks for a tokenizer.json, which transformers does not need, and advises what does not help")
 def test_a_vocabulary_alone_gives_the_lengths_of_prompts(tiny):
     params = ModelParams(id=str(tiny / "vocabtxt"), task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1)
     expected = load_tokenizer(params)(["red blue"])["input_ids"]
@@ -221,7 +157,6 @@ def test_a_vocabulary_alone_gives_the_lengths_of_prompts(tiny):
     assert encode(["red blue"]) == expected
 
 
-@wrong("a tokenizer with several named templates `has no chat template`")
 def test_the_default_of_named_chat_templates_is_used(tiny):
     from steady.models.tokenizer import prompt_ids
 
@@ -243,13 +178,6 @@ TEXTS = {
     "english": "Where is my parcel? It was to come on Tuesday.",
     "emoji": "family pack 👨‍👩‍👧‍👦 arrived broken 👩🏽‍🔧 please help 🏳️‍🌈 thanks",
 }
-MISSPELT = {
-    "hindi": "no letter is misspelt, and the text is returned as it was",
-    "hebrew": "no letter is misspelt, and the text is returned as it was",
-    "greek": "Latin letters are put into Greek",
-    "french": "accents move to other letters",
-    "thai": "Latin letters are put into Thai, and marks move to other letters",
-}
 
 
 def marked(text: str) -> set[tuple[str, str]]:
@@ -261,9 +189,7 @@ def latin(text: str) -> bool:
     return any("LATIN" in unicodedata.name(sign, "") for sign in text)
 
 
-@pytest.mark.parametrize(
-    "script", [pytest.param(name, marks=wrong(MISSPELT[name])) if name in MISSPELT else name for name in TEXTS]
-)
+@pytest.mark.parametrize("script", TEXTS)
 def test_misspelling_keeps_to_whole_characters_of_the_texts_own_script(script):
     text = TEXTS[script]
     for operator in OPERATORS:

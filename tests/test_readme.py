@@ -1,6 +1,7 @@
 """The README is true: its figures are those of `metrics/`, its files, commands, targets and parameters exist."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -20,12 +21,13 @@ PAGES = "\n".join([TEXT, *GUIDES.values()])
 FIGURES = ("seeds.json", "leave-one-out.json", "environment.json")
 PRESENT = all((ROOT / "metrics" / name).is_file() for name in FIGURES)
 NO_FIGURES = {"3.11": "the oldest Python", "1": "the first class of AG News"}  # numbers that are no figures of ours
+FENCED = re.compile(r"^```(?:yaml|csv)[^\n]*\n.*?^```$", re.DOTALL | re.MULTILINE)  # files, not commands
 PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def shell_lines() -> list[str]:
     """The commands in the README's code blocks, without the tree and without comments."""
-    blocks = re.findall(r"```\n(.*?)```", PAGES, re.DOTALL)
+    blocks = re.findall(r"^```(?:console|bash)?\n(.*?)^```$", FENCED.sub("", PAGES), re.DOTALL | re.MULTILINE)
     lines = [line.split("   #")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if re.match(r"(make|dvc|git|python|source)\b", line)]
 
@@ -87,6 +89,22 @@ def test_the_make_targets_exist():
 def test_the_commands_of_the_program_exist():
     known = set(main.list_commands(None))
     assert set(re.findall(r"python -m steady ([a-z-]+)", PAGES)) <= known
+
+
+@pytest.mark.parametrize(
+    "line", sorted({line for line in shell_lines() if re.match(r"python -m steady \w|dvc \w", line)})
+)
+def test_a_command_has_the_options_that_the_pages_give_it(line):
+    words = shlex.split(line)
+    if words[0] == "dvc":
+        from dvc.cli import parse_args
+
+        assert parse_args(words[1:])
+        return
+    name = words[3]
+    # Reads every option and argument, without running anything.
+    command = main.get_command(None, name)
+    command.make_context(name, words[4:])
 
 
 def test_the_parameters_and_recipes_exist():

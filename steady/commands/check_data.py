@@ -1,5 +1,7 @@
 """`python -m steady check-data`: what prepare would make of a file, without writing anything."""
 
+import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
     from steady.prepare.params import DataParams
     from steady.prompts.params import LabelNames
     from steady.records import Example
+
+
+WORDS = ("true", "false", "null", "yes", "no", "on", "off", "none")  # of which YAML readers may make something else
 
 
 @click.command()
@@ -63,6 +68,10 @@ def main(
             checked = check(settings, Path(folder), samples)
         for line in _table(checked):
             click.echo(line)
+        if checked.description.labels and not labels:
+            click.echo(
+                f"data.labels: [{', '.join(map(quoted, checked.description.labels))}]  (or null: those that occur)"
+            )
         for line in checked.lines[:findings]:
             click.secho(line, fg="red")
         if (more := sum(checked.codes.values()) - findings) > 0:
@@ -74,6 +83,15 @@ def main(
             raise SteadyError(
                 f"{sum(checked.codes.values())} findings. Correct the rows, or name codes in `leave_out`."
             )
+
+
+def quoted(label: str) -> str:
+    """A label as YAML has it in a list."""
+    return (
+        label
+        if re.fullmatch(r"[A-Za-z][\w /-]*", label) and label.lower() not in WORDS
+        else json.dumps(label, ensure_ascii=False)
+    )
 
 
 def _settings(
@@ -138,7 +156,8 @@ def _show(example: "Example") -> None:
     click.secho(f"\n{example.source}:{example.line}  {example.id}  group {example.group_id}", fg="blue")
     # The last turn is the output, which is shown as such.
     turns = [(message.role, message.content) for message in (example.messages or [])[:-1]]
-    fields = [("instruction", example.instruction), ("input", example.input), *turns, ("output", example.output)]
+    asked = turns or [("instruction", example.instruction), ("input", example.input)]
+    fields = [*asked, ("output", example.output)]
     fields += [("rejected", example.rejected or "")]
     for name, text in fields:
         if text:

@@ -19,9 +19,20 @@ if TYPE_CHECKING:
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-OF_LOCAL = ("revision", "gguf_file", "adapters", "thinking", "dtype", "device", "threads", "batch_tokens", "precision")
+OF_LOCAL = (
+    "revision",
+    "gguf_file",
+    "adapters",
+    "same_base",
+    "thinking",
+    "dtype",
+    "device",
+    "threads",
+    *("batch_tokens", "precision"),
+)
 OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
+Options = dict[str, Any]  # of the command, by name
 
 
 @click.command()
@@ -47,6 +58,7 @@ FAILED = 3
     multiple=True,
     help="A PEFT adapter or an arm; several are compared, and `none` is the model without one.",
 )
+@click.option("--same-base", is_flag=True, help="Adapters are of --model, whatever name they were saved under.")
 @click.option(
     "--chat-template",
     "chat",
@@ -192,7 +204,7 @@ def _printed(found: "Compared", form: str) -> str:
     return forms[form](found)
 
 
-def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
+def _matcher(folder: Path, options: Options) -> "Matcher":
     """What answers are read by: the option, or what the folder was summarised by before."""
     from steady.measure.matching import NORMALIZED, find_matcher
     from steady.measure.report import last_match
@@ -200,7 +212,7 @@ def _matcher(folder: Path, options: dict[str, Any]) -> "Matcher":
     return find_matcher(options["match"] or last_match(folder) or NORMALIZED)
 
 
-def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
+def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
     """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
     from steady.measure.choosing import folder_name, prompts_of
 
@@ -226,7 +238,7 @@ def _runs(sources: tuple[Path, ...], options: dict[str, Any]) -> list[Path]:
     return folders
 
 
-def _given(sources: tuple[Path, ...], options: dict[str, Any]) -> Iterator[Path]:
+def _given(sources: tuple[Path, ...], options: Options) -> Iterator[Path]:
     """Measure files of answers, each into a folder."""
     from steady.measure.answer_files import read_answer_file
     from steady.measure.choosing import columns_of, folder_name
@@ -246,14 +258,14 @@ def _given(sources: tuple[Path, ...], options: dict[str, Any]) -> Iterator[Path]
         yield folder
 
 
-def _score(subject: "Subject", file: "PromptFile", folder: Path, options: dict[str, Any]) -> None:
+def _score(subject: "Subject", file: "PromptFile", folder: Path, options: Options) -> None:
     from steady.measure.running import Extent, measure_subject
 
     extent = Extent(options["precision"], options["seed"])
     measure_subject(subject, file, folder, extent, lambda line: click.echo(line, err=True), options["budget"])
 
 
-def _subjects(options: dict[str, Any]) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
+def _subjects(options: Options) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
     """The subjects by name, each with what opens it: one at a time is in memory."""
     from steady.measure.choosing import NO_ADAPTER, local_subject
 
@@ -283,7 +295,7 @@ def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
             raise SteadyError(f"{option}: an option {reason}. Leave it out.")
 
 
-def _remote(model: str, options: dict[str, Any]) -> "Subject":
+def _remote(model: str, options: Options) -> "Subject":
     from steady.measure.endpoint.subject import endpoint_subject
 
     return endpoint_subject(model, {**options, "replies": options["replies"] or options["out"] / "replies.jsonl"})

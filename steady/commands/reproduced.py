@@ -1,70 +1,101 @@
-"""Compare the outputs of the last run with the committed ones."""
+"""Hold the results that lie here against the recorded ones."""
 
-import json
 from pathlib import Path
 
 import click
 
 from steady.errors import SteadyError, reported
 
-HEADLINE = "metrics/headline.json"
 ENVIRONMENT = "metrics/environment.json"
 
 
 @click.command()
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
-@click.option("--strict", is_flag=True, help="Exit with 1 where an output differs.")
-@click.option(
-    "--record", is_flag=True, help=f"Write this environment to {ENVIRONMENT}: do so before committing results."
-)
-def main(root: Path, strict: bool, record: bool) -> None:
-    """Compare the outputs that dvc.lock records with those of the last commit: identical, or every difference."""
+@click.option("--bytes", "list_files", is_flag=True, help="List the outputs whose bytes differ.")
+@click.option("--record", is_flag=True, help="Record the results that lie here: do so before committing them.")
+def main(root: Path, list_files: bool, record: bool) -> None:
+    """Hold verdicts and figures against the recorded ones, and exit with 1 where they are not reproduced.
+
+    They are where every verdict is the same and every figure lies within the interval it was recorded with: another processor
+    adds floats up in another order, so bytes and last digits may differ. --record writes metrics/recorded.json and
+    metrics/environment.json.
+    """
     with reported():
-        from steady.records import write_json
-        from steady.repro.lockfile import read_lock
-        from steady.repro.provenance import changed_outputs, committed, environment
-
         if record:
-            write_json(root / ENVIRONMENT, environment())
-            click.echo(f"wrote {ENVIRONMENT}")
-            return
-        lock = root / "dvc.lock"
-        if not lock.is_file():
-            raise SteadyError(f"{lock}: no such file. Run `dvc repro` first.")
-        after = read_lock(lock.read_text(encoding="utf-8"), str(lock))
-        recorded = committed(root, "dvc.lock")
-        if recorded is None:
-            click.echo("no results are committed yet, so there is nothing to compare with")
-            return
-        before = read_lock(recorded, "HEAD:dvc.lock")
-        outputs = [entry.path for entry in after if entry.written]
-        changed = changed_outputs(before, after)
-        if not changed:
-            click.echo(f"identical to the committed results: all {len(outputs)} outputs, byte for byte")
-            return
-        _show_differences(root, changed, len(outputs))
-        # By default a difference is no failure: another processor gives other last digits.
-        if strict:
-            raise SteadyError(f"{len(changed)} outputs differ from the committed ones")
+            _record(root)
+        else:
+            hold_results(root, list_files)
 
 
-def _show_differences(root: Path, changed: list[str], total: int) -> None:
-    """Print what differs: files, headline figures, parameters, environments."""
+def _record(root: Path) -> None:
+    from steady.metrics.files import write_metrics
+    from steady.records import write_json
+    from steady.repro.lockfile import lock_entries
+    from steady.repro.provenance import environment
+    from steady.repro.recorded import RECORD, make_record
+
+    write_metrics(root / RECORD, make_record(root, lock_entries(root)))
+    write_json(root / ENVIRONMENT, environment())
+    click.echo(f"wrote {RECORD} and {ENVIRONMENT}")
+
+
+def hold_results(root: Path, list_files: bool = False) -> None:
+    """Print whether the results are the recorded ones.
+
+    Raises:
+        SteadyError: a verdict is another one, or a figure lies outside its interval.
+    """
+    from steady.metrics.files import read_metrics
+    from steady.metrics.results import Comparison
+    from steady.repro import recorded
+    from steady.repro.lockfile import lock_entries
+
+    entries = lock_entries(root)
+    record = recorded.read_record(root)
+    if record is None:
+        click.echo("No results are recorded, so there is nothing to hold these against (`steady reproduced --record`).")
+        return
+    here = recorded.input_digests(root)
+    if own := [name for name, digest in record.inputs.items() if here[name] != digest]:
+        click.echo(
+            f"Results of your own: {' and '.join(own)} are not those of the recorded results. See reports/index.html."
+        )
+        return
+    changed = recorded.changed_outputs(record.outputs, recorded.output_hashes(entries))
+    held = recorded.hold(record, read_metrics(root / recorded.COMPARISON, Comparison))
+    verdicts, figures = len(record.verdicts), sum(map(len, record.figures.values()))
+    where = f"; bytes differ for {len(changed)} of {len(record.outputs)} outputs: {_causes(root)}" if changed else ""
+    for path in changed if list_files else ():
+        click.echo(f"  {path}")
+    if held.faults:
+        raise SteadyError(
+            "\n  ".join(["not reproduced:", *held.faults])
+            + f"\n{len(held.faults)} of {verdicts} verdicts and {figures} figures{where}"
+        )
+    if not changed:
+        click.echo(
+            f"Reproduced: {verdicts} verdicts and {figures} figures, all {len(record.outputs)} outputs byte for byte."
+        )
+        return
+    click.echo(
+        f"Reproduced: {verdicts} of {verdicts} verdicts the same, all {figures} figures within their intervals "
+        f"(largest difference {held.largest:.2g}, {held.where or 'none'}){where}."
+    )
+
+
+def _causes(root: Path) -> str:
+    """What of the environment is other than that of the recorded results."""
+    import json
+
     import msgspec
 
-    from steady.repro.provenance import changed_json, changed_values, committed, environment
+    from steady.repro.provenance import changed_values, environment
 
-    click.echo(f"{len(changed)} of {total} outputs differ from the committed results:")
-    for path in changed:
-        click.echo(f"  {path}")
-    for name, old, new in changed_json(root, HEADLINE):
-        click.echo(f"  {HEADLINE}: {name}: committed {old}, here {new}")
-    # Stated, since other parameters explain every other difference.
-    if committed(root, "params.yaml") != (root / "params.yaml").read_text(encoding="utf-8"):
-        click.echo("params.yaml is not the committed one, so differences are expected")
-    recorded = committed(root, ENVIRONMENT)
-    here = msgspec.to_builtins(environment())
-    differences = changed_values(json.loads(recorded), here) if recorded else []
-    click.echo(f"environment: {len(differences)} differences from the one of the committed results")
-    for name, old, new in differences:
-        click.echo(f"  {name}: committed {old}, here {new}")
+    path = root / ENVIRONMENT
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    names = [name.removeprefix("packages.") for name, *_ in changed_values(before, msgspec.to_builtins(environment()))]
+    return (
+        f"other {', '.join(names)}"
+        if names
+        else "other code or kernels, for packages and processor are those of the record"
+    )

@@ -20,16 +20,10 @@ Schema = dict[str, Any]
 def main(out: Path) -> None:
     """Write the JSON schema of params.yaml, which editors use to complete and check keys."""
     with reported():
-        from steady.compare.params import CompareStage
-        from steady.evaluate.evaluate import EvaluateStage
-        from steady.finetune.params import FinetuneParams
-        from steady.prepare.params import PrepareParams
-        from steady.prompts.params import FormatStage
         from steady.records import write_json
-        from steady.sensitivity.sensitivity import SensitivityStage
+        from steady.repro.views import stage_views
 
-        views = (PrepareParams, FormatStage, FinetuneParams, EvaluateStage, SensitivityStage, CompareStage)
-        write_json(out, params_schema(views))
+        write_json(out, params_schema(stage_views()))
         click.echo(f"wrote {out}; name it in the settings of your editor as the schema of params.yaml")
 
 

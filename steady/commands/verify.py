@@ -12,12 +12,9 @@ from steady.errors import SteadyError, reported
 def main(root: Path) -> None:
     """Re-hash every file that dvc.lock names, here and in the cache, and point at the damaged ones."""
     with reported():
-        from steady.repro.lockfile import cache_damage, damage, read_lock
+        from steady.repro.lockfile import cache_damage, damage, lock_entries
 
-        lock = root / "dvc.lock"
-        if not lock.is_file():
-            raise SteadyError(f"{lock}: no such file. Run `make repro` first, or run from the repository's root.")
-        entries = {entry.path: entry for entry in read_lock(lock.read_text(encoding="utf-8"), str(lock))}
+        entries = {entry.path: entry for entry in lock_entries(root)}
         faults = [line for entry in entries.values() for check in (damage, cache_damage) for line in check(root, entry)]
         if faults:
             raise SteadyError(

@@ -1,10 +1,12 @@
-"""Trainer callbacks: the wording of the epoch, and live curves."""
+"""Trainer callbacks: the wording of the epoch, the progress bar, and live curves."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from steady.inference.progress import progress_bar
 
 CURVES = ("loss", "grad_norm", "learning_rate", "eval_loss", "eval_accuracy", "eval_generated_accuracy")
 
@@ -18,6 +20,27 @@ class EpochWordings(TrainerCallback):
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Set the epoch; the state counts it as a fraction."""
         self.dataset.epoch = int((state.epoch or 0) + 1e-6)
+
+
+class TrainingBar(TrainerCallback):
+    """A bar over the optimizer steps with the time left, in place of the Trainer's, which prints every entry of the log too."""
+
+    def __init__(self, shown: bool) -> None:
+        self.shown = shown
+        self.bar: Any = None
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Start at the step that a resumed training goes on from."""
+        self.bar = progress_bar(None, "training", "step", self.shown, state.max_steps)
+        self.bar.update(state.global_step)
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Move on to the step."""
+        self.bar.update(state.global_step - self.bar.n)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Remove the bar."""
+        self.bar.close()
 
 
 class LiveCurves(TrainerCallback):

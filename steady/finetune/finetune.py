@@ -22,6 +22,7 @@ from steady.models.base import locate
 from steady.models.card import Card, CardTraining, render_card
 from steady.models.load import pick_device, prepare_torch
 from steady.models.pooled import PooledClassifier, save_head
+from steady.models.ranks import rank, size
 from steady.prompts.phrasebook import fingerprint, write_phrasebook
 from steady.records import write_bytes, write_json
 
@@ -53,6 +54,8 @@ def finetune(
         run = TrainingRun(name, params, data, curves, Checkpoints(root / training_fingerprint(run)))
     solved, tokens = solved_examples(run)
     record = _train(run, folder) if run.arm.method != "none" else {}
+    if size() > 1:
+        record["processes"] = size()
     if not any(curves.iterdir()):  # DVC warns of an empty output on every command
         summary = {"arm": name, **run.arm.shown(), "steps": 0}
         write_bytes(curves / SUMMARY, json.dumps(summary).encode() + b"\n")
@@ -78,7 +81,7 @@ def finetune(
     write_phrasebook(folder / PHRASEBOOK, data.prompts.book)
     write_manifest(folder, manifest)
     # Only now: a process that is killed while it writes the folder resumes from the last checkpoint and writes it again.
-    if run.checkpoints:
+    if run.checkpoints and rank() == 0:
         run.checkpoints.remove()
     return manifest
 
@@ -100,7 +103,7 @@ def training_fingerprint(run: TrainingRun) -> str:
             "base": [base.public_id, base.revision, base.digest],
             "code": code_digest(Path(__file__).parents[1]),
             "libraries": library_versions(),
-            "device": [str(pick_device(run.params.runtime.device)), torch.get_num_threads()],
+            "device": [str(pick_device(run.params.runtime.device)), torch.get_num_threads(), size()],
         }
     )
 
@@ -127,6 +130,8 @@ def _train(run: TrainingRun, folder: Path) -> Record:
             run.params.model, run.params.seed
         )  # the same generators, whether the first phase was resumed or not
         record |= {"preference": prefer(model, tokenizer, run)}
+    if rank():
+        return record  # process 0 writes the arm
     save_trained(model, tokenizer, folder)
     write_bytes(folder / "README.md", render_card(_card(run, record)).encode())
     return record

@@ -10,6 +10,7 @@ from typing import Any
 from steady.errors import SteadyError
 from steady.finetune.params import LoraParams, TrainParams
 from steady.models.base import Base
+from steady.models.description import linear_layers
 
 
 def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: Sequence[int] = ()) -> Any:
@@ -33,7 +34,7 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
         adapted = get_peft_model(model, config)
     except (ValueError, TypeError, RuntimeError, KeyError, ImportError) as error:
         raise SteadyError(
-            f"lora: {error}\nLinear layers of this model: {_linear_layers(model)}; or `all-linear`."
+            f"lora: {error}\nLinear layers of this model: {', '.join(linear_layers(model))}; or `all-linear`."
         ) from error
     # The adapter as it begins is needed to save one that fits the published base (`save_adapter`).
     if _changes_base(params.init_lora_weights):
@@ -80,15 +81,8 @@ def _check_modules(model: Any, params: LoraParams) -> None:
                 faults.append(f"lora.{key}: {module!r} matches no module of this model.")
     if faults:
         raise SteadyError(
-            "\n".join([*faults, f"Linear layers of this model: {_linear_layers(model)}; or `all-linear`."])
+            "\n".join([*faults, f"Linear layers of this model: {', '.join(linear_layers(model))}; or `all-linear`."])
         )
-
-
-def _linear_layers(model: Any) -> str:
-    import torch
-
-    found = {name.split(".")[-1] for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
-    return ", ".join(sorted(found))
 
 
 def _embedding_names(model: Any) -> list[str]:

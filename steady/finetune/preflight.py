@@ -1,5 +1,6 @@
 """Checks before a training: settings that would fail or train nothing are refused, with the reason and what to do."""
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
@@ -10,9 +11,11 @@ from steady.finetune.objectives import find_objective
 from steady.finetune.params import Arm, FinetuneParams, Objective
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
-from steady.models.chat import chat_frame
-from steady.models.tokenizer import end_id
+from steady.models.chat import chat_frame, default_template
+from steady.models.ranks import size
+from steady.models.tokenizer import end_id, unknown_id
 
+logger = logging.getLogger(__name__)
 GIB = 2**30
 BITS_8 = ("8bit",)
 HELD = 1.45
@@ -30,7 +33,7 @@ def check_settings(run: TrainingRun) -> None:
     """
     params = run.params
     faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params), *_optimizer_faults(params)]
-    faults += [*preference_faults(run), *_batch_faults(run)]
+    faults += [*preference_faults(run), *_batch_faults(run), *_process_faults(run)]
     if faults:
         raise SteadyError("\n".join(faults))
 
@@ -53,6 +56,22 @@ def _method_faults(name: str, arm: Arm, params: FinetuneParams) -> Iterator[str]
         )
     if params.lora.loraplus_lr_ratio is not None and arm.method == "full":
         yield f"arms.{name}: lora.loraplus_lr_ratio is of LoRA, and method full has none. Set it to null."
+
+
+def _process_faults(run: TrainingRun) -> Iterator[str]:
+    """What several processes cannot do: share a batch that they do not divide, or a model that is spread over their GPUs."""
+    params, processes = run.params, size()
+    batch = params.dpo if run.arm.objective == "dpo" else params.train
+    if processes > 1 and batch.per_device_train_batch_size % processes:
+        section = "dpo" if batch is params.dpo else "train"
+        yield (
+            f"{section}.per_device_train_batch_size: {batch.per_device_train_batch_size} rows are the batch of all processes "
+            f"together, and {processes} processes do not divide it. Change one of the two."
+        )
+    if processes > 1 and params.runtime.device_map is not None:
+        yield "runtime.device_map: every process has one GPU and the whole model on it. Set it to null, or start one process."
+    if processes > 1 and run.arm.objective == "grpo":
+        yield f"arms.{run.name}: objective grpo compares the completions of a whole batch, so it trains in one process."
 
 
 def _batch_faults(run: TrainingRun) -> Iterator[str]:
@@ -144,13 +163,18 @@ def check_tokenizer(tokenizer: Any, params: FinetuneParams) -> None:
     end_id(tokenizer)
     if params.model.chat_template:
         chat_frame(tokenizer)
+    elif default_template(tokenizer) is not None:
+        logger.warning(
+            "model.chat_template is false: prompts go to the model as plain text, though its tokenizer has a chat template. Set it to "
+            "true to train and ask through the template."
+        )
 
 
 def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str], max_length: int) -> None:
     """Refuse rows from which nothing can be learned.
 
     Raises:
-        SteadyError: a label is longer than the limit, or no row has a token to learn.
+        SteadyError: a label is longer than the limit or cannot be written, or no row has a token to learn.
     """
     long = [label for label in labels if label.strip() and not encoder.fits(label)]
     if long:
@@ -158,6 +182,27 @@ def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str],
         raise SteadyError(
             f"format.max_length: {max_length} tokens do not hold the label {long[0]!r} and a prompt: it takes {tokens}. "
             f"Raise it to {tokens + 1} at the least, or shorten data.labels."
+        )
+    unknown = unknown_id(encoder.tokenizer)
+    if unwritable := [label for label in labels if unknown is not None and unknown in encoder.answer(label)]:
+        raise SteadyError(
+            f"data.labels: {unwritable[0]!r} holds a character that the tokenizer of the model cannot write: it is an unknown token, "
+            "which would be learned in its place. Rename the label, or choose another model."
+        )
+    lost = [
+        place
+        for place in rows.kept
+        if unknown is not None and unknown in encoder.answer(rows.prompts.examples[place].output)
+    ]
+    if lost:
+        example = rows.prompts.examples[lost[0]]
+        logger.warning(
+            "%d of %d training answers hold characters that the tokenizer cannot write; an unknown token is learned in their place. "
+            "The first: %s:%d.",
+            len(lost),
+            len(rows.kept),
+            example.source,
+            example.line,
         )
     if not rows.kept:
         raise SteadyError(

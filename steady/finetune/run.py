@@ -9,7 +9,7 @@ from steady.finetune.checkpoints.checkpoints import Checkpoints
 from steady.finetune.params import Arm, FinetuneParams
 from steady.labels import LabelTask
 from steady.prompts.schedule import TrainingPrompts
-from steady.records import CANONICAL, Example, Prompt
+from steady.records import CANONICAL, Prompt
 
 Record = dict[str, Any]  # JSON values: what `steady.json` records of a training
 
@@ -63,10 +63,14 @@ class TrainingRun:
         return replace(self, curves=self.curves / name, checkpoints=saved)
 
 
-def label_list(declared: Sequence[str] | None, examples: Sequence[Example], task: str = "SEQ_CLS") -> tuple[str, ...]:
-    """The labels of the task: `data.labels`, or where that is null those of the training examples for a classifier's head, and
-    none for a model that generates, whose answers are then free.
+def label_list(declared: Sequence[str] | None, prompts: TrainingPrompts, task: str = "SEQ_CLS") -> tuple[str, ...]:
+    """The labels of the task: `data.labels`, or where that is null those of the bank that the prompts are worded with.
+
+    Without a bank they are those of the training examples for a classifier's head, and none for a model that generates, whose
+    answers are then free.
     """
-    if declared is None and task != "SEQ_CLS":
-        return ()
-    return tuple(declared) if declared else tuple(sorted({example.output for example in examples}))
+    if declared:
+        return tuple(declared)
+    if prompts.book.bank is not None:
+        return prompts.book.bank.labels
+    return tuple(sorted({example.output for example in prompts.examples})) if task == "SEQ_CLS" else ()

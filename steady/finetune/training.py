@@ -1,14 +1,18 @@
 """What the trainers of supervised fine-tuning share: arguments, callbacks, the dropout of the base, and the record of a run."""
 
 import math
+import os
+from importlib.util import find_spec
 from typing import Any
 
 from steady.errors import SteadyError
 from steady.finetune.lora import numbers_in
 from steady.finetune.run import Record, TrainingRun
 from steady.models.load import pick_device
+from steady.models.ranks import rank
 
 LOGS_PER_EPOCH = 4
+PROJECT = "steady"  # what a tracker files the runs under
 
 
 def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
@@ -35,22 +39,49 @@ def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
         "logging_steps": max(1, (min(steps, train.max_steps) if train.max_steps > 0 else steps) // LOGS_PER_EPOCH),
         "seed": run.params.seed,
         "data_seed": run.params.seed,
-        # By default the Trainer reports to every tracker that is installed; the curves are those of `LiveCurves`.
-        "report_to": "none",
-        "disable_tqdm": not run.params.runtime.progress,
         "use_cpu": pick_device(run.params.runtime.device).type == "cpu",
         "dataloader_pin_memory": False,
+        **reporting(run),
     }
+
+
+def reporting(run: TrainingRun) -> Record:
+    """Keys of `transformers.TrainingArguments` that name the trackers of `runtime.report_to`, beside the curves of DVCLive.
+
+    Raises:
+        SteadyError: a tracker is not installed.
+    """
+    # one run is reported once, by the first of several processes
+    trackers = run.params.runtime.report_to if rank() == 0 else ()
+    for tracker in trackers:
+        if find_spec(tracker) is None:
+            raise SteadyError(
+                f"runtime.report_to: {tracker} is not installed. Install it (`pip install {tracker}`) or take it out."
+            )
+    # Each library's own variable, unless it is set: one project for all arms, and files beside the run rather than in a
+    # checkpoint's folder, which is deleted when the arm is done.
+    places = {
+        "WANDB_PROJECT": PROJECT,
+        "MLFLOW_EXPERIMENT_NAME": PROJECT,
+        "TENSORBOARD_LOGGING_DIR": f"runs/{run.name}",
+    }
+    os.environ.update({name: value for name, value in places.items() if trackers and name not in os.environ})
+    return {"report_to": list(trackers), "project": PROJECT, "run_name": run.name, "disable_tqdm": True}
 
 
 def shared_callbacks(run: TrainingRun, dataset: Any) -> list[Any]:
     """Callbacks of `transformers.Trainer`: the wordings of each epoch, live curves, early stopping."""
     from transformers import EarlyStoppingCallback
 
-    from steady.finetune.callbacks import EpochWordings, LiveCurves
+    from steady.finetune.callbacks import EpochWordings, LiveCurves, TrainingBar
 
     patience = EarlyStoppingCallback(early_stopping_patience=run.params.train.early_stopping_patience)
-    return [EpochWordings(dataset), LiveCurves(run.curves), patience]
+    return [
+        EpochWordings(dataset),
+        TrainingBar(run.params.runtime.progress and rank() == 0),
+        LiveCurves(run.curves),
+        patience,
+    ]
 
 
 def set_base_dropout(model: Any, probability: float | None) -> None:

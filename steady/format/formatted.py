@@ -1,6 +1,7 @@
 """Everything the format stage makes of the prepared splits, and the checks before it makes anything."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,18 +15,20 @@ from steady.format.draw import (
     unseen_wordings,
     validation_prompts,
 )
-from steady.format.lengths import Encode, look_alikes
+from steady.format.lengths import Encode, frame_lengths, look_alikes
 from steady.prompts.bank import Bank, task_bank
 from steady.prompts.families.paraphrase import PROMPTS, with_paraphrases
 from steady.prompts.levels import CANONICAL_WORDING, available_wordings
 from steady.prompts.params import FormatStage
 from steady.prompts.phrasebook import phrasebook, write_phrasebook
 from steady.prompts.schedule import canonical_schedule, trained_families, variant_schedule
-from steady.records import Example, Prompt, ScheduleRow, Split, Wording, read_records, write_records
+from steady.records import CANONICAL, Example, Prompt, ScheduleRow, Split, Wording, read_records, write_records
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # Examples on which the tokens of two wordings are compared.
 PROBES = 4
+LEAST_ROOM = 8
+"""Tokens of a prompt that are the text's own, whatever the wording."""
 Splits = Mapping[Split, list[Example]]
 
 
@@ -84,18 +87,21 @@ def make_formatted(params: FormatStage, splits: Splits, encode: Encode) -> Forma
     Raises:
         SteadyError: the bank or the splits cannot give what the parameters ask for; every fault is listed.
     """
-    path = params.format.wordings
-    bank = task_bank(path, params.data.labels, multi_label=params.data.multi_label)
+    path, labels = params.format.wordings, params.data.labels
+    if labels is None and path is not None:
+        labels = found_labels(splits)
+    bank = task_bank(path, labels, multi_label=params.data.multi_label)
     # Paraphrases that examples bring are numbered; an example with fewer leaves the higher numbers out.
     most = max((len(row.meta.get(PROMPTS, ())) for rows in splits.values() for row in rows), default=0)
     everything = available_wordings(bank, params.format, most)
-    faults = [*_bank_faults(params, bank), *_split_faults(splits)]
+    faults = [*_bank_faults(params, bank, labels or ()), *_split_faults(splits)]
     # Two wordings that read the same to the model would count as agreement, or be trained on and held out at once.
     alike: dict[str, str] = {}
     # A faulty bank or an empty split cannot be rendered.
     if not faults:
         probes = sorted(splits["train"], key=lambda example: example.id)[:PROBES]
         alike = look_alikes(everything, probes, bank, encode)
+        faults += _room_faults(everything, bank, params, encode)
     wordings = [wording for wording in everything if wording.id not in alike]
     result = Formatted(params=params, splits=splits, bank=bank, wordings=wordings, alike=alike)
     faults += [*_wording_faults(result), *_group_faults(params, splits)]
@@ -121,8 +127,12 @@ def write_formatted(out: Path, result: Formatted) -> dict[str, int]:
     }
 
 
-def _bank_faults(params: FormatStage, bank: Bank | None) -> Iterator[str]:
-    labels = params.data.labels or ()
+def found_labels(splits: Splits) -> tuple[str, ...]:
+    """The labels that occur, sorted: those of a task whose `data.labels` is null."""
+    return tuple(sorted({label for rows in splits.values() for row in rows for label in row.labels}))
+
+
+def _bank_faults(params: FormatStage, bank: Bank | None, labels: Sequence[str]) -> Iterator[str]:
     if bank is not None and params.format.wordings and sorted(bank.labels) != sorted(labels):
         yield (
             f"{params.format.wordings}: its labels {list(bank.labels)} are not those of `data.labels` {list(labels)}. "
@@ -137,6 +147,23 @@ def _bank_faults(params: FormatStage, bank: Bank | None) -> Iterator[str]:
         yield (
             f"{params.format.wordings}: the canonical wording {bank.canonical!r} has no slot {{labels}}, which is where a prompt "
             "says that several labels may apply (`data.multi_label`). Add the slot."
+        )
+
+
+def _room_faults(wordings: Sequence[Wording], bank: Bank | None, params: FormatStage, encode: Encode) -> Iterator[str]:
+    """A bank whose canonical wording and label list leave no room for the text, which would be cut away from every prompt."""
+    if bank is None or not bank.templates:
+        return
+    most = params.format.max_length - LEAST_ROOM
+    frames = frame_lengths(wordings, bank, encode)
+    if frames[CANONICAL] > most:
+        crowded = Counter(wording.family for wording in wordings if frames[wording.id] > most)
+        counts = ", ".join(f"{family} {number}" for family, number in crowded.items())
+        yield (
+            f"format.max_length is {params.format.max_length} tokens. Without its text the canonical wording takes "
+            f"{frames[CANONICAL]} of them, the longest one {max(frames.values())}, with a list of {len(bank.labels)} labels; "
+            f"at least {LEAST_ROOM} are for the text. Wordings without that room: {counts}. Raise it to "
+            f"{max(frames.values()) + LEAST_ROOM} or more, shorten the labels, or leave the slot {{labels}} out of the templates."
         )
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "package:"
 FILE = "tokenizer.json"
+OTHER_FILES = ("tokenizer_config.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model", "merges.txt")
+"""Files that transformers makes a tokenizer of where there is no `tokenizer.json`."""
 Encode = Callable[[list[str]], list[list[int]]]
 """Texts to token ids, special tokens included."""
 
@@ -23,7 +25,8 @@ Encode = Callable[[list[str]], list[list[int]]]
 def tokenizer_file(model_id: str, revision: str | None, gguf_file: str | None = None) -> Path:
     """The `tokenizer.json` of a model: of a package without importing it, of a folder, or from the Hub (or its cache).
 
-    A GGUF file has none of its own: it is that of the conversion, which is made where the cache holds none.
+    Where a folder has its tokenizer in another form, as BERT's first `vocab.txt`, it is the folder. A GGUF file has none of its own:
+    it is that of the conversion, which is made where the cache holds none.
 
     Raises:
         SteadyError: there is none.
@@ -34,11 +37,12 @@ def tokenizer_file(model_id: str, revision: str | None, gguf_file: str | None = 
     if model_id.startswith(PACKAGE):
         return _in_package(model_id.removeprefix(PACKAGE))
     if Path(model_id).is_dir():
-        return _existing(Path(model_id) / FILE, model_id)
+        return _in_folder(Path(model_id), model_id)
     try:
-        from huggingface_hub import hf_hub_download
+        from huggingface_hub import snapshot_download
 
-        return Path(hf_hub_download(model_id, FILE, revision=revision))
+        found = snapshot_download(model_id, revision=revision, allow_patterns=[FILE, *OTHER_FILES, "config.json"])
+        return _in_folder(Path(found), model_id)
     except (ImportError, OSError, ValueError) as error:
         raise SteadyError(
             f"model.id {model_id!r}, revision {revision!r}: cannot get its {FILE}: {error}\n"
@@ -58,6 +62,12 @@ def _in_package(name: str) -> Path:
     return next((place for place in places if place.is_file()), None) or _existing(places[0], f"{PACKAGE}{name}")
 
 
+def _in_folder(folder: Path, model_id: str) -> Path:
+    if not (folder / FILE).is_file() and any((folder / name).is_file() for name in OTHER_FILES):
+        return folder
+    return _existing(folder / FILE, model_id)
+
+
 def _existing(path: Path, model_id: str) -> Path:
     if not path.is_file():
         raise SteadyError(
@@ -67,16 +77,22 @@ def _existing(path: Path, model_id: str) -> Path:
 
 
 def load_tokenizer_file(path: Path) -> "Tokenizer":
-    """The tokenizer of a `tokenizer.json`, with neither the truncation nor the padding that the file may ask for.
+    """The tokenizer of a `tokenizer.json`, or of a folder that has it in another form, with neither the truncation nor the padding
+    that the file may ask for.
 
     Raises:
-        SteadyError: the file is no tokenizer.
+        SteadyError: the file is no tokenizer, or the folder's is none of those that are read quickly.
     """
     from tokenizers import Tokenizer
 
     try:
-        tokenizer = Tokenizer.from_file(str(path))
-    except Exception as error:  # the library raises plain Exception
+        if path.is_dir():
+            from transformers import AutoTokenizer
+
+            tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(path), trust_remote_code=False).backend_tokenizer
+        else:
+            tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # the libraries raise plain Exception
         raise SteadyError(f"{path}: not a tokenizer: {error}") from error
     # Lengths are those of whole prompts, and padding is no part of them.
     tokenizer.no_truncation()
@@ -112,6 +128,14 @@ def look_alikes(
         if seen != wording.id:
             alike[wording.id] = seen
     return alike
+
+
+def frame_lengths(wordings: Sequence[Wording], bank: Bank, encode: Encode) -> dict[str, int]:
+    """The tokens of each wording of a bank around an empty text, special ones included."""
+    empty = Example(id="", group_id="")
+    usable = [wording for wording in wordings if applies(empty, wording, bank)]
+    ids = encode([render(empty, wording, bank) for wording in usable])
+    return {wording.id: len(tokens) for wording, tokens in zip(usable, ids, strict=True)}
 
 
 def token_counts(texts: Iterable[str], encode: Encode, batch_rows: int = 1024) -> list[int]:

@@ -8,7 +8,8 @@ from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import ArmManifest, checked_manifest
 from steady.models.base import locate
-from steady.models.load import load_classifier, load_language, load_tokenizer
+from steady.models.description import check_own_labels
+from steady.models.load import load_classifier, load_config, load_language, load_tokenizer
 from steady.models.params import ModelParams
 from steady.models.pooled import load_head
 from steady.models.tokenizer import answer_ids
@@ -69,6 +70,8 @@ def _load_classifier(folder: Path, manifest: ArmManifest, params: ModelParams, d
 
     labels = tuple(manifest.labels)
     torch.manual_seed(manifest.seed)
+    if manifest.method == "none" and params.pooling is None:
+        check_own_labels(params.id, load_config(locate(params)), labels)
     model = load_classifier(_source(folder, manifest, params), labels, device)
     public_id = locate(params).public_id
     if params.pooling is None:

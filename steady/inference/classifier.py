@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from steady.inference.progress import progress_bar
+from steady.models.load import set_padding
+
 Logits = Callable[[list[str]], NDArray[np.float32]]
 LENGTH_STEP = 16  # tokens; 32 padded a fifth of all that was computed
 
@@ -22,18 +25,17 @@ def in_batches(score: Logits, prompts: Sequence[str], batch_size: int, progress:
     Returns:
         Array `(prompts, width)` in the order of `prompts`.
     """
-    from tqdm import tqdm
-
     # the longest first, so that a run that does not fit the memory ends at once
     unique = sorted(set(prompts), key=lambda text: (-len(text), text))
     place = {text: row for row, text in enumerate(unique)}
-    starts = tqdm(range(0, len(unique), batch_size), desc="scoring", unit="batch", disable=not progress)
+    starts = progress_bar(range(0, len(unique), batch_size), "scoring", "batch", progress)
     scored: NDArray[np.float32] = np.concatenate([score(unique[start : start + batch_size]) for start in starts])
     return scored[[place[text] for text in prompts]]
 
 
 def model_logits(model: Any, tokenizer: Any, max_length: int) -> Logits:
     """The logits of a sequence-classification model (base, adapter on base, or fully tuned)."""
+    set_padding(model, tokenizer)
     return _padded_scorer(lambda batch: model(**batch.to(model.device)).logits, tokenizer, max_length)
 
 

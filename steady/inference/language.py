@@ -75,7 +75,7 @@ def language_model(
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     if (head := base.get_output_embeddings()) is not None:
         head.register_forward_pre_hook(_contiguous)
-    known = describe(base.config, tokenizer, base.generation_config)
+    known = describe(base.config, tokenizer, base.generation_config, base)
     return LanguageModel(
         model,
         tokenizer,
@@ -86,7 +86,7 @@ def language_model(
         chat_template,
         max_length,
         system,
-        solved,
+        solved=solved,
     )
 
 

@@ -13,15 +13,17 @@ from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
 from steady.models.base import ENCODERS, Base, locate
 from steady.models.chat import choose_template, thinks
-from steady.models.description import Description, describe, not_followed, task_of
+from steady.models.description import Description, check_classes, describe, not_followed, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
+from steady.models.tokenizer import unknown_id
 from steady.records import Asked
 
 if TYPE_CHECKING:
     from steady.inference.language import LanguageModel
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+Encode = Callable[[Sequence[Asked]], list[list[int]]]
 Count = Callable[[Sequence[Asked]], list[int]]
 GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 
@@ -33,7 +35,8 @@ class Named:
     `chat_template`: prompts go through the tokenizer's chat template, None where it has one, a text through the one of that name;
     `system` is the system message of prompts that bring none; `thinking`: a thinking model may think before it answers; a
     response ends behind the first of the texts `stop`.
-    `gguf_file` is the file of the folder or repository that the model is read from.
+    `gguf_file` is the file of the folder or repository that the model is read from. `same_base`: the adapter is one of this
+    model, whatever name it was saved under.
     """
 
     id: str
@@ -46,6 +49,7 @@ class Named:
     gguf_file: str | None = None
     thinking: bool = False
     stop: tuple[str, ...] = ()
+    same_base: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ class OpenModel:
     """A loaded model: one of `language` and `labels`; `count` gives the tokens of prompts, `context` how many it takes.
 
     `template` is the name of the chat template that prompts go through, None for none; `notes` are sentences on what was not
-    followed of the model's own settings.
+    followed of the model's own settings. `encode` gives the tokens themselves, and `unknown` is the one of what the tokenizer cannot
+    write, None where it can write everything.
     """
 
     language: "LanguageModel | None"
@@ -74,6 +79,8 @@ class OpenModel:
     base: Base | None
     template: str | None = None
     notes: tuple[str, ...] = ()
+    encode: Encode | None = None
+    unknown: int | None = None
 
 
 BATCH_SIZE = 32  # prompts, of a classifier
@@ -103,15 +110,37 @@ def open_model(named: Named) -> OpenModel:
             "that adds a head."
         )
     params = _params(named, revision, task, dtype=named.dtype)
-    model, tokenizer = load_base(params, device=named.device), load_tokenizer(params)
+    tokenizer = load_tokenizer(_with_tokenizer(params, named.adapter))
+    check_classes(named.id, describe(config, tokenizer))
+    model = load_base(params, device=named.device)
     if named.adapter is not None:
-        model = attach_adapter(model, named.adapter, base.public_id)
+        _add_rows(model, tokenizer)
+        model = attach_adapter(model, named.adapter, base.public_id, same_base=named.same_base)
     dtype = str(model.dtype).removeprefix("torch.")
     if task == "SEQ_CLS":
         _refuse_chat(named)
-        scorer, limit = _label_scorer(model, tokenizer, describe(config, tokenizer))
-        return OpenModel(None, scorer, limit, _counter(tokenizer), dtype, revision, base)
+        scorer, limit = _label_scorer(model, tokenizer, describe(config, tokenizer, model=model))
+        encode = _encoder(tokenizer)
+        return OpenModel(
+            None, scorer, limit, _counter(encode), dtype, revision, base, encode=encode, unknown=unknown_id(tokenizer)
+        )
     return open_language(model, tokenizer, named, revision, base)
+
+
+def _with_tokenizer(params: ModelParams, adapter: Path | None) -> ModelParams:
+    """Where the tokenizer lies: beside an adapter that brings its own, which may have tokens that the base's has not."""
+    if adapter is None or not (adapter / "tokenizer_config.json").is_file():
+        return params
+    return params.model_copy(update={"id": str(adapter), "revision": None, "gguf_file": None})
+
+
+def _add_rows(model: Any, tokenizer: Any) -> None:
+    """A row of embeddings for each token of an adapter's tokenizer; the adapter brings what was learned of the new ones."""
+    import torch
+
+    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+        torch.manual_seed(0)
+        model.resize_token_embeddings(len(tokenizer))
 
 
 def _params(
@@ -142,15 +171,20 @@ def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, rev
     params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     scorer = LabelScorer(load_scorer(folder, params, named.device), tuple(manifest.labels), BATCH_SIZE)
     return OpenModel(
-        None, scorer, manifest.max_length, _counter(load_tokenizer(params)), "float32", revision, locate(params)
+        None,
+        scorer,
+        manifest.max_length,
+        _counter(_encoder(load_tokenizer(params))),
+        "float32",
+        revision,
+        locate(params),
     )
 
 
 def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[LabelScorer, int]:
     """A classifier, and the most tokens of a prompt."""
     limit = min(tokenizer.model_max_length, known.positions or tokenizer.model_max_length)
-    batch_size = BATCH_SIZE if known.has_padding else 1  # without a padding token, one prompt at a time
-    return LabelScorer(model_logits(model, tokenizer, limit), known.labels, batch_size), limit
+    return LabelScorer(model_logits(model, tokenizer, limit), known.labels, BATCH_SIZE), limit
 
 
 def open_language(
@@ -187,8 +221,12 @@ def open_language(
         [f"responses are greedy: the model's generation settings {', '.join(left)} are not followed"] if left else []
     )
     dtype = str(model.dtype).removeprefix("torch.")
-    counted = lambda prompts: [len(whole_prompt(language, prompt)) for prompt in prompts]  # noqa: E731
-    return OpenModel(language, None, language.context, counted, dtype, revision, base, template, tuple(notes))
+
+    def encode(prompts: Sequence[Asked]) -> list[list[int]]:
+        return [whole_prompt(language, prompt) for prompt in prompts]
+
+    found = (language.context, _counter(encode), dtype, revision, base, template, tuple(notes))
+    return OpenModel(language, None, *found, encode=encode, unknown=unknown_id(tokenizer))
 
 
 def _refuse_chat(named: Named) -> None:
@@ -198,10 +236,12 @@ def _refuse_chat(named: Named) -> None:
         )
 
 
-def _counter(tokenizer: Any) -> Count:
-    return lambda texts: [
-        len(ids) for ids in tokenizer(list(map(str, texts)), truncation=False, padding=False)["input_ids"]
-    ]
+def _counter(encode: Encode) -> Count:
+    return lambda prompts: [len(ids) for ids in encode(prompts)]
+
+
+def _encoder(tokenizer: Any) -> Encode:
+    return lambda texts: list(tokenizer(list(map(str, texts)), truncation=False, padding=False)["input_ids"])
 
 
 def prepare(threads: int | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from steady.errors import SteadyError
-from steady.format.formatted import SPLITS
+from steady.format.formatted import SPLITS, found_labels
 from steady.format.lengths import load_tokenizer_file, summary, tokenizer_file
 from steady.inference.arm import prompt_limit
 from steady.models.chat import chat_frame
@@ -86,6 +86,7 @@ class Inspection:
         """
         if not ids:
             return self.examples[self.split][:rows]
+        # an id that was copied from a page may be of another split; the one that was asked for comes first
         order = [self.split, *(name for name in SPLITS if name != self.split)]
         every = [example for name in order for example in self.examples[name]]
         selected = []
@@ -112,8 +113,11 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, se
         SteadyError: a file is missing or faulty, or there is no such wording.
     """
     settings, view = read_params(params, FormatStage), read_params(params, ModelView)
-    bank = task_bank(settings.format.wordings, settings.data.labels, multi_label=settings.data.multi_label)
     examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
+    labels = settings.data.labels
+    if labels is None and settings.format.wordings is not None:
+        labels = found_labels(examples)
+    bank = task_bank(settings.format.wordings, labels, multi_label=settings.data.multi_label)
     tokenizer = load_tokenizer_file(
         tokenizer_file(settings.model.id, settings.model.revision, settings.model.gguf_file)
     )
@@ -199,6 +203,7 @@ def pieces(prompt: str, encoding: Any, most: int, *, from_start: bool = False) -
     """
     count = len(encoding.ids)
     tail = 0
+    # special tokens at the end are kept when a prompt is cut, so they are not among the words that go
     while tail < count and encoding.special_tokens_mask[count - 1 - tail]:
         tail += 1
     end = 0

@@ -55,7 +55,8 @@ def local_subject(model: str, adapter: str, options: Mapping[str, Any]) -> Subje
     from steady.measure.local import Limits, local_model
 
     prepare(options["threads"])
-    place = {name: options[name] for name in ("revision", "dtype", "device", "system", "gguf_file", "thinking", "stop")}
+    own = ("revision", "dtype", "device", "system", "gguf_file", "thinking", "stop", "same_base")
+    place = {name: options[name] for name in own}
     limits = {name: options[name] for name in ("max_new_tokens", "batch_tokens", "max_pairs", "seed")}
     chat = CHAT.get(options["chat"], options["chat"])
     named = Named(model, adapter=None if adapter == NO_ADAPTER else Path(adapter), chat_template=chat, **place)

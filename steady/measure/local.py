@@ -37,6 +37,10 @@ class Limits:
     seed: int = 0
 
 
+NAMED = 5
+"""Prompts that a note names."""
+
+
 class _Scoring(NamedTuple):
     """How groups are scored: the function, the memory it takes in words, the positions of a bundle, and how bundles are cut."""
 
@@ -58,6 +62,7 @@ class LocalModel:
         """
         self.name, self._opened, self._limits = name, opened, limits
         self._lengths: dict[str, int] = {}
+        self._hidden: list[str] = []
         self._budget: Budget | None = None
         self._folded = False
         self._scoring = _classifying(opened, limits) if opened.labels else _generating(opened, limits, self._work)
@@ -77,6 +82,7 @@ class LocalModel:
                 "Give `prompt`, or choose an instruction-tuned model."
             )
         self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
+        self._hidden = _hidden(file, self._opened)
         self._folded = bool(language and _needs_folding(language, file))
         # an encoder's positions are for the prompt alone
         room = self._limits.max_new_tokens if language and not language.encodes else 0
@@ -116,7 +122,7 @@ class LocalModel:
     def notes(self) -> list[str]:
         """What was not followed of the model's own settings, and what its template does to prompts."""
         folded = ["the chat template takes no system message: it stands before the user's first words"] * self._folded
-        return [*self._opened.notes, *self._scoring.notes, *folded]
+        return [*self._opened.notes, *self._scoring.notes, *folded, *self._hidden]
 
     def _count(self, prompt: AskedPrompt, file: PromptFile) -> int:
         try:
@@ -147,6 +153,35 @@ class LocalModel:
         steps = [sum(lengths.values()) - len(lengths) for lengths in (decoded, responses)]
         share = float(np.mean(~np.isnan(scored.matrix)))  # of the matrix that was scored
         return tokens + int(steps[0] + len(decoded) * steps[1] * share)
+
+
+def _hidden(file: PromptFile, opened: OpenModel) -> list[str]:
+    """Notes on what the tokenizer hides: prompts that it cannot tell from another of their group, and unknown tokens.
+
+    They are scored all the same, and a reader has to know: equal tokens agree without a test.
+    """
+    if opened.encode is None:
+        return []
+    first: dict[tuple[str, tuple[int, ...]], AskedPrompt] = {}
+    same, unknown = [], []
+    for prompt, ids in zip(file.prompts, opened.encode([prompt.asked for prompt in file.prompts]), strict=True):
+        other = first.setdefault((prompt.group_id, tuple(ids)), prompt)
+        if other.asked != prompt.asked:
+            same.append(f"{file.place(prompt.id)} (as {file.place(other.id)})")
+        if opened.unknown is not None and opened.unknown in ids:
+            unknown.append(file.place(prompt.id))
+    notes = []
+    if same:
+        notes.append(
+            f"{len(same)} prompts have the same tokens as another of their group, so that they agree without a test: {_some(same)}"
+        )
+    if unknown:
+        notes.append(f"{len(unknown)} prompts hold characters that are unknown to the tokenizer: {_some(unknown)}")
+    return notes
+
+
+def _some(places: Sequence[str]) -> str:
+    return ", ".join(places[:NAMED]) + (", …" if len(places) > NAMED else "")
 
 
 def local_model(named: Named, limits: Limits) -> LocalModel:

@@ -67,6 +67,7 @@ def set_logprobs(logprobs: Floats, members: Mask) -> Floats:
 
 def scaled_labels(logprobs: Floats, temperature: float) -> Floats:
     """Log-probabilities of labels after their logits are divided by a temperature."""
+    # log p - log (1 - p) is the logit
     return log_sigmoid((logprobs - log_complements(logprobs)) / temperature)
 
 

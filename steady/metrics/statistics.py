@@ -24,6 +24,7 @@ def mcnemar(won: int, lost: int) -> float:
     term, total = 1, 0
     for number in range(min(won, lost) + 1):
         total += term
+        # whole numbers throughout: binomial coefficients of a thousand pairs are beyond any float
         term = term * (discordant - number) // (number + 1)
     return float(min(1.0, 2 * total / 2**discordant))
 
@@ -47,6 +48,7 @@ def sign_flip(differences: ArrayLike, permutations: int, seed: int) -> Floats:
     for column in np.flatnonzero((moving > 0) & (moving <= EXACT_GROUPS)):
         values = table[table[:, column] != 0, column]
         result[column] = _as_extreme(_sign_patterns(len(values)) @ values, values.sum()).mean()
+    # one set of signs for all measures, so that they are drawn once
     sampled = moving > EXACT_GROUPS
     if sampled.any():
         result[sampled] = _sampled(table[:, sampled], permutations, seed)
@@ -54,6 +56,7 @@ def sign_flip(differences: ArrayLike, permutations: int, seed: int) -> Floats:
 
 
 def _as_extreme(sums: Floats, observed: Floats) -> Floats:
+    # the same sum in another order may be smaller by a rounding error, and is as extreme all the same
     return np.asarray(np.abs(sums) >= np.abs(observed) * (1 - TOLERANCE), dtype=np.float64)
 
 
@@ -125,6 +128,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = [0.0] * len(p_values)
     largest = 0.0
     for rank, place in enumerate(order):
+        # never below that of a smaller p: the order of the claims would change otherwise
         largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = largest
     return adjusted

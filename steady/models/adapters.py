@@ -1,52 +1,136 @@
 """Adapters of PEFT on a base model, checked when they are loaded: PEFT loads a damaged file with at most a warning."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 from steady.errors import SteadyError
+from steady.models.checksums import folder_digest
+
+WEIGHTS = "adapter_model.safetensors"
+LIBRARIES = ("transformers", "sentence_transformers", "peft")
+"""Where the classes of bases come from; another library would be imported by whoever loads the adapter automatically."""
 
 
-def attach_adapter(model: Any, folder: Path, public_id: str) -> Any:
+def attach_adapter(model: Any, folder: Path, public_id: str, *, same_base: bool = False) -> Any:
     """The base with the adapter in `folder`, merged into its weights where that is possible (see `is_mergeable`).
 
     The sum is computed in float32 and rounded once to the dtype of the base: logits of float32 move by less than 1e-5, those of
-    16 bits by no more than the rounding of the base's own weights moves them.
+    16 bits by no more than the rounding of the base's own weights moves them. Where the adapter carries embeddings of a larger
+    vocabulary, the base gets as many rows first.
+
+    Args:
+        public_id: the id, or the folder, of the base.
+        same_base: take the adapter for one of this base, whatever name it was saved under.
 
     Raises:
-        SteadyError: there is no adapter, it was made for another base, or its tensors are not finite or not the model's.
+        SteadyError: there is no adapter, it was made for another base, is of a kind that changes the prompt, or its tensors are
+            not finite or not the model's.
     """
-    from peft import PeftConfig, PeftModel
+    from peft import PeftModel
 
-    for name in ("adapter_config.json", "adapter_model.safetensors"):
-        if not (folder / name).is_file():
-            raise SteadyError(
-                f"{folder}: no adapter ({name} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
-            )
+    config = _read_config(folder)
     # PEFT loads an adapter on any base whose modules have the same names and shapes.
-    made_for = PeftConfig.from_pretrained(str(folder)).base_model_name_or_path
-    if made_for != public_id:
+    if not same_base and not _names_base(config.base_model_name_or_path, public_id):
         raise SteadyError(
-            f"{folder}: the adapter was trained on {made_for!r}, but model.id is {public_id!r}. Retrain it, or set model.id back."
+            f"{folder}: the adapter was trained on {config.base_model_name_or_path!r}, but model.id is {public_id!r}. Retrain it, or "
+            "set model.id back. Where the two are the same model under two names, `measure --same-base` takes it."
+        )
+    if config.is_prompt_learning:
+        raise SteadyError(
+            f"{folder}: an adapter of type {config.peft_type.value} puts learned tokens before the prompt, which is not scored here. "
+            "Give one that changes layers: LORA, DORA, IA3 and their like."
         )
     try:
+        _grow_vocabulary(model, folder)
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
-    except (RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # a file that somebody else wrote may raise anything
         raise SteadyError(f"{folder}: the adapter does not fit the base: {error}") from error
     _check_tensors(adapted, folder)
     return (adapted.merge_and_unload() if is_mergeable(adapted) else adapted).eval()
 
 
+def _read_config(folder: Path) -> Any:
+    """The configuration of an adapter whose two files are there."""
+    from peft import PeftConfig
+
+    if not (folder / WEIGHTS).is_file() and (folder / "adapter_model.bin").is_file():
+        raise SteadyError(
+            f"{folder}: the adapter is saved as adapter_model.bin, a pickle, which can run code when it is opened; {WEIGHTS} alone is "
+            "read. If you trust it, convert it once: `PeftModel.from_pretrained(BASE, FOLDER).save_pretrained(FOLDER)`."
+        )
+    for name in ("adapter_config.json", WEIGHTS):
+        if not (folder / name).is_file():
+            raise SteadyError(
+                f"{folder}: no adapter ({name} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
+            )
+    try:
+        config = PeftConfig.from_pretrained(str(folder))
+    except (ValueError, TypeError, KeyError, AttributeError, OSError, RecursionError) as error:
+        raise SteadyError(
+            f"{folder / 'adapter_config.json'}: not the configuration of an adapter: {error}. Fetch it again."
+        ) from error
+    library = str((config.auto_mapping or {}).get("parent_library") or "transformers")
+    scale = getattr(config, "lora_alpha", 1)
+    if (
+        library.split(".", maxsplit=1)[0] not in LIBRARIES
+        or not isinstance(scale, int | float)
+        or not math.isfinite(scale)
+    ):
+        raise SteadyError(
+            f"{folder / 'adapter_config.json'}: `auto_mapping` names the library {library!r}, `lora_alpha` is {scale!r}; allowed are "
+            f"{', '.join(LIBRARIES)} and a finite number. Fetch the adapter from where you trust it."
+        )
+    return config
+
+
+def _names_base(made_for: str | None, public_id: str) -> bool:
+    """Whether the name that an adapter was saved with is that of the base: the same text, or two paths to the same model."""
+    if made_for == public_id:
+        return True
+    one, other = Path(made_for or ""), Path(public_id)
+    if not made_for or not (one.is_dir() and other.is_dir()):
+        return False
+    return one.resolve() == other.resolve() or folder_digest(one) == folder_digest(other)
+
+
+def _embedding_names(model: Any) -> list[str]:
+    """The names of the input embeddings and of the output layer."""
+    wanted = [model.get_input_embeddings(), model.get_output_embeddings()]
+    return [name for name, module in model.named_modules() if any(module is one for one in wanted)]
+
+
+def _grow_vocabulary(model: Any, folder: Path) -> None:
+    """Give the base as many rows of embeddings as the adapter's file has, where it has some."""
+    from safetensors import safe_open
+
+    names = _embedding_names(model)
+    with safe_open(folder / WEIGHTS, "pt") as file:
+        rows = {file.get_slice(key).get_shape()[0] for key in file.keys() if _is_embedding(key, names)}  # noqa: SIM118
+    if rows and max(rows) > model.get_input_embeddings().num_embeddings:
+        model.resize_token_embeddings(max(rows))
+
+
+def _is_embedding(key: str, names: list[str]) -> bool:
+    return any(key.endswith(f".{name}.weight") for name in names)
+
+
 def is_mergeable(adapted: Any) -> bool:
     """Whether an adapter can be added to the weights of its base.
 
-    Not where the base is quantised, whose few bits cannot hold the sum, nor where its output layer would change with adapted
-    embeddings. In 16 bits plain LoRA alone is merged: PEFT multiplies the weights of DoRA in the wrong dtype, and modules that
-    are trained whole keep a dtype of their own.
+    Not where PEFT refuses, nor where the base is quantised, whose few bits cannot hold the sum, nor where its output layer would
+    change with adapted embeddings. In 16 bits plain LoRA alone is merged: PEFT multiplies the weights of DoRA in the wrong dtype,
+    and modules that are trained whole keep a dtype of their own.
     """
     import torch
 
     base = adapted.get_base_model()
     if getattr(base, "quantization_method", None) is not None or adapts_tied_embeddings(adapted):
+        return False
+    try:
+        # PEFT's own veto: some kinds of adapter cannot be added to weights, or not to layers that share theirs.
+        adapted.base_model._check_merge_allowed()
+    except ValueError:
         return False
     return base.dtype == torch.float32 or is_plain_lora(adapted)
 
@@ -79,14 +163,16 @@ def _check_tensors(adapted: Any, folder: Path) -> None:
     from peft import get_peft_model_state_dict
     from safetensors.torch import load_file
 
-    saved = load_file(folder / "adapter_model.safetensors")
+    saved = load_file(folder / WEIGHTS)
     # By default PEFT asks the Hub for the configuration of the base, to see whether the vocabulary grew.
     wanted = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     if lacking := sorted(wanted - set(saved)):
         raise SteadyError(
             f"{folder}: the adapter lacks {len(lacking)} of {len(wanted)} tensors, such as {lacking[0]}. Retrain it."
         )
-    if strange := sorted(set(saved) - wanted):
+    # PEFT keeps embeddings of a grown vocabulary beside the matrices.
+    names = _embedding_names(adapted.get_base_model())
+    if strange := sorted(key for key in set(saved) - wanted if not _is_embedding(key, names)):
         raise SteadyError(
             f"{folder}: the adapter holds {len(strange)} tensors that the model has not, such as {strange[0]}. Retrain it."
         )

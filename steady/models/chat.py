@@ -45,6 +45,14 @@ class ChatFrame:
         return [turn.content.strip() if trims else turn.content for turn, trims in zip(turns, self.trims, strict=True)]
 
 
+def default_template(tokenizer: Any) -> str | None:
+    """The tokenizer's chat template: of several named ones the one called `default`; None where there is none."""
+    template = tokenizer.chat_template
+    if isinstance(template, dict):
+        template = template.get("default")
+    return template if isinstance(template, str) else None
+
+
 def chat_frame(tokenizer: Any, roles: tuple[str, ...] = ONE_PROMPT, thinking: bool | None = None) -> ChatFrame:
     """The frame of a conversation with messages of these roles; rendered once for each.
 
@@ -55,8 +63,8 @@ def chat_frame(tokenizer: Any, roles: tuple[str, ...] = ONE_PROMPT, thinking: bo
     Raises:
         SteadyError: there is no template, it is too long, takes too long, fails, or does not show every message once in order.
     """
-    template = tokenizer.chat_template
-    if not isinstance(template, str):
+    template = default_template(tokenizer)
+    if template is None:
         raise SteadyError(f"model.chat_template: the tokenizer has no chat template. {OFF}")
     if len(template) > LARGEST_TEMPLATE:
         raise SteadyError(
@@ -119,7 +127,7 @@ def _frame(tokenizer: Any, template: str, roles: tuple[str, ...], thinking: bool
     marks = [f"{PLACE}{place}x" for place in range(len(roles))]
     # no template writes tabs around a message, so those left are the message's
     chat = [{"role": role, "content": f"\t{mark}\t"} for role, mark in zip(roles, marks, strict=True)]
-    text = _rendered(tokenizer, chat, thinking)
+    text = _rendered(tokenizer, template, chat, thinking)
     for role, mark in zip(roles, marks, strict=True):
         if text.count(mark) != 1:
             name = "message" if roles == ONE_PROMPT else f"{role} message"
@@ -146,7 +154,7 @@ def _frame(tokenizer: Any, template: str, roles: tuple[str, ...], thinking: bool
     return ChatFrame(tuple(pieces), trims)
 
 
-def _rendered(tokenizer: Any, chat: list[dict[str, str]], thinking: bool | None) -> str:
+def _rendered(tokenizer: Any, template: str, chat: list[dict[str, str]], thinking: bool | None) -> str:
     """Render in a thread of its own: the sandbox of the templates bounds neither loops nor time."""
     found: list[Any] = []
 
@@ -155,8 +163,7 @@ def _rendered(tokenizer: Any, chat: list[dict[str, str]], thinking: bool | None)
             settings: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True, "date_string": DATE}
             if thinking is not None:
                 settings["enable_thinking"] = thinking
-            template = FIXED_DATE + tokenizer.chat_template
-            found.append(tokenizer.apply_chat_template(chat, chat_template=template, **settings))
+            found.append(tokenizer.apply_chat_template(chat, chat_template=FIXED_DATE + template, **settings))
         except Exception as error:
             found.append(error)  # a template may raise anything; the error is reported below
 

@@ -1,15 +1,20 @@
 """What a model is, looked up before it is measured or trained: its head, classes, positions, end tokens, padding, chat template."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from steady.errors import SteadyError
+from steady.models.chat import default_template
 from steady.models.tokenizer import Task, end_ids
 
 NO_LIMIT = 10**6  # tokenizers without a limit carry 10 ** 30
 POSITIONS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 """Where the configurations of transformers keep the number of positions."""
+UNBOUNDED = {"bloom", "mamba", "mamba2", "falcon_mamba", "rwkv", "recurrent_gemma", "mpt", "xlnet"}
+UNBOUNDED |= {"t5", "mt5", "umt5", "longt5", "switch_transformers", "udop"}
+"""Kinds of model whose attention knows distances alone, or that have none: the number in their configuration is no limit."""
 
 
 NO_CHOICE = (
@@ -23,29 +28,36 @@ NO_CHOICE = (
 class Description:
     """A model as its configuration, generation settings and tokenizer describe it; no weights are needed.
 
-    `task` is the kind of its head, None for an encoder without one; `labels` are the classes of a SEQ_CLS head; `positions` is
-    the most tokens at a time, None where nothing says; `end_ids` end a response, none: every response runs to the limit.
+    `task` is the kind of its head, None for an encoder without one; `labels` are the classes of a SEQ_CLS head, and `exclusive`
+    says that exactly one of them is the answer; `positions` is the most tokens at a time, None where there is no limit;
+    `end_ids` end a response, none: every response runs to the limit.
     """
 
     task: Task | None
     labels: tuple[str, ...]
+    exclusive: bool
     positions: int | None
     end_ids: tuple[int, ...]
     has_padding: bool
     has_chat_template: bool
 
 
-def describe(config: Any, tokenizer: Any, generation_config: Any = None) -> Description:
-    """Describe a model from what transformers reads of it: `PretrainedConfig`, tokenizer and `GenerationConfig`."""
+def describe(config: Any, tokenizer: Any, generation_config: Any = None, model: Any = None) -> Description:
+    """Describe a model from what transformers reads of it: `PretrainedConfig`, tokenizer and `GenerationConfig`.
+
+    Args:
+        model: the loaded model, whose table of positions may hold fewer places than the configuration says.
+    """
     task = task_of(config)
     names = [config.id2label[place] for place in range(config.num_labels)] if task == "SEQ_CLS" else []
     return Description(
         task=task,
         labels=tuple(names),
-        positions=_positions(config, tokenizer),
+        exclusive=len(names) > 1 and config.problem_type in (None, "single_label_classification"),
+        positions=_positions(config, tokenizer, model),
         end_ids=end_ids(tokenizer, generation_config),
         has_padding=tokenizer.pad_token is not None,
-        has_chat_template=isinstance(tokenizer.chat_template, str),
+        has_chat_template=default_template(tokenizer) is not None,
     )
 
 
@@ -72,6 +84,26 @@ def check_task(model_id: str, task: Task, config: Any) -> None:
         )
 
 
+def check_classes(model_id: str, known: Description) -> None:
+    """Refuse to read one label off a head that does not choose between classes.
+
+    Raises:
+        SteadyError: the head gives one score, several numbers, or labels that do not exclude each other.
+    """
+    if known.task != "SEQ_CLS" or known.exclusive:
+        return
+    if len(known.labels) == 1:
+        what = "gives one score (num_labels 1), as reward models, cross-encoders and regressions do: there is nothing to choose from"
+    else:
+        what = (
+            f"gives {len(known.labels)} numbers that are no choice between classes (problem_type of its configuration)"
+        )
+    raise SteadyError(
+        f"{model_id}: its head {what}. One label of two or more is measured here (problem_type single_label_classification). "
+        "Give a classifier of two classes or more, or a model that generates."
+    )
+
+
 def not_followed(generation_config: Any) -> list[str]:
     """The generation settings of a model that greedy responses do not follow, such as `temperature=0.6`."""
     changed = {} if generation_config is None else generation_config.to_diff_dict()
@@ -87,12 +119,69 @@ def _neutral(value: Any) -> bool:
     return value is None or value is False or (value is not True and value == 1)
 
 
-def _positions(config: Any, tokenizer: Any) -> int | None:
-    return next(_limits(config, tokenizer), None)
+def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
+    """Refuse to use the head that a model came with for other labels, or for the same ones in another order.
+
+    Raises:
+        SteadyError: the classes of its configuration are not `labels`.
+    """
+    own = [config.id2label[place] for place in range(config.num_labels)]
+    # Heads that were saved without names are called LABEL_0 …, and are taken in the order of `data.labels`.
+    named = any(not str(name).startswith("LABEL_") for name in own)
+    if (named and own != list(labels)) or len(own) != len(labels):
+        raise SteadyError(
+            f"model.id {model_id!r}: its head has the classes {own}, in this order; `data.labels` are {list(labels)}. "
+            "With method `none` the head stays as it is: make `data.labels` equal to it, or choose `lora` or `full`."
+        )
 
 
-def _limits(config: Any, tokenizer: Any) -> Iterator[int]:
+def check_positions(model: Any, tokenizer: Any, max_length: int) -> None:
+    """Refuse prompts that are longer than the model has places for: it would end in an index out of its table.
+
+    Raises:
+        SteadyError: `format.max_length` passes the positions of the model.
+    """
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    positions = describe(base.config, tokenizer, None, base).positions
+    if positions is not None and max_length > positions:
+        raise SteadyError(
+            f"format.max_length is {max_length}, and the model ({base.config.model_type}) has {positions} positions for tokens. Lower "
+            f"it to {positions}, or choose a model for longer texts."
+        )
+
+
+def linear_layers(model: Any) -> tuple[str, ...]:
+    """The last names of the layers that `all-linear` adapts, sorted: linear ones and GPT-2's `Conv1D`, without the output layer."""
+    import torch
+    from transformers.pytorch_utils import Conv1D
+
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    found = [
+        name for name, one in model.named_modules() if isinstance(one, torch.nn.Linear | Conv1D) and one is not head
+    ]
+    return tuple(sorted({name.split(".")[-1] for name in found}))
+
+
+def _positions(config: Any, tokenizer: Any, model: Any) -> int | None:
     text = config.get_text_config(decoder=True)
+    # ALiBi and DeBERTa's relative attention have no table either.
+    if (
+        text.model_type in UNBOUNDED
+        or getattr(text, "alibi", False)
+        or getattr(text, "position_biased_input", True) is False
+    ):
+        return None
+    return min([*_places(model), *islice(_limits(text, tokenizer), 1)], default=None)
+
+
+def _places(model: Any) -> Iterator[int]:
+    """The places of tokens in tables of positions; RoBERTa's kind keeps the rows up to the padding index for no token."""
+    for name, table in model.named_modules() if model is not None else ():
+        if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None:
+            yield int(table.num_embeddings - table.padding_idx - 1)
+
+
+def _limits(text: Any, tokenizer: Any) -> Iterator[int]:
     for limit in (*(getattr(text, name, None) for name in POSITIONS), getattr(tokenizer, "model_max_length", None)):
         if isinstance(limit, int) and 0 < limit < NO_LIMIT:
             yield limit

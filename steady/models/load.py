@@ -42,15 +42,12 @@ def prepare_torch(params: ModelParams, seed: int) -> None:
 
 def quiet_libraries() -> None:
     """Silence what the libraries say of themselves when a model is loaded, each by its cause; call it before they load one."""
-    import logging as standard_logging
     import warnings
 
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    # bitsandbytes misses a 4-bit kernel nobody asked for, when PEFT imports it
-    standard_logging.getLogger("bitsandbytes").setLevel(standard_logging.ERROR)
     # PEFT 0.21 asks transformers 5.23 by the old name
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
@@ -68,8 +65,11 @@ def load_tokenizer(params: ModelParams) -> Any:
     """The tokenizer of the base with `special_tokens` added, without the truncation and fixed padding that its file may carry.
 
     A declared token is recognised wherever it stands in a text; all other control tokens are plain text there
-    (`steady.models.tokenizer`). Where the tokenizer of a model that generates has no padding token, its end token pads too: which
-    tokens count in a loss is never told by the padding token.
+    (`steady.models.tokenizer`). Where the tokenizer has no padding token, its end token pads too: which tokens count in a loss is
+    never told by the padding token.
+
+    Raises:
+        SteadyError: it cannot be loaded, or a classifier's has neither a padding nor an end token.
     """
     from transformers import AutoTokenizer
 
@@ -81,9 +81,25 @@ def load_tokenizer(params: ModelParams) -> Any:
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
     tokenizer.add_tokens(list(params.special_tokens))
-    if params.task != "SEQ_CLS" and tokenizer.pad_token is None:
+    if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if params.task == "SEQ_CLS":
+        if tokenizer.pad_token is None:
+            raise SteadyError(
+                f"model.id {params.id!r}: its tokenizer has neither a padding token nor an end token, and a classifier reads padded "
+                "batches. Name a `pad_token` in tokenizer_config.json."
+            )
+        # Classifiers are called with texts; `steady.models.tokenizer` sees to the others.
+        if getattr(tokenizer, "backend_tokenizer", None) is not None:
+            tokenizer.backend_tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def set_padding(model: Any, tokenizer: Any) -> None:
+    """Tell a classifier its padding token, where its configuration does not: decoders find the last token of a text by it."""
+    config = getattr(model, "config", None)
+    if config is not None and getattr(config.get_text_config(), "pad_token_id", None) is None:
+        config.get_text_config().pad_token_id = config.pad_token_id = tokenizer.pad_token_id
 
 
 def load_config(base: Base) -> Any:
@@ -128,7 +144,17 @@ def load_base(
             places = {name: place for place, name in enumerate(labels)}
             settings |= {"num_labels": len(labels), "id2label": dict(enumerate(labels)), "label2id": places}
         kind = getattr(transformers, "AutoModel" if headless else AUTO_MODELS[params.task])
-        model = kind.from_pretrained(base.source, trust_remote_code=False, use_safetensors=True, **settings)
+        if "num_labels" in settings:  # the checkpoint's own head may have other classes; it is replaced by a new one
+            settings |= {"ignore_mismatched_sizes": True}
+        settings |= {"trust_remote_code": False, "use_safetensors": True, "output_loading_info": True}
+        model, found = kind.from_pretrained(base.source, **settings)
+    # A new head and an encoder's unused pooler may be drawn at random; weights that answers come from may not.
+    tied = getattr(model, "all_tied_weights_keys", None) or {}
+    if not headless and labels is None and (lacking := sorted(set(found["missing_keys"]) - set(tied))):
+        raise SteadyError(
+            f"model.id {params.id!r}: its file of weights lacks {len(lacking)} tensors, such as {lacking[0]}, which would be drawn at "
+            "random. Fetch the model again, or give one whose head is of model.task."
+        )
     keep_packing(model)
     model.name_or_path = base.public_id
     model.config._name_or_path = base.public_id
@@ -180,13 +206,13 @@ def full_revision(model_id: str, revision: str | None) -> str | None:
 @contextmanager
 def load_errors(base: Base) -> Iterator[None]:
     """Turn what the libraries raise for a model that is not there, or not loadable here, into one clear message."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    # The first base of HfHubHTTPError is any fault of the connection, whichever HTTP library the Hub's client uses.
-    faults: tuple[Any, ...] = (OSError, ValueError, KeyError, ImportError, *HfHubHTTPError.__bases__)
     try:
         yield
-    except faults as error:
+    except SteadyError:
+        raise
+    except Exception as error:  # files that others wrote, and connections, may raise anything
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise
         raise SteadyError(
             f"cannot load the model {base.source!r} (revision {base.revision}): {error}\n"
             "Give a folder, `package:NAME`, or a Hub id with a full commit; a gated model needs `hf auth login`."

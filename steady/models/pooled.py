@@ -90,9 +90,8 @@ def load_head(folder: Path, labels: int, hidden: int) -> torch.nn.Linear:
         tensors = load_file(path)
     except SafetensorError as error:
         raise SteadyError(f"{path}: damaged: {error}. Run `dvc checkout --force` or `dvc repro`.") from error
-    shape = tuple(tensors["weight"].shape)
-    if shape != (labels, hidden) or not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise SteadyError(
-            f"{path}: expected finite weights of shape {(labels, hidden)}, got {shape}. Train the arm again."
-        )
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    wanted = {"weight": (labels, hidden), "bias": (labels,)}
+    if shapes != wanted or not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise SteadyError(f"{path}: expected finite weights of shape {wanted}, got {shapes}. Train the arm again.")
     return linear_head(tensors["weight"].numpy(), tensors["bias"].numpy())

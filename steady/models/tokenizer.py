@@ -4,11 +4,12 @@ Text of the data never becomes a control token: `</s>` in a ticket is encoded as
 tokenizer's own frame (`<s> …`), from the chat template, and from `model.special_tokens`, which are there to be written in text.
 """
 
+from functools import lru_cache
 from typing import Any, Literal
 
 from steady.errors import SteadyError
 from steady.models.chat import chat_frame, takes_system, with_system_folded
-from steady.records import Asked, Message
+from steady.records import Asked, Message, plain_turns, turns_of
 
 Task = Literal["SEQ_CLS", "SEQ_2_SEQ_LM", "CAUSAL_LM"]
 PROBE = "x:"
@@ -25,26 +26,26 @@ def prompt_ids(
     """Token ids of a prompt with the tokenizer's special tokens, neither cut nor padded.
 
     Args:
-        prompt: a text or, with a chat template, a conversation.
+        prompt: a text or a conversation (also as one text, see `steady.records.conversation`), whose turns are named where no
+            template frames them.
         chat_template: wrap a text as the user's message, as the tokenizer's template says.
         system: the system message before prompts that bring none; empty for what the template says without one.
         thinking: see `chat_frame`.
 
     Raises:
-        SteadyError: the tokenizer has no chat template, it cannot be rendered, or a conversation comes without one.
+        SteadyError: the tokenizer has no chat template or it cannot be rendered.
     """
     if not chat_template or task == "SEQ_CLS":
-        if not isinstance(prompt, str):
-            raise SteadyError("a conversation (`messages`) needs a chat template, and the model is asked without one.")
-        return _plain(tokenizer, prompt, special=True)
-    turns = [Message("user", prompt)] if isinstance(prompt, str) else list(prompt)
+        given = turns_of(prompt) if isinstance(prompt, str) else list(prompt)
+        return _plain(tokenizer, str(prompt) if given is None else plain_turns(given), special=True)
+    turns = (turns_of(prompt) or [Message("user", prompt)]) if isinstance(prompt, str) else list(prompt)
     if system and turns[0].role != "system":
         turns = [Message("system", system), *turns]
     if turns[0].role == "system" and not takes_system(tokenizer):
         turns = with_system_folded(turns)
     frame = chat_frame(tokenizer, tuple(turn.role for turn in turns), thinking)
     texts = frame.shown(turns)
-    if not any(token in text for text in texts for token in tokenizer.all_special_tokens):
+    if not any(token in text for text in texts for token in _controls(tokenizer)):
         # in one go, for tokens may reach over the border of a message
         between = "".join(piece + text for piece, text in zip(frame.pieces[:-1], texts, strict=True))
         return _with_controls(tokenizer, between + frame.after)
@@ -52,6 +53,13 @@ def prompt_ids(
     for text, piece in zip(texts, frame.pieces[1:], strict=True):
         ids += [*_plain(tokenizer, text, special=False), *_with_controls(tokenizer, piece)]
     return ids
+
+
+@lru_cache(maxsize=16)
+def _controls(tokenizer: Any) -> tuple[str, ...]:
+    """The tokenizer's control tokens, those included that it has but does not name, such as the marks of turns."""
+    more = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    return tuple(dict.fromkeys([*tokenizer.all_special_tokens, *more]))
 
 
 def answer_ids(tokenizer: Any, task: Task, answer: str, prompt: str = "", chat_template: bool = False) -> list[int]:
@@ -81,6 +89,14 @@ def cut_prompt(ids: list[int], task: Task, max_length: int) -> list[int]:
     if len(ids) <= max_length:
         return ids
     return ids[-max_length:] if task == "CAUSAL_LM" else [*ids[: max_length - 1], ids[-1]]
+
+
+def unknown_id(tokenizer: Any) -> int | None:
+    """The token of what the tokenizer cannot write; None where it can write everything, as byte-level ones such as GPT-2's do, whose
+    unknown token is their end token by another name.
+    """
+    unknown, ends = tokenizer.unk_token_id, (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id)
+    return None if unknown is None or unknown in ends else int(unknown)
 
 
 def end_id(tokenizer: Any) -> int:

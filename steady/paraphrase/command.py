@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from steady.errors import SteadyError
+from steady.inference.progress import progress_bar
 from steady.paraphrase.drawing import Sampling
 from steady.paraphrase.judging import Filters
 from steady.paraphrase.models import open_encoder, open_generator
@@ -41,8 +42,6 @@ def paraphrase(order: Order, named: "Named", sampling: Sampling, filters: Filter
     Raises:
         SteadyError: the file, the model or the request is at fault.
     """
-    from tqdm import tqdm
-
     if order.out.suffix != ".jsonl" or order.out.resolve() == order.source.resolve():
         raise SteadyError(f"--out {order.out}: give a new file that ends in .jsonl.")
     given = read_given(order.source, order.every)
@@ -50,7 +49,7 @@ def paraphrase(order: Order, named: "Named", sampling: Sampling, filters: Filter
     embed = open_encoder(order.encoder, named.device)
     source, generate = open_generator(named, sampling)
     tools = Tools(source, sampling, generate, embed, filters, order.cache)
-    found = find_paraphrases(given, tools, lambda all_of: tqdm(all_of, desc="paraphrasing", unit="text", disable=None))
+    found = find_paraphrases(given, tools, lambda all_of: progress_bar(all_of, "paraphrasing", "text"))
     rows = paraphrase_rows(given, found, tools, order.held_out)
     rejected = order.out.with_name(f"{order.out.stem}.rejected.jsonl")
     write_json_lines(order.out, rows)

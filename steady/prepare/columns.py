@@ -51,7 +51,8 @@ def class_name(label: Any, source: SourceParams) -> tuple[Any, str | None]:
         return label, None
     if isinstance(label, str) and label in source.classes:
         return label, None
-    text = str(label).strip() if not isinstance(label, bool) else ""
+    # false is class 0 and true class 1.
+    text = str(int(label) if isinstance(label, bool) else label).strip()
     last = source.first_class + len(source.classes) - 1
     if text.isdigit() and source.first_class <= int(text) <= last:
         return source.classes[int(text) - source.first_class], None

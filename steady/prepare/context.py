@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from steady.labels import joined
+from steady.labels import as_label, joined
 from steady.prepare.columns import class_name
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft, Item, LeftOut, Row, json_type, show
@@ -59,6 +59,8 @@ def classified(text: str, labels: list[str]) -> Draft:
 
 
 def _label(row: Row, name: str, value: Any, context: Context) -> str:
+    if context.source.classes is None:
+        value = as_label(value, context.labels)
     value, fault = class_name(value, context.source)
     if fault:
         row.note("unknown_label", fault)

@@ -3,10 +3,12 @@
 from steady.prepare.columns import mapped
 from steady.prepare.context import Context, Convert, Items
 from steady.prepare.readers.files import File, Record, unreadable
+from steady.prepare.readers.forms import other_form
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, Values, rejection
+from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, Values, json_type, rejection, show
 
+PARAPHRASES = "paraphrases"
 ALWAYS_LEFT_OUT = ("blank_row",)
 
 
@@ -20,9 +22,10 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
     row = Row(mapped(as_object(value), source) if source.columns else as_object(value), line)
     # The findings are complete when the last draft is made.
     drafts = list(convert(row, context))
+    paraphrases = _paraphrases(row)
     if row.findings:
         # Columnar files have no raw text.
-        yield refused(file, line, row.findings, raw or repr(dict(row.values)), source)
+        yield refused(file, line, other_form(as_object(value), row.findings), raw or repr(dict(row.values)), source)
         return
     for draft in drafts:
         if isinstance(draft, LeftOut):
@@ -30,6 +33,8 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
             continue
         if draft.language is None:
             draft.language = _language(row)
+        if paraphrases and draft.instruction:
+            draft.meta = {**draft.meta, PARAPHRASES: paraphrases}
         yield placed(draft, file, line, source)
 
 
@@ -44,6 +49,17 @@ def to_the_fault(file: File, items: Items) -> Items:
 def as_object(value: Values | str) -> Values:
     """A record as an object: a text stands for the object that has it as `text`."""
     return {"text": value} if isinstance(value, str) else value
+
+
+def _paraphrases(row: Row) -> list[str]:
+    """Other wordings of its instruction that a row brings, which may be in any format."""
+    value = row.values.get(PARAPHRASES)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
+        row.note("wrong_type", f"`{PARAPHRASES}` is {show(value)} ({json_type(value)}); it must be a list of texts.")
+        return []
+    return [text.strip() for text in value]
 
 
 def _language(row: Row) -> str | None:

@@ -1,10 +1,10 @@
 """The section `data` of `params.yaml`, and what the stage prepare reads."""
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from steady.labels import NO_LABELS, ambiguous
+from steady.labels import NO_LABELS, ambiguous, as_label
 from steady.parameters import Section, StageParams
 from steady.prepare.readers.params import SourceParams
 
@@ -17,8 +17,9 @@ class DataParams(Section):
 
     Attributes:
         labels: the classes of a label task; null: those that occur, sorted.
-        train_rows, validation_rows, test_rows: of the rows whose source has no `split`. Where sources are given for train and
-            test alone, validation rows are taken from the train rows.
+        train_rows, validation_rows, test_rows: of the rows whose source has no `split`. Where every source has one, counts are the
+            most rows of a split, and shares leave the splits as they came; where none is for validation, its rows are taken from
+            the train rows.
         max_rejected: so many rows, or such a share of those read, may be rejected; more stop the stage.
         multi_label: whether a row may have several labels, or none; `labels` then names them all.
         max_groups, max_rows: at most so many, sampled; null: all.
@@ -38,6 +39,25 @@ class DataParams(Section):
     multi_label: bool = False
     near_duplicate_threshold: Annotated[float, Field(gt=0, le=1)] | None = 0.8
     seed: int = 0
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _a_source_for_each_part(cls, sources: Any) -> Any:
+        """`records: {train: rows, test: dev}` names the part of a document that holds each split: a source for each."""
+        if not isinstance(sources, list | tuple):
+            return sources
+        found: list[Any] = []
+        for source in sources:
+            parts = source.get("records") if isinstance(source, dict) else None
+            each = parts.items() if isinstance(parts, dict) else ()
+            found += [source | {"split": split, "records": key} for split, key in each] or [source]
+        return found
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _truth_values_are_labels(cls, labels: Any) -> Any:
+        """YAML reads `true` as a truth value; as a label it is that word."""
+        return [as_label(label) if isinstance(label, bool) else label for label in labels] if labels else labels
 
     @model_validator(mode="after")
     def _sources_are_there(self) -> Self:

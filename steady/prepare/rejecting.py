@@ -32,9 +32,12 @@ class RejectedRows:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._file.close()
-        # Also after an error, since these rows say what has to be corrected.
-        self._temporary.replace(self.path)
+        try:
+            self._file.close()
+            # Also after an error, since these rows say what has to be corrected.
+            self._temporary.replace(self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
 
     def add(self, findings: list[Rejected], *, rows: int = 1) -> None:
         """Write the findings of a row (of no row, where a file cannot be read)."""

@@ -153,7 +153,25 @@ def stratified_quotas(available: Sequence[int], sizes: Sequence[int]) -> list[tu
         column = largest_remainders([Fraction(rows * size, total) if total else Fraction(0) for rows in left], size)
         left = [rows - given for rows, given in zip(left, column, strict=True)]
         columns.insert(0, column)
+    if columns[0]:
+        _train_first(columns)
     return list(zip(*columns, strict=True))
+
+
+def _train_first(columns: list[list[int]]) -> None:
+    """Give each stratum a row for train where it gives any: a class that was never trained on cannot be learned, only missed.
+
+    The stratum with the most rows in train takes its place in the other split, so that the sizes stay.
+    """
+    train, *others = columns
+    for stratum, rows in enumerate(train):
+        place = next((column for column in reversed(others) if column[stratum]), None)
+        donor = max(range(len(train)), key=lambda other: (train[other], -other))
+        if rows or place is None or train[donor] < 2:
+            continue
+        for column, given, taken in ((place, stratum, donor), (train, donor, stratum)):
+            column[given] -= 1
+            column[taken] += 1
 
 
 def seeded(keys: Keys, seed: int, purpose: str) -> Keys:

@@ -91,6 +91,8 @@ def _split_the_rest(
     """Assign the rows without a given split; where all have one and none is validation, that is taken from train."""
     sizes: tuple[int | float, ...] = (params.train_rows, params.validation_rows, params.test_rows)
     splits = {source.split for source in params.sources}
+    if None not in splits:
+        _keep_counts(sizes, table, eligible, cluster, places, seed)
     # Rows that came with a split stay there, and what shares a cluster with them has followed.
     free = places == UNUSED
     if None not in splits:
@@ -107,6 +109,31 @@ def _split_the_rest(
         exact = any(isinstance(size, int) and size for size in sizes) and None in splits
         strata = _carried(table, rows, group) if params.multi_label else _strata(table, rows, group)
         places[free] = assign(group, table.column("content")[rows], strata, wanted, seed=seed, exact=exact)
+
+
+def _keep_counts(
+    sizes: tuple[int | float, ...],
+    table: Table,
+    eligible: Rows,
+    cluster: NDArray[np.int32],
+    places: NDArray[np.int8],
+    seed: int,
+) -> None:
+    """Of splits that came with the data, as many rows as a count asks for, in the shares of their labels; a share takes them all.
+
+    Validation rows that are to be taken from the train rows come beside those that `train_rows` counts.
+    """
+    beside = sizes[VALIDATION] if not (places == VALIDATION).any() and isinstance(sizes[VALIDATION], int) else 0
+    for place, size in enumerate(sizes):
+        free = places == place
+        wanted = int(size) + (int(beside) if place == TRAIN else 0)
+        if isinstance(size, float) or not wanted or int(free.sum()) <= wanted:
+            continue
+        rows, group = eligible[free], dense(cluster[free])
+        chosen = assign(
+            group, table.column("content")[rows], _strata(table, rows, group), (wanted, 0, 0), seed=seed, exact=True
+        )
+        places[free] = np.where(chosen == TRAIN, place, UNUSED).astype(np.int8)
 
 
 def _strata(table: Table, rows: Rows, group: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -43,8 +43,10 @@ class Table:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        try:
+            self._file.close()  # which writes what is left, and fails on a full disk
+        finally:
+            self.path.unlink(missing_ok=True)
 
     def __len__(self) -> int:
         return len(self.offset)

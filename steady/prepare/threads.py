@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from steady.prepare.context import Context
 from steady.prepare.readers.rows import Draft, LeftOut, Row, json_type, show
+from steady.prepare.turns import Turn, conversation_drafts
 from steady.records import Message
 
 
@@ -108,7 +109,7 @@ def _lost(lost: list[tuple[Post, str]], posts: list[Post]) -> Iterator[LeftOut]:
         stack += [(child, code) for child in hanging]
 
 
-def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Context) -> Iterator[Draft]:
+def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Context) -> Iterator[Draft | LeftOut]:
     """A thread ends with an answer: the first one in pairs, and in conversations one after which no question was answered."""
     best, whole = context.source.answers == "best", context.source.threads == "conversations"
     stack: list[tuple[Post, ...]] = [(root,)]
@@ -118,15 +119,18 @@ def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Con
         if path[-1].role == "assistant":
             below = [post for post in below if whole and children.get(post.identity)]
             if not below:
-                yield _draft(path, whole=whole)
+                yield from _drafts(path, context)
         stack += [(*path, post) for post in reversed(below[: 1 if best else None])]
 
 
-def _draft(path: tuple[Post, ...], *, whole: bool) -> Draft:
-    output = path[-1].text.strip()
-    draft = Draft(output=output, references=[output], language=path[0].language, line=path[0].line)
-    if whole:
-        draft.messages = [Message(role=post.role, content=post.text) for post in path]
+def _drafts(path: tuple[Post, ...], context: Context) -> Iterator[Draft | LeftOut]:
+    if context.source.threads == "pairs":
+        output = path[-1].text.strip()
+        found: list[Draft | LeftOut] = [Draft(instruction=path[0].text.strip(), output=output, references=[output])]
     else:
-        draft.instruction = path[0].text.strip()
-    return draft
+        turns = [Turn(Message(role=post.role, content=post.text.strip())) for post in path]
+        found = list(conversation_drafts(turns, path[0].line, context))
+    for draft in found:
+        if isinstance(draft, Draft):
+            draft.language, draft.line = path[0].language, path[0].line
+        yield draft

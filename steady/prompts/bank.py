@@ -1,7 +1,7 @@
 """Banks of wordings: the templates written for a task, read from YAML and checked whole."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ class Bank(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 def task_bank(path: Path | None, labels: tuple[str, ...] | None, *, multi_label: bool) -> Bank | None:
     """The bank of a task: of the file, or of its labels alone; errors as `read_bank` has them."""
-    bank = read_bank(path) if path else label_bank(labels)
+    bank = read_bank(path, labels) if path else label_bank(labels)
     # Left unset for tasks of one label, whose phrasebooks then keep their bytes.
     return msgspec.structs.replace(bank, several=True) if bank is not None and multi_label else bank
 
@@ -69,11 +69,14 @@ def with_templates(bank: Bank, ids: set[str], composed: Collection[str] = ()) ->
     return msgspec.structs.replace(bank, templates=kept, composition=composition)
 
 
-def read_bank(path: Path) -> Bank:
+def read_bank(path: Path, labels: Sequence[str] | None = None) -> Bank:
     """Read a bank.
 
+    Args:
+        labels: those of the task, for a bank that names none of its own and so serves any task.
+
     Raises:
-        SteadyError: the file is missing or no YAML, or the bank is faulty; every fault is listed with its line.
+        SteadyError: the file is missing or no YAML, the bank is faulty (every fault is listed with its line), or there are no labels.
     """
     if not path.is_file():
         raise SteadyError(
@@ -87,6 +90,8 @@ def read_bank(path: Path) -> Bank:
         raise SteadyError(f"{path}: not YAML: {error}") from error
     if not isinstance(content, dict):
         raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
+    if "labels" not in content and "extends" not in content and labels:
+        content["labels"] = list(labels)
     # In the order of the lines; two checks may find the same fault.
     faults = sorted(set(_extension_faults(content) if "extends" in content else _bank_faults(content)))
     if faults:
@@ -94,7 +99,7 @@ def read_bank(path: Path) -> Bank:
     if "extends" not in content:
         return _bank(content)
     composition = msgspec.convert(content["composition"], Composition)
-    return msgspec.structs.replace(read_bank(path.parent / content["extends"]), composition=composition)
+    return msgspec.structs.replace(read_bank(path.parent / content["extends"], labels), composition=composition)
 
 
 def _bank(content: Any) -> Bank:

@@ -1,7 +1,7 @@
 """The typed settings of the format stage: section `format`, and what it reads of `data`, `model` and `sensitivity`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -80,6 +80,12 @@ class LabelNames(Section):
 
     labels: tuple[str, ...] | None
     multi_label: bool = False
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _truth_values_are_labels(cls, labels: Any) -> Any:
+        # As `steady.labels.as_label`, which the format stage does not need for anything else.
+        return [str(label).lower() if isinstance(label, bool) else label for label in labels] if labels else labels
 
 
 class TokenizerName(Section):

@@ -5,27 +5,36 @@ from steady.prompts import families
 from steady.prompts.bank import Bank
 from steady.prompts.canonical import canonical_parts
 from steady.prompts.parts import join
-from steady.records import CANONICAL, Example, Wording
+from steady.records import CANONICAL, Example, Message, Wording, conversation
 
 
 def render(example: Example, wording: Wording, bank: Bank | None) -> str:
     """The prompt of an example under a wording; the same arguments give the same text, anywhere.
 
-    Without templates in the bank the example's own instruction and input are the prompt.
+    Without templates in the bank the example's own instruction and input are the prompt. That of a conversation has the turns
+    before it (`steady.records.conversation`).
 
     Raises:
         SteadyError: the wording's family is unknown, or the bank or the example has no such wording (see `applies`).
     """
     try:
         if wording.family == CANONICAL:
-            return join(canonical_parts(example, bank))
-        prompt: str = families.modules()[wording.family].render(example, wording, bank)
-        return prompt
+            return _after_turns(example, join(canonical_parts(example, bank)))
+        return _after_turns(example, families.modules()[wording.family].render(example, wording, bank))
     except (KeyError, IndexError) as error:
         raise SteadyError(
             f"wording {wording.id!r} (family {wording.family!r}) cannot word example {example.id}: {error} is not there. "
             f"Families: {', '.join((CANONICAL, *families.names()))}. Was it made for another bank of wordings?"
         ) from error
+
+
+def _after_turns(example: Example, worded: str) -> str:
+    """The prompt with the turns before it, where the example is a conversation: its last question alone is reworded."""
+    if len(example.messages or ()) < 2:
+        return worded
+    assert example.messages
+    *turns, question, _ = example.messages
+    return conversation([*turns, Message(question.role, worded)])
 
 
 def applies(example: Example, wording: Wording, bank: Bank | None) -> bool:

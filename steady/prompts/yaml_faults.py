@@ -14,7 +14,8 @@ SLOTS = re.compile(r"\{(\w+)\}")
 
 def line_of(mapping: Any, key: str) -> int:
     """The line, from 1, on which a key of a mapping stands, or on which the mapping begins."""
-    line = mapping.lc.key(key)[0] if key in mapping else mapping.lc.line
+    # A key that was put in after reading has no line of its own.
+    line = mapping.lc.key(key)[0] if key in (mapping.lc.data or ()) else mapping.lc.line
     return int(line) + 1
 
 
@@ -25,7 +26,13 @@ def key_faults(mapping: Any, allowed: tuple[str, ...], required: tuple[str, ...]
         if key not in allowed:
             yield line_of(mapping, key), f"{place}unknown key `{key}`. Allowed: {', '.join(allowed)}."
     for key in required:
-        if key not in mapping:
+        if key == "labels" and key not in mapping:
+            yield (
+                mapping.lc.line + 1,
+                "the bank names no `labels` and takes those of the task, and there are none: give rows with labels, or set "
+                "`data.labels`.",
+            )
+        elif key not in mapping:
             yield mapping.lc.line + 1, f"{place}the key `{key}` is missing."
 
 

@@ -10,7 +10,7 @@ VEGA_LITE = "5.20"
 ARM_COLOURS = ("var(--arm-1)", "var(--arm-2)", "var(--arm-3)", "var(--arm-4)", "var(--arm-5)", "var(--arm-6)")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3])
-WIDTH = 230
+WIDTH = 340
 NO_AXIS = {"title": None, "domain": False, "ticks": False}
 WORDS = {"field": "words", "type": "nominal"}
 CONFIG = {
@@ -23,8 +23,8 @@ CONFIG = {
         "gridColor": "var(--line)",
         "domainColor": "var(--soft)",
         "tickColor": "var(--soft)",
-        "labelFontSize": 11,
-        "titleFontSize": 11,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
         "titleFontWeight": "normal",
     },
 }

@@ -27,6 +27,7 @@ def groups_of(prompts: Sequence[Prompt]) -> list[Group]:
     for place, prompt in enumerate(prompts):
         if prompt.split != "train":  # training groups are steady by heart
             rows.setdefault(prompt.group_id, []).append(place)
+    # the sort is stable: after the canonical wording the others keep the order of the file
     ordered = {
         name: sorted(places, key=lambda place: prompts[place].wording != CANONICAL) for name, places in rows.items()
     }

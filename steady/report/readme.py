@@ -15,6 +15,7 @@ from steady.metrics.measures import HIGHER, SENSITIVITY, TEXT, Measure, headline
 from steady.metrics.resampling import Estimate
 from steady.metrics.results import Difference
 from steady.metrics.seed_results import ClaimOverSeeds, FamilyOverSeeds, SeedEstimate, SeedEstimates, SeedsResults
+from steady.report.measures import markdown_table, measures_tables
 
 Results = TypeVar("Results")
 # a block ends at its own mark: figures may hold comments
@@ -63,6 +64,7 @@ def render(metrics: Path) -> dict[str, str]:
         "recipes": _recipes(metrics),
         "leave-one-out": _leave_one_out(read_metrics(rotated, HeldOut)) if rotated.is_file() else NOT_COMMITTED,
         "environment": _environment(environment),
+        "measures": measures_tables(),
     }
 
 
@@ -150,12 +152,6 @@ def _percent(entry: Estimate | SeedEstimate) -> str:
     bounds = _bounds(entry)
     interval = f" (95 % interval {100 * bounds[0]:.1f} to {100 * bounds[1]:.1f})" if bounds else ""
     return f"{100 * (entry.value or 0):.1f} %{interval}"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def _unseen(seeds: SeedsResults) -> tuple[str, dict[str, SeedEstimates], dict[str, SeedEstimates]]:

@@ -17,7 +17,7 @@ from steady.metrics.resampling import Bootstrap, Floats, ratio
 from steady.metrics.run import ArmResults, RunResults
 from steady.metrics.seed_results import SeedEstimate, SeedEstimates
 from steady.metrics.statistics import detectable, detectable_mean, holm, sign_flip, swap_tests
-from steady.report.readme import markdown_table
+from steady.report.measures import markdown_table
 from steady.repro.seeds import Statistic, minus, resampled
 
 Place = tuple[str, str] | None

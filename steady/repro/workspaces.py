@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +51,25 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe:
     # The copy is no Git repository, and shares the cache so that what has run before costs nothing.
     (folder / ".dvc" / "config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
     if recipe is not None:
-        compose_recipe(folder, recipe)
+        compose(folder, [f"+recipe={recipe}"])
     change_params(folder / "params.yaml", changes)
 
 
-def compose_recipe(folder: Path, recipe: str) -> None:
-    """Put a recipe over the `params.yaml` of a folder."""
+def compose(folder: Path, overrides: Sequence[str]) -> None:
+    """Put overrides over the `params.yaml` of a folder, as `dvc exp run -S` does; `+recipe=NAME` puts a recipe over it.
+
+    Raises:
+        SteadyError: Hydra refuses them.
+    """
     from dvc.utils.hydra import compose_and_dump
+    from hydra.errors import HydraException
 
     place = str(folder.resolve())
-    compose_and_dump(f"{place}/params.yaml", place, None, "params", place, [f"+recipe={recipe}"])
+    try:
+        compose_and_dump(f"{place}/params.yaml", place, None, "params", place, list(overrides))
+    except HydraException as error:
+        reason = " ".join(str(error.__cause__ or error).partition("Config search path")[0].split())
+        raise SteadyError(f"-S {' -S '.join(overrides)}: {reason}") from error
 
 
 def tracked_files(root: Path) -> list[str]:

@@ -18,6 +18,7 @@ from steady.inference.scorer import Scorer
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
 from steady.scoring.groups import Mask, PromptGroup, bundles, sample_pairs
+from steady.scoring.parts import in_parts
 from steady.scoring.resume import Partial
 
 Given = Mapping[str, Sequence[str]]
@@ -98,8 +99,6 @@ def answer_groups(
     Raises:
         SteadyError: a prompt and its response do not fit the model, or a log-probability is not finite.
     """
-    from tqdm import tqdm
-
     encoded = [encode_group(scorer.language, group, given, _all_pairs(group) if paired else None) for group in groups]
     _check_fit(scorer, encoded)
     sizes = [(len(one.prompts), one.longest) for one in encoded]
@@ -108,16 +107,18 @@ def answer_groups(
     plan = bundles(sizes, scorer.kept_positions, scorer.max_new_tokens, order)
     plan = small_bundles(scorer.language, plan, [one.work(scorer.max_new_tokens) for one in encoded])
     found: dict[int, list[Scored]] = {}
-    for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=not progress)):
-        chosen = [encoded[place] for place in places]
-        # saved under the number of the bundle: the plan depends only on what the name of the folder is a digest of
-        flat = partial.kept(number, Scored, [name for one in chosen for name in one.group.prompt_ids])
-        if flat is None:
-            flat = [item for rows in score_bundle(scorer, chosen) for item in rows]
-            _check_finite(flat)
-            partial.keep(number, flat)
-        stops = np.cumsum([0, *(len(one.prompts) for one in chosen)])
-        found |= {place: flat[start:stop] for place, start, stop in zip(places, stops[:-1], stops[1:], strict=True)}
+    asked = [[name for place in places for name in encoded[place].group.prompt_ids] for places in plan]
+
+    def score(number: int) -> list[Scored]:
+        flat = [item for rows in score_bundle(scorer, [encoded[place] for place in plan[number]]) for item in rows]
+        _check_finite(flat)
+        return flat
+
+    for number, flat in enumerate(in_parts(score, asked, Scored, partial, progress)):
+        stops = np.cumsum([0, *(len(encoded[place].prompts) for place in plan[number])])
+        found |= {
+            place: flat[start:stop] for place, start, stop in zip(plan[number], stops[:-1], stops[1:], strict=True)
+        }
     return [found[place] for place in range(len(encoded))]
 
 

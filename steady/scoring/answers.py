@@ -10,18 +10,19 @@ from steady.inference.classifier import Logits
 from steady.metrics.matrices import ScoredGroup
 from steady.metrics.results import CLASSIFIES
 from steady.models.arm import ArmManifest, read_manifest
-from steady.models.load import prepare_torch
+from steady.models.load import pick_device, prepare_torch
 from steady.models.params import ModelParams
+from steady.models.ranks import size
 from steady.parameters import Runtime
 from steady.records import Prediction, Prompt
 from steady.scoring.adjusting import adjusted
 from steady.scoring.classifying import label_groups
+from steady.scoring.parts import shared_logits
 from steady.scoring.predictions import classify
 from steady.scoring.resume import Partial, code_digest, fingerprint, partial_of
 
 if TYPE_CHECKING:
     from steady.inference.scorer import Scorer
-    from steady.scoring.generated import Wanted
 
 
 class Scoring(NamedTuple):
@@ -100,18 +101,21 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
     """
     task, settings = arm.manifest.label_task, arm.settings
     if arm.logits is not None:
-        predictions = classify(
-            arm.logits, prompts, task.labels, settings.batch_size, settings.runtime.progress, task.multi_label
-        )
+        batch_size, progress = settings.batch_size, settings.runtime.progress
+        partial = _partial(arm, prompts) if size() > 1 else Partial()
+        texts = [prompt.prompt for prompt in prompts]
+        score = shared_logits(arm.logits, texts, batch_size, partial, progress)
+        predictions = classify(score, prompts, task.labels, batch_size, progress, task.multi_label)
         if arm.manifest.adjusted:
             predictions = adjusted(predictions, prompts, arm.manifest)
-        return ArmAnswers(predictions, groups=label_groups(prompts, predictions, task) if paired else [])
+        groups = label_groups(prompts, predictions, task) if paired else []
+        return ArmAnswers(predictions, groups=groups, partial=partial)
     from steady.scoring.generated import Wanted, generated_answers
 
     assert arm.scorer is not None
     # An adjusted answer is a choice among labels, whose matrix follows from the probabilities of the labels.
     wanted = Wanted(paired and not arm.manifest.adjusted, references)
-    partial = _partial(arm, prompts, wanted)
+    partial = _partial(arm, prompts, *wanted)
     found = generated_answers(arm.scorer, prompts, task, wanted, partial, settings.runtime.progress)
     answers = ArmAnswers(**found._asdict(), partial=partial)
     if not arm.manifest.adjusted:
@@ -121,22 +125,21 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
     return replace(answers, predictions=predictions, groups=groups)
 
 
-def _partial(arm: OpenArm, prompts: Sequence[Prompt], wanted: "Wanted") -> Partial:
+def _partial(arm: OpenArm, prompts: Sequence[Prompt], *wanted: bool) -> Partial:
     """The folder of saved bundles: one for each arm, base, code version, set of prompts and scoring settings."""
     settings = arm.settings
     if settings.root is None:
         return Partial()
-    assert arm.scorer is not None
     base = Path(settings.model.id)
     return partial_of(
         settings.root,
         fingerprint(arm.folder),
         fingerprint(base) if base.is_dir() else "",
         settings.model,
-        arm.scorer.batch_tokens,
+        arm.scorer.batch_tokens if arm.scorer else settings.batch_size,
         settings.max_new_tokens,
         settings.temperature,
-        str(arm.scorer.language.device),
+        str(pick_device(settings.runtime.device)),
         code_digest(),
         [(prompt.id, prompt.group_id, prompt.prompt, prompt.completion, prompt.references) for prompt in prompts],
         *wanted,

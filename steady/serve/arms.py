@@ -72,9 +72,15 @@ class ReadyArm:
     multi_label: bool = False
 
 
-def current_bank(params: AskParams) -> Bank | None:
-    """The bank of wordings as it is in the repository today; errors as `read_bank` has them."""
-    return task_bank(params.format.wordings, params.data.labels, multi_label=params.data.multi_label)
+def current_bank(params: AskParams, arm: Path) -> Bank | None:
+    """The bank of wordings as it is in the repository today; errors as `read_bank` has them.
+
+    Where `data.labels` is null the labels are those that the arm in the folder `arm` was trained on.
+    """
+    labels = params.data.labels
+    if labels is None and params.format.wordings is not None:
+        labels = tuple(read_manifest(arm).labels)
+    return task_bank(params.format.wordings, labels, multi_label=params.data.multi_label)
 
 
 def read_arms(models: Path, names: Sequence[str], bank: Bank | None) -> list[RecordedArm]:

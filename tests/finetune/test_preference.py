@@ -78,7 +78,7 @@ def params(objective: str = "dpo", **changes: Any) -> Any:
         dpo=DpoParams.model_validate(dpo | changes.get("dpo", {})),
         grpo=GrpoParams.model_validate(grpo | changes.get("grpo", {})),
         sft=SimpleNamespace(generate_rows=4),
-        runtime=SimpleNamespace(progress=False),
+        runtime=SimpleNamespace(progress=False, report_to=()),
     )
 
 

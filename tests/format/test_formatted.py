@@ -224,9 +224,21 @@ def test_figures_count_wordings_and_tokens(result: Formatted, encode: Encode) ->
     }
 
 
-def test_figures_count_what_is_cut(stage_params: Params, splits: Splits, encode: Encode) -> None:
+def test_figures_count_what_is_cut(
+    stage_params: Params, splits: Splits, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("steady.format.formatted.LEAST_ROOM", 0)
     figures = format_figures(make_formatted(stage_params(max_length=22), splits, encode), encode)
     assert figures.tokens["validation"]["canonical"]["truncated"] == 4
+
+
+def test_a_label_list_that_leaves_no_room_for_the_text_is_refused_with_its_tokens(
+    stage_params: Params, splits: Splits, encode: Encode
+) -> None:
+    with pytest.raises(
+        SteadyError, match=r"takes 16 of them, the longest one \d+, with a list of 3 labels; at least 8"
+    ):
+        make_formatted(stage_params(max_length=23), splits, encode)
 
 
 def test_long_schedules_are_counted_in_part(result: Formatted, encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from small_models import byte_tokenizer, random_model
 from transformers import BertConfig, GenerationConfig, GPT2Config, T5Config
 
 from steady.errors import SteadyError
-from steady.models.description import check_task, describe, task_of
+from steady.models.description import check_classes, check_own_labels, check_task, describe, linear_layers, task_of
 from steady.models.tokenizer import end_ids
 
 GPT2 = GPT2Config(architectures=["GPT2LMHeadModel"], n_positions=77)
@@ -35,13 +35,13 @@ def test_a_classifier_is_described_with_its_classes():
     assert describe(GPT2, byte_tokenizer()).labels == ()
 
 
-def test_positions_come_from_the_config_and_else_from_the_tokenizer():
+def test_positions_come_from_the_config_and_a_recurrent_model_has_no_limit():
     tokenizer = copy.deepcopy(byte_tokenizer())
     assert describe(GPT2, tokenizer).positions == 77
     mamba = random_model("mamba").config
     assert describe(mamba, tokenizer).positions is None, "a tokenizer without a limit carries 10 ** 30"
     tokenizer.model_max_length = 99
-    assert describe(mamba, tokenizer).positions == 99
+    assert describe(mamba, tokenizer).positions is None, "a recurrent model has no positions to run out of"
 
 
 @pytest.mark.parametrize("declared, expected", [(None, (256,)), (5, (5, 256)), ([5, 256, 9], (5, 256, 9))])
@@ -57,3 +57,45 @@ def test_a_model_of_another_family_is_refused_and_an_encoder_takes_a_new_head():
     check_task("m", "SEQ_CLS", GPT2)
     with pytest.raises(SteadyError, match=r"'m' is a gpt2 model, which is not of SEQ_2_SEQ_LM. Set it to CAUSAL_LM"):
         check_task("m", "SEQ_2_SEQ_LM", GPT2)
+
+
+def test_the_rows_that_roberta_keeps_for_no_token_are_no_positions():
+    from transformers import RobertaConfig, RobertaForSequenceClassification
+
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 16}
+    model = RobertaForSequenceClassification(RobertaConfig(vocab_size=300, max_position_embeddings=514, **sizes))
+    assert describe(model.config, byte_tokenizer(), model=model).positions == 512
+    assert describe(model.config, byte_tokenizer()).positions == 514
+
+
+@pytest.mark.parametrize(
+    ("names", "problem", "said"),
+    [
+        (["score"], None, "gives one score"),
+        (["a", "b"], "multi_label_classification", "no choice between classes"),
+        (["x", "y", "z"], "regression", "no choice between classes"),
+        (["a", "b"], None, ""),
+    ],
+)
+def test_a_head_that_is_no_choice_between_classes_is_refused_by_what_it_is(names, problem, said):
+    config = BertConfig(architectures=["BertForSequenceClassification"], id2label=dict(enumerate(names)))
+    config.problem_type = problem
+    known = describe(config, byte_tokenizer())
+    if not said:
+        check_classes("m", known)
+        return
+    with pytest.raises(SteadyError, match=said):
+        check_classes("m", known)
+
+
+def test_the_heads_own_classes_are_compared_with_the_labels_of_the_data():
+    config = BertConfig(id2label={0: "no", 1: "yes"})
+    check_own_labels("m", config, ["no", "yes"])
+    check_own_labels("m", BertConfig(), ["no", "yes"])  # LABEL_0, LABEL_1: saved without names
+    for labels in (["yes", "no"], ["no", "yes", "maybe"]):
+        with pytest.raises(SteadyError, match="has the classes"):
+            check_own_labels("m", config, labels)
+
+
+def test_the_layers_of_gpt2_are_named_without_its_output_layer():
+    assert linear_layers(random_model("gpt2")) == ("c_attn", "c_fc", "c_proj")

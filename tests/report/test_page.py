@@ -14,7 +14,6 @@ from steady.report.examples import disagreement, groups_of
 from steady.report.findings import read_findings
 from steady.report.markup import Markup, tag
 from steady.report.page import render_page
-from steady.repro.timing import stage_seconds
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 
@@ -146,12 +145,3 @@ def test_the_stage_writes_the_page_and_says_what_it_did(places, page, tmp_path):
     assert out.read_text() == page
     missing = CliRunner().invoke(main, [*arguments, "--metrics=nowhere"])
     assert missing.exit_code == 1 and "nowhere" in missing.output and "Traceback" not in missing.output
-
-
-def test_seconds_of_a_stage_end_where_the_next_one_starts():
-    lines = ["Stage 'a' didn't change\n", "Running stage 'b':\n", "> work\n", "Running stage 'c@x':\n", "done\n"]
-    clock = iter([10.0, 12.5, 12.5, 20.0])
-    told: list[str] = []
-    assert stage_seconds(lines, told.append, lambda: next(clock)) == {"b": 2.5, "c@x": 7.5}
-    assert told == lines
-    assert stage_seconds(["Data and pipelines are up to date.\n"], told.append) == {}

@@ -68,7 +68,7 @@ def test_a_second_process_of_a_stage_is_refused(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("DVC_STAGE", "prepare")
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(module, "_watch_parent", lambda: None)
+    monkeypatch.setattr(module, "_watch_ancestors", lambda: None)
     with (
         stage_process(),
         pytest.raises(SteadyError, match="another process is running the stage prepare"),

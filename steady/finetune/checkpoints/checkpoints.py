@@ -19,6 +19,7 @@ from typing import Any
 
 from steady.errors import SteadyError
 from steady.models.checksums import sha256_of
+from steady.models.ranks import rank, wait_for_all
 
 MANIFEST = "manifest.json"
 STATE = "trainer_state.json"
@@ -164,8 +165,12 @@ def kept_in(checkpoints: Checkpoints | None) -> Iterator[Checkpoints]:
     if checkpoints is None:
         with tempfile.TemporaryDirectory(prefix="steady-training-") as folder:
             yield Checkpoints(Path(folder))
+    elif rank():  # process 0 holds the folder for all
+        wait_for_all()
+        yield checkpoints
     else:
         with checkpoints.held():
+            wait_for_all()
             yield checkpoints
 
 

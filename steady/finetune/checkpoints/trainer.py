@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import PrinterCallback
 from transformers.trainer_callback import ExportableState
 
+from steady.errors import SteadyError
 from steady.finetune.checkpoints.checkpoints import STATE, Checkpoints
+from steady.finetune.shares import SHARE, SharedBatches
+from steady.models.ranks import from_first, rank, share_weights, size, sum_gradients, summed, wait_for_all
 
 logger = logging.getLogger(__name__)
 POSITION = "position.pt"
@@ -22,10 +26,14 @@ class Resumable:
     Beside what the Trainer restores (weights, optimizer, schedule, generators, batch position, best so far) it restores the
     state of the generator at the beginning of the epoch, from which the order of rows is drawn; the loss summed since the last
     log; and that early stopping had stopped the run. `extras` write files of their own into each checkpoint.
+
+    With several processes (`steady.models.ranks`) each trains on its share of every batch, process 0 alone saves and evaluates,
+    and `together` neighbouring rows of a batch stay in one process.
     """
 
     checkpoints: Checkpoints | None = None
     extras: tuple[Extra, ...] = ()
+    together = 1
     _resumed_from: Path | None = None
     _had_stopped = False
 
@@ -35,18 +43,28 @@ class Resumable:
         Returns:
             The step of the checkpoint, None for the start.
         """
-        step, faults = self.checkpoints.last_good() if self.checkpoints else (None, [])
+        self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]  # it prints every entry of the log
+        found = self.checkpoints.last_good() if self.checkpoints and rank() == 0 else (None, [])
+        step, faults = from_first(found)
         for fault in faults:
             logger.warning("%s. It is not used.", fault)
         if step is None or self.checkpoints is None:
             if faults:
                 logger.warning("No checkpoint is whole: training starts anew.")
+            share_weights(self.model)  # type: ignore[attr-defined]
             self.train()  # type: ignore[attr-defined]
             return None
         self._resumed_from = self.checkpoints.path(step)
+        if not self._resumed_from.is_dir():
+            raise SteadyError(
+                f"{self._resumed_from}: process 0 goes on from this checkpoint, and process {rank()} does not see it. The repository "
+                "has to lie on a disk that all machines share."
+            )
         logger.warning("Going on from step %d (%s).", step, self._resumed_from)
         # Later checkpoints are damaged; if they stayed, they would count towards the limit of saved checkpoints.
-        self.checkpoints.drop_after(step)
+        if rank() == 0:
+            self.checkpoints.drop_after(step)
+        wait_for_all()
         self.train(resume_from_checkpoint=str(self._resumed_from))  # type: ignore[attr-defined]
         return step
 
@@ -55,11 +73,60 @@ class Resumable:
         best = json.loads((self._resumed_from / STATE).read_text(encoding="utf-8")).get("best_global_step")
         return self.checkpoints.path(int(best)) if best else None
 
+    def get_train_dataloader(self: Any) -> Any:
+        """The loader of the Trainer; of several processes each collates its share of a batch."""
+        whole = self.data_collator
+        if size() > 1:  # for training alone: process 0 evaluates on all rows
+            self.data_collator = SharedBatches(whole, self.together)
+        try:
+            return super().get_train_dataloader()  # type: ignore[misc]
+        finally:
+            self.data_collator = whole
+
+    def training_step(self: Any, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        """Forward and backward; the loss is that of the whole batch, whatever the process has of it."""
+        if size() == 1:
+            return super().training_step(model, inputs, num_items_in_batch)  # type: ignore[misc, no-any-return]
+        share, steps = inputs.pop(SHARE), self.current_gradient_accumulation_steps
+        if rank():
+            # Dropout of the other processes draws numbers of its own, which depend on nothing that a checkpoint does not have.
+            torch.manual_seed(hash((self.args.seed, self.state.global_step, rank())))
+        if share == 0:
+            return summed(torch.zeros((), device=self.args.device))
+        # The Trainer divides a mean over the rows by this number of batches; here the mean is of a share of the rows.
+        self.current_gradient_accumulation_steps = steps / share
+        try:
+            return summed(super().training_step(model, inputs, num_items_in_batch))  # type: ignore[misc]
+        finally:
+            self.current_gradient_accumulation_steps = steps
+
+    def _clip_grad_norm(self, model: Any) -> Any:
+        sum_gradients(model.parameters())
+        return super()._clip_grad_norm(model)  # type: ignore[misc]
+
+    def evaluate(self: Any, *arguments: Any, **named: Any) -> dict[str, float]:
+        """What process 0 finds; the others log the same, so that all stop at the same step."""
+        metrics: dict[str, float] = from_first(super().evaluate(*arguments, **named) if rank() == 0 else {})  # type: ignore[misc]
+        if rank():
+            self.log(dict(metrics))
+            self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def _load_best_model(self: Any) -> None:
+        if rank() == 0:
+            super()._load_best_model()  # type: ignore[misc]
+        share_weights(self.model)
+
     def _save_checkpoint(self: Any, model: Any, trial: Any) -> None:
         """Everything into a temporary sibling, which then gets its name."""
         if self.checkpoints is None:
             return
         self.store_flos()
+        if rank():
+            if self.state.best_global_step:
+                self.state.best_model_checkpoint = str(self.checkpoints.path(self.state.best_global_step))
+            wait_for_all()
+            return
         with self.checkpoints.writing(self.state.global_step) as folder:
             self._save_weights(folder)
             self._save_optimizer_and_scheduler(str(folder))
@@ -74,6 +141,7 @@ class Resumable:
             self._export_callbacks()
             self.state.save_to_json(str(folder / STATE))
         self.checkpoints.keep(self.state.best_global_step)
+        wait_for_all()
 
     def _save_weights(self: Any, folder: Path) -> None:
         """Weights alone; of a model with frozen ones that is not of PEFT only those that are trained."""
@@ -127,5 +195,6 @@ class Resumable:
             else:
                 self._load_rng_state(str(self._resumed_from))
         # The order of the rows is drawn from this state; a resume in the middle of the epoch has to draw the same order.
+        torch.set_rng_state(from_first(torch.get_rng_state()))
         self._epoch_generator = torch.get_rng_state()
         super()._run_epoch(**kwargs)  # type: ignore[misc]

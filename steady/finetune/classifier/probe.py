@@ -11,6 +11,7 @@ from steady.finetune.run import TrainingRun
 from steady.inference.classifier import in_batches, mean_pooled
 from steady.labels import LabelTask
 from steady.models.pooled import PooledClassifier, linear_head
+from steady.models.ranks import rank
 
 Features = NDArray[np.float32]
 PARTS = ("coef_", "intercept_")
@@ -24,7 +25,7 @@ def fit_head(model: PooledClassifier, tokenizer: Any, run: TrainingRun, strength
     Returns:
         The inverse regularisation strength `C` that was best on the validation prompts.
     """
-    data, progress = run.data, run.params.runtime.progress
+    data, progress = run.data, run.params.runtime.progress and rank() == 0
     features = mean_pooled(model.encoder, tokenizer, run.params.format.max_length)
     texts = [data.prompts.prompt(index, 0) for index in range(len(data.prompts))]
     weight, bias, strength = (fit_label_probes if data.multi_label else fit_probe)(

@@ -12,7 +12,7 @@ from steady.finetune.classifier.probe import HEAD_STRENGTHS, fit_head
 from steady.finetune.lora import add_lora
 from steady.finetune.params import LoraParams, TrainParams
 from steady.finetune.run import Record, TrainingRun
-from steady.finetune.sampling import EpochOrder, sampling_of
+from steady.finetune.sampling import EpochOrder, sampling_of, wordings_together
 from steady.finetune.training import (
     parameter_counts,
     set_base_dropout,
@@ -22,8 +22,10 @@ from steady.finetune.training import (
 )
 from steady.labels import LabelTask
 from steady.models.base import Base, locate
-from steady.models.load import load_classifier, load_tokenizer
+from steady.models.description import check_positions
+from steady.models.load import load_classifier, load_tokenizer, set_padding
 from steady.models.pooled import PooledClassifier
+from steady.models.ranks import size
 from steady.records import Prompt
 
 
@@ -42,6 +44,10 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     params, data = run.params, run.data
     tokenizer = load_tokenizer(params.model)
     model = load_classifier(params.model, data.labels, params.runtime.device)
+    set_padding(model, tokenizer)
+    check_positions(
+        model.encoder if isinstance(model, PooledClassifier) else model, tokenizer, params.format.max_length
+    )
     record: Record = {}
     if isinstance(model, PooledClassifier):
         # A probe is an arm of its own: its strengths are `probe.C`, and changing them leaves the other arms as they are.
@@ -100,18 +106,9 @@ def encoded_prompts(prompts: Sequence[Prompt], tokenizer: Any, task: LabelTask, 
     ]
 
 
-def train(
-    model: Any, tokenizer: Any, rows: ScheduledRows, validation: Sequence[ModelInput], run: TrainingRun
-) -> Record:
-    """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
-
-    Returns:
-        Steps done, the best epoch with its validation loss and accuracy, and the first and the last loss.
-
-    Raises:
-        SteadyError: a loss is not finite.
-    """
-    from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+def _trainer_of(rows: ScheduledRows, run: TrainingRun) -> Any:
+    """The Trainer with checkpoints, the sampler of the arm and what its objective adds to the loss."""
+    from transformers import Trainer
 
     from steady.finetune.checkpoints.trainer import Resumable
     from steady.finetune.objectives.step import label_positions, penalty_of
@@ -140,6 +137,22 @@ def train(
                 loss = loss if added is None else loss + added / batches
             return (loss, outputs) if return_outputs else loss
 
+    return ClassifierTrainer
+
+
+def train(
+    model: Any, tokenizer: Any, rows: ScheduledRows, validation: Sequence[ModelInput], run: TrainingRun
+) -> Record:
+    """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
+
+    Returns:
+        Steps done, the best epoch with its validation loss and accuracy, and the first and the last loss.
+
+    Raises:
+        SteadyError: a loss is not finite.
+    """
+    from transformers import DataCollatorWithPadding, TrainingArguments
+
     set_base_dropout(model, run.params.train.base_dropout)
     with kept_in(run.checkpoints) as kept:
         arguments = TrainingArguments(
@@ -147,7 +160,7 @@ def train(
             train_sampling_strategy="group_by_length",  # batches of like length have little padding
             **shared_arguments(run, str(kept.folder), len(rows)),
         )
-        trainer = ClassifierTrainer(
+        trainer = _trainer_of(rows, run)(
             model=model,
             args=arguments,
             train_dataset=rows,
@@ -156,7 +169,9 @@ def train(
             compute_metrics=_accuracy,
             callbacks=shared_callbacks(run, rows),
         )
-        trainer.checkpoints = kept
+        if size() > 1:  # a mean over the rows, which `Resumable` weighs by the share that a process has of them
+            trainer.model_accepts_loss_kwargs = False
+        trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
         trainer.train_or_resume()
     return training_summary(trainer.state)
 

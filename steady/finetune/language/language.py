@@ -31,7 +31,7 @@ from steady.finetune.previews import (
     generated_accuracy,
 )
 from steady.finetune.run import Record, TrainingRun
-from steady.finetune.sampling import sampling_of
+from steady.finetune.sampling import sampling_of, wordings_together
 from steady.finetune.training import (
     parameter_counts,
     set_base_dropout,
@@ -40,6 +40,7 @@ from steady.finetune.training import (
     training_summary,
 )
 from steady.models.base import locate
+from steady.models.description import check_positions
 from steady.models.load import load_language
 from steady.records import Prompt
 
@@ -87,6 +88,7 @@ def _prepare(run: TrainingRun) -> Prepared:
     params, data = run.params, run.data
     model, tokenizer = load_language(params.model, params.runtime.device, params.runtime.device_map)
     check_tokenizer(tokenizer, params)
+    check_positions(model, tokenizer, params.format.max_length)
     task, framed, longest = params.model.task, params.model.chat_template, params.format.max_length
     encoder = RowEncoder(tokenizer, task, longest, framed)
     rows = GenerativeRows(data.prompts, encoder, sampling_of(run.arm, params.train, params.seed))
@@ -112,8 +114,6 @@ def _prepare(run: TrainingRun) -> Prepared:
 
 
 def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
-    from transformers import PrinterCallback
-
     params, pad = run.params, ready.tokenizer.pad_token_id
     settings = {
         "model": ready.model,
@@ -136,8 +136,7 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         first = batches([ready.rows[index] for index in shortest])
         with explained_settings():
             trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
-    trainer.remove_callback(PrinterCallback)  # it prints every entry of the log
-    trainer.checkpoints = kept
+    trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
     trainer.validation = ready.validation
     trainer.penalty = penalty_of(run)
     # A set of labels is compared as a text with its reference, whose order of labels is the right one.

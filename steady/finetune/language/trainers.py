@@ -16,6 +16,7 @@ from steady.finetune.language.rows import GenerativeRows, Row
 from steady.finetune.objectives.step import Penalty, token_positions
 from steady.finetune.sampling import EpochOrder
 from steady.models.adapters import is_plain_lora
+from steady.models.ranks import from_first, my_places, rank, summed
 
 Generated = Callable[[], float]
 EVALUATION_TOKENS = 4096  # in a batch, padding included
@@ -41,7 +42,11 @@ class Generative(Resumable):
         return EpochOrder(self.rows)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
-        return sum(learned_tokens(batch, self.task) for batch in batch_samples) if batch_samples else None
+        if not batch_samples:
+            return None
+        # A process that has no row of a small batch has a batch without labels.
+        own = sum(learned_tokens(batch, self.task) for batch in batch_samples if "labels" in batch)
+        return summed(torch.as_tensor(own, device=device))
 
     def floating_point_ops(self, inputs: Batch) -> int:
         """Zero: they are not counted."""
@@ -110,16 +115,18 @@ class Generative(Resumable):
         """`eval_loss`, nats a token over all validation rows, whatever the batches; `eval_generated_accuracy` where asked."""
         self.model.eval()
         loss, tokens = 0.0, 0
-        for items in batches_of(self.validation, EVALUATION_TOKENS):
+        batches = batches_of(self.validation, EVALUATION_TOKENS)
+        for items in [batches[place] for place in my_places(len(batches))]:
             batch = self._prepare_inputs(self.data_collator([[row] for row in items]))
             with self.accelerator.autocast(), self._adapters_in_16_bits():
                 logits, targets = self._logits(batch)
                 loss += float(summed_loss(logits, targets))
             tokens += len(targets)
         # Weighted by tokens: a mean of batch means would depend on how the rows were put into batches.
+        loss, tokens = summed(torch.tensor([loss, tokens], dtype=torch.float64)).tolist()
         metrics = {"eval_loss": loss / max(tokens, 1)}
         if self.generated is not None:
-            metrics["eval_generated_accuracy"] = self.generated()
+            metrics["eval_generated_accuracy"] = from_first(self.generated() if rank() == 0 else 0.0)
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from datasets import Dataset
-from transformers import PrinterCallback
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
 
-from steady.finetune.callbacks import LiveCurves
+from steady.finetune.callbacks import LiveCurves, TrainingBar
 from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
 from steady.finetune.checkpoints.trainer import Resumable
 from steady.finetune.preference.rewards import concise_reward
 from steady.finetune.preference.rows import Encode, PairRow, Question
 from steady.finetune.run import Record, TrainingRun
+from steady.finetune.training import reporting
 
 ADAPTER, REFERENCE = "default", "ref"
 LOGS = 50  # points of a curve
@@ -94,7 +94,7 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
                 args=arguments,
                 train_dataset=Dataset.from_list([dict(row) for row in rows]),
                 processing_class=tokenizer,
-                callbacks=[PreferenceCurves(run.curves)],
+                callbacks=[TrainingBar(run.params.runtime.progress), PreferenceCurves(run.curves)],
             )
         return _logged(trainer, kept)
 
@@ -138,7 +138,7 @@ def train_rewards(
                 args=arguments,
                 train_dataset=Dataset.from_list(rows),
                 processing_class=tokenizer,
-                callbacks=[PreferenceCurves(run.curves)],
+                callbacks=[TrainingBar(run.params.runtime.progress), PreferenceCurves(run.curves)],
                 encode=encode,
             )
         return _logged(trainer, kept)
@@ -146,7 +146,6 @@ def train_rewards(
 
 def _logged(trainer: Any, kept: Checkpoints) -> list[Record]:
     """Train, or go on from the last good checkpoint; returns what was logged from the start."""
-    trainer.remove_callback(PrinterCallback)
     trainer.checkpoints = kept
     trainer.train_or_resume()
     return list(trainer.state.log_history)
@@ -166,9 +165,8 @@ def _shared(run: TrainingRun, folder: Path, steps: int) -> Record:
         "bf16": False,  # the model has its dtype already; TRL would run it under autocast
         "seed": run.params.seed,
         "data_seed": run.params.seed,
-        "report_to": "none",
-        "disable_tqdm": not run.params.runtime.progress,
         "dataloader_pin_memory": False,
+        **reporting(run),
     }
 
 

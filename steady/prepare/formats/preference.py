@@ -6,8 +6,8 @@ Each is a text or a list of turns; lists may begin with the prompt and do withou
 from collections.abc import Iterator
 
 from steady.prepare.context import Context
-from steady.prepare.formats.messages import read_turns
 from steady.prepare.readers.rows import Draft, Row
+from steady.prepare.turns import draft_of, read_turns
 from steady.records import Message
 
 SAMPLE = {"prompt": "Capital of Australia?", "chosen": "Canberra.", "rejected": "Many would say Sydney, but …"}
@@ -39,9 +39,9 @@ def _of_turns(row: Row) -> Draft:
     if chosen[-1].role != "assistant" or len(chosen) == 1:
         row.note("no_answer", "`chosen` must end with the assistant's answer to an earlier turn.")
     _differ(row, chosen[-1].content, rejected[-1].content)
-    return Draft(
-        messages=chosen, output=chosen[-1].content, references=[chosen[-1].content], rejected=rejected[-1].content
-    )
+    draft = draft_of(chosen)
+    draft.rejected = rejected[-1].content
+    return draft
 
 
 def _differ(row: Row, chosen: str, rejected: str) -> None:

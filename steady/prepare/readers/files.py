@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from steady.prepare.readers.forms import refuse_other_forms
 from steady.prepare.readers.json_lines import json_lines
 from steady.prepare.readers.opening import UnreadableError, data_suffix, open_bytes
 from steady.prepare.readers.params import SourceParams
@@ -75,6 +76,7 @@ def records(file: File, source: SourceParams, head: Values | None = None) -> Ite
 
                 yield from json_document(handle, source.records, {} if head is None else head)
             else:
+                refuse_other_forms(handle.peek(1 << 16))
                 yield from json_lines(handle)
 
 

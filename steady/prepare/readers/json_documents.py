@@ -6,6 +6,7 @@ An element that is no JSON becomes a finding, and reading goes on at the next el
 from collections.abc import Iterator
 from typing import IO, Any
 
+from steady.prepare.readers.forms import numbered
 from steady.prepare.readers.json_faults import RefusedError, bad_bytes
 from steady.prepare.readers.json_window import Window
 from steady.prepare.readers.rows import Finding, Values, json_type, show
@@ -17,7 +18,8 @@ def json_document(handle: IO[bytes], records: str | None, head: Values) -> Itera
     """Yield `(line, value, raw)` for each record: `value` is an object, or the list of its findings.
 
     Args:
-        records: the key, on the first level, of the array or object that holds the records; None: the document is an array.
+        records: the key of the array or object that holds the records, dotted where it lies deeper (`data.train`); None: the
+            document is an array.
         head: filled with the other members of the document as they are met; complete when the records are exhausted.
     """
     window = Window(handle)
@@ -36,6 +38,7 @@ def json_document(handle: IO[bytes], records: str | None, head: Values) -> Itera
 def _members(window: Window, opening: str, records: str, head: Values) -> Iterator[Record]:
     """The elements of the member `records`; what makes the document itself unreadable ends it with one finding."""
     found = False
+    outer, _, deeper = records.partition(".")
     try:
         _expect(opening, "{", f"an object with `{records}`")
         window.step()
@@ -51,6 +54,9 @@ def _members(window: Window, opening: str, records: str, head: Values) -> Iterat
             if name == records and opening and opening in "[{":
                 found = True
                 yield from _elements(window, opening, f"the rows of `{records}`")
+            elif deeper and name == outer and opening == "{":
+                found = True
+                yield from _members(window, opening, deeper, head)
             else:
                 head[name] = _sound(window)
         # Behind the closing brace, unless the end was reached in search of an element.
@@ -90,7 +96,7 @@ def _elements(window: Window, opening: str, expected: str) -> Iterator[Record]:
             yield window.line, [Finding("truncated", "the file ends before the array does; is it cut off?")], ""
             return
         else:
-            yield _element(window, first, closing)
+            yield _element(window, character if character in "[{" else first, closing)
     window.step()
 
 
@@ -107,12 +113,10 @@ def _element(window: Window, first: str, closing: str) -> Record:
         # One damaged element costs itself alone.
         window.resume(first, closing)
         return record
-    findings = bad_bytes(read.raw) or read.findings
-    if not findings and not isinstance(read.value, dict | str):
-        findings = [
-            Finding("not_object", f"the element is {show(read.value)} ({json_type(read.value)}); it must be an object.")
-        ]
-    return read.line, findings or read.value, read.raw
+    findings, value = bad_bytes(read.raw) or read.findings, numbered(read.value)
+    if not findings and not isinstance(value, dict | str):
+        findings = [Finding("not_object", f"the element is {show(value)} ({json_type(value)}); it must be an object.")]
+    return read.line, findings or value, read.raw
 
 
 def _expect(got: str, wanted: str, description: str) -> None:

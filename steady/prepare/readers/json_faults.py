@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from steady.prepare.readers.forms import numbered
 from steady.prepare.readers.rows import Finding, Values, json_type, show
 
 # So many digits always fit a signed 64-bit number; readers differ in what they make of longer ones.
@@ -42,6 +43,7 @@ def decode_strictly(raw: bytes, *, last: bool = False) -> Values | str | list[Fi
             *findings,
             Finding("not_json", f"more text behind the object at column {end + 1}, near {near}; one object a line."),
         ]
+    value = numbered(value)
     if not findings and not isinstance(value, dict | str):
         return [Finding("not_object", f"the line is {show(value)} ({json_type(value)}); it must be an object: {{…}}.")]
     return findings or value

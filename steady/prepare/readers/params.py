@@ -27,7 +27,8 @@ class SourceParams(Section):
         max_rows: at most so many rows, sampled by group.
         leave_out: codes of findings whose rows are left out and counted, rather than rejected.
         columns: field of the format to column (a name, a dotted path, or a number from 0), or columns to be joined.
-        records: the key of a JSON document that holds the rows.
+        records: the key of a JSON document that holds the rows, dotted where it lies deeper; or the key of each split, such as
+            `{train: train, validation: val, test: test}`.
         header: whether a table's first row names its columns; null: found out.
         quoting: whether `"` quotes cells.
         classes: names of classes given by number, the first of which is `first_class`.
@@ -38,6 +39,8 @@ class SourceParams(Section):
         languages: keep rows of these languages (codes such as en).
         tasks: natural-instructions: a file that names the tasks to keep, one a line.
         instances: natural-instructions: only the first so many of each task (100: the official evaluation slice).
+        learned_turns: conversations: the last answer is learned, or every one, each after the turns before it. Turns that the data
+            mark (`weight: 0`, `train: false`) are not learned in either case.
         threads: oasst: each root question and its answer, or whole conversations.
         answers: oasst: follow the best-ranked answer, or all.
         config, revision, hub_split: `hub:`: as `datasets.load_dataset` takes them.
@@ -66,6 +69,7 @@ class SourceParams(Section):
     languages: tuple[str, ...] | None = None
     tasks: str | None = None
     instances: Annotated[int, Field(gt=0)] | None = None
+    learned_turns: Literal["last", "all"] = "last"
     threads: Literal["pairs", "conversations"] = "pairs"
     answers: Literal["best", "all"] = "best"
     config: str | None = None

@@ -2,25 +2,30 @@
 
 import csv
 import io
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from steady.prepare.readers.json_faults import bad_bytes
 from steady.prepare.readers.json_lines import MAX_LINE_BYTES, too_long
+from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Finding, Values, show
 
 Record = tuple[int, Any, str]
+DECLARED = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 BLANK = Finding("blank_row", "every cell is empty.")
 
 
 def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record: `value` is a dict of cells, or the list of its findings."""
-    delimiter = source.delimiter or ("," if ".csv" in path.suffixes else "\t")
     # Line breaks stay as they are, because a quoted cell may hold some.
     text = io.TextIOWrapper(handle, "utf-8", errors="surrogateescape", newline="")
-    records = _cells(text, delimiter, quoting=source.quoting)
+    lines = _Lines(text)
+    delimiter = source.delimiter or lines.declared or ("," if ".csv" in path.suffixes else "\t")
+    records = _cells(lines, delimiter, quoting=source.quoting)
     names: Sequence[str] | None = None
     first = True
     for line, cells, findings in records:
@@ -28,7 +33,7 @@ def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Recor
         if first and not findings:
             first = False
             if _is_header(cells, source):
-                names = cells
+                names = _names(cells, line, delimiter, source)
                 continue
             # Without a header, columns are known by their numbers.
             names = [str(number) for number in range(len(cells))]
@@ -40,21 +45,20 @@ def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Recor
     text.detach()
 
 
-def _cells(text: io.TextIOWrapper, delimiter: str, *, quoting: bool) -> Iterator[tuple[int, list[str], list[Finding]]]:
+def _cells(lines: "_Lines", delimiter: str, *, quoting: bool) -> Iterator[tuple[int, list[str], list[Finding]]]:
     """Records with the line each begins on; a record that the reader refuses has a finding."""
     csv.field_size_limit(MAX_LINE_BYTES)
-    lines = _Lines(text)
     reader = csv.reader(
         lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE, strict=quoting
     )
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + 1 + lines.skipped
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, [lines.last[:2000]], [_refused(str(error), reader.line_num)]
+            yield line, [lines.last[:2000]], [_refused(str(error), reader.line_num + lines.skipped)]
             continue
         # The reader gives an empty list for an empty line.
         if cells:
@@ -62,21 +66,56 @@ def _cells(text: io.TextIOWrapper, delimiter: str, *, quoting: bool) -> Iterator
 
 
 class _Lines:
-    """The lines of a file, where a mark at its start is left out; `last` is the one read last."""
+    """The lines of a file, where a mark at its start is left out, and Excel's line `sep=;`, whose sign is `declared`; `last` is the
+    one read last, `skipped` the number of lines left out.
+    """
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
-        self._first = True
+        self._first: str | None = next(text, "").removeprefix("\ufeff")
+        found = DECLARED.fullmatch(self._first or "")
+        self.declared = found[1] if found else None
+        self.skipped = int(found is not None)
+        if found:
+            self._first = None
         self.last = ""
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        self.last = next(self._text)
-        if self._first:
-            self.last, self._first = self.last.removeprefix("\ufeff"), False
+        self.last, self._first = next(self._text) if self._first is None else self._first, None
+        if not self.last:  # an empty file
+            raise StopIteration
         return self.last
+
+
+def _names(cells: list[str], line: int, delimiter: str, source: SourceParams) -> list[str]:
+    """The names of the columns.
+
+    Raises:
+        UnreadableError: the cells are parted by another sign, or two columns have one name and nothing says which is meant.
+    """
+    if len(cells) == 1 and source.delimiter is None:
+        signs = [sign for sign in ";\t|," if sign != delimiter and sign in cells[0]]
+        if signs:
+            raise UnreadableError(
+                "other_delimiter",
+                f"the first row is one cell, {show(cells[0])}: its columns seem to be parted by {show(signs[0])}, and "
+                f"{show(delimiter)} was expected. Set `delimiter` to it.",
+                line,
+            )
+    twice = [name for name, times in Counter(filter(None, cells)).items() if times > 1]
+    wanted = [name for value in source.columns.values() for name in (value if isinstance(value, list) else [value])]
+    if twice and (not source.columns or set(twice) & set(wanted)):
+        raise UnreadableError(
+            "twice_named",
+            f"{twice[0]!r} is the name of {cells.count(twice[0])} columns, and one would hide the other. Rename one, or name columns "
+            f"by number: `columns: {{label: {cells.index(twice[0])}}}` (from 0).",
+            line,
+        )
+    # Columns keep their places, since they may be named by number.
+    return [name if name and name not in twice else f"{name} (column {place})" for place, name in enumerate(cells)]
 
 
 def _damage(cells: list[str]) -> list[Finding]:

@@ -77,6 +77,9 @@ def with_paraphrases(examples: Iterable[Example]) -> list[Example]:
 
 
 def _with_prompts(example: Example, group: list[Example]) -> Example:
+    # The examples of a conversation are its turns, which ask for different things.
+    if example.messages:
+        return example
     own = item_text(example.instruction, example.input)
     listed_beside = [item_text(text, example.input) for text in example.meta.get(PARAPHRASES, ())]
     # Those of the same group and target ask for the same thing in other words.

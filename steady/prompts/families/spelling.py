@@ -1,11 +1,15 @@
 """The spelling family: some words of the prompt each lose, gain, swap or mistype one letter (POSIX, arXiv 2410.02185, section 4).
 
+A letter is what a reader sees as one, with its accents, vowel signs and joiners, and a new one is of the word's own script: half a
+letter, or a Latin one in a Greek word, would be damage that no person types.
 Mistakes of odd seeds are trained on where the family is, those of even seeds are held out.
 """
 
 import random
-import re
+import unicodedata
 from collections.abc import Callable, Sequence
+
+import regex
 
 from steady.prompts.bank import Bank
 from steady.prompts.canonical import canonical_parts
@@ -13,8 +17,15 @@ from steady.prompts.levels import Task, placed
 from steady.prompts.parts import PROTECTED_PATTERN, Part
 from steady.records import Example, Wording
 
+# A letter with what belongs to it: marks, joiners, and behind a sign that drops the vowel (as in Hindi) the consonant joined to it.
+VIRAMAS = "".join(chr(code) for code in range(0x900, 0x1200) if unicodedata.combining(chr(code)) == 9)
+LETTER = rf"\p{{L}}(?:[\p{{M}}\u200c\u200d]|(?<=[{VIRAMAS}])\p{{L}})*+"
+LETTERS = regex.compile(LETTER)
 # Protected spans match first and are no `word`, so what is in them is passed over.
-WORDS = re.compile(rf"(?:{PROTECTED_PATTERN}) | (?<!\w)(?P<word>[^\W\d_]{{3,}})(?!\w)", re.VERBOSE | re.DOTALL)
+WORDS = regex.compile(
+    rf"(?:{PROTECTED_PATTERN}) | (?<![\w\p{{M}}])(?P<word>(?:{LETTER}){{3,}})(?![\w\p{{M}}])",
+    regex.VERBOSE | regex.DOTALL,
+)
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 KEYBOARD = (
     ("qwertyuiop", 0.0),
@@ -53,34 +64,46 @@ def render(example: Example, wording: Wording, bank: Bank | None) -> str:
     return misspell(canonical_parts(example, bank), wording.operator, wording.strength, rng)
 
 
+def letters_of(word: str) -> list[str]:
+    """The letters of a word, each with its marks."""
+    return list(word) if word.isascii() else LETTERS.findall(word)
+
+
 def insert(word: str, rng: random.Random) -> str:
-    """Put a random letter after a random letter of the word."""
-    place = rng.randrange(1, len(word) + 1)
-    return word[:place] + _as(word[place - 1], rng.choice(ALPHABET)) + word[place:]
+    """Put a random letter of the word's script after a random letter of the word."""
+    letters = letters_of(word)
+    place = rng.randrange(1, len(letters) + 1)
+    # No table has the letters of every script, and those of the word are letters of it.
+    own = ALPHABET if _is_latin(letters[place - 1]) else "".join(letter[0] for letter in letters)
+    return _word(letters[:place], _as(letters[place - 1][0], rng.choice(own)), letters[place:])
 
 
 def omit(word: str, rng: random.Random) -> str:
     """Leave out one letter."""
-    place = rng.randrange(len(word))
-    return word[:place] + word[place + 1 :]
+    letters = letters_of(word)
+    place = rng.randrange(len(letters))
+    return _word(letters[:place], "", letters[place + 1 :])
 
 
 def transpose(word: str, rng: random.Random) -> str:
     """Swap two neighbouring letters that differ; a word of one letter repeated loses a letter instead."""
-    places = [place for place in range(len(word) - 1) if word[place] != word[place + 1]]
+    letters = letters_of(word)
+    places = [place for place in range(len(letters) - 1) if letters[place] != letters[place + 1]]
     if not places:
         return omit(word, rng)
     place = rng.choice(places)
-    return word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+    return _word(letters[:place], letters[place + 1] + letters[place], letters[place + 2 :])
 
 
 def keyboard(word: str, rng: random.Random) -> str:
     """Replace one letter by a neighbour on a QWERTY keyboard; a word in another script has two letters swapped."""
-    places = [place for place, letter in enumerate(word) if letter.lower() in NEIGHBOURS]
+    letters = letters_of(word)
+    places = [place for place, letter in enumerate(letters) if letter.lower() in NEIGHBOURS]
     if not places:
         return transpose(word, rng)
     place = rng.choice(places)
-    return word[:place] + _as(word[place], rng.choice(NEIGHBOURS[word[place].lower()])) + word[place + 1 :]
+    typed = _as(letters[place], rng.choice(NEIGHBOURS[letters[place].lower()]))
+    return _word(letters[:place], typed, letters[place + 1 :])
 
 
 def mixed(word: str, rng: random.Random) -> str:
@@ -117,6 +140,14 @@ def misspell(parts: Sequence[Part], operator: str, strength: int, rng: random.Ra
         text = texts[index]
         texts[index] = text[:start] + change(text[start:end], rng) + text[end:]
     return "".join(texts)
+
+
+def _word(before: Sequence[str], changed: str, after: Sequence[str]) -> str:
+    return "".join([*before, changed, *after])
+
+
+def _is_latin(letter: str) -> bool:
+    return letter.isascii() or "LATIN" in unicodedata.name(letter[0], "")
 
 
 def _as(model: str, letter: str) -> str:

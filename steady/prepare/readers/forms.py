@@ -1,0 +1,106 @@
+"""Files in a form that is not read, known by their beginning or their first row, each named with its way into one that is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from steady.prepare.readers.opening import UnreadableError
+from steady.prepare.readers.rows import Finding, listed
+
+WRITE_ROWS = "write rows instead: `frame.to_json(path, orient='records', lines=True)`"
+
+
+def refuse_other_forms(start: bytes) -> None:
+    """Look at the beginning of what should be JSON Lines.
+
+    Raises:
+        UnreadableError: its values go over several lines, or are dictionaries as Python prints them.
+    """
+    lines = [line for line in start.removeprefix(b"\xef\xbb\xbf").split(b"\n")[:200] if line.strip()][:2]
+    # One line alone may be damaged; two that are wrong in the same way are a form.
+    if len(lines) < 2 or not all(map(_is_wrong, lines)):
+        return
+    if all(line.lstrip().startswith(b"{'") for line in lines):
+        raise UnreadableError(
+            "python_dicts",
+            "the lines are dictionaries as Python prints them, in single quotes, which is not JSON. Write each with "
+            "`json.dumps(row)`.",
+        )
+    if lines[0].strip() == b"{" or (lines[0].startswith(b"{") and lines[1][:1].isspace()):
+        raise UnreadableError("several_lines", _several_lines(start))
+
+
+def _is_wrong(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return True
+    return False
+
+
+def _several_lines(start: bytes) -> str:
+    """Rows within one document, or documents of several lines one after another; the file may go on behind its beginning."""
+    text = start.decode("utf-8", "replace")
+    members: list[str] = []
+    depth = 0
+    # The names on the first level whose value is an array of objects or of arrays.
+    for place, sign in enumerate(text):
+        if sign in "[{":
+            inner = text[place + 1 :].lstrip()[:1]
+            if depth == 1 and sign == "[" and inner in "[{" and inner:
+                members.append(text[:place].rpartition(":")[0].rstrip().rpartition('"')[0].rpartition('"')[2])
+            depth += 1
+        elif sign in "]}":
+            depth -= 1
+    if members:
+        return f"the file is one JSON document with its rows under {listed(members)}; set `records: {members[0]}`."
+    return (
+        "the rows go over several lines each; one JSON object a line is read, or one array of them in a .json file. "
+        "`jq -c . FILE` writes such lines."
+    )
+
+
+def other_form(values: Mapping[str, Any], findings: Sequence[Finding]) -> list[Finding]:
+    """The findings of a row, or the one that says of what form the whole file is, where the row is a table or a document."""
+    if {finding.code for finding in findings} - {"missing_field", "wrong_type"}:
+        return list(findings)
+    columns = list(values.values())
+    if {"columns", "data"} <= set(values):
+        reason = f"a table as pandas splits it (columns, index and data); {WRITE_ROWS}."
+    elif len(columns) > 1 and (_same_keys(columns) or _same_lengths(columns)):
+        reason = f"a table by columns ({listed(values)}), not by rows; {WRITE_ROWS}."
+    elif rows := [name for name, value in values.items() if _is_rows(value)]:
+        if "wrong_type" in {finding.code for finding in findings}:
+            return list(findings)
+        reason = f"a document whose rows lie under {listed(rows)}; set `records: {rows[0]}`."
+    elif list(values) == [str(number) for number in range(len(values))]:
+        reason = f"an array of {len(values)}; say which place holds what, such as `columns: {{text: 0, label: 1}}`."
+    else:
+        return list(findings)
+    return [Finding("other_form", f"the row is {reason}")]
+
+
+def _same_keys(columns: Sequence[Any]) -> bool:
+    return all(isinstance(column, Mapping) and column for column in columns) and len({tuple(c) for c in columns}) == 1
+
+
+def _same_lengths(columns: Sequence[Any]) -> bool:
+    if not all(isinstance(column, list) and column and _is_plain(column) for column in columns):
+        return False
+    return len({len(column) for column in columns}) == 1
+
+
+def _is_plain(values: Sequence[Any]) -> bool:
+    return not any(isinstance(value, Mapping | list) for value in values)
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and len(value) > 0 and all(isinstance(item, Mapping | list) for item in value)
+
+
+def numbered(value: Any) -> Any:
+    """An array such as `["the text", "a label"]` as a row whose columns are known by their numbers; anything else as it is."""
+    if isinstance(value, list) and len(value) > 1 and _is_plain(value) and any(isinstance(item, str) for item in value):
+        return {str(number): item for number, item in enumerate(value)}
+    return value
