@@ -28,7 +28,7 @@ PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encod
 def shell_lines() -> list[str]:
     """The commands in the README's code blocks, without the tree and without comments."""
     blocks = re.findall(r"^```(?:console|bash)?\n(.*?)^```$", FENCED.sub("", PAGES), re.DOTALL | re.MULTILINE)
-    lines = [line.split("   #")[0].strip() for block in blocks for line in block.splitlines()]
+    lines = [line.split("   #")[0].strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if re.match(r"(make|dvc|git|python|source)\b", line)]
 
 

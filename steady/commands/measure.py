@@ -219,8 +219,7 @@ def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
     if options["answers"]:
         return list(_given(sources, options))
     subjects = list(_subjects(options))
-    twice = [name for name, times in Counter(name for name, _ in subjects).items() if times > 1]
-    if twice:
+    if twice := [name for name, times in Counter(name for name, _ in subjects).items() if times > 1]:
         raise SteadyError(f"{twice[0]}: named twice; a subject is compared with others, not with itself.")
     if not subjects:
         strange = next((source for source in sources if not source.is_dir()), None)
