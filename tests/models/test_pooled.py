@@ -29,7 +29,7 @@ def test_a_missing_damaged_alien_or_not_finite_head_is_refused(tmp_path: Path) -
     with pytest.raises(SteadyError, match="no such file"):
         load_head(tmp_path, 2, 3)
     save_head(linear_head(np.ones((2, 3), np.float32), np.zeros(2, np.float32)), tmp_path)
-    with pytest.raises(SteadyError, match=r"\(5, 3\), got \(2, 3\)"):
+    with pytest.raises(SteadyError, match=r"\(5, 3\).* got .*\(2, 3\)"):
         load_head(tmp_path, 5, 3)
     (tmp_path / HEAD).write_bytes((tmp_path / HEAD).read_bytes()[:40])
     with pytest.raises(SteadyError, match="damaged"):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import compose_and_dump
+from minilm_params import minilm_text
 
 from steady.errors import SteadyError
 from steady.parameters import read_params
@@ -19,7 +20,7 @@ SHARES = ("data.train_rows=0.5", "data.validation_rows=0.1", "data.test_rows=0.4
 
 def prepared(folder: Path, *overrides: str) -> list[Example]:
     """What the stage makes of params.yaml with some keys set."""
-    (folder / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (folder / "params.yaml").write_text(minilm_text())
     compose_and_dump(str(folder / "params.yaml"), str(folder), None, "params", str(folder), list(overrides))
     data = read_params(folder / "params.yaml", PrepareParams).data
     paths = {name: folder / f"{name}.jsonl" for name in ("train", "validation", "test")}

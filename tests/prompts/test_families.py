@@ -1,8 +1,8 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
+from minilm_params import minilm_values
 from ruamel.yaml import YAML
 
 from steady.prompts import families
@@ -38,7 +38,7 @@ main()
 
 def test_a_family_is_one_new_file_and_its_name_in_the_parameters(tmp_path: Path) -> None:
     (tmp_path / "backwards.py").write_text(REVERSED)
-    values: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text())
+    values = minilm_values()
     values["data"] |= {"train_rows": 20, "validation_rows": 5, "test_rows": 20}
     values["format"] |= {"trained_families": ["backwards", "surface"], "formats": 8, "wordings_per_example": 6}
     values["sensitivity"] |= {

@@ -167,10 +167,14 @@ def test_the_figures_are_rendered_with_their_intervals(tmp_path):
         {"python": "3", "system": "S", "processor": "P", "instructions": ["i"], "packages": {"torch": "2"}},
     )
     blocks = readme.render(tmp_path)
-    assert "answers 90.0 % (95 % interval 85.0 to 95.0) of 40 unseen test rows correctly" in blocks["found"]
-    assert "Over 2 training seeds, `tuned` (0.75 % of the parameters trained)" in blocks["found"]
-    assert "; `baseline` 80.0 % (95 % interval 75.0 to 85.0)" in blocks["found"]
-    assert "| tuned | 0.900 [0.850, 0.950] ± 0.010 |" in blocks["arms"]
+    assert (
+        "Of 40 unseen test rows in the plain wording are right: `baseline` 80.0 % (95 % interval 75.0 to 85.0)"
+        in blocks["found"]
+    )
+    assert "Means over 2 training seeds" in blocks["found"]
+    assert "`tuned` trains on many wordings (0.75 % of the parameters trained)" in blocks["found"]
+    assert "| tuned | 0.900 [0.850, 0.950] |" in blocks["arms"]
+    assert "| tuned | 0.900 [0.850, 0.950] ± 0.010 |" in blocks["all-arms"]
     assert "| baseline → tuned | +0.100 [+0.050, +0.150] |" in blocks["steps"]
     assert "| LoRA is better. | +0.100 [+0.050, +0.150] | supported (2 of 2 seeds) |" in blocks["claims"]
     assert "| spelling | baseline → tuned | 0.800 | 0.900 |" in blocks["leave-one-out"]

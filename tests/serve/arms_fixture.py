@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from minilm_params import minilm_values
 from ruamel.yaml import YAML
 
 from steady.finetune.finetune import finetune
@@ -106,7 +107,7 @@ def _params(folder: Path) -> None:
         wording.pop("labels", None)
     with (folder / "bank.yaml").open("w") as handle:
         yaml.dump(bank, handle)
-    values = yaml.load((ROOT / "params.yaml").read_text())
+    values = minilm_values()
     values["model"] |= {"id": str(_tiny(folder / "tiny")), "num_threads": 1}
     values["data"]["labels"] = LABELS
     values["format"] |= {"wordings": str(folder / "bank.yaml")}

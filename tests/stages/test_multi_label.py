@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from generative_run import write_model
+from minilm_params import minilm_values
 from ruamel.yaml import YAML
 
 from steady.labels import LabelTask
@@ -55,7 +56,7 @@ def rows() -> list[dict[str, Any]]:
 
 
 def settings(model: Path) -> dict[str, Any]:
-    values: dict[str, Any] = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values = minilm_values()
     values["model"] |= {"id": str(model), "num_threads": 1}
     values["data"] |= {"sources": [{"path": "data/raw/requests.jsonl", "format": "text-label"}], "labels": list(LABELS)}
     values["data"] |= {"multi_label": True, "train_rows": 36, "validation_rows": 12, "test_rows": 16}
