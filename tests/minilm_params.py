@@ -19,7 +19,7 @@ def minilm_values() -> dict[str, Any]:
 def minilm_text() -> str:
     """The same as a file."""
     written = io.StringIO()
-    yaml = YAML()
+    yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False
     yaml.dump(minilm_values(), written)
     return written.getvalue()
