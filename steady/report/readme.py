@@ -176,7 +176,7 @@ def _found(seeds: SeedsResults) -> str:
 
     return (
         f"**Under {wordings}, the share of right answers is: {listed(arms, 'mean_accuracy')}.** Means over {len(seeds.seeds)} "
-        f"training seeds with 95 % intervals; `{last}` trains on many wordings{trained}.\n\n"
+        f"training seed{'s' if len(seeds.seeds) > 1 else ''} with 95 % intervals; `{last}` trains on many wordings{trained}.\n\n"
         f"**Better?** Of {seeds.rows} unseen test rows in the plain wording are right: {listed(seeds.arms, 'accuracy')}"
         + (f"; TF-IDF with logistic regression {_percent(reference['accuracy'])}" if reference else "")
         + ".\n\n**Steadier?** Under kinds of rewording never trained on, pairs of wordings with the same answer: "

@@ -1,8 +1,14 @@
 """A grid on a real Slurm of two nodes, with a task that is requeued, one that is cancelled and one that fails."""
 
+import os
 import subprocess
 
 import pytest
+
+# Twelve runs of the pipeline, and packages of the system: for those who ask for it.
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("STEADY_SLURM"), reason="set STEADY_SLURM=1 to run grids on a Slurm of this machine"
+)
 
 GRID = (
     "-S",
