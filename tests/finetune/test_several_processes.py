@@ -24,10 +24,14 @@ from steady.models import ranks
 
 LAUNCH = """
 import sys
+import click
 from steady.errors import reported
 from steady.launchers import launch
-with reported():
-    launch(["torchrun", "--standalone", "--nproc-per-node", "2"], "rank_training", sys.argv[1:])
+@click.command()
+def main():
+    with reported():
+        launch(["torchrun", "--standalone", "--nproc-per-node", "2"], "rank_training", sys.argv[1:])
+main(args=[])
 """
 
 
