@@ -125,11 +125,11 @@ def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
     Raises:
         SteadyError: the classes of its configuration are not `labels`.
     """
-    if not any("SequenceClassification" in name for name in config.architectures or []):
-        return  # a base without a head of its own gets an untrained one: the baseline of published fine-tunings
     own = [config.id2label[place] for place in range(config.num_labels)]
     # Heads that were saved without names are called LABEL_0 …, and are taken in the order of `data.labels`.
     named = any(not str(name).startswith("LABEL_") for name in own)
+    if not named and not any("SequenceClassification" in name for name in config.architectures or []):
+        return  # a base without a head of its own gets an untrained one: the baseline of published fine-tunings
     if (named and own != list(labels)) or len(own) != len(labels):
         raise SteadyError(
             f"model.id {model_id!r}: its head has the classes {own}, in this order; `data.labels` are {list(labels)}. "

@@ -91,7 +91,13 @@ def test_a_head_that_is_no_choice_between_classes_is_refused_by_what_it_is(names
 def test_the_heads_own_classes_are_compared_with_the_labels_of_the_data():
     config = BertConfig(id2label={0: "no", 1: "yes"})
     check_own_labels("m", config, ["no", "yes"])
-    check_own_labels("m", BertConfig(), ["no", "yes"])  # LABEL_0, LABEL_1: saved without names
+    unnamed = BertConfig(architectures=["BertForSequenceClassification"])  # LABEL_0, LABEL_1: saved without names
+    check_own_labels("m", unnamed, ["no", "yes"])
+    check_own_labels(
+        "m", BertConfig(architectures=["BertForMaskedLM"]), ["a", "b", "c"]
+    )  # no head of its own: an untrained one
+    with pytest.raises(SteadyError, match="has the classes"):
+        check_own_labels("m", unnamed, ["a", "b", "c"])
     for labels in (["yes", "no"], ["no", "yes", "maybe"]):
         with pytest.raises(SteadyError, match="has the classes"):
             check_own_labels("m", config, labels)
