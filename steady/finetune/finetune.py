@@ -144,6 +144,9 @@ def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
         save_adapter(trained, folder)
     else:
         trained.save_pretrained(str(folder))
+    # transformers writes down whether the Hub was offline when the tokenizer was loaded, which is nothing about the arm
+    if "local_files_only" in tokenizer.init_kwargs:
+        tokenizer.init_kwargs["local_files_only"] = False
     tokenizer.save_pretrained(str(folder))
     if isinstance(model, PooledClassifier):
         save_head(model.head, folder)

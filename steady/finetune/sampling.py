@@ -70,8 +70,8 @@ def wordings_together(arm: Arm) -> int:
 
 
 @dataclass(frozen=True)
-class Shuffled:
-    """Each example once, under the wording that its schedule has for the epoch, among rows of like length."""
+class OfExamples:
+    """What a sampler draws from: the examples at `places`, each once an epoch."""
 
     prompts: TrainingPrompts
     places: tuple[int, ...]
@@ -79,6 +79,11 @@ class Shuffled:
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+@dataclass(frozen=True)
+class Shuffled(OfExamples):
+    """Each example once, under the wording that its schedule has for the epoch, among rows of like length."""
 
     def shown(self, epoch: int) -> list[Shown]:
         """The rows, in the order of the examples."""
@@ -92,18 +97,11 @@ class Shuffled:
 
 
 @dataclass(frozen=True)
-class ByWording:
+class ByWording(OfExamples):
     """Each example once, all rows of a step under one wording; from step to step wordings take turns as in the schedule.
 
     Only wordings that every example has take part.
     """
-
-    prompts: TrainingPrompts
-    places: tuple[int, ...]
-    sampling: Sampling
-
-    def __len__(self) -> int:
-        return len(self.places)
 
     def shown(self, epoch: int) -> list[Shown]:
         """The rows in the order of the steps."""
@@ -152,17 +150,13 @@ class ByWording:
 
 
 @dataclass(frozen=True)
-class Grouped:
+class Grouped(OfExamples):
     """`wordings` wordings of each item beside each other in a batch.
 
     An item takes the next ones of its schedule each time its turn comes, which is every `wordings` epochs: after so many epochs
     the rows are those of `Shuffled`. Where the examples are no multiple, the last items of an epoch are the first of the next
     round.
     """
-
-    prompts: TrainingPrompts
-    places: tuple[int, ...]
-    sampling: Sampling
 
     @property
     def items(self) -> int:

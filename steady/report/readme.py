@@ -175,8 +175,9 @@ def _found(seeds: SeedsResults) -> str:
         return ", ".join(f"`{name}` {_percent(found[measure])}" for name, found in entries.items())
 
     return (
-        f"**Under {wordings}, the share of right answers is: {listed(arms, 'mean_accuracy')}.** Means over {len(seeds.seeds)} "
-        f"training seed{'s' if len(seeds.seeds) > 1 else ''} with 95 % intervals; `{last}` trains on many wordings{trained}.\n\n"
+        f"**Under {wordings}, the share of right answers is: {listed(arms, 'mean_accuracy')}.** "
+        + (f"Means over {count} training seeds" if (count := len(seeds.seeds)) > 1 else "One training seed")
+        + f", with 95 % intervals; `{last}` trains on many wordings{trained}.\n\n"
         f"**Better?** Of {seeds.rows} unseen test rows in the plain wording are right: {listed(seeds.arms, 'accuracy')}"
         + (f"; TF-IDF with logistic regression {_percent(reference['accuracy'])}" if reference else "")
         + ".\n\n**Steadier?** Under kinds of rewording never trained on, pairs of wordings with the same answer: "
@@ -263,7 +264,10 @@ def _steps(seeds: SeedsResults) -> str:
 
 def _claim(seeds: SeedsResults, claim: ClaimOverSeeds) -> list[str]:
     counts = Counter(claim.verdicts).most_common()
-    verdict = ", ".join(f"{name} ({count} of {len(claim.verdicts)} seeds)" for name, count in counts)
+    several = len(claim.verdicts) > 1
+    verdict = ", ".join(
+        f"{name} ({count} of {len(claim.verdicts)} seeds)" if several else name for name, count in counts
+    )
     step = f"{claim.against}_to_{claim.arm}"
     places = {
         row.endpoint(level if family == ALL else f"{level}_{family}"): cell.steps.get(step, {}).get(row.name)

@@ -10,9 +10,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from generative_fixture import examples, material, train_arm, view
+from small_models import byte_tokenizer, random_model
+from transformers import AutoTokenizer
 
 from steady.errors import SteadyError
-from steady.finetune.finetune import finetune
+from steady.finetune.finetune import finetune, save_trained
 from steady.finetune.params import Arm, FinetuneParams
 from steady.models.params import ModelParams
 
@@ -61,3 +63,14 @@ def test_a_method_without_its_objective_is_refused(tiny_encoder, tmp_path, metho
     params = of(tiny_encoder, arm={"method": method, "objective": objective})
     with pytest.raises(SteadyError, match=f"method {method} with objective {objective}"):
         train_arm(tmp_path, params, material(examples()))
+
+
+def test_the_bytes_of_an_arm_do_not_say_whether_the_hub_was_offline(tmp_path):
+    byte_tokenizer().save_pretrained(tmp_path / "base")
+    written = set()
+    for offline in (False, True):
+        folder = tmp_path / str(offline)
+        tokenizer = AutoTokenizer.from_pretrained(tmp_path / "base", local_files_only=offline, trust_remote_code=False)
+        save_trained(random_model("llama"), tokenizer, folder)
+        written.add((folder / "tokenizer_config.json").read_bytes())
+    assert len(written) == 1

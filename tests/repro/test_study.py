@@ -9,8 +9,8 @@ from types import ModuleType
 import pytest
 from ruamel.yaml import YAML
 
+from steady.compare import paired
 from steady.compare.claims import Claim
-from steady.compare.paired import Testing
 from steady.errors import SteadyError
 from steady.metrics.resampling import Bootstrap
 from steady.metrics.run import read_run
@@ -92,7 +92,7 @@ def small_run() -> ModuleType:
 
 
 def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(small_run, tmp_path):
-    testing = Testing(Bootstrap(200, 0.95, 0), 400, 0.05)
+    testing = paired.Testing(Bootstrap(200, 0.95, 0), 400, 0.05)
     claims = [
         Claim(
             id=name,
