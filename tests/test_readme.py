@@ -29,10 +29,13 @@ PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encod
 
 
 def shell_lines() -> list[str]:
-    """The commands in the README's code blocks, without the tree and without comments."""
+    """The commands in code blocks and in running text, without the tree, comments, variables before them, and unfinished ones."""
     blocks = re.findall(r"^```(?:console|bash)?\n(.*?)^```$", FENCED.sub("", PAGES), re.DOTALL | re.MULTILINE)
-    lines = [line.split("   #")[0].strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [line for line in lines if re.match(r"(make|dvc|git|python|source)\b", line)]
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", PAGES, flags=re.DOTALL | re.MULTILINE))
+    lines = [line.split("   #")[0] for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    bare = [re.sub(r"^([A-Z_]+=\S* )+", "", line.strip()) for line in (*lines, *inline)]
+    whole = [re.sub(r"^steady (?=[a-z-]+ )", "python -m steady ", line) for line in bare if "…" not in line]
+    return [line for line in whole if re.match(r"(make|dvc|git|python|source|uv)\b", line)]
 
 
 def prose() -> str:
@@ -108,8 +111,9 @@ def test_the_tree_is_true_and_complete():
 def test_the_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
-    assert {line.split()[1] for line in shell_lines() if line.startswith("make ")} <= targets
-    assert set(re.findall(r"`make ([a-z-]+)`", PAGES)) <= targets
+    made = [shlex.split(line)[1:] for line in shell_lines() if line.startswith("make ")]
+    assert len(made) > 10 and {word for words in made for word in words if "=" not in word} <= targets
+    assert {word.partition("=")[0] for words in made for word in words if "=" in word} <= {"PYTHON", "RECIPE", "SEEDS"}
     phony = next(line for line in makefile.splitlines() if line.startswith(".PHONY:")).split()[1:]
     assert set(phony) == targets
 
@@ -120,7 +124,7 @@ def test_the_commands_of_the_program_exist():
 
 
 @pytest.mark.parametrize(
-    "line", sorted({line for line in shell_lines() if re.match(r"python -m steady \w|dvc \w", line)})
+    "line", sorted({line for line in shell_lines() if re.match(r"python -m steady \w|dvc (?!exp$)\w", line)})
 )
 def test_a_command_has_the_options_that_the_pages_give_it(line):
     words = shlex.split(line)
@@ -133,6 +137,15 @@ def test_a_command_has_the_options_that_the_pages_give_it(line):
     # Reads every option and argument, without running anything.
     command = main.get_command(None, name)
     command.make_context(name, words[4:])
+
+
+def test_the_modules_and_files_of_other_commands_exist():
+    named = [line for line in shell_lines() if not re.match(r"python -m steady|dvc|make|git", line)]
+    modules = {name for line in named for name in re.findall(r"python -m ((?:stages|checks|benchmarks)[a-z_.]*)", line)}
+    paths = {name for line in named for name in re.findall(r"(?:tests|requirements|constraints)[a-z/_-]*\.\w+", line)}
+    assert len(paths) > 4 and modules
+    for path in (*paths, *(f"{name.replace('.', '/')}.py" for name in modules)):
+        assert (ROOT / path).is_file(), path
 
 
 def test_the_parameters_and_recipes_exist():
