@@ -20,15 +20,8 @@ if TYPE_CHECKING:
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 OF_LOCAL = (
-    "revision",
-    "gguf_file",
-    "adapters",
-    "same_base",
-    "thinking",
-    "dtype",
-    "device",
-    "threads",
-    *("batch_tokens", "precision"),
+    *("revision", "gguf_file", "adapters", "same_base", "thinking"),
+    *("dtype", "device", "threads", "batch_tokens", "precision"),
 )
 OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
@@ -173,7 +166,7 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     with reported():
         from steady.measure.gates import failures, find_gate
         from steady.measure.matching import find_matcher
-        from steady.measure.report import compared, distinct, summarise, write_comparison
+        from steady.measure.report import PAGE, compared, distinct, summarise, write_comparison
         from steady.metrics.resampling import Bootstrap
 
         # what can be wrong with the options is said before a model is loaded
@@ -186,9 +179,12 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
         bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
         reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
         found = compared(distinct(reports, folders), bootstrap)
-        if found.comparison is not None and options["out"] is not None:
-            write_comparison(found, options["out"])
+        place = folders[0] if found.comparison is None else options["out"]
+        if found.comparison is not None and place is not None:
+            write_comparison(found, place)
         click.echo(_printed(found, options["form"]))
+        if place is not None and options["form"] == "table":
+            click.echo(f"page: {place / PAGE}", err=True)
         if reasons := failures(gates, found):
             click.echo("\n".join(reasons), err=True)
             raise click.exceptions.Exit(FAILED)
@@ -200,8 +196,7 @@ def _printed(found: "Compared", form: str) -> str:
 
     if form == "json":
         return laid_out(rounded(found.to_dict()))
-    forms = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}
-    return forms[form](found)
+    return {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}[form](found)
 
 
 def _matcher(folder: Path, options: Options) -> "Matcher":
