@@ -1,9 +1,9 @@
 """Agreement of one model on the same prompts by `llm-consistency` and by `steady measure`, and the time that each takes.
 
-`python -m benchmarks.rivals PEER ENDPOINT MODEL LOCAL [GROUPS]`: PEER is the Python of an environment with `llm-consistency[openai]`, ENDPOINT
-an OpenAI-compatible server with MODEL, LOCAL the same model as `measure --model` loads it. All send the prompts that the peer makes of
-sample tickets as questions of multiple choice. The two tools define agreement otherwise, so each definition is computed here by hand
-from the answers of every run.
+`python -m benchmarks.rivals PEER ENDPOINT MODEL LOCAL [GROUPS]`: PEER is the Python of an environment with `llm-consistency[openai]`,
+ENDPOINT an OpenAI-compatible server with MODEL, LOCAL the same model as `measure --model` loads it. All send the prompts that the peer
+makes of sample tickets as questions of multiple choice. The two tools define agreement otherwise, so each definition is computed
+here by hand from the answers of every run.
 """
 
 import json
