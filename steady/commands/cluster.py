@@ -6,35 +6,30 @@ from typing import TYPE_CHECKING
 
 import click
 
+from steady.commands import Command, root_option
 from steady.errors import SteadyError, reported
 
 if TYPE_CHECKING:
     from steady.cluster.plan import Folder, Plan
     from steady.cluster.slurm import Resources
 
-ROOT = click.Path(path_type=Path, file_okay=False)
-root_option = click.option("--root", type=ROOT, default=Path(), help="The repository.")
 name_option = click.option("--name", help="The grid. Default: the one that was submitted last.")
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, context_settings={"show_default": True})
 @root_option
 @click.option(
     "--set-param", "-S", "overrides", multiple=True, metavar="KEY=VALUES", help="As of `dvc exp run`: lora.r=4,8"
 )
 @click.option("--recipe", help="A name of recipe/.")
 @click.option("--name", help="Name of the grid, and the beginning of the experiments' names. Default: grid-1, grid-2 …")
-@click.option("--cluster", type=click.Choice(["slurm", "local"]), default="slurm", show_default=True)
+@click.option("--cluster", type=click.Choice(["slurm", "local"]), default="slurm")
 @click.option("--partition", help="The partition of Slurm.")
-@click.option(
-    "--gpus", type=click.IntRange(0), default=1, show_default=True, help="GPUs of an experiment, on each node."
-)
+@click.option("--gpus", type=click.IntRange(0), default=1, help="GPUs of an experiment, on each node.")
 @click.option("--cpus", type=click.IntRange(1), help="Processors of an experiment, on each node.")
-@click.option("--nodes", type=click.IntRange(1), default=1, show_default=True, help="Nodes of an experiment.")
-@click.option(
-    "--time", default="1:00:00", show_default=True, help="Time limit of an experiment; near it, it is queued again."
-)
-@click.option("--at-once", type=click.IntRange(1), default=1, show_default=True, help="Experiments that run at a time.")
+@click.option("--nodes", type=click.IntRange(1), default=1, help="Nodes of an experiment.")
+@click.option("--time", default="1:00:00", help="Time limit of an experiment; near it, it is queued again.")
+@click.option("--at-once", type=click.IntRange(1), default=1, help="Experiments that run at a time.")
 @click.option("--slurm", multiple=True, metavar="KEY=VALUE", help="Another option of sbatch: account=NAME, mem=32G")
 @click.option("--dry-run", is_flag=True, help="Show the grid and its cost, and stop.")
 @click.pass_context
@@ -175,57 +170,54 @@ def _open(root: Path, name: str | None) -> "tuple[Folder, Plan]":
     return folder, folder.plan()
 
 
-@main.command()
+@main.command(cls=Command)
 @root_option
 @name_option
 def status(root: Path, name: str | None) -> None:
     """What has become of each experiment."""
-    with reported():
-        from steady.cluster.status import statuses, table
+    from steady.cluster.status import statuses, table
 
-        folder, plan = _open(root, name)
-        for line in table(folder, plan, statuses(folder, plan)):
-            click.echo(line)
+    folder, plan = _open(root, name)
+    for line in table(folder, plan, statuses(folder, plan)):
+        click.echo(line)
 
 
-@main.command()
+@main.command(cls=Command)
 @root_option
 @name_option
 @click.argument("number", metavar="N")
 def logs(root: Path, name: str | None, number: str) -> None:
     """The output of experiment N, all its attempts; `shared` is what ran before."""
-    with reported():
-        from steady.cluster.plan import SHARED
+    from steady.cluster.plan import SHARED
 
-        folder, plan = _open(root, name)
-        tasks = {str(task): task for task in range(len(plan.points))} | {"shared": SHARED}
-        if number not in tasks:
-            raise SteadyError(
-                f"{plan.name}: no experiment {number!r}. There are 0 to {len(plan.points) - 1}, and `shared`."
-            )
-        path = folder.log(tasks[number])
-        if not path.is_file():
-            raise SteadyError(f"{plan.name}: {number} has not begun. See: steady cluster status")
-        click.echo(path.read_text(encoding="utf-8", errors="replace"), nl=False)
+    folder, plan = _open(root, name)
+    tasks = {str(task): task for task in range(len(plan.points))} | {"shared": SHARED}
+    if number not in tasks:
+        raise SteadyError(
+            f"{plan.name}: no experiment {number!r}. There are 0 to {len(plan.points) - 1}, and `shared`."
+        )
+    path = folder.log(tasks[number])
+    if not path.is_file():
+        raise SteadyError(f"{plan.name}: {number} has not begun. See: steady cluster status")
+    click.echo(path.read_text(encoding="utf-8", errors="replace"), nl=False)
 
 
-@main.command()
+@main.command(cls=Command)
 @root_option
 @name_option
 def collect(root: Path, name: str | None) -> None:
     """Fetch the experiments that are done, name those that are not, and compare them with `dvc exp show`."""
-    with reported():
-        from steady.cluster.collect import fetch, show
-        from steady.cluster.status import statuses, table
+    from steady.cluster.collect import fetch, show
+    from steady.cluster.status import statuses, table
 
-        folder, plan = _open(root, name)
-        found = statuses(folder, plan)
-        fetched = fetch(folder, plan, [one.number for one in found if one.state == "done"])
-        if fetched:
-            show(folder.root, plan.commit)
-        left = [one for one in found if one.state != "done"]
-        for line in table(folder, plan, left) if left else ():
-            click.echo(line)
-        click.echo(
-            f"{len(fetched)} of {len(plan.points)} experiments are here; `dvc exp apply {plan.name}-N` takes one over"
-        )
+    folder, plan = _open(root, name)
+    found = statuses(folder, plan)
+    fetched = fetch(folder, plan, [one.number for one in found if one.state == "done"])
+    if fetched:
+        show(folder.root, plan.commit)
+    left = [one for one in found if one.state != "done"]
+    for line in table(folder, plan, left) if left else ():
+        click.echo(line)
+    click.echo(
+        f"{len(fetched)} of {len(plan.points)} experiments are here; `dvc exp apply {plan.name}-N` takes one over"
+    )

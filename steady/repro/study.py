@@ -14,9 +14,8 @@ from steady.compare.claims import Claim
 from steady.errors import SteadyError
 from steady.finetune.params import Arm
 from steady.parameters import Section, faults_of
-from steady.repro.workspaces import make_workspace, tracked_files
+from steady.repro.workspaces import FOLDER, make_workspace, tracked_files
 
-FOLDER = Path(".seeds")
 MARK = ".study"
 
 

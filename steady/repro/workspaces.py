@@ -15,7 +15,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from steady.errors import SteadyError
+from steady.metrics.run import RunResults, read_run
+from steady.models.arm import read_manifest
 
+FOLDER = Path(".seeds")
+"""Where the copies lie, below the repository; Git ignores it."""
 CONFIG = """[core]
     no_scm = true
     analytics = false
@@ -122,3 +126,14 @@ def reproduce(folder: Path) -> None:
         raise SteadyError(
             f"{folder}: `dvc repro` failed; the reason stands above. The folder is left for you to look at."
         )
+
+
+def read_runs(names: Sequence[str], folders: Sequence[Path]) -> list[RunResults]:
+    """The runs that some workspaces hold of the arms `names`, all on the prompts of the first one."""
+    formatted = folders[0] / "data/formatted"
+    return [read_run(names, folder / "metrics/arms", folder / "reports/arms", formatted) for folder in folders]
+
+
+def training_records(name: str, folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """What the manifests of an arm say of its training, workspace by workspace."""
+    return [read_manifest(folder / "models" / name).training for folder in folders]
