@@ -5,7 +5,7 @@ The record is a file, so that a copy without Git (a ZIP of the repository) can b
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -93,22 +93,16 @@ def hold(recorded: Recorded, found: Comparison) -> Held:
         if verdicts.get(name) != before
     ]
     largest, where = 0.0, ""
-    for arm, measure, before in _figures(recorded.figures):
-        after = found.arms.get(arm, {}).get(measure)
-        value = after.value if after is not None else None
-        if not _within(before, value):
-            faults.append(
-                f"{measure} of {arm}: recorded {_shown(before)}, here {'none' if value is None else f'{value:.4g}'}"
-            )
-        if value is not None and before.value is not None and abs(value - before.value) > largest:
-            largest, where = abs(value - before.value), f"{measure} of {arm}"
+    for arm, measures in recorded.figures.items():
+        for measure, before in measures.items():
+            after = found.arms.get(arm, {}).get(measure)
+            value = None if after is None else after.value
+            if not _within(before, value):
+                here = "none" if value is None else f"{value:.4g}"
+                faults.append(f"{measure} of {arm}: recorded {_shown(before)}, here {here}")
+            if value is not None and before.value is not None and abs(value - before.value) > largest:
+                largest, where = abs(value - before.value), f"{measure} of {arm}"
     return Held(faults, largest, where)
-
-
-def _figures(figures: Mapping[str, Mapping[str, Estimate]]) -> Iterator[tuple[str, str, Estimate]]:
-    for arm, measures in figures.items():
-        for name, estimate in measures.items():
-            yield arm, name, estimate
 
 
 def _within(before: Estimate, value: float | None) -> bool:
