@@ -3,13 +3,12 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from steady.measure.prompt_files import Collected, PromptFile, file_rows, renamed
+from steady.measure.prompt_files import PromptFile, collect, file_rows, renamed
 from steady.measure.prompt_rows import Draft, Faulty, row_drafts
 from steady.measure.subject import GivenAnswers
 from steady.prepare.readers.rows import json_type, show
@@ -41,10 +40,8 @@ def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile
     Raises:
         SteadyError: the file is missing or unreadable, or rows are wrong; each is named with its line.
     """
-    found, given = Collected(path), Given()
-    for line, value in file_rows(path):
-        found.add(line, partial(_drafts, value, columns, given))
-    file = found.file()
+    given = Given()
+    file = collect(path, file_rows(path), lambda row: _drafts(renamed(row, columns), given))
     answers = {prompt.id: given[prompt.group_id, prompt.prompt] for prompt in file.prompts}
     digest = hashlib.blake2b(msgspec.json.encode(answers, order="deterministic"), digest_size=16).hexdigest()
     several = {name: texts for name, texts in answers.items() if len(texts) > 1}
@@ -52,9 +49,8 @@ def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile
     return file, FileAnswers(path.name, {"answers": digest}, first, several=several)
 
 
-def _drafts(value: Any, columns: Mapping[str, str], given: Given) -> list[Draft]:
+def _drafts(row: Any, given: Given) -> list[Draft]:
     """The prompt of a row the first time that it comes; its answer goes to `given`."""
-    row = renamed(value, columns)
     drafts = row_drafts(row)
     if len(drafts) != 1:
         raise Faulty([f"several: a row with an answer has one prompt, this one has {len(drafts)}, such as {SAMPLE}"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike
 from steady.errors import SteadyError
 from steady.measure.group_measures import judge, measured
 from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
-from steady.measure.prompt_files import Collected, PromptFile, read_prompt_file
+from steady.measure.prompt_files import PromptFile, collect, read_prompt_file
 from steady.measure.prompt_rows import row_drafts
 from steady.measure.report import Compared, Report, compared
 from steady.measure.running import skipped_counts
@@ -112,10 +111,7 @@ def _bootstrap(settings: Settings) -> Bootstrap:
 def _prompts(groups: Groups, outputs: Any) -> PromptFile:
     if isinstance(groups, str | Path):
         return read_prompt_file(Path(groups))
-    found = Collected(Path("groups"))
-    for place, row in enumerate(_rows(groups, outputs), start=1):
-        found.add(place, partial(row_drafts, row))
-    return found.file()
+    return collect(Path("groups"), enumerate(_rows(groups, outputs), start=1), row_drafts)
 
 
 def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> list[Any]:

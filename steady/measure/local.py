@@ -12,7 +12,7 @@ from steady.errors import SteadyError
 from steady.inference.budget import CALIBRATION_PROMPTS, Budget, budget_lines, minutes, plan_budget
 from steady.inference.named import Named, OpenModel, open_model
 from steady.measure.prompt_files import AskedPrompt, PromptFile, fitting
-from steady.measure.subject import Facts, Say
+from steady.measure.subject import Facts, Say, Subject
 from steady.metrics.matrices import ScoredGroup
 from steady.models.chat import takes_system
 from steady.records import Asked, Rejected
@@ -51,8 +51,8 @@ class _Scoring(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class LocalModel:
-    """A loaded model with the limits it is scored under; a `steady.measure.subject.Subject`."""
+class LocalModel(Subject):
+    """A loaded model with the limits it is scored under; it gives one prompt the same answer always."""
 
     def __init__(self, name: str, facts: Facts, opened: OpenModel, limits: Limits) -> None:
         """Take a loaded model; see `local_model` for one by name.
@@ -129,14 +129,6 @@ class LocalModel:
             return self._opened.count([prompt.asked])[0]
         except SteadyError as error:  # a template may refuse the roles of a conversation
             raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
-
-    def unanswered(self) -> list[Rejected]:
-        """No prompt: every one has an answer."""
-        return []
-
-    def repeats(self) -> dict[str, list[str]]:
-        """None: this model gives one prompt the same answer always."""
-        return {}
 
     def _work(self, groups: Sequence[PromptGroup]) -> list[int]:
         """Tokens of each group: a response for each prompt, and all responses of a group under each of its prompts."""

@@ -2,9 +2,9 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,10 +82,7 @@ def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> Pr
         SteadyError: the file is missing or unreadable, or rows are wrong (every one is named with its line; in Parquet lines are
             numbers of rows), or no group has two prompts.
     """
-    found = Collected(path)
-    for line, value in file_rows(path):
-        found.add(line, partial(_drafts, value, columns or {}))
-    file = found.file()
+    file = collect(path, file_rows(path), lambda row: row_drafts(renamed(row, columns or {})))
     sizes = Counter(prompt.group_id for prompt in file.prompts)
     if not any(size > 1 for size in sizes.values()):
         raise SteadyError(
@@ -93,10 +90,6 @@ def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> Pr
             "Give the prompts that ask for the same thing the same `group_id`, or let --items word them."
         )
     return file
-
-
-def _drafts(value: Any, columns: Mapping[str, str]) -> list[Draft]:
-    return row_drafts(renamed(value, columns))
 
 
 def file_rows(path: Path) -> Iterator[tuple[int, Any]]:
@@ -107,9 +100,8 @@ def file_rows(path: Path) -> Iterator[tuple[int, Any]]:
     """
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
-    source = SourceParams.model_validate(
-        {"path": str(path), "format": "alpaca"}
-    )  # the kind of file goes by its name alone
+    # any format: the kind of file goes by its name alone
+    source = SourceParams.model_validate({"path": str(path), "format": "alpaca"})
     if data_suffix(path) not in KNOWN:
         raise SteadyError(f"{path}: a kind of file that is not known. Allowed: {', '.join(KNOWN)}, compressed or not.")
     try:
@@ -131,55 +123,52 @@ def renamed(value: Any, columns: Mapping[str, str]) -> Any:
     return {**value, **{key: value[name] for key, name in columns.items()}}
 
 
-class Collected:
-    """Prompts and faults of a file, as its rows are read."""
+def refuse(faults: Sequence[str]) -> None:
+    """Raise a `SteadyError` with the first faults of a file, and how many more there are; nothing where there is none."""
+    more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+    if faults:
+        raise SteadyError("\n".join([*faults[:MAX_FAULTS], *more]))
 
-    def __init__(self, path: Path) -> None:
-        """Begin with no row."""
-        self._path = path
-        self._prompts: list[AskedPrompt] = []
-        self._lines: dict[str, int] = {}
-        self._faults: list[str] = []
-        self._seen: Counter[tuple[str, str]] = Counter()
 
-    def add(self, line: int, drafts: Callable[[], Sequence[Draft]]) -> None:
-        """Add the prompts of a row, or what is wrong with it."""
+def collect(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[Any], Sequence[Draft]]) -> PromptFile:
+    """The prompts that `read` makes of the rows of a file, which come with their lines.
+
+    Raises:
+        SteadyError: rows are `Faulty`, each of which is named with its line, or there is none.
+    """
+    prompts: dict[str, AskedPrompt] = {}
+    lines: dict[str, int] = {}
+    faults: list[str] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    for line, value in rows:
         try:
-            for draft in drafts():
-                prompt = self._prompt(draft, line)
-                self._prompts.append(prompt)
-                self._lines[prompt.id] = line
+            drafts = read(value)
         except Faulty as error:
-            self._faults += [f"{self._path}:{line}: {fault}" for fault in error.faults]
+            faults += [f"{path}:{line}: {fault}" for fault in error.faults]
+            continue
+        for draft in drafts:
+            group = f"line {line}" if draft.group is None else draft.group
+            # the same prompt may stand in a group twice, and each has an id
+            name = content_id(group, draft.text, occurrence=seen[group, draft.text])
+            seen[group, draft.text] += 1
+            prompts[name], lines[name] = _prompt(name, group, draft), line
+    refuse(faults)
+    if not prompts:
+        raise SteadyError(f"{path}: there is nothing in it. Each line is one prompt, such as {SAMPLE}")
+    return PromptFile(path, tuple(prompts.values()), lines)
 
-    def file(self) -> PromptFile:
-        """All prompts.
 
-        Raises:
-            SteadyError: something is wrong, or there is no row.
-        """
-        if self._faults:
-            left = len(self._faults) - MAX_FAULTS
-            more = [f"… and {left} more"] if left > 0 else []
-            raise SteadyError("\n".join([*self._faults[:MAX_FAULTS], *more]))
-        if not self._prompts:
-            raise SteadyError(f"{self._path}: there is nothing in it. Each line is one prompt, such as {SAMPLE}")
-        return PromptFile(self._path, tuple(self._prompts), self._lines)
-
-    def _prompt(self, draft: Draft, line: int) -> AskedPrompt:
-        group = f"line {line}" if draft.group is None else draft.group
-        occurrence = self._seen[group, draft.text]
-        self._seen[group, draft.text] += 1
-        return AskedPrompt(
-            id=content_id(group, draft.text, occurrence=occurrence),
-            group_id=group,
-            example_id=group,
-            wording=draft.wording,
-            prompt=draft.text,
-            completion=draft.outputs[0] if draft.outputs else "",
-            references=list(draft.outputs),
-            messages=draft.turns,
-        )
+def _prompt(name: str, group: str, draft: Draft) -> AskedPrompt:
+    return AskedPrompt(
+        id=name,
+        group_id=group,
+        example_id=group,
+        wording=draft.wording,
+        prompt=draft.text,
+        completion="".join(draft.outputs[:1]),
+        references=list(draft.outputs),
+        messages=draft.turns,
+    )
 
 
 def comparable(file: PromptFile, skipped: Mapping[str, Rejected]) -> tuple[list[PromptGroup], list[Rejected]]:
@@ -192,18 +181,14 @@ def comparable(file: PromptFile, skipped: Mapping[str, Rejected]) -> tuple[list[
     for prompt in file.prompts:
         if prompt.id not in skipped:
             members.setdefault(prompt.group_id, []).append(prompt)
-    # a group that lost its other prompts has no variants left to compare
-    lone = [
-        file.skipped(found[0].id, ONE_PROMPT, f"group {name} has no second prompt")
-        for name, found in members.items()
-        if len(found) == 1
-    ]
-    groups = [
-        PromptGroup(name, tuple(item.id for item in found), tuple(item.asked for item in found))
-        for name, found in members.items()
-        if len(found) > 1
-    ]
-    return groups, [*skipped.values(), *lone]
+    groups, left_out = [], list(skipped.values())
+    for name, found in members.items():
+        if len(found) > 1:
+            groups.append(PromptGroup(name, tuple(item.id for item in found), tuple(item.asked for item in found)))
+        else:
+            # a group that lost its other prompts has no variants left to compare
+            left_out.append(file.skipped(found[0].id, ONE_PROMPT, f"group {name} has no second prompt"))
+    return groups, left_out
 
 
 def fitting(

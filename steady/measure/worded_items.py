@@ -1,15 +1,13 @@
 """A file of items, worded by a bank and by the families of rewordings, so that nobody writes variants by hand."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from steady.errors import SteadyError
 from steady.format.draw import balanced_choice
-from steady.measure.prompt_files import Collected, PromptFile, file_rows, renamed
-from steady.measure.prompt_rows import Draft, Faulty
+from steady.measure.prompt_files import PromptFile, collect, file_rows, renamed
+from steady.measure.prompt_rows import Draft, Faulty, checked_object, is_output
 from steady.prepare.readers.rows import json_type, show
 from steady.prompts import families
 from steady.prompts.bank import Bank, read_bank
@@ -40,10 +38,7 @@ def item_file(
     """
     bank = None if bank_path is None else read_bank(bank_path)
     wordings = chosen_wordings(bank, per_family, seed)
-    found = Collected(items)
-    for line, value in _rows(items):
-        found.add(line, partial(_drafts, value, columns, bank, wordings))
-    return found.file()
+    return collect(items, _rows(items), lambda row: _drafts(_example(renamed(row, columns)), bank, wordings))
 
 
 def bank_match(bank_path: Path | None) -> str | None:
@@ -87,8 +82,7 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
     yield from ((n, {"instruction": line}) for n, line in enumerate(text.split("\n"), start=1) if line.strip())
 
 
-def _drafts(value: Any, columns: Mapping[str, str], bank: Bank | None, wordings: Sequence[Wording]) -> list[Draft]:
-    example = _example(renamed(value, columns))
+def _drafts(example: Example, bank: Bank | None, wordings: Sequence[Wording]) -> list[Draft]:
     drafts: dict[str, Draft] = {}
     for wording in wordings:
         if applies(example, wording, bank):
@@ -103,16 +97,13 @@ def _example(value: Any) -> Example:
     Raises:
         Faulty: it has nothing to word, or a field is no text.
     """
-    if isinstance(value, list):
-        raise Faulty([f"{finding.code}: {finding.reason}" for finding in value])
-    if not isinstance(value, dict):
-        raise Faulty([f"not_object: expected an object such as {SAMPLE}"])
+    checked_object(value, SAMPLE)
     item = next((value[key] for key in TEXTS if value.get(key)), "")
     instruction = value.get("instruction") or ""
     found: Any = next((value[key] for key in OUTPUTS if value.get(key) not in (None, "")), [])
     outputs = found if isinstance(found, list) else [found]
     strange = [one for one in (item, instruction) if not isinstance(one, str)]
-    strange += [one for one in outputs if isinstance(one, bool) or not _is_text(one)]
+    strange += [one for one in outputs if not is_output(one)]
     if strange:
         raise Faulty([f"wrong_type: {show(one)} ({json_type(one)}); it must be a text." for one in strange])
     if not f"{item}{instruction}".strip():
@@ -121,9 +112,5 @@ def _example(value: Any) -> Example:
     # by content, so that more items change no id of these
     name = content_id("item", instruction, item) if given is None else str(given)
     references = [str(one) for one in outputs]
-    output = references[0] if references else ""
+    output = "".join(references[:1])
     return Example(id=name, group_id=name, instruction=instruction, input=item, output=output, references=references)
-
-
-def _is_text(value: Any) -> bool:
-    return (isinstance(value, str) and bool(value.strip())) or (isinstance(value, int | float) and math.isfinite(value))

@@ -14,7 +14,7 @@ from steady.measure.endpoint.canary import REQUESTS, check_canary, given_logprob
 from steady.measure.endpoint.client import Client, Endpoint, checked_url
 from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request, read_fields
 from steady.measure.prompt_files import ONE_PROMPT, PromptFile, comparable
-from steady.measure.subject import Facts, Say
+from steady.measure.subject import Facts, Say, Subject
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction, Rejected
 from steady.scoring.groups import Mask, PromptGroup, sample_pairs
@@ -39,33 +39,14 @@ class Plan:
     seed: int = 0
 
 
-class EndpointSubject:
+class EndpointSubject(Subject):
     """Answers, and POSIX where the server gives log-probabilities of given tokens; `cache` is the file that keeps replies."""
 
     def __init__(self, endpoint: Endpoint, asking: Asking, plan: Plan, cache: Path) -> None:
-        self.name = asking.model
+        self.name, self.facts = asking.model, _facts(endpoint, asking, plan)
         self._endpoint, self._asking, self._plan, self._cache = endpoint, asking, plan, cache
         self._file: PromptFile | None = None
         self._groups: list[PromptGroup] = []
-        self._faults: dict[str, int] = {}
-
-    @property
-    def facts(self) -> Facts:
-        """What the answers depend on."""
-        asking, plan = self._asking, self._plan
-        return {
-            "endpoint": self._endpoint.url,
-            "model": asking.model,
-            "chat_template": asking.chat,
-            "system": asking.system,
-            "max_new_tokens": asking.max_new_tokens,
-            "stop": list(asking.stop),
-            "request_fields": msgspec.json.encode(asking.more, order="deterministic").decode() if asking.more else "",
-            "repeats": plan.repeats,
-            "posix": plan.posix,
-            "max_pairs": plan.max_pairs,
-            "seed": plan.seed if plan.max_pairs else None,
-        }
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
         """All groups of two prompts and more: which prompts are too long, only the server knows.
@@ -123,10 +104,6 @@ class EndpointSubject:
                 say(f"sent again {count} times: {fault}")
             say(f"the server counted {client.read:,} tokens of prompts and {client.written:,} of answers in this run")
             return [self._scored(client, group) for group in groups]
-
-    def notes(self) -> list[str]:
-        """None beside the measures."""
-        return []
 
     def unanswered(self) -> list[Rejected]:
         """The prompts that the server refused, and those that are left alone in their group."""
@@ -237,6 +214,23 @@ def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
     asking = Asking(model, chat, more=read_fields(options["request_fields"]), scored=options["posix"], **framing)
     plan = Plan(**{name: options[name] for name in ("repeats", "posix", "max_pairs", "seed")})
     return EndpointSubject(endpoint, asking, plan, options["replies"])
+
+
+def _facts(endpoint: Endpoint, asking: Asking, plan: Plan) -> Facts:
+    return {
+        "endpoint": endpoint.url,
+        "model": asking.model,
+        "chat_template": asking.chat,
+        "system": asking.system,
+        "max_new_tokens": asking.max_new_tokens,
+        "stop": list(asking.stop),
+        "request_fields": msgspec.json.encode(asking.more, order="deterministic").decode() if asking.more else "",
+        "repeats": plan.repeats,
+        "posix": plan.posix,
+        "max_pairs": plan.max_pairs,
+        # of the pairs that are drawn: without a limit there are none
+        "seed": plan.seed if plan.max_pairs else None,
+    }
 
 
 def _told_before(line: str) -> None:
