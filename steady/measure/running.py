@@ -1,6 +1,5 @@
 """Measure a subject on a file of prompts: what it costs, score bundle by bundle, keep, summarise."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +64,9 @@ def measure_subject(
         compared = [group for group in scored if len(group.predictions) > 1]
         if not compared:
             raise SteadyError(f"{file.path}: no group has two answers: {skipped[-1].reason}")
-        done = runs.Finished(compared, file.prompts, skipped, subject.notes(), subject.repeats())
-        runs.finish_run(folder, done, settings.key)
+        prompts = {prompt.id: prompt for prompt in file.prompts}
+        done = runs.Run(settings, prompts, compared, skipped, subject.notes(), subject.repeats())
+        runs.finish_run(folder, done)
 
 
 def _tell_skipped(skipped: Sequence[Rejected], say: Say) -> None:
@@ -108,8 +108,3 @@ def _score_all(
 def _precise(found: dict[int, list[ScoredGroup]], precision: float) -> bool:
     kept = [group for groups in found.values() for group in groups]
     return is_precise([sensitivity(group).psi for group in kept if not group.fault], precision)
-
-
-def skipped_counts(skipped: Sequence[Rejected]) -> dict[str, int]:
-    """How many prompts were not scored, by code."""
-    return dict(Counter(item.code for item in skipped))

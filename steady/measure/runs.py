@@ -1,10 +1,11 @@
 """A folder that holds one measurement: what was asked, the prompts, the answers, the matrices, what was left out."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +18,7 @@ from steady.records import Prediction, Rejected, read_records, write_bytes, writ
 RUN, NOTES, PROMPTS, PREDICTIONS = "run.json", "notes.json", "prompts.jsonl", "predictions.jsonl"
 MATRICES, SKIPPED, REPEATS = "matrices.safetensors", "skipped.jsonl", "repeats.jsonl"
 PARTS = "parts"
+Content = TypeVar("Content")
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -69,10 +71,7 @@ def read_settings(folder: Path) -> RunSettings:
     path = folder / RUN
     if not path.is_file():
         raise SteadyError(f"{path}: no such file: {folder} holds no run of `steady measure`.")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RunSettings)
-    except msgspec.DecodeError as error:
-        raise SteadyError(f"{path}: damaged ({error}). Delete the folder and score again.") from error
+    return _decoded(path, RunSettings)
 
 
 @contextmanager
@@ -123,34 +122,11 @@ class Repeats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: list[str]
 
 
-class Finished(NamedTuple):
-    """What a run leaves: the scored groups, all prompts, those that were not scored, the notes and repeats of the subject."""
-
-    groups: Sequence[ScoredGroup]
-    prompts: Sequence[AskedPrompt]
-    skipped: Sequence[Rejected]
-    notes: list[str]
-    repeats: dict[str, list[str]]
-
-
-def finish_run(folder: Path, run: Finished, key: str) -> None:
-    """Write the files of a finished run, the matrices last, and remove the parts."""
-    write_records(folder / PROMPTS, run.prompts)
-    write_records(folder / SKIPPED, run.skipped)
-    write_json(folder / NOTES, run.notes)
-    if run.repeats:
-        write_records(folder / REPEATS, [Repeats(name, answers) for name, answers in run.repeats.items()])
-    write_records(folder / PREDICTIONS, [item for group in run.groups for item in group.predictions])
-    # the last file of a run: where it is, the run is finished, whatever a kill left of the parts
-    write_matrices(folder / MATRICES, run.groups, key=key)
-    for path in sorted((folder / PARTS).glob("*.safetensors")):
-        path.unlink()
-    if (folder / PARTS).is_dir():
-        (folder / PARTS).rmdir()
-
-
 class Run(msgspec.Struct, frozen=True):
-    """A finished run, read back; the predictions are not judged."""
+    """A finished run: what was asked, the prompts by id, the groups, what was not scored, and what the subject says of itself.
+
+    Read back from its files the predictions are not judged.
+    """
 
     settings: RunSettings
     prompts: dict[str, AskedPrompt]
@@ -158,6 +134,19 @@ class Run(msgspec.Struct, frozen=True):
     skipped: list[Rejected]
     notes: list[str]
     repeats: dict[str, list[str]]
+
+
+def finish_run(folder: Path, run: Run) -> None:
+    """Write the files of a finished run, the matrices last, and remove the parts."""
+    write_records(folder / PROMPTS, run.prompts.values())
+    write_records(folder / SKIPPED, run.skipped)
+    write_json(folder / NOTES, run.notes)
+    if run.repeats:
+        write_records(folder / REPEATS, [Repeats(name, answers) for name, answers in run.repeats.items()])
+    write_records(folder / PREDICTIONS, [item for group in run.groups for item in group.predictions])
+    # the last file of a run: where it is, the run is finished, whatever a kill left of the parts
+    write_matrices(folder / MATRICES, run.groups, key=run.settings.key)
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
 
 
 def read_run(folder: Path) -> Run:
@@ -182,11 +171,12 @@ def read_run(folder: Path) -> Run:
     groups = read_matrices(folder / MATRICES, by_id, settings.key)
     repeats = read_records(folder / REPEATS, Repeats) if (folder / REPEATS).is_file() else []
     by_prompt = {item.prompt_id: item.answers for item in repeats}
-    return Run(settings, prompts, groups, read_records(folder / SKIPPED, Rejected), _read_notes(folder), by_prompt)
+    notes = _decoded(folder / NOTES, list[str])
+    return Run(settings, prompts, groups, read_records(folder / SKIPPED, Rejected), notes, by_prompt)
 
 
-def _read_notes(folder: Path) -> list[str]:
+def _decoded(path: Path, kind: type[Content]) -> Content:
     try:
-        return msgspec.json.decode((folder / NOTES).read_bytes(), type=list[str])
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as error:
-        raise SteadyError(f"{folder / NOTES}: damaged ({error}). Delete the folder and score again.") from error
+        raise SteadyError(f"{path}: damaged ({error}). Delete the folder and score again.") from error

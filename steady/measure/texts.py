@@ -106,8 +106,7 @@ def tables(found: Results) -> str:
     """The tables of all subjects, and their differences from the first."""
     parts = [table(report) for report in found.reports]
     if found.comparison is not None:
-        first = found.reports[0].name
-        parts += [_differences(found.comparison, report.name, first) for report in found.reports[1:]]
+        parts += [_differences(found.comparison, one.name, found.reports[0].name) for one in found.reports[1:]]
     return "\n\n".join(parts)
 
 
@@ -125,14 +124,8 @@ def lines(found: Results) -> str:
 
 def markdown(found: Results) -> str:
     """A summary for a pull request: the measures of every subject, differences, the worst groups, what a reader must know."""
-    names = [report.name for report in found.reports]
-    keys = list(dict.fromkeys(key for report in found.reports for key in report.measures))
-    rows = [
-        [ROWS[key].title, *(_value(report, key) for report in found.reports), *_difference_cells(found, key)]
-        for key in keys
-    ]
-    others = names[1:] if found.comparison else []
-    head = ["measure", *names, *(f"{name} less {names[0]}" for name in others)]
+    head, measures = side_by_side(found)
+    rows = [[*cells, *(difference_text(item) if item else "–" for item in moved)] for cells, moved in measures]
     notes = [f"- {_cell(report.name)}: {_cell(note)}" for report in found.reports for note in remarks(report)]
     worst = found.reports[0].measured.by_group[:GROUPS_IN_MARKDOWN]
     groups = [
@@ -140,26 +133,27 @@ def markdown(found: Results) -> str:
         for item in worst
         if item.agreement < 1 or item.psi
     ]
-    parts = [
-        f"### Prompt sensitivity\n\n{_cell(about(found.reports[0]))}",
-        _markdown_table(head, rows),
-        "\n".join(notes),
-    ]
+    title = f"### Prompt sensitivity\n\n{_cell(about(found.reports[0]))}"
+    parts = [title, _markdown_table(head, rows), "\n".join(notes)]
     if groups:
-        title = f"Worst groups of {_cell(names[0])}:"
+        title = f"Worst groups of {_cell(found.reports[0].name)}:"
         parts.append(f"{title}\n\n{_markdown_table(['group', 'agreement', 'ψ', 'different responses'], groups)}")
     return "\n\n".join(part for part in parts if part)
 
 
-def _value(report: Result, key: str) -> str:
-    return estimate_text(report.measures[key]) if key in report.measures else "–"
-
-
-def _difference_cells(found: Results, key: str) -> list[str]:
-    if found.comparison is None:
-        return []
-    by_name = {item.subject: item for item in found.comparison.differences if item.measure == key}
-    return [difference_text(by_name[one.name]) if one.name in by_name else "–" for one in found.reports[1:]]
+def side_by_side(found: Results) -> tuple[list[str], list[tuple[list[str], list[SubjectDifference | None]]]]:
+    """The head of a table of all subjects and, for each measure, its title and values and the differences from the first."""
+    names = [report.name for report in found.reports]
+    # by measure and subject; empty where a subject alone was measured
+    differences = {
+        (item.measure, item.subject): item for item in (found.comparison.differences if found.comparison else ())
+    }
+    others = names[1:] if found.comparison else []
+    rows = []
+    for key in dict.fromkeys(key for report in found.reports for key in report.measures):
+        values = [estimate_text(one.measures[key]) if key in one.measures else "–" for one in found.reports]
+        rows.append(([ROWS[key].title, *values], [differences.get((key, name)) for name in others]))
+    return ["measure", *names, *(f"{name} less {names[0]}" for name in others)], rows
 
 
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
