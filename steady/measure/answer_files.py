@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,7 @@ Given = dict[tuple[str | None, str], list[str]]
 """All answers by group and prompt."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileAnswers(GivenAnswers):
-    """Answers of a file; a prompt that stands in several rows of its group was asked so many times."""
-
-    several: Mapping[str, list[str]]
-
-    def repeats(self) -> dict[str, list[str]]:
-        """All answers to the prompts that were asked more than once."""
-        return dict(self.several)
-
-
-def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile, FileAnswers]:
+def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile, GivenAnswers]:
     """The prompts of a file and their answers: rows as `row_drafts` takes them, with one prompt and an `answer`.
 
     The first answer to a prompt is measured; further ones are its repeats.
@@ -46,7 +34,7 @@ def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile
     digest = hashlib.blake2b(msgspec.json.encode(answers, order="deterministic"), digest_size=16).hexdigest()
     several = {name: texts for name, texts in answers.items() if len(texts) > 1}
     first = {name: texts[0] for name, texts in answers.items()}
-    return file, FileAnswers(path.name, {"answers": digest}, first, several=several)
+    return file, GivenAnswers(path.name, {"answers": digest}, first, several=several)
 
 
 def _drafts(row: Any, given: Given) -> list[Draft]:

@@ -38,11 +38,7 @@ def prompts_of(sources: Sequence[Path], options: dict[str, Any]) -> PromptFile:
 
 
 def columns_of(options: Mapping[str, Any]) -> dict[str, str]:
-    """What files call keys, as `--column` says it.
-
-    Raises:
-        SteadyError: one is not KEY=NAME.
-    """
+    """What files call keys, as `--column` says it; SteadyError where one is not KEY=NAME."""
     strange = [column for column in options["columns"] if not all(column.partition("="))]
     if strange:
         raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")

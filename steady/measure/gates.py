@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from steady.errors import SteadyError
+from steady.measure.comparing import Results
 from steady.measure.group_measures import ROWS
-from steady.measure.results import Results
 
 COMPARED = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 FORM = re.compile(r"\s*(difference\s+)?(\w+)\s*(<=|>=|<|>)\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*")

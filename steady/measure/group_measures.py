@@ -173,12 +173,12 @@ def posix_fault(group: ScoredGroup) -> str | None:
 
 
 def _judged_group(group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matcher: Matcher) -> ScoredGroup:
-    known = bool(group.matrix.size)
-    items = (
-        matcher.judged(item, prompts[item.prompt_id], item.logprob is not None or not known)
-        for item in group.predictions
+    # without a matrix nobody gave log-probabilities, so a missing one says nothing about the answer
+    unscored = not group.matrix.size
+    judged = (
+        matcher.judged(one, prompts[one.prompt_id], unscored or one.logprob is not None) for one in group.predictions
     )
-    return replace(group, predictions=tuple(items))
+    return replace(group, predictions=tuple(judged))
 
 
 def _repeated(
@@ -204,18 +204,14 @@ def _answers(
     """
     given = [item for group in groups for item in group.predictions]
     # numbers, for one wording has a meaning of its own: `canonical`
-    places = {
-        name: str(place) for place, name in enumerate(sorted({prompts[item.prompt_id].wording for item in given}))
-    }
-    asked = [
-        msgspec.structs.replace(
-            prompts[item.prompt_id],
-            group_id=group.id,
-            wording=places[prompts[item.prompt_id].wording] if worded else str(place),
-        )
-        for group in groups
-        for place, item in enumerate(group.predictions)
-    ]
+    names = sorted({prompts[item.prompt_id].wording for item in given})
+    places = {name: str(place) for place, name in enumerate(names)}
+    asked = []
+    for group in groups:
+        for place, item in enumerate(group.predictions):
+            prompt = prompts[item.prompt_id]
+            wording = places[prompt.wording] if worded else str(place)
+            asked.append(msgspec.structs.replace(prompt, group_id=group.id, wording=wording))
     texts = [f"\0{item.text}" if item.parsed is None else item.parsed for item in given]
     return replace(
         read_answers(asked, given, ()),

@@ -177,11 +177,7 @@ def _some(places: Sequence[str]) -> str:
 
 
 def local_model(named: Named, limits: Limits) -> LocalModel:
-    """Load a model by name.
-
-    Raises:
-        SteadyError: see `open_model`.
-    """
+    """Load a model by name; errors as `open_model` has them."""
     opened = open_model(named)
     base = opened.base
     assert base is not None

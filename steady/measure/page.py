@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from importlib.resources import files
 from string import ascii_uppercase
 
-from steady.measure.comparing import SubjectDifference
+from steady.measure.comparing import Result, Results, SubjectDifference
 from steady.measure.group_measures import GroupSummary, from_worst
-from steady.measure.results import Result, Results
 from steady.measure.texts import about, difference_text, number, remarks, side_by_side, verdict
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction

@@ -93,11 +93,7 @@ def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> Pr
 
 
 def file_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Rows of a file of data with their lines.
-
-    Raises:
-        SteadyError: it is missing, of an unknown kind, or cannot be read to its end.
-    """
+    """Rows of a file of data with their lines; SteadyError where it is missing, of an unknown kind, or cannot be read to its end."""
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
     # any format: the kind of file goes by its name alone

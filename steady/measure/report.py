@@ -11,11 +11,10 @@ import msgspec
 from steady.compare.paired import Testing
 from steady.errors import SteadyError
 from steady.measure import runs
-from steady.measure.comparing import PERMUTATIONS, compare_subjects
+from steady.measure.comparing import PERMUTATIONS, Result, Results, compare_subjects
 from steady.measure.group_measures import judge, measured
 from steady.measure.matching import Matcher
 from steady.measure.page import page
-from steady.measure.results import Result, Results
 from steady.measure.texts import line, table
 from steady.metrics.files import plain, read_metrics, write_metrics
 from steady.metrics.resampling import Bootstrap
@@ -89,11 +88,7 @@ def distinct(reports: Sequence[Report], folders: Sequence[Path]) -> list[Report]
 
 
 def compared(reports: Sequence[Report], bootstrap: Bootstrap) -> Compared:
-    """Compare reports on the same prompts.
-
-    Raises:
-        SteadyError: they have no group in common.
-    """
+    """Compare reports on the same prompts; SteadyError where they have no group in common."""
     if len(reports) < 2:
         return Compared(tuple(reports))
     testing = Testing(bootstrap, PERMUTATIONS, 1 - bootstrap.confidence)

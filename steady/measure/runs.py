@@ -63,11 +63,7 @@ def open_run(folder: Path, settings: RunSettings) -> bool:
 
 
 def read_settings(folder: Path) -> RunSettings:
-    """Read `run.json`.
-
-    Raises:
-        SteadyError: there is none, or it is damaged.
-    """
+    """Read `run.json`; SteadyError where there is none, or it is damaged."""
     path = folder / RUN
     if not path.is_file():
         raise SteadyError(f"{path}: no such file: {folder} holds no run of `steady measure`.")
@@ -76,11 +72,7 @@ def read_settings(folder: Path) -> RunSettings:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, so that two processes never write one run.
-
-    Raises:
-        SteadyError: another process holds it.
-    """
+    """Hold the folder, so that two processes never write one run; SteadyError where another process holds it."""
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -150,11 +142,7 @@ def finish_run(folder: Path, run: Run) -> None:
 
 
 def read_run(folder: Path) -> Run:
-    """Read a finished run.
-
-    Raises:
-        SteadyError: a file is missing or damaged (it is named), or the run is not finished.
-    """
+    """Read a finished run; SteadyError where a file is missing or damaged (it is named), or the run is not finished."""
     settings = read_settings(folder)
     if not (folder / MATRICES).is_file():
         done = len(list((folder / PARTS).glob("*.safetensors")))

@@ -6,7 +6,7 @@ A new kind of subject derives from `Answering` and defines `name`, `facts` and `
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from typing import Protocol
 
@@ -177,10 +177,18 @@ class CallableSubject(Answering):
 
 @dataclass(frozen=True)
 class GivenAnswers(Answering):
-    """Answers that are there already, by prompt id, and matrices by group id where there are some: no model is needed."""
+    """Answers that are there already, by prompt id, and matrices by group id where there are some: no model is needed.
+
+    `several` has all answers, by prompt id, of prompts that were asked more than once.
+    """
 
     answers: Mapping[str, str]
     given_matrices: Mapping[str, Matrix] | None = None
+    several: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def repeats(self) -> dict[str, list[str]]:
+        """The answers of prompts that were asked more than once."""
+        return dict(self.several)
 
     def respond(self, groups: Sequence[PromptGroup]) -> Answers:
         """The answers, put in the order of the prompts."""

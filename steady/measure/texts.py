@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steady.measure.comparing import Comparison, SubjectDifference, headline_keys
+from steady.measure.comparing import Comparison, Result, Results, SubjectDifference, headline_keys
 from steady.measure.group_measures import ROWS
-from steady.measure.results import Result, Results
 from steady.metrics.measures import HIGHER
 from steady.metrics.resampling import Estimate
 

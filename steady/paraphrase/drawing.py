@@ -108,11 +108,7 @@ def _cached(path: Path) -> list[Draw]:
 
 
 def read_ask(path: Path | None) -> str:
-    """The request in a file, or the usual one.
-
-    Raises:
-        SteadyError: the file is missing or not UTF-8.
-    """
+    """The request in a file, or the usual one; SteadyError where the file is missing or not UTF-8."""
     if path is None:
         return ASK
     try:

@@ -112,11 +112,7 @@ def _tokens(found: SeedsResults) -> str:
 
 
 def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
-    """The text with every block of figures rendered anew.
-
-    Raises:
-        SteadyError: the text names a block that there is not.
-    """
+    """The text with every block of figures rendered anew; SteadyError where the text names a block that there is not."""
 
     def fill(match: re.Match[str]) -> str:
         name = match[2]

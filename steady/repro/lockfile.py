@@ -24,11 +24,7 @@ class Entry(NamedTuple):
 
 
 def read_lock(text: str, source: str) -> list[Entry]:
-    """The entries of a `dvc.lock`, in its order.
-
-    Raises:
-        SteadyError: the text is no lock file.
-    """
+    """The entries of a `dvc.lock`, in its order; SteadyError where the text is no lock file."""
     # libyaml, and every scalar as text: fifty times as fast as the parser that DVC itself uses.
     try:
         stages: Mapping[str, Any] = (load(text, CBaseLoader) or {}).get("stages", {})
@@ -46,11 +42,7 @@ def read_lock(text: str, source: str) -> list[Entry]:
 
 
 def lock_entries(root: Path) -> list[Entry]:
-    """The entries of the `dvc.lock` of a repository.
-
-    Raises:
-        SteadyError: there is none, or it is no lock file.
-    """
+    """The entries of the `dvc.lock` of a repository; SteadyError where there is none, or it is no lock file."""
     lock = root / "dvc.lock"
     if not lock.is_file():
         raise SteadyError(f"{lock}: no such file. Run `make repro` first, or run from the repository's root.")

@@ -52,11 +52,7 @@ def make_record(root: Path, entries: Sequence[Entry]) -> Recorded:
 
 
 def read_record(root: Path) -> Recorded | None:
-    """The record, None where there is none.
-
-    Raises:
-        SteadyError: the file is not one.
-    """
+    """The record, None where there is none; SteadyError where the file is not one."""
     path = root / RECORD
     return read_metrics(path, Recorded) if path.is_file() else None
 

@@ -64,11 +64,7 @@ class Run(NamedTuple):
 
 
 def read_study(path: Path) -> Study:
-    """Read and check the file of a study.
-
-    Raises:
-        SteadyError: it is missing, no YAML, or a value is refused; every fault is named.
-    """
+    """Read and check the file of a study; SteadyError where it is missing, no YAML, or a value is refused; every fault is named."""
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. docs/methods.md has an example of a study.")
     try:

@@ -87,11 +87,7 @@ def tracked_files(root: Path) -> list[str]:
 
 
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:
-    """Set dotted keys of a `params.yaml`, keeping the rest.
-
-    Raises:
-        SteadyError: a key is not there.
-    """
+    """Set dotted keys of a `params.yaml`, keeping the rest; SteadyError where a key is not there."""
     yaml = YAML()
     # No line is folded, so that a diff shows what was changed and nothing else.
     yaml.width = 4096
@@ -112,11 +108,7 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
 
 
 def reproduce(folder: Path) -> None:
-    """Run `dvc repro` in a workspace; its output goes to this terminal.
-
-    Raises:
-        SteadyError: a stage failed.
-    """
+    """Run `dvc repro` in a workspace; its output goes to this terminal; SteadyError where a stage failed."""
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     environment = os.environ | {"PATH": os.pathsep.join(places)}
     # Set where this runs below another DVC; the copy is a repository of its own.

@@ -131,11 +131,7 @@ def _what_changed(trained: Bank | None, today: Bank | None) -> str:
 
 
 def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyArm]:
-    """Load the weights.
-
-    Raises:
-        SteadyError: an arm is damaged, was made from another base, or two arms have other labels.
-    """
+    """Load the weights; SteadyError where an arm is damaged, was made from another base, or two arms have other labels."""
     ready = [_load_arm(arm, params) for arm in recorded]
     for other in ready:
         if other.labels != ready[0].labels:
@@ -171,11 +167,7 @@ def as_records(prompts: Sequence[str]) -> list[Prompt]:
 
 
 def chosen_arms(asked: Sequence[str], params: AskParams) -> list[str]:
-    """The names of the arms to ask: those asked for, or every arm of `params.yaml`.
-
-    Raises:
-        SteadyError: there is no such arm.
-    """
+    """The names of the arms to ask: those asked for, or every arm of `params.yaml`; SteadyError where there is no such arm."""
     if strangers := [name for name in asked if name not in params.arms]:
         raise SteadyError(f"no arm {strangers[0]!r}. There are: {', '.join(params.arms)}.")
     return list(dict.fromkeys(asked)) or list(params.arms)

@@ -70,11 +70,7 @@ def _text(path: Path, line: int, row: Row, field: str) -> str:
 
 
 def check_out(path: Path) -> None:
-    """Refuse an output before any work is done.
-
-    Raises:
-        SteadyError: its suffix is neither `.jsonl` nor `.csv`.
-    """
+    """Refuse an output before any work is done; SteadyError where its suffix is neither `.jsonl` nor `.csv`."""
     if path.suffix not in SUFFIXES:
         raise SteadyError(f"{path}: --out ends in {' or '.join(SUFFIXES)}, got {path.suffix!r}.")
 

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -86,7 +87,7 @@ def checked_url(url: str) -> str:
     return url.rstrip("/").removesuffix("/chat/completions").removesuffix("/completions")
 
 
-class Client:
+class Client(AbstractContextManager["Client"]):
     """Sends what the cache does not have. A `with` block closes the connections."""
 
     def __init__(self, endpoint: Endpoint, cache: Cache) -> None:
@@ -107,9 +108,6 @@ class Client:
             timeout=httpx.Timeout(endpoint.timeout, connect=min(endpoint.timeout, 20.0)),
             limits=httpx.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency),
         )
-
-    def __enter__(self) -> "Client":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
@@ -242,11 +240,7 @@ class Client:
 
 
 def _settled(flying: set[Future[None]], progress: Callable[[], object]) -> set[Future[None]]:
-    """What is still in flight once something has ended.
-
-    Raises:
-        SteadyError: a request has failed for good.
-    """
+    """What is still in flight once something has ended; SteadyError where a request has failed for good."""
     done, left = wait(flying, return_when=FIRST_COMPLETED)
     for future in done:
         future.result()

@@ -67,11 +67,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read_fields(text: str) -> dict[str, Any]:
-    """Fields of a request body from JSON.
-
-    Raises:
-        SteadyError: it is no JSON object.
-    """
+    """Fields of a request body from JSON; SteadyError where it is no JSON object."""
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError as error:

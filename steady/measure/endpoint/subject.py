@@ -14,7 +14,7 @@ from steady.measure.endpoint.canary import REQUESTS, check_canary, given_logprob
 from steady.measure.endpoint.client import Client, Endpoint, checked_url
 from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request, read_fields
 from steady.measure.prompt_files import ONE_PROMPT, PromptFile, comparable
-from steady.measure.subject import Facts, Say, Subject
+from steady.measure.subject import UNKNOWN, Facts, Say, Subject
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction, Rejected
 from steady.scoring.groups import Mask, PromptGroup, sample_pairs
@@ -109,7 +109,7 @@ class EndpointSubject(Subject):
         """The prompts that the server refused, and those that are left alone in their group."""
         assert self._file is not None
         found = []
-        with Cache(self._cache, _told_before) as cache:
+        with Cache(self._cache, lambda line: None) as cache:
             for group in self._groups:
                 refusals = [cache[request.key(self._endpoint.url)].refusal for request in self._generations([group], 1)]
                 named = [(REFUSED, refusal) for refusal in refusals]
@@ -126,20 +126,17 @@ class EndpointSubject(Subject):
         """All answers to each prompt that was answered, by its id; the first is the one that is measured."""
         if self._plan.repeats == 1:
             return {}
-        asked = [
-            (name, prompt)
-            for group in self._groups
-            for name, prompt in zip(group.prompt_ids, group.prompts, strict=True)
-        ]
         found = {}
-        with Cache(self._cache, _told_before) as cache:
-            for name, prompt in asked:
-                requests = [
-                    generation_request(self._asking, prompt, name, repeat) for repeat in range(self._plan.repeats)
-                ]
-                replies = [cache[request.key(self._endpoint.url)] for request in requests]
-                if not any(reply.refusal for reply in replies):
-                    found[name] = [reply.text.strip() for reply in replies]
+        # damaged lines were named when the replies were read first
+        with Cache(self._cache, lambda line: None) as cache:
+            for group in self._groups:
+                for name, prompt in zip(group.prompt_ids, group.prompts, strict=True):
+                    asked = [
+                        generation_request(self._asking, prompt, name, place) for place in range(self._plan.repeats)
+                    ]
+                    replies = [cache[request.key(self._endpoint.url)] for request in asked]
+                    if not any(reply.refusal for reply in replies):
+                        found[name] = [reply.text.strip() for reply in replies]
         return found
 
     def _fill(self, client: Client, requests: Iterable[Request], what: str, count: int) -> None:
@@ -178,12 +175,10 @@ class EndpointSubject(Subject):
         """The first answers; without POSIX the matrix is empty."""
         answered = self._answered(client, group)
         count, sampled = len(answered), None
-        matrix, lengths = np.empty((0, 0)), np.empty(0)
+        matrix, lengths = UNKNOWN.values, UNKNOWN.lengths
         if self._plan.posix:
-            matrix, lengths = (
-                np.full((count, count), np.nan),
-                np.asarray([float(len(one.token_ids)) for _, one in answered]),
-            )
+            matrix = np.full((count, count), np.nan)
+            lengths = np.asarray([float(len(one.token_ids)) for _, one in answered])
             for row, column in np.argwhere(self._wanted(group, count)):
                 prompt, response = answered[row][1], answered[column][1]
                 values = given_logprobs(client, self._pair(group, prompt, response))
@@ -198,11 +193,7 @@ class EndpointSubject(Subject):
 
 
 def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
-    """A model of a server by its name there and the options of the command.
-
-    Raises:
-        SteadyError: an option is at fault.
-    """
+    """A model of a server by its name there and the options of the command; SteadyError where an option is at fault."""
     if options["chat"] not in CHAT:
         raise SteadyError(f"--chat-template {options['chat']}: a server has one; allowed: {', '.join(CHAT)}.")
     chat = options["chat"] != "off"
@@ -233,13 +224,8 @@ def _facts(endpoint: Endpoint, asking: Asking, plan: Plan) -> Facts:
     }
 
 
-def _told_before(line: str) -> None:
-    """A damaged line was named, and its request was sent again, when the replies were read first."""
-
-
 def _tokens(request: Request) -> int:
     """About how many tokens the prompt of a request has."""
-    texts = (
-        [request.body["prompt"]] if "prompt" in request.body else [turn["content"] for turn in request.body["messages"]]
-    )
+    body = request.body
+    texts = [body["prompt"]] if "prompt" in body else [turn["content"] for turn in body["messages"]]
     return sum(-(-len(text) // CHARACTERS_PER_TOKEN) for text in texts)
