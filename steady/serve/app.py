@@ -136,7 +136,7 @@ def _busy(app: FastAPI) -> Refusal:
 
 
 def _of_arm(name: str, prompts: list[str], wordings: list[str], found: dict[Unit, Prediction]) -> dict[str, object]:
-    """As `schema.ArmAnswer`: `Answer` has the fields of `schema.Choice`, in their order."""
+    """As `schema.ArmAnswer`."""
     answers = [answer(wording, found[name, prompt]) for wording, prompt in zip(wordings, prompts, strict=True)]
     shared = agreement(answers)
     return {"answers": answers, "agreement": 1.0 if shared is None else shared}

@@ -13,7 +13,7 @@ from pathlib import Path
 from steady.errors import SteadyError
 from steady.parameters import read_params
 from steady.records import CANONICAL
-from steady.serve.answers import Answer, agreement, ask
+from steady.serve.answers import Choice, agreement, ask
 from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arms
 from steady.serve.phrasing import Phrasing, make_phrasing
 from steady.serve.rows import Row, check_out, read_rows, write_rows
@@ -21,7 +21,7 @@ from steady.serve.rows import Row, check_out, read_rows, write_rows
 BATCH = 64
 SHOWN = 60
 LINE = 120
-Answers = dict[str, list[Answer]]
+Answers = dict[str, list[Choice]]
 
 
 @dataclass(frozen=True)
@@ -171,23 +171,19 @@ def columns(text: str, answers: Answers) -> Iterator[str]:
     yield ""
 
 
-def _cell(item: Answer, width: int) -> list[str]:
+def _cell(item: Choice, width: int) -> list[str]:
     lines = [line for part in (item.text or "(nothing)").splitlines() for line in textwrap.wrap(part, width) or [""]]
     return [*lines, f"= {item.label} {item.probability:.2f}"] if item.label_logprobs else lines
 
 
 def as_json(text: str, answers: Answers) -> str:
     """One JSON line: the text, and for each arm its answers and their agreement."""
-    found = {
-        name: {"answers": [_plain(item) for item in column], "agreement": agreement(column)}
-        for name, column in answers.items()
-    }
+    found = {}
+    for name, column in answers.items():
+        # a classifier writes no text
+        shown = [{key: value for key, value in vars(item).items() if value is not None} for item in column]
+        found[name] = {"answers": shown, "agreement": agreement(column)}
     return json.dumps({"text": text, "arms": found}, ensure_ascii=False)
-
-
-def _plain(item: Answer) -> Row:
-    names = ("wording", "label", "probability", "label_logprobs", *(["text"] if item.text is not None else []))
-    return {name: getattr(item, name) for name in names}
 
 
 def _file(asker: Asker, request: Request) -> Iterator[str]:
