@@ -43,12 +43,10 @@ def matrix_groups(found: Findings) -> Markup:
             continue
         shown.append((group, part))
     places = [group.rank for group, _ in shown]
-    walked = [
-        details(
-            _summary(group), _links(places, place), part, open_=place == 0, id=f"matrix-{group.rank}", class_="matrix"
-        )
-        for place, (group, part) in enumerate(shown)
-    ]
+    walked = []
+    for place, (group, part) in enumerate(shown):
+        name, links = f"matrix-{group.rank}", _links(places, place)
+        walked.append(details(_summary(group), links, part, open_=place == 0, id=name, class_="matrix"))
     return joined([_lead(found, len(ranked), len(shown), faults), _choice(found.arms), *walked])
 
 
@@ -81,12 +79,12 @@ def _choice(arms: Sequence[ArmResults]) -> Markup:
     """Which arm's matrices to show; without style sheets all of them stand side by side."""
     names = {str(place): arm.name for place, arm in enumerate(arms)}
     names |= {"all": "all, side by side"} if len(arms) > 1 else {}
-    buttons = [tag("label", Markup(_radio(key, key == str(len(arms) - 1))), f" {name}") for key, name in names.items()]
+    buttons = []
+    for key, name in names.items():
+        checked = " checked" if key == str(len(arms) - 1) else ""
+        radio = Markup(f'<input type="radio" name="matrix-arm" id="show-{key}"{checked}>')
+        buttons.append(tag("label", radio, f" {name}"))
     return tag("fieldset", tag("legend", "Matrix of"), *buttons, class_="choice")
-
-
-def _radio(key: str, checked: bool) -> str:
-    return f'<input type="radio" name="matrix-arm" id="show-{key}"{" checked" if checked else ""}>'
 
 
 def _links(places: Sequence[int], place: int) -> Markup:
