@@ -11,8 +11,8 @@ from steady.commands import FILE, command
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+# A JSON schema, or a part of one
 Schema = dict[str, Any]
-"""A JSON schema, or a part of one."""
 
 
 @command()

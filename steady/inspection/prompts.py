@@ -23,8 +23,8 @@ from steady.prompts.params import FormatStage
 from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Split, Wording, read_records
 
+# Text, and how `click.style` shows it
 Piece = tuple[str, dict[str, Any]]
-"""Text, and how `click.style` shows it."""
 CUT = {"fg": "red", "strikethrough": True}
 SPECIAL = {"fg": "cyan", "dim": True}
 HEAD = {"bold": True}

@@ -13,8 +13,8 @@ from steady.measure.subject import GivenAnswers
 from steady.prepare.readers.rows import json_type, show
 
 SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "answer": "Lima"}'
+# All answers by group and prompt
 Given = dict[tuple[str | None, str], list[str]]
-"""All answers by group and prompt."""
 
 
 def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile, GivenAnswers]:

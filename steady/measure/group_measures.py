@@ -29,13 +29,13 @@ from steady.metrics.resampling import (
 )
 from steady.metrics.results import Degeneracy
 
+# What people call measures whose names in the pipeline's files mean its wordings and labels
 KEYS = {"mean_accuracy": "accuracy", "unparsed": "format_loss"}
-"""What people call measures whose names in the pipeline's files mean its wordings and labels."""
 
 RESPONSES = SensitivityMeasure("unique_responses", "different responses", LOWER, "group", unit="a group")
 REPEATS = SensitivityMeasure("repeat_agreement", "agreement between repeats of one prompt", HIGHER, "group")
+# Rows of the table of measures by the key they have in `measures.json`; those that have no value are left out of it
 ROWS = {KEYS.get(row.name, row.name): row for row in (*SENSITIVITY, RESPONSES, REPEATS)}
-"""Rows of the table of measures by the key they have in `measures.json`; those that have no value are left out of it."""
 
 
 class GroupSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -37,8 +37,8 @@ class Limits:
     seed: int = 0
 
 
+# Prompts that a note names
 NAMED = 5
-"""Prompts that a note names."""
 
 
 class _Scoring(NamedTuple):

@@ -120,13 +120,13 @@ def _number(text: str) -> Reading:
     return format(Decimal(found[-1].replace(",", "").replace("−", "-")).normalize(), "f") if found else None
 
 
+# How the matchers without a detail read an answer
 PLAIN: dict[str, Read] = {
     "exact": lambda text: text.strip() or None,
     NORMALIZED: _normalized,
     "contains": _normalized,
     "number": _number,
 }
-"""How the matchers without a detail read an answer."""
 
 
 def _regex(spec: str, pattern: str) -> Read:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from steady.records import Asked, Message, Prompt, Rejected, content_id
 from steady.scoring.groups import PromptGroup
 
 MAX_FAULTS = 20
+Read = TypeVar("Read")
 ONE_PROMPT, TOO_LONG, EMPTY_PROMPT = "one_prompt", "too_long", "empty_prompt"
 
 
@@ -92,10 +93,10 @@ def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> Pr
     return file
 
 
-def file_rows(path: Path) -> Iterator[tuple[int, Any]]:
+def file_rows(path: Path, sample: str = SAMPLE) -> Iterator[tuple[int, Any]]:
     """Rows of a file of data with their lines; SteadyError where it is missing, of an unknown kind, or cannot be read to its end."""
     if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
+        raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {sample}")
     # any format: the kind of file goes by its name alone
     source = SourceParams.model_validate({"path": str(path), "format": "alpaca"})
     if data_suffix(path) not in KNOWN:
@@ -119,6 +120,18 @@ def renamed(value: Any, columns: Mapping[str, str]) -> Any:
     return {**value, **{key: value[name] for key, name in columns.items()}}
 
 
+def checked_rows(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[Any], Read]) -> list[tuple[int, Read]]:
+    """What `read` makes of each row, with its line; SteadyError where rows are `Faulty`, each named with its line."""
+    found, faults = [], []
+    for line, value in rows:
+        try:
+            found.append((line, read(value)))
+        except Faulty as error:
+            faults += [f"{path}:{line}: {fault}" for fault in error.faults]
+    refuse(faults)
+    return found
+
+
 def refuse(faults: Sequence[str]) -> None:
     """Raise a `SteadyError` with the first faults of a file, and how many more there are; nothing where there is none."""
     more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
@@ -134,21 +147,14 @@ def collect(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[Any], S
     """
     prompts: dict[str, AskedPrompt] = {}
     lines: dict[str, int] = {}
-    faults: list[str] = []
     seen: Counter[tuple[str, str]] = Counter()
-    for line, value in rows:
-        try:
-            drafts = read(value)
-        except Faulty as error:
-            faults += [f"{path}:{line}: {fault}" for fault in error.faults]
-            continue
+    for line, drafts in checked_rows(path, rows, read):
         for draft in drafts:
             group = f"line {line}" if draft.group is None else draft.group
             # the same prompt may stand in a group twice, and each has an id
             name = content_id(group, draft.text, occurrence=seen[group, draft.text])
             seen[group, draft.text] += 1
             prompts[name], lines[name] = _prompt(name, group, draft), line
-    refuse(faults)
     if not prompts:
         raise SteadyError(f"{path}: there is nothing in it. Each line is one prompt, such as {SAMPLE}")
     return PromptFile(path, tuple(prompts.values()), lines)

@@ -19,15 +19,15 @@ from steady.metrics.resampling import Floats
 from steady.records import Asked, Prediction, Rejected
 from steady.scoring.groups import PromptGroup
 
+# Where a subject says what a run will cost and how far it is: a line each
 Say = Callable[[str], None]
-"""Where a subject says what a run will cost and how far it is: a line each."""
 
 Fact = str | int | float | bool | list[str] | None
+# What the answers depend on beside the prompts, JSON values by name; equal facts and prompts mean the same run. No secrets
 Facts = dict[str, Fact]
-"""What the answers depend on beside the prompts, JSON values by name; equal facts and prompts mean the same run. No secrets."""
 
+# Answers by group and prompt, in the order that they were asked in
 Answers = list[list[str]]
-"""Answers by group and prompt, in the order that they were asked in."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ class Answering(Subject):
         return [scored(*parts) for parts in zip(groups, answers, matrices, strict=True)]
 
 
+# Stands for log-probabilities that nobody gave; the group has no POSIX
 UNKNOWN = Matrix(np.empty((0, 0)), np.empty(0))
-"""Stands for log-probabilities that nobody gave; the group has no POSIX."""
 
 
 def scored(group: PromptGroup, answers: Sequence[str], matrix: Matrix) -> ScoredGroup:

@@ -18,8 +18,8 @@ LEAD = re.compile(
     r"\s*(?:(?:the\s+)?(?:rewritten|rephrased|paraphrased?)\s*(?:instruction|version|text)?\s*[:\-–]\s*)", re.I
 )
 
+# Texts to L2-normalised vectors `(texts, width)`
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to L2-normalised vectors `(texts, width)`."""
 
 
 class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

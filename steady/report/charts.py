@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Spec = dict[str, Any]
+# One datum of a chart; each function says which keys it needs
 Row = Mapping[str, Any]
-"""One datum of a chart; each function says which keys it needs."""
 VEGA_LITE = "5.20"
 ARM_COLOURS = ("var(--arm-1)", "var(--arm-2)", "var(--arm-3)", "var(--arm-4)", "var(--arm-5)", "var(--arm-6)")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")

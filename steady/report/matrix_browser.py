@@ -14,8 +14,8 @@ from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, response_l
 from steady.report.tables import number
 
 MOST_WORST, MOST_BEST = 20, 3
+# Of HTML in the section: the page stays small however long the prompts are
 MOST_CHARACTERS = 900_000
-"""Of HTML in the section: the page stays small however long the prompts are."""
 LONGEST_PROMPT = 900
 
 

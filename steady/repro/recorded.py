@@ -19,8 +19,8 @@ from steady.repro.lockfile import Entry, file_md5
 
 RECORD = "metrics/recorded.json"
 COMPARISON = "metrics/comparison.json"
+# An interval of no width, as of an agreement of 1, would not let a single answer out of hundreds change
 SLACK = 0.01
-"""An interval of no width, as of an agreement of 1, would not let a single answer out of hundreds change."""
 
 
 class Recorded(msgspec.Struct, frozen=True):

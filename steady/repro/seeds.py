@@ -22,8 +22,8 @@ from steady.metrics.seed_results import (
 )
 
 Statistic = Callable[[Floats], Mapping[str, Floats]]
+# A level and a family; None for the test split
 Place = tuple[str, str] | None
-"""A level and a family; None for the test split."""
 
 
 def over_seeds(runs: Mapping[int, RunResults], bootstrap: Bootstrap) -> SeedsResults:

@@ -19,6 +19,7 @@ from steady.report.measures import markdown_table
 from steady.report.readme import estimated
 from steady.repro.seeds import Place, at_place, group_count
 
+# A column of the table, where it is measured, and the measure
 COLUMNS: tuple[tuple[str, Place, str], ...] = (
     ("accuracy", None, "accuracy"),
     ("L1 agreement", ("L1", ALL), "agreement"),
@@ -27,7 +28,6 @@ COLUMNS: tuple[tuple[str, Place, str], ...] = (
     ("L2 mean accuracy", ("L2", ALL), "mean_accuracy"),
     ("L2 worst wording", ("L2", ALL), "worst_wording_accuracy"),
 )
-"""A column of the table, where it is measured, and the measure."""
 
 
 class MethodResults(msgspec.Struct):
@@ -65,8 +65,8 @@ class StudyResults(msgspec.Struct):
     primary: list[PrimaryResult]
 
 
+# The runs of each base, in the order of the seeds
 Runs = Mapping[str, Sequence[RunResults]]
-"""The runs of each base, in the order of the seeds."""
 
 
 def methods_of(

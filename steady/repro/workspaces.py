@@ -18,8 +18,8 @@ from steady.errors import SteadyError
 from steady.metrics.run import RunResults, read_run
 from steady.models.arm import read_manifest
 
+# Where the copies lie, below the repository; Git ignores it
 FOLDER = Path(".seeds")
-"""Where the copies lie, below the repository; Git ignores it."""
 CONFIG = """[core]
     no_scm = true
     analytics = false

@@ -9,12 +9,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from steady.serve.counting import Counts
 
+# Prompts of so many characters in all take about a millisecond to render; the loop can wait that long
 QUICK_CHARACTERS = 20_000
-"""Prompts of so many characters in all take about a millisecond to render; the loop can wait that long."""
 
 Result = TypeVar("Result")
+# The status and the body of an answer
 State = Callable[[], tuple[int, object]]
-"""The status and the body of an answer."""
 
 
 class QuickHealth:

@@ -7,8 +7,8 @@ from steady.measure.endpoint.client import Client
 from steady.measure.endpoint.protocol import Asking, Reply, Request, given_request
 
 REQUESTS = 6
+# Nats for a token: more than rounding in bfloat16 makes of it, far less than what wrong tokens or zeros differ by
 TOLERANCE = 0.05
-"""Nats for a token: more than rounding in bfloat16 makes of it, far less than what wrong tokens or zeros differ by."""
 
 
 def check_canary(client: Client, asking: Asking, generated: Sequence[Request]) -> None:

@@ -22,8 +22,8 @@ LONGEST_DELAY = 60.0  # seconds between two tries, unless the server says how lo
 LONGEST_WAIT = 600.0  # seconds that a server may make a request wait
 LARGEST_BODY = 2**26
 AGAIN = {408, 409, 425, 429}
+# Statuses of a request that is at fault itself, such as one with a prompt too long for the model
 REFUSED = {400, 413, 422}
-"""Statuses of a request that is at fault itself, such as one with a prompt too long for the model."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from steady.scoring.groups import Mask, PromptGroup, sample_pairs
 
 REFUSED = "refused"
 CHAT = ("auto", "on", "off")
+# Of English text; the tokenizer of the server is not known here
 CHARACTERS_PER_TOKEN = 4
-"""Of English text; the tokenizer of the server is not known here."""
 
 
 @dataclass(frozen=True)
