@@ -269,4 +269,5 @@ def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
 def _remote(model: str, options: Options) -> "Subject":
     from steady.measure.endpoint.subject import endpoint_subject
 
+    # opened after --out is known
     return endpoint_subject(model, {**options, "replies": options["replies"] or options["out"] / "replies.jsonl"})

@@ -90,7 +90,8 @@ def measure(
     asked = RunSettings(subject=opened.name, facts=opened.facts, prompts=file.digest)
     prompts = {prompt.id: prompt for prompt in file.prompts}
     run = Run(asked, prompts, answered, skipped, opened.notes(), opened.repeats())
-    return report_of(run, matcher, _bootstrap(settings))
+    bootstrap = Bootstrap(settings.get("draws", 2000), settings.get("confidence", 0.95), settings.get("seed", 0))
+    return report_of(run, matcher, bootstrap)
 
 
 def compare(*reports: Report, draws: int = 2000, confidence: float = 0.95, seed: int = 0) -> Compared:
@@ -100,10 +101,6 @@ def compare(*reports: Report, draws: int = 2000, confidence: float = 0.95, seed:
         SteadyError: they have no group of prompts in common.
     """
     return compared(reports, Bootstrap(draws, confidence, seed))
-
-
-def _bootstrap(settings: Settings) -> Bootstrap:
-    return Bootstrap(settings.get("draws", 2000), settings.get("confidence", 0.95), settings.get("seed", 0))
 
 
 def _prompts(groups: Groups, outputs: Any) -> PromptFile:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from steady.models.chat import takes_system
 from steady.records import Asked, Rejected
 from steady.scoring.groups import PromptGroup, bundles
 from steady.scoring.resume import fingerprint
-
-if TYPE_CHECKING:
-    from steady.inference.language import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,9 @@ class LocalModel(Subject):
             )
         self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
         self._hidden = _hidden(file, self._opened)
-        self._folded = bool(language and _needs_folding(language, file))
+        # a template without a place for a system message has it before the user's first words
+        system = [turn for prompt in file.prompts for turn in prompt.messages if turn.role == "system"]
+        self._folded = bool(language and (language.system or system) and not takes_system(language.tokenizer))
         # an encoder's positions are for the prompt alone
         room = self._limits.max_new_tokens if language and not language.encodes else 0
         return fitting(file, self._lengths, self._opened.context, room)
@@ -194,12 +193,6 @@ def local_model(named: Named, limits: Limits) -> LocalModel:
         "quantised": base.quantised,
     }
     return LocalModel(named.id if adapter is None else f"{named.id} + {adapter}", facts, opened, limits)
-
-
-def _needs_folding(language: "LanguageModel", file: PromptFile) -> bool:
-    """Whether there is a system message, and the template has no place for one."""
-    used = bool(language.system) or any(turn.role == "system" for prompt in file.prompts for turn in prompt.messages)
-    return used and not takes_system(language.tokenizer)
 
 
 def _own_facts(opened: OpenModel, limits: Limits) -> Facts:

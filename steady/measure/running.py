@@ -11,7 +11,6 @@ from steady.measure import runs
 from steady.measure.prompt_files import PromptFile
 from steady.measure.subject import Say, Subject
 from steady.metrics.matrices import ScoredGroup, sensitivity
-from steady.records import Rejected
 from steady.scoring.groups import PromptGroup, is_precise
 from steady.scoring.resume import code_digest
 
@@ -35,7 +34,10 @@ def measure_subject(
         SteadyError: the file, the subject or the folder is at fault.
     """
     groups, skipped = subject.fitting(file)
-    _tell_skipped(skipped, say)
+    for item in skipped[:20]:
+        say(f"{item.source}:{item.line}: not scored: {item.code}: {item.reason}")
+    if len(skipped) > 20:
+        say(f"… and {len(skipped) - 20} more; all of them are in {runs.SKIPPED}")
     if not groups:
         raise SteadyError(f"{file.path}: no group is left with two prompts that fit the model; see above.")
     subject.budget(groups, say, budget_only)
@@ -67,13 +69,6 @@ def measure_subject(
         prompts = {prompt.id: prompt for prompt in file.prompts}
         done = runs.Run(settings, prompts, compared, skipped, subject.notes(), subject.repeats())
         runs.finish_run(folder, done)
-
-
-def _tell_skipped(skipped: Sequence[Rejected], say: Say) -> None:
-    for item in skipped[:20]:
-        say(f"{item.source}:{item.line}: not scored: {item.code}: {item.reason}")
-    if len(skipped) > 20:
-        say(f"… and {len(skipped) - 20} more; all of them are in {runs.SKIPPED}")
 
 
 def _score_all(

@@ -83,18 +83,14 @@ def current_bank(params: AskParams, arm: Path) -> Bank | None:
     return task_bank(params.format.wordings, labels, multi_label=params.data.multi_label)
 
 
-def read_arms(models: Path, names: Sequence[str], bank: Bank | None) -> list[RecordedArm]:
-    """Read the manifests and phrasebooks of some arms, in the given order.
+def read_arm(folder: Path, bank: Bank | None) -> RecordedArm:
+    """Read the manifest and the phrasebook of an arm, whose name is that of its folder.
 
     Raises:
-        SteadyError: an arm is missing, its phrasebook is not the one it was trained with, or `bank` would word its
-            training prompts otherwise; the message names the templates that changed.
+        SteadyError: it is missing, its phrasebook is not the one it was trained with, or `bank` would word its training prompts
+            otherwise; the message names the templates that changed.
     """
-    return [_read_arm(name, models / name, bank) for name in names]
-
-
-def _read_arm(name: str, folder: Path, bank: Bank | None) -> RecordedArm:
-    manifest = read_manifest(folder)
+    name, manifest = folder.name, read_manifest(folder)
     if manifest.adjusted:
         raise SteadyError(
             f"{folder}: arm {name!r} answers from many prompts together (arms.{name}.scoring: calibrated or averaged_wordings), so "

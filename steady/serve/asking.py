@@ -14,7 +14,7 @@ from steady.errors import SteadyError
 from steady.parameters import read_params
 from steady.records import CANONICAL
 from steady.serve.answers import Choice, agreement, ask
-from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arms
+from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arm
 from steady.serve.phrasing import Phrasing, make_phrasing
 from steady.serve.rows import Row, check_out, read_rows, write_rows
 
@@ -63,7 +63,7 @@ def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wo
     names = chosen_arms(arms, view)
     bank = current_bank(view, models / names[0])
     # what can be wrong is looked for before the weights are loaded, which takes longest
-    recorded = read_arms(models, names, bank)
+    recorded = [read_arm(models / name, bank) for name in names]
     phrasing = make_phrasing(recorded, bank, listed)
     chosen = phrasing.chosen(wordings)
     return Asker(load_arms(recorded, view), phrasing, chosen)
@@ -131,12 +131,9 @@ def as_they_come(lines: Iterable[str], most: int) -> Iterator[list[str]]:
 
 
 def header(asker: Asker) -> str:
-    """The names of the columns of `table` under one wording."""
-    return "  ".join([*(f"{arm.name:<{_width(asker.arms)}}" for arm in asker.arms), "text"])
-
-
-def _width(arms: Sequence[ReadyArm]) -> int:
-    return max([len(label) for label in arms[0].labels] + [len(arm.name) - 5 for arm in arms]) + 5
+    """The names of the columns of `table` under one wording, each as wide as a label and its probability."""
+    width = max([len(label) for label in asker.arms[0].labels] + [len(arm.name) - 5 for arm in asker.arms]) + 5
+    return "  ".join([*(f"{arm.name:<{width}}" for arm in asker.arms), "text"])
 
 
 def table(text: str, answers: Answers) -> Iterator[str]:
@@ -196,9 +193,8 @@ def _file(asker: Asker, request: Request) -> Iterator[str]:
         for text, answers in zip(texts, answered, strict=True):
             yield from shown(request, text, answers)
         return
-    write_rows(
-        request.out, [line for row, found in zip(rows, answered, strict=True) for line in with_answers(row, found)]
-    )
+    pairs = zip(rows, answered, strict=True)
+    write_rows(request.out, [line for row, found in pairs for line in with_answers(row, found)])
     yield f"{len(rows)} rows of {request.source} under {len(asker.wordings)} wording(s), written to {request.out}"
 
 

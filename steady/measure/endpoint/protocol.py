@@ -92,17 +92,22 @@ def generation_request(asking: Asking, prompt: Asked, name: str, repeat: int = 0
     if asking.scored:
         body |= {"return_token_ids": True, "logprobs": True if asking.chat else 1}
         hint = " --posix needs the fields return_token_ids and logprobs; without it, answers alone are asked for."
-    return Request(CHAT if asking.chat else COMPLETIONS, _merged(body, asking.more), name, str(repeat), hint)
+    # null leaves a field out, for servers that refuse one
+    body = {key: value for key, value in {**body, **asking.more}.items() if value is not None}
+    return Request(CHAT if asking.chat else COMPLETIONS, body, name, str(repeat), hint)
 
 
 def given_request(asking: Asking, tokens: Sequence[int], name: str, repeat: str = "0") -> Request:
     """Ask for the log-probabilities of given tokens: nothing is generated, the tokens come back with theirs."""
-    body = {"model": asking.model, "prompt": list(tokens), "max_tokens": 0, "echo": True, "logprobs": 1}
-    return Request(COMPLETIONS, body | {"temperature": 0}, name, repeat)
-
-
-def _merged(body: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in {**body, **more}.items() if value is not None}
+    body = {
+        "model": asking.model,
+        "prompt": list(tokens),
+        "max_tokens": 0,
+        "echo": True,
+        "logprobs": 1,
+        "temperature": 0,
+    }
+    return Request(COMPLETIONS, body, name, repeat)
 
 
 class _Token(msgspec.Struct):
