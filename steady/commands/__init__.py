@@ -11,6 +11,7 @@ from steady.errors import reported
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 
+# the options that several commands have, so that they read alike everywhere
 root_option = click.option("--root", type=FOLDER, default=Path(), show_default=False, help="The repository.")
 params_option = click.option("--params", type=FILE, default="params.yaml")
 models_option = click.option("--models", type=FOLDER, default="models", help="The arms' folders.")
@@ -24,6 +25,7 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        # in the class and not in each function: no command can forget it
         with reported():
             return super().invoke(ctx)
 

@@ -46,6 +46,7 @@ def main(labels: str | None, multi_label: bool, samples: int, findings: int, **g
     from steady.prepare.checking import check
     from steady.prompts.params import LabelNames
 
+    # labels that params.yaml has not: the file is looked at before anybody writes settings
     task = LabelNames(labels=tuple(labels.split(",")) if labels else None, multi_label=multi_label)
     settings = _settings(task, **given)
     # Checking writes what prepare writes on the way, and keeps none of it.
@@ -82,6 +83,7 @@ def _settings(
     from steady.prepare.params import DataParams, PrepareParams
 
     if path is None:
+        # the sources as prepare would read them
         return read_params(params, PrepareParams).data
     if format_name is None:
         raise SteadyError("--format is missing. `python -m steady sources` lists the formats with an example row each.")

@@ -69,9 +69,11 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
 
     resources, root, local = _resources(given), folder.root, given["cluster"] == "local"
     points = expand(overrides, recipe)
+    # a task checks out a commit, so what is not committed would not run
     commit = clean_commit(root)
     check_points(root, points)
     make_workspace(root, folder.work(SHARED), {})
+    # any point will do: the shared stages are those that no point reaches
     compose(folder.work(SHARED), points[0])
     cache = cache_of(root)
     (folder.work(SHARED) / ".dvc/config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
@@ -125,6 +127,7 @@ def _cost(plan: "Plan", resources: "Resources", root: Path) -> str:
     import json
 
     tasks, hours = len(plan.points), resources.minutes / 60
+    # rounded up
     rounds = -(-tasks // resources.at_once)
     line = f"{tasks} experiments, {resources.at_once} at once"
     if plan.cluster == "slurm":
@@ -155,6 +158,7 @@ def _run_here(folder: "Folder", plan: "Plan", at_once: int) -> None:
 
     if plan.shared and run(SHARED):
         raise SteadyError(f"The stages that all share failed; {folder.log(SHARED)} has the whole output.")
+    # threads, for each of them only waits for its process
     with ThreadPoolExecutor(at_once) as pool:
         codes = list(pool.map(run, range(len(plan.points))))
     if failed := sum(code != 0 for code in codes):
@@ -166,6 +170,7 @@ def _open(root: Path, name: str | None) -> "tuple[Folder, Plan]":
     from steady.cluster.plan import Folder, names
 
     there = names(root)
+    # the last grid is what people ask about
     folder = Folder(root, name or (there[-1] if there else "grid-1"))
     return folder, folder.plan()
 

@@ -34,6 +34,7 @@ def main(
     from steady.inspection.prompts import lengths_table, open_inspection, shown_row
 
     inspection = open_inspection(**places, split=split, selectors=wordings)
+    # a table, for nobody reads a thousand prompts to see how long they are
     if lengths:
         click.echo(lengths_table(inspection))
         return

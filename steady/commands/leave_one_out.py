@@ -36,6 +36,7 @@ def main(root: Path, out: Path) -> None:
         place = root / FOLDER / f"without-{family}"
         click.echo(f"without {family}")
         trained = trained_without(family, families, view.format.trained_families)
+        # a copy of its own, so that the repository's outputs stay those of the committed run
         make_workspace(root, place, {"format.trained_families": trained})
         reproduce(place)
         compared = read_metrics(place / "metrics/comparison.json", Comparison)

@@ -190,6 +190,7 @@ def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
 
     if options["answers"]:
         return list(_given(sources, options))
+    # nothing is loaded yet: a wrong option is said first
     subjects = list(_subjects(options))
     if twice := [name for name, times in Counter(name for name, _ in subjects).items() if times > 1]:
         raise SteadyError(f"{twice[0]}: named twice; a subject is compared with others, not with itself.")
@@ -247,6 +248,7 @@ def _subjects(options: Options) -> Iterator[tuple[str, "Callable[[], Subject]"]]
         _refuse_mixed(OF_LOCAL, "of a model on this machine, not of --endpoint")
         if not models:
             raise SteadyError("--endpoint: add --model, the name of the model on the server.")
+        # the server has the adapters, if any: a name there is a subject
         yield from ((model, partial(_remote, model, options)) for model in models)
         return
     if len(models) > 1 and adapters:
@@ -260,6 +262,7 @@ def _subjects(options: Options) -> Iterator[tuple[str, "Callable[[], Subject]"]]
 def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
     """Refuse options that would not be followed, such as those of a model of this machine with a server."""
     context = click.get_current_context()
+    # a default is no wish: only what was typed is refused
     for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(item.opts[0] for item in context.command.params if item.name == name)

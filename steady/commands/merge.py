@@ -22,6 +22,7 @@ def main(arm_folder: Path, out: Path, full_precision: bool, params: Path) -> Non
     from steady.models.params import ModelParams
     from steady.parameters import StageParams, read_params
 
+    # nothing but the base is read, so a copy without the stages' sections serves too
     class View(StageParams):
         model: ModelParams
 

@@ -19,6 +19,7 @@ def main(root: Path, check: bool) -> None:
     blocks = render(root / "metrics")
     for path in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
         before = path.read_text(encoding="utf-8")
+        # a file without blocks stays as it is
         after = replace_blocks(before, blocks)
         if check and after != before:
             raise SteadyError(f"{path}: figures are not those of metrics/. Render them: `make readme`.")

@@ -25,6 +25,7 @@ def main(root: Path, force: bool, profile: bool) -> None:
         click.echo("Nothing has changed since the last run.")
     else:
         seconds = run_pipeline(root, force, click.echo)
+        # so that the next call can say in a moment that nothing has changed
         remember(root)
         total = duration(sum(seconds.values()))
         click.echo(f"{len(seconds)} stages ran, in {total}." if seconds else "Everything was up to date.")

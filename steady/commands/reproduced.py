@@ -52,6 +52,7 @@ def hold_results(root: Path, list_files: bool = False) -> None:
         click.echo("No results are recorded, so there is nothing to hold these against (`steady reproduced --record`).")
         return
     here = recorded.input_digests(root)
+    # other settings give other results: there is nothing to hold them against
     if own := [name for name, digest in record.inputs.items() if here[name] != digest]:
         click.echo(
             f"Results of your own: {' and '.join(own)} are not those of the recorded results. See reports/index.html."
@@ -61,6 +62,7 @@ def hold_results(root: Path, list_files: bool = False) -> None:
     held = recorded.hold(record, read_metrics(root / recorded.COMPARISON, Comparison))
     verdicts, figures = len(record.verdicts), sum(map(len, record.figures.values()))
     where = f"; bytes differ for {len(changed)} of {len(record.outputs)} outputs: {_causes(root)}" if changed else ""
+    # before a fault is raised: the list says where to look
     for path in changed if list_files else ():
         click.echo(f"  {path}")
     if held.faults:

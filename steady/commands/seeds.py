@@ -26,6 +26,7 @@ def main(seeds: tuple[int, ...], root: Path, recipe: str | None, out: Path | Non
     folders = {seed: root / FOLDER / (recipe or "") / f"seed-{seed}" for seed in seeds}
     for seed, folder in folders.items():
         click.echo(f"seed {seed}")
+        # the seed of the training alone: data and prompts have seeds of their own, and come from the cache
         make_workspace(root, folder, {"seed": seed}, recipe)
         reproduce(folder)
     collect(folders, root / (out or f"metrics/seeds{f'-{recipe}' if recipe else ''}.json"))
@@ -58,6 +59,7 @@ def collect(folders: Mapping[int, Path], out: Path) -> None:
     write_metrics(out, found)
     for name, endpoints in (found.arms | found.steps).items():
         for measure in headlines():
+            # the others are in the file
             if measure.primary:
                 click.echo(f"{name} {measure.label}: {with_spread(endpoints[measure.name])}")
     click.echo(f"wrote {out}")

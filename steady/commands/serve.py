@@ -26,6 +26,7 @@ def main(
     from steady.serve.server import run
 
     spare_quantisation(places["params"])
+    # every wording, since a request may name any of them
     asker = open_asker(**places, arms=arms, wordings=("all",))
     limits = Limits(capacity=capacity, batch_size=batch_size, timeout_seconds=timeout)
     run(make_app(asker.arms, asker.phrasing, limits), host, port)

@@ -55,6 +55,7 @@ def collect(study: "Study", runs: "list[Run]") -> "StudyResults":
     own, names = settings.compare, list(study.methods)
     testing = Testing(Bootstrap(own.bootstrap_draws, 1 - own.alpha, 0), own.permutations, own.alpha)
     bases, read = {}, {}
+    # many small products: threads would wait for each other
     with one_blas_thread():
         for base in study.bases:
             folders = [run.folder for run in runs if run.base == base]

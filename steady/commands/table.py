@@ -17,6 +17,7 @@ def main(metrics: Path, md: bool) -> None:
     from steady.report import tables
 
     compared = read_metrics(metrics / "comparison.json", Comparison)
+    # the arms of the comparison: a folder left behind by an arm that is gone is not shown
     folders = {name: metrics / "arms" / name for name in compared.arms}
     quality = {name: read_metrics(path / "evaluate.json", EvaluateResults) for name, path in folders.items()}
     moved = {name: read_metrics(path / "sensitivity.json", SensitivityResults) for name, path in folders.items()}

@@ -14,6 +14,7 @@ def main(root: Path) -> None:
     """Re-hash every file that dvc.lock names, here and in the cache, and point at the damaged ones."""
     from steady.repro.lockfile import cache_damage, damage, lock_entries
 
+    # by path, since what one stage writes another one reads
     entries = {entry.path: entry for entry in lock_entries(root)}
     faults = [line for entry in entries.values() for check in (damage, cache_damage) for line in check(root, entry)]
     if faults:

@@ -212,6 +212,7 @@ def lengths_table(inspection: Inspection) -> str:
     for wording in inspection.wordings:
         rows = [row for row in inspection.examples[inspection.split] if applies(row, wording, inspection.bank)]
         encoded = inspection.tokenizer.encode_batch([render(row, wording, inspection.bank) for row in rows])
+        # a wording that applies to no row has no lengths
         if encoded:
             found = summary([len(one.ids) for one in encoded], inspection.params.format.max_length)
             name = wording.id if len(wording.id) <= 48 else wording.id[:47] + "…"

@@ -33,6 +33,7 @@ def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile
     answers = {prompt.id: given[prompt.group_id, prompt.prompt] for prompt in file.prompts}
     digest = hashlib.blake2b(msgspec.json.encode(answers, order="deterministic"), digest_size=16).hexdigest()
     several = {name: texts for name, texts in answers.items() if len(texts) > 1}
+    # one answer a prompt is measured, as of a model that is asked once
     first = {name: texts[0] for name, texts in answers.items()}
     return file, GivenAnswers(path.name, {"answers": digest}, first, several=several)
 

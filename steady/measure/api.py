@@ -80,6 +80,7 @@ def measure(
         raise SteadyError(
             "no group has two prompts that can be asked: " + "; ".join(item.reason for item in skipped[:5])
         )
+    # in memory: a function is quick, and whoever wants to go on after a kill calls the command
     plan = opened.bundles(chosen, None)
     scored = [
         group for places in plan for group in opened.score([chosen[place] for place in places], lambda line: None)
@@ -135,6 +136,7 @@ def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
     if hasattr(subject, "fitting") and hasattr(subject, "score"):
         found: Subject = subject
         return found
+    # after the tests above, since a model can be called as well
     if callable(subject):
         called = getattr(subject, "__qualname__", type(subject).__name__)
         return CallableSubject(name or called, {"function": called}, subject)

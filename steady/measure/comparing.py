@@ -127,6 +127,7 @@ def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> l
     one, two = _paired(first.values, other.values)
     first, other = replace(first, values=one), replace(other, values=two)
     rows, bootstrap = first.rows, testing.bootstrap
+    # paired: both subjects are drawn with the same groups
     found = paired_estimates(first.statistic, other.statistic, rows, len(first.groups), bootstrap)
     p_values = _p_values(rows, one, two, testing)
     differences = []
@@ -160,6 +161,7 @@ def _p_values(
     differences = np.stack(after, axis=1) - np.stack(before, axis=1)
     found = sign_flip(differences, testing.permutations, testing.bootstrap.seed)
     known = [not np.isnan(column).all() for column in differences.T]
+    # a measure of wordings has no value for one group, so signs cannot be flipped
     swapped = {row.name: row.of_wordings for row in rows if row.test == "swap" and row.of_wordings}
     by_signs = {row.name: float(p) for row, p, has in zip(flipped, found, known, strict=True) if has}
     if not swapped:

@@ -37,6 +37,7 @@ def find_gate(text: str) -> Gate:
     if found is None:
         raise SteadyError(f"--fail-if {text!r}: expected a measure, one of < <= > >=, and a number: 'agreement < 0.9'.")
     paired, measure, sign, limit = found.groups()
+    # a misspelt measure would never fail
     if measure not in ROWS:
         raise SteadyError(f"--fail-if {text!r}: there is no measure {measure!r}. There are: {', '.join(ROWS)}.")
     return Gate(text.strip(), bool(paired), measure, sign, float(limit))

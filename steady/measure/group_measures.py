@@ -137,6 +137,7 @@ def judge(
     groups = tuple(_judged_group(group, prompts, matcher) for group in groups)
     items = [item for group in groups for item in group.predictions]
     worded = all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
+    # as the pipeline has them, so that its measures serve here
     answers = _answers(groups, prompts, labels, worded)
     return Judged(groups, prompts, answers, _values(answers, groups), worded, matcher.spec, repeated)
 
@@ -191,6 +192,7 @@ def _repeated(
         judged = [matcher.judged(msgspec.structs.replace(item, text=text), prompts[item.prompt_id]) for text in texts]
         for one, other in combinations(judged, 2):
             equal += one.parsed is not None and one.parsed == other.parsed
+            # each pair of repeats once, whatever their order
             pairs += 1
     return equal, pairs
 
@@ -246,6 +248,7 @@ def _counts(judged: Judged) -> AnswerCounts:
 
 
 def _summary(group: ScoredGroup, values: CellValues, place: int) -> GroupSummary:
+    # the group's own values, without weights
     pairs, accuracy = values.pairs[place], measure.mean_over_wordings(values.scores[place])
     return GroupSummary(
         id=group.id,

@@ -90,6 +90,7 @@ class LocalModel(Subject):
     def budget(self, groups: Sequence[PromptGroup], say: Say, alone: bool) -> None:
         """Say the tokens that go through the model and the memory; `alone`: time a sample too, for nothing else is scored."""
         unique = [[self._lengths[item] for item in _different(group)] for group in groups]
+        # a classifier takes one pass and writes nothing
         steps = self._limits.max_new_tokens if self._opened.language else 1
         budget = plan_budget(unique, steps, self._limits.max_pairs)
         self._budget = budget._replace(prompts=sum(len(group.prompts) for group in groups))
@@ -101,6 +102,7 @@ class LocalModel(Subject):
 
     def bundles(self, groups: Sequence[PromptGroup], order: Sequence[int] | None) -> list[list[int]]:
         """Groups of like length within the budget of positions, cut so that a killed run loses little."""
+        # of like length, since what is shorter is padded
         sizes = [(len(group.prompts), max(self._lengths[item] for item in group.prompt_ids)) for group in groups]
         plan = bundles(sizes, self._scoring.positions, self._limits.max_new_tokens, order)
         return self._scoring.cut(plan, groups)
@@ -139,6 +141,7 @@ class LocalModel(Subject):
         tokens = sum(self._lengths[name] for name in _different(group))
         if self._opened.language is None:
             return tokens
+        # equal prompts are decoded once, and equal responses scored once
         decoded = dict(zip(group.prompts, scored.lengths, strict=True))
         responses = dict(zip(scored.responses, scored.lengths, strict=True))
         steps = [sum(lengths.values()) - len(lengths) for lengths in (decoded, responses)]
@@ -234,6 +237,7 @@ def _generating(opened: OpenModel, limits: Limits, work: Callable[[Sequence[Prom
         notes.append("the tokenizer has no end token: every response runs to the limit")
     if scorer.memory is None:
         notes.append("this model's cache cannot be branched: one whole sequence at a time, which is many times slower")
+    # what the cached keys and values of a full batch take
     held = 0 if scorer.memory is None else scorer.memory.position * limits.batch_tokens
     return _Scoring(
         lambda groups: score_groups(scorer, groups, limits.max_pairs, limits.seed),
@@ -252,5 +256,6 @@ def _different(group: PromptGroup) -> list[str]:
 
 def _sample(groups: Sequence[PromptGroup]) -> PromptGroup:
     """A few prompts to time where nothing else is scored: the first ones of the group in the middle."""
+    # neither the shortest nor the longest: files are often sorted
     group = groups[len(groups) // 2]
     return PromptGroup(group.id, group.prompt_ids[:CALIBRATION_PROMPTS], group.prompts[:CALIBRATION_PROMPTS])

@@ -94,6 +94,7 @@ def check_outputs(file: PromptFile, matcher: Matcher) -> None:
     Raises:
         SteadyError: there are some; each is named with its line.
     """
+    # the others read any text
     if matcher.spec.partition(":")[0] not in ("number", "label", "python"):
         return
     faults = [
@@ -134,6 +135,7 @@ def _regex(spec: str, pattern: str) -> Read:
         compiled = re.compile(pattern)
     except re.error as error:
         raise SteadyError(f"--match {spec}: no regular expression: {error}.") from error
+    # of several groups it would not be clear which one is compared
     if compiled.groups > 1:
         raise SteadyError(f"--match {spec}: {compiled.groups} groups; one at most, which is what is compared.")
 
@@ -157,6 +159,7 @@ def _label(spec: str, names: str) -> Read:
         for label, pattern in patterns:
             left, times = pattern.subn("\0", left)
             found += [label] * bool(times)
+        # two labels in one answer are no choice
         return found[0] if len(found) == 1 else None
 
     return read

@@ -78,6 +78,7 @@ def _groups(found: Results) -> list[Markup]:
     """The groups of the first subject, those first where some subject is worst."""
     by_group = [{item.id: item for item in report.measured.by_group} for report in found.reports]
     scored = [{group.id: group for group in report.judged.groups} for report in found.reports]
+    # by whichever subject is worst, so that no trouble hides behind a good first one
     worst = {name: min(from_worst(one[name]) for one in by_group if name in one) for name in by_group[0]}
     # one order for all subjects, so that the page reads row by row
     order = sorted(worst, key=lambda name: worst[name])
@@ -129,6 +130,7 @@ def _answers(name: str, subjects: Sequence[Answered]) -> Markup:
         head = f"{place} {prompt.wording}".strip()
         rows.append([head, tag("pre", _cut(prompt.prompt), *target), *given])
     header = ["", "prompt", *(one.name for one, _, _ in subjects)]
+    # a page with thousands of rows opens slowly
     left = len(group.predictions) - PROMPTS_SHOWN
     more = [tag("p", f"{left} more prompts are in predictions.jsonl.")] if left > 0 else []
     return tag("div", table(f"Answers of group {name}", header, rows), *more, class_="answers")

@@ -84,6 +84,7 @@ def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> Pr
             numbers of rows), or no group has two prompts.
     """
     file = collect(path, file_rows(path), lambda row: row_drafts(renamed(row, columns or {})))
+    # one group with two prompts is enough: the others are left out by name later
     sizes = Counter(prompt.group_id for prompt in file.prompts)
     if not any(size > 1 for size in sizes.values()):
         raise SteadyError(
@@ -206,6 +207,7 @@ def fitting(
     for name, length in lengths.items():
         if length == 0:
             skipped[name] = file.skipped(name, EMPTY_PROMPT, "the tokenizer makes no token of it")
+        # cut prompts would be other prompts, so they are left out and named
         elif context is not None and length + room > context:
             reason = f"{length} tokens and {room} for the response; the model has {context} positions"
             skipped[name] = file.skipped(name, TOO_LONG, reason)

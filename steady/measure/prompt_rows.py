@@ -89,6 +89,7 @@ def _group(row: Mapping[str, Any], faults: list[str]) -> str | None:
 
 
 def _outputs(row: Mapping[str, Any], faults: list[str]) -> tuple[str, ...]:
+    # the user's own name first, then those of the repository's files
     found = row.get("output", row.get("references") or row.get("completion"))
     items = [] if found is None else found if isinstance(found, list) else [found]
     faults += [
@@ -112,6 +113,7 @@ def _asked(row: Mapping[str, Any], faults: list[str]) -> list[tuple[str, tuple[M
         turns = _turns(row["messages"], faults)
         return [_shown(turns)] if turns else []
     texts = _texts(row, faults)
+    # a system message makes a conversation of a plain prompt
     system = row.get("system")
     if not isinstance(system, str):
         return [(text, ()) for text in texts]

@@ -116,6 +116,7 @@ def summarise(folder: Path, matcher: Matcher, bootstrap: Bootstrap) -> Report:
         SteadyError: the run is not finished, or a file is damaged.
     """
     report = report_of(runs.read_run(folder), matcher, bootstrap)
+    # judged now: who opens the file sees what each answer was read as
     write_records(folder / runs.PREDICTIONS, [item for group in report.judged.groups for item in group.predictions])
     write_metrics(folder / MEASURES, report.to_dict())
     report.page(folder / PAGE)

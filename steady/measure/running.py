@@ -52,6 +52,7 @@ def measure_subject(
             # without an early stop the order of groups is that of the file, whatever the seed
             seed=extent.seed if extent.precision is not None else None,
         )
+        # after the lock, so that no other process begins it meanwhile
         if runs.open_run(folder, settings):
             say(f"{folder}: this run is finished already")
             return
@@ -89,6 +90,7 @@ def _score_all(
             say(f"{damage} It is scored again.")
         if kept is None:
             kept = subject.score([groups[place] for place in places], say)
+            # at once: a kill loses one bundle
             runs.write_part(folder, number, kept, key)
         found[number] = kept
         if len(found) < len(plan) and precision is not None and _precise(found, precision):

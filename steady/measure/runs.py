@@ -48,12 +48,15 @@ def open_run(folder: Path, settings: RunSettings) -> bool:
     """
     path = folder / RUN
     if not path.is_file():
+        # never write into a folder that holds something else
         if folder.is_dir() and any(folder.iterdir()):
             raise SteadyError(f"{folder}: not empty, and no run of `measure` ({RUN} is missing). Choose another --out.")
         write_bytes(path, msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
     found = read_settings(folder)
     if found != settings:
+        # facts stand beside the other settings, each under its own name
         was, now = ({**msgspec.structs.asdict(one), **one.facts, "facts": None} for one in (found, settings))
+        # say what differs, so that nobody has to guess why the run is another one
         names = [name for name in dict.fromkeys([*was, *now]) if was.get(name) != now.get(name)]
         changed = [f"{name} was {was.get(name)!r} and is {now.get(name)!r}" for name in names]
         raise SteadyError(

@@ -114,6 +114,7 @@ class Answering(Subject):
             SteadyError: there is not one answer for each prompt.
         """
         answers = self.respond(groups)
+        # a function of the user's may return anything
         _check_shape(self.name, groups, answers)
         matrices = self.matrices(groups, answers)
         if matrices is None:
@@ -167,6 +168,7 @@ class CallableSubject(Answering):
 
     def respond(self, groups: Sequence[PromptGroup]) -> Answers:
         """The answers of one call, dealt out to the groups."""
+        # one call, so that the function can work on all prompts together
         asked = [prompt for group in groups for prompt in group.prompts]
         given = list(self.function(asked))
         if len(given) != len(asked):

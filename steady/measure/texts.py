@@ -37,6 +37,7 @@ def verdict(found: SubjectDifference, alpha: float) -> str:
     interval = found.difference.interval
     if found.p_holm is None or interval is None:
         return ""
+    # both must say so: the interval is not corrected for the number of tests
     if found.p_holm >= alpha or interval[0] <= 0 <= interval[1]:
         return "no difference shown"
     return "better" if (interval[0] > 0) == (ROWS[found.measure].better == HIGHER) else "worse"
@@ -126,10 +127,12 @@ def markdown(found: Results) -> str:
     head, measures = side_by_side(found)
     rows = [[*cells, *(difference_text(item) if item else "–" for item in moved)] for cells, moved in measures]
     notes = [f"- {_cell(report.name)}: {_cell(note)}" for report in found.reports for note in remarks(report)]
+    # sorted from worst to best
     worst = found.reports[0].measured.by_group[:GROUPS_IN_MARKDOWN]
     groups = [
         [item.id, number(item.agreement, 2), number(item.psi), str(item.unique_responses)]
         for item in worst
+        # a steady group is no finding
         if item.agreement < 1 or item.psi
     ]
     title = f"### Prompt sensitivity\n\n{_cell(about(found.reports[0]))}"

@@ -63,6 +63,7 @@ def chosen_wordings(bank: Bank | None, per_family: int, seed: int) -> list[Wordi
         orders=max(2, per_family),
         seed=seed,
     )
+    # the canonical wording always comes first
     canonical, *everything = available_wordings(bank, params)
     by_family = {name: [wording for wording in everything if wording.family == name] for name in names}
     chosen = [balanced_choice(members, per_family, f"{seed}:measure:{name}") for name, members in by_family.items()]
@@ -87,6 +88,7 @@ def _drafts(example: Example, bank: Bank | None, wordings: Sequence[Wording]) ->
     for wording in wordings:
         if applies(example, wording, bank):
             text = render(example, wording, bank)
+            # by text: two wordings that read the same would agree without a test
             drafts.setdefault(text, Draft(example.group_id, text, (), tuple(example.references), wording.id))
     return list(drafts.values())
 

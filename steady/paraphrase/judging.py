@@ -68,6 +68,7 @@ def cleaned(text: str, original: str) -> str:
 
 def kept_spans(text: str, protected: Sequence[str] = ()) -> Counter[str]:
     """The spans of a text that must stay: numbers, code, addresses, slots, quotations, and the names given."""
+    # as whole words: a label `no` is not in `now`
     names = Counter({name: len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", text)) for name in protected})
     return Counter(found.group() for found in KEPT_SPANS.finditer(text)) + names
 

@@ -56,6 +56,7 @@ def read_given(path: Path, every: bool) -> Given:
     """
     if path.suffix in {".yaml", ".yml"}:
         bank = read_bank(path)
+        # the parts of a composed wording are texts without meaning of their own
         if not isinstance(bank.composition, UnsetType):
             raise SteadyError(
                 f"{path}: composed wordings are not paraphrased one by one. Give the bank that it extends, or add values to it."

@@ -83,6 +83,7 @@ def paraphrase_rows(given: Given, found: Found, tools: Tools, held_out: float) -
 
 def _template(original: Original, item: Judged, taken: set[str], held_out: bool) -> Row:
     name = f"{original.name}-model-{item.sample + 1}"
+    # the bank may have been paraphrased before
     while name in taken:
         name += "b"
     taken.add(name)
@@ -133,6 +134,7 @@ def write_bank(path: Path, given: Given, rows: Sequence[Row]) -> None:
     from ruamel.yaml.scalarstring import LiteralScalarString
 
     yaml = YAML()
+    # no folded line and no other quotes: a diff shows what is new
     yaml.width = 4096
     yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)

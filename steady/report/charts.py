@@ -88,6 +88,7 @@ def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequ
         title: of the x axis.
         domain: of the x axis.
     """
+    # lines join the arms in their order, not by their values
     ranks = {name: rank for rank, name in enumerate(arms)}
     across = _across(title, domain)
     value = {"field": "value", **across}

@@ -45,6 +45,7 @@ def disagreement(answers: Sequence[str]) -> float:
 
 def shown_answer(prediction: Prediction) -> str:
     """The label that the answer was read as, or its text where that is no label; an open answer is its text."""
+    # of open answers there is no label to fall back on
     if prediction.parsed is None and not prediction.label_logprobs:
         return prediction.text.strip()[:LONGEST_ANSWER] or "(nothing)"
     return prediction.parsed or f"(no label: {prediction.text.strip()[:40]})"
@@ -57,6 +58,7 @@ def changed_groups(found: Findings) -> Markup:
     ranked = []
     for place, group in enumerate(groups_of(found.sensitivity)):
         moved = [disagreement([shown_answer(answers[row]) for row in group.rows]) for answers in reversed(everyone)]
+        # a text that no arm moved on is no example
         if any(moved):
             ranked.append(([-share for share in moved], place, group))
     # groups themselves are not ordered: equal shares keep the order of the file
@@ -87,6 +89,7 @@ def _group(found: Findings, group: Group, is_open: bool) -> Markup:
     first, shown = group.rows[0], _shown(found, group)
     rows = [[_name(found, row), *_cells(found, row, first), tag("pre", _prompt(found, row, first))] for row in shown]
     header = ["wording", *(arm.name for arm in found.arms), "prompt"]
+    # said, so that the table is not taken for all there is
     hidden = len(group.rows) - len(rows)
     note = tag("p", f"{hidden} more wordings left this arm's answer as it was.", class_="soft") if hidden else ""
     return details(summary, table(f"Text {group.group_id}", header, rows, stacked=True), note, open_=is_open)
@@ -133,6 +136,7 @@ def won_and_lost(found: Findings) -> Markup:
     by_name = {arm.name: arm for arm in found.arms}
     rows = []
     for step in found.comparison.steps.values():
+        # places in the file are the same for every arm
         before, after = by_name[step.from_].predictions, by_name[step.to].predictions
         for outcome, ids in (("won", step.quality.won_prompts), ("lost", step.quality.lost_prompts)):
             for place in (places[name] for name in ids):

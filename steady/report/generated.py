@@ -48,6 +48,7 @@ def _said(text: str, label: str | None, mark: str = "") -> Markup:
 def own_prompts(arms: Sequence[ArmResults]) -> Markup:
     """The user's prompts, and every arm's answer side by side."""
     answered = next(arm.own for arm in arms if arm.own)
+    # an arm of another run may have answered other prompts
     columns = [arm for arm in arms if len(arm.own) == len(answered)]
     rows = []
     for place, one in enumerate(answered):
@@ -89,6 +90,7 @@ def previews_markdown(arms: Sequence[ArmResults]) -> str:
     last = ""
     for name, prompt, found in rows:
         lines += ["", f"## {name}"] if name != last else []
+        # a heading for each arm, above its first prompt
         last = name
         quoted = [f"    {line}" for line in prompt.splitlines()]
         lines += ["", "Prompt:", "", *quoted, "", "| step | answer |", "|---|---|"]

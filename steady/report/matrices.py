@@ -132,12 +132,14 @@ def _cells(place: int, part: Folded, prediction: Prediction, row: int) -> list[M
 
 def _cell(place: int, value: float, own: bool) -> Markup:
     """Written out, for there are tens of thousands on a page."""
+    # what the arm answered under this very prompt
     frame = " own" if own else ""
     return Markup(f'<td role="cell" class="a{place} h{shade(value)}{frame}">{text(nats(value))}</td>')
 
 
 def shade(value: float) -> int:
     """0 for a log-probability of `FAINTEST` and less, `SHADES` for certainty."""
+    # linear in nats, as what POSIX compares is
     return round(SHADES * max(0.0, 1 - value / FAINTEST)) if np.isfinite(value) else 0
 
 
@@ -145,6 +147,7 @@ def nats(value: float) -> str:
     """A log-probability for a narrow cell; a dash where it was not scored."""
     if not np.isfinite(value):
         return "–"
+    # neither `-0.00` nor a digit that says nothing
     if abs(value) < 0.005:
         return "0"
     digits = 2 if value > -1 else 1 if value > -10 else 0

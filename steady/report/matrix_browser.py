@@ -59,6 +59,7 @@ def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
     everywhere = [name for name in columns[-1] if all(name in column for column in columns)]
     rows = [list(zip(names, (column[name] for column in columns), strict=True)) for name in everywhere]
     psis = [[psi(group) for _, group in row] for row in rows]
+    # of the last arm, by which the groups are ranked
     faults = Counter(row[-1][1].fault for row in rows)
     order = sorted((-(values[-1] or 0.0), place) for place, values in enumerate(psis) if values[-1] is not None)
     ranked = [Ranked(rank, rows[place], psis[place]) for rank, (_, place) in enumerate(order, start=1)]
@@ -107,6 +108,7 @@ def _summary(group: Ranked) -> Markup:
 
 
 def _group(found: Findings, prompts: dict[str, Prompt], group: Ranked) -> Markup:
+    # every arm has the same prompts in the same order
     ids = [item.prompt_id for item in group.arms[-1][1].predictions]
     members = [prompts[name] for name in ids]
     first = next((prompt for prompt in members if prompt.wording == CANONICAL), members[0])

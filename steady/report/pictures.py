@@ -38,6 +38,7 @@ def _row(place: str, arm: str, found: Estimate) -> Row | None:
     value = found.value
     if value is None:
         return None
+    # without an interval the mark has no bar
     low, high = found.interval or (value, value)
     words = f"{place}, {arm}: {estimated(found)}"
     return {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
@@ -79,6 +80,7 @@ def sensitivity_pictures(found: Findings, measure: SensitivityMeasure) -> Markup
 
 def _cells(arms: Sequence[ArmResults], level: str, measure: str) -> Iterator[Row]:
     families = [family for family in arms[0].sensitivity.levels[level] if family != ALL]
+    # of one family alone the pooled row would be its copy
     for family in [*families, *([ALL] if len(families) > 1 else [])]:
         for arm in arms:
             cell = arm.sensitivity.levels[level].get(family)
@@ -127,6 +129,7 @@ def _confusion(arm: ArmResults) -> Markup:
             "actual": actual,
             "predicted": predicted,
             "count": count,
+            # of the row: of all rows that are this label
             "share": round(count / max(1, sum(counts)), 4),
             "words": f"{arm.name}: {count} rows of {actual} called {predicted}",
         }

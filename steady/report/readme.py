@@ -80,6 +80,7 @@ def _read(path: Path, kind: type[Results], maker: str) -> Results:
 def _recipes(metrics: Path) -> str:
     """The arms of every recipe that was run over several seeds, then where each step moved which family."""
     parts = []
+    # whatever was committed; a recipe without a file is not mentioned
     for path in sorted(metrics.glob("seeds-*.json")):
         found = read_metrics(path, SeedsResults)
         count = len(found.seeds)
@@ -159,6 +160,7 @@ def _unseen(seeds: SeedsResults) -> tuple[str, dict[str, SeedEstimates], dict[st
 
 def _found(seeds: SeedsResults) -> str:
     wordings, arms, _ = _unseen(seeds)
+    # the arm that the run is about
     last = list(seeds.arms)[-1]
     trained = "" if seeds.trainable_percent is None else f" ({seeds.trainable_percent:.2f} % of the parameters trained)"
     reference = seeds.references.get("tfidf")
@@ -259,6 +261,7 @@ def _claim(seeds: SeedsResults, claim: ClaimOverSeeds) -> list[str]:
         for level, family, cell in _cells(seeds)
         for row in SENSITIVITY
     }
+    # held-out and the test split are no levels, so they are among the headlines alone
     places |= {row.endpoint(str(row.headline)): seeds.steps.get(step, {}).get(row.name) for row in headlines()}
     return [claim.statement, estimated(places.get(claim.endpoint), "+"), verdict]
 

@@ -38,6 +38,7 @@ def sentence(found: Findings) -> str:
     paraphrased = all(cell is not None and cell.n_groups for cell in cells.values())
     shown = {arm.name: (paraphrased and cells[arm.name]) or arm.sensitivity.held_out for arm in found.arms}
     values = [f"{name} {tables.number(cell.measures['mean_accuracy'].value)}" for name, cell in shown.items()]
+    # made before the test, in claims.yaml
     claims = found.comparison.claims
     supported = sum(claim.verdict == "supported" for claim in claims)
     return (
@@ -148,6 +149,7 @@ def _run(found: Findings) -> Markup:
     if facts := list((recorded.facts | lists).items()):
         parts.append(table("Commit and machine, as recorded with the committed results", ["what", "is"], facts))
     if seconds:
+        # stages that came from the cache have no seconds and are not listed
         total = sum(seconds.values())
         timed = [[stage, f"{value:.1f}", f"{value / total:.0%}"] for stage, value in seconds.items()]
         parts.append(table("Seconds by stage", ["stage", "seconds", "share"], [*timed, ["all", f"{total:.1f}", ""]]))

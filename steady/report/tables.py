@@ -45,6 +45,7 @@ def quality_table(arms: Mapping[str, EvaluateResults]) -> Table:
         return [name, *(estimated(found.measures[row.name]) for row in shown)]
 
     rows = [[*cells(name, found.test), percent(found.trainable_percent)] for name, found in arms.items()]
+    # the same for every arm: they know nothing of the model
     references = next(iter(arms.values())).references
     rows += [[*cells(name, found), NOTHING] for name, found in references.items()]
     return Table("Task quality, test split", ["arm", *(row.label for row in shown), "trainable"], rows)
@@ -91,6 +92,7 @@ def _step_row(place: str, step: Step, measures: Differences, names: Sequence[str
 
 def label_tables(arms: Mapping[str, EvaluateResults]) -> list[Table]:
     """The tables, from the results of the arms; none where a row has one label."""
+    # with one label a row the confusion matrix says it all
     several = all(found.multi_label for found in arms.values())
     return [set_table(arms), label_table(arms)] if several else []
 
@@ -125,6 +127,7 @@ def generated_tables(arms: Mapping[str, EvaluateResults], comparison: Comparison
     }
     if not writing:
         return []
+    # whether a measure has a value depends on the data, not on the arm
     first = next(iter(writing.values()))
     measures = [row for row in TEXT if first.test[row.name].value is not None]
     names = [*(row.name for row in measures), "distinct_answers"]

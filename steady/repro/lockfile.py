@@ -60,6 +60,7 @@ def folder_listing(root: Path, folder: Path) -> dict[str, str]:
     """Relative path -> MD5 of every file below `folder` that the `.dvcignore` of `root` does not leave out."""
     ignored = root / ".dvcignore"
     lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.is_file() else []
+    # DVC hashes a folder without what .dvcignore names
     left_out = GitIgnoreSpec.from_lines(lines)
     return {
         path.relative_to(folder).as_posix(): file_md5(path)
@@ -102,6 +103,7 @@ def damage(root: Path, entry: Entry) -> Iterator[str]:
 
 
 def _folder_damage(root: Path, entry: Entry, listing: Mapping[str, str]) -> Iterator[str]:
+    # the lock file has one hash for the whole folder; the cache knows its files
     recorded = cached_listing(root / ".dvc" / "cache", entry.md5)
     if recorded is None:
         yield f"{entry.path}: the folder is not what was recorded ({entry.md5}); the cache has no listing of it"

@@ -71,6 +71,7 @@ def run_pipeline(root: Path, force: bool, echo: Callable[[str], None]) -> dict[s
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"}
     times = StageTimes()
+    # stderr stays the terminal's, where the stages draw their bars
     with subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         for line in times.read(running.stdout):
@@ -113,6 +114,7 @@ def _stat_digest(root: Path, paths: Iterable[str]) -> str:
     for name in (*SETTINGS, *paths):
         for path in _files(root / name):
             found = path.stat() if path.exists() else None
+            # the inode too: a replaced file may have the old size and time
             facts = (found.st_size, found.st_mtime_ns, found.st_ino) if found else None
             digest.update(f"{path.relative_to(root)} {facts}\n".encode())
     return digest.hexdigest()

@@ -35,6 +35,7 @@ def _processor() -> tuple[str, list[str]]:
     """(the name of the processor, which of `INSTRUCTIONS` it has)."""
     # Python's `platform` gives the architecture on Linux, not the processor.
     path = Path("/proc/cpuinfo")
+    # no such file outside Linux
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     # Arm calls them Features.

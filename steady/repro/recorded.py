@@ -102,6 +102,7 @@ def hold(recorded: Recorded, found: Comparison) -> Held:
 
 
 def _within(before: Estimate, value: float | None) -> bool:
+    # undefined is reproduced by undefined alone
     if before.value is None or value is None:
         return before.value is value
     low, high = before.interval or (before.value, before.value)

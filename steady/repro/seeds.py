@@ -128,6 +128,7 @@ def resampled(
     Returns:
         For each measure its estimate; without an interval where there are fewer than five groups.
     """
+    # weights of one give the values themselves
     once = [statistic(np.ones((1, groups))) for statistic in statistics]
     values = {name: [float(each[name][0]) for each in once] for name in measures}
     bounds: dict[str, list[float | None] | None] = dict.fromkeys(measures)
@@ -151,6 +152,7 @@ def _drawn(
 ) -> dict[str, Floats]:
     """The means over drawn seeds of every draw of groups, `(draws,)`."""
     seeds = len(statistics)
+    # of its own: the groups' draws are shared with the results of a single run
     generator = np.random.default_rng([bootstrap.seed, seeds, groups])
     drawn: dict[str, list[Floats]] = {name: [] for name in measures}
     for weights in group_weights(groups, bootstrap.draws, bootstrap.seed):

@@ -107,6 +107,7 @@ def primary_tests(runs: Runs, claims: Sequence[Claim], testing: Testing) -> list
 
 
 def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[PrimaryResult]:
+    # what a claim could have shown depends on the level that Holm's first step leaves it
     strict = testing._replace(alpha=testing.alpha / (len(runs) * len(claims)))
     for base, of_seeds in runs.items():
         for claim in claims:

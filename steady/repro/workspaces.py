@@ -100,6 +100,7 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
         *parents, last = key.split(".")
         for parent in parents:
             place = place.get(parent, {})
+        # a misspelt key would be added, and read by nobody
         if last not in place:
             raise SteadyError(f"{path}: no key `{key}` to change.")
         place[last] = value

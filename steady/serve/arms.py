@@ -91,6 +91,7 @@ def read_arm(folder: Path, bank: Bank | None) -> RecordedArm:
             otherwise; the message names the templates that changed.
     """
     name, manifest = folder.name, read_manifest(folder)
+    # its probabilities are fitted on all prompts of a run
     if manifest.adjusted:
         raise SteadyError(
             f"{folder}: arm {name!r} answers from many prompts together (arms.{name}.scoring: calibrated or averaged_wordings), so "

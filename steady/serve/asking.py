@@ -156,6 +156,7 @@ def table(text: str, answers: Answers) -> Iterator[str]:
 
 def columns(text: str, answers: Answers) -> Iterator[str]:
     """Generated texts side by side, a column for each arm: for each wording the text and, below it, the choice among labels."""
+    # narrower columns break every word
     width = max(24, LINE // len(answers) - 3)
     yield "> " + " ".join(text.split())
     yield " | ".join(f"{name:<{width}}" for name in answers).rstrip()

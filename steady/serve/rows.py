@@ -57,6 +57,7 @@ def _object(path: Path, number: int, line: str) -> Row:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise SteadyError(f"{path}:{number}: not JSON: {error}") from error
+    # a text alone would be read, but nothing could be written beside it
     if not isinstance(row, dict):
         raise SteadyError(f"{path}:{number}: expected an object, got {type(row).__name__}.")
     return row

@@ -27,6 +27,7 @@ def configuration(app: Any, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        # far above the usual capacity, whose refusal says more than uvicorn's
         limit_concurrency=1000,
         backlog=256,
     )

@@ -55,6 +55,7 @@ class Cache(AbstractContextManager["Cache"]):
         """Append a reply."""
         line = msgspec.json.encode(_Line(key, reply)) + b"\n"
         self._handle.write(line)
+        # the handle appends, so it stands behind the new line
         self._places[key] = self._handle.tell() - len(line), len(line)
 
     def __exit__(self, *_: object) -> None:

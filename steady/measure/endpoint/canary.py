@@ -32,9 +32,11 @@ def check_canary(client: Client, asking: Asking, generated: Sequence[Request]) -
     asked = [
         (prompt.prompt_ids + response.token_ids, f"canary {place}") for place, (prompt, response) in enumerate(tried)
     ]
+    # twice, in both orders: a server that mixes up requests or batches gives other values
     forwards = _asked(client, asking, asked, "forwards")
     backwards = _asked(client, asking, asked[::-1], "backwards")[::-1]
     for (prompt, response), values in zip(tried[:2], forwards, strict=False):
+        # the first value is none: there is nothing before the first token
         if len(set(values[1:])) == 1 < len(values[1:]):  # zeros would agree with a generation of zeros
             raise _refusal(client, f"all of them are {values[-1]}")
         differing = _largest(values[len(prompt.prompt_ids) :], response.logprobs)

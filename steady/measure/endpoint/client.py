@@ -102,6 +102,7 @@ class Client(AbstractContextManager["Client"]):
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._reached = False
+        # one client for all threads: httpx keeps its connections in a pool
         # redirects are not followed: they would take the key to another host
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
@@ -142,6 +143,7 @@ class Client(AbstractContextManager["Client"]):
             try:
                 for request in waiting:
                     flying.add(pool.submit(self._ask, request))
+                    # no more than that are made at a time, so that memory does not grow
                     if len(flying) == self.endpoint.concurrency:
                         flying = _settled(flying, progress)
                 while flying:
@@ -219,6 +221,7 @@ class Client(AbstractContextManager["Client"]):
         reason = f"status {status}: {self._shown(content.decode(errors='replace'))}"
         if status in REFUSED:
             return _RefusedError(reason)
+        # a server that is busy or broken may be well again
         if status in AGAIN or status >= 500:
             after = _seconds(headers.get("retry-after", ""))
             if after <= LONGEST_WAIT:

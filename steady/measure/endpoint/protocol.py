@@ -86,10 +86,12 @@ def generation_request(asking: Asking, prompt: Asked, name: str, repeat: int = 0
     else:
         body = {"prompt": prompt}
     body |= {"model": asking.model, "max_tokens": asking.max_new_tokens, "temperature": 0}
+    # an empty list is refused by some servers
     if asking.stop:
         body["stop"] = list(asking.stop)
     hint = ""
     if asking.scored:
+        # chat completions want true, completions a number of alternatives
         body |= {"return_token_ids": True, "logprobs": True if asking.chat else 1}
         hint = " --posix needs the fields return_token_ids and logprobs; without it, answers alone are asked for."
     # null leaves a field out, for servers that refuse one

@@ -78,6 +78,7 @@ class EndpointSubject(Subject):
         )
         if self._plan.posix:
             pairs = [int(self._wanted(group, len(group.prompts)).sum()) for group in groups]
+            # every pair as long as the longest one: a bound, for what is said is `at most`
             longest = [max(_tokens(request) for request in self._generations([group], 1)) for group in groups]
             read = sum(count * (length + limit) for count, length in zip(pairs, longest, strict=True))
             say(f"For POSIX at most {sum(pairs) + REQUESTS:,} requests more, which read at most about {read:,} tokens.")
@@ -199,6 +200,7 @@ def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
     chat = options["chat"] != "off"
     if options["system"] and not chat:
         raise SteadyError("--system: a system message needs the chat template; leave out --chat-template off.")
+    # the fields are called as the options are
     limits = {name: options[name] for name in ("concurrency", "timeout")}
     endpoint = Endpoint(checked_url(options["endpoint"]), options["api_key_variable"], **limits)
     framing = {name: options[name] for name in ("system", "max_new_tokens", "stop")}
