@@ -13,7 +13,6 @@ from steady.commands import FILE, FOLDER, command, revision_option, threads_opti
 from steady.errors import SteadyError
 
 if TYPE_CHECKING:
-    from steady.measure.matching import Matcher
     from steady.measure.prompt_files import PromptFile
     from steady.measure.report import Compared
     from steady.measure.subject import Subject
@@ -52,10 +51,7 @@ AT_LEAST_ONE = click.IntRange(min=1)
 )
 @click.option("--system", default="", show_default=False, help="System message of prompts that bring none.")
 @click.option(
-    "--thinking/--no-thinking",
-    default=False,
-    show_default=False,
-    help="Let a thinking model think before it answers.",
+    "--thinking/--no-thinking", default=False, show_default=False, help="Let a thinking model think before it answers."
 )
 @click.option("--stop", multiple=True, help="A response ends behind this text, which is left out of it.")
 @click.option(
@@ -144,8 +140,8 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     folders are compared.
     """
     from steady.measure.gates import failures, find_gate
-    from steady.measure.matching import find_matcher
-    from steady.measure.report import compared, distinct, summarise, write_comparison
+    from steady.measure.matching import NORMALIZED, find_matcher
+    from steady.measure.report import compared, distinct, last_match, summarise, write_comparison
     from steady.metrics.resampling import Bootstrap
 
     # what can be wrong with the options is said before a model is loaded
@@ -156,7 +152,11 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     if options["budget"]:
         return
     bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
-    reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
+    reports = []
+    for folder in folders:
+        # without --match a run is read as it was read before
+        matcher = find_matcher(options["match"] or last_match(folder) or NORMALIZED)
+        reports.append(summarise(folder, matcher, bootstrap))
     found = compared(distinct(reports, folders), bootstrap)
     if found.comparison is not None and options["out"] is not None:
         write_comparison(found, options["out"])
@@ -174,14 +174,6 @@ def _printed(found: "Compared", form: str) -> str:
         return laid_out(rounded(found.to_dict()))
     forms = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}
     return forms[form](found)
-
-
-def _matcher(folder: Path, options: Options) -> "Matcher":
-    """What answers are read by: the option, or what the folder was summarised by before."""
-    from steady.measure.matching import NORMALIZED, find_matcher
-    from steady.measure.report import last_match
-
-    return find_matcher(options["match"] or last_match(folder) or NORMALIZED)
 
 
 def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:

@@ -46,12 +46,10 @@ def verdict(found: SubjectDifference, alpha: float) -> str:
 def line(report: Result) -> str:
     """The measures that speak for a subject, in one line."""
     measures = report.measures
-    keys = [
-        key
-        for key in dict.fromkeys(["agreement", "accuracy", "posix", *headline_keys(report.judged)])
-        if key in measures
-    ]
-    found = " · ".join(f"{ROWS[key].label.removeprefix('mean ')} {number(measures[key].value, 2)}" for key in keys)
+    # the measures that everybody knows come first
+    keys = dict.fromkeys(["agreement", "accuracy", "posix", *headline_keys(report.judged)])
+    named = {ROWS[key].label.removeprefix("mean "): measures[key].value for key in keys if key in measures}
+    found = " · ".join(f"{label} {number(value, 2)}" for label, value in named.items())
     return f"{report.name}: {found} ({report.measured.groups} groups)"
 
 
