@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 
 from steady.measure.prompt_files import PromptFile, collect, file_rows, renamed
-from steady.measure.prompt_rows import Draft, Faulty, row_drafts
+from steady.measure.prompt_rows import Draft, Faulty, got, row_drafts
 from steady.measure.subject import GivenAnswers
-from steady.prepare.readers.rows import json_type, show
 
 SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "answer": "Lima"}'
 # All answers by group and prompt
@@ -45,7 +44,7 @@ def _drafts(row: Any, given: Given) -> list[Draft]:
         raise Faulty([f"several: a row with an answer has one prompt, this one has {len(drafts)}, such as {SAMPLE}"])
     answer = row.get("answer")
     if not isinstance(answer, str):
-        fault = f"is {show(answer)} ({json_type(answer)})" if "answer" in row else "is missing"
+        fault = f"is {got(answer)}" if "answer" in row else "is missing"
         raise Faulty([f"answer: `answer` {fault}; it must be a text, empty where there was none, such as {SAMPLE}"])
     known = given.setdefault((drafts[0].group, drafts[0].text), [])
     known.append(answer)

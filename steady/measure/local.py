@@ -164,18 +164,13 @@ def _hidden(file: PromptFile, opened: OpenModel) -> list[str]:
             same.append(f"{file.place(prompt.id)} (as {file.place(other.id)})")
         if opened.unknown is not None and opened.unknown in ids:
             unknown.append(file.place(prompt.id))
-    notes = []
-    if same:
-        notes.append(
-            f"{len(same)} prompts have the same tokens as another of their group, so that they agree without a test: {_some(same)}"
-        )
-    if unknown:
-        notes.append(f"{len(unknown)} prompts hold characters that are unknown to the tokenizer: {_some(unknown)}")
-    return notes
-
-
-def _some(places: Sequence[str]) -> str:
-    return ", ".join(places[:NAMED]) + (", …" if len(places) > NAMED else "")
+    twice = "have the same tokens as another of their group, so that they agree without a test"
+    odd = "hold characters that are unknown to the tokenizer"
+    return [
+        f"{len(places)} prompts {what}: {', '.join(places[:NAMED])}" + (", …" if len(places) > NAMED else "")
+        for what, places in ((twice, same), (odd, unknown))
+        if places
+    ]
 
 
 def local_model(named: Named, limits: Limits) -> LocalModel:

@@ -42,6 +42,11 @@ def checked_object(value: Any, sample: str) -> dict[str, Any]:
     return value
 
 
+def got(value: Any) -> str:
+    """A value that is refused, as a message shows it: short, with its JSON type."""
+    return f"{show(value)} ({json_type(value)})"
+
+
 def is_output(value: Any) -> bool:
     """Whether a value can be a right answer: a text that is not blank, or a number."""
     if isinstance(value, str):
@@ -63,7 +68,7 @@ def row_drafts(value: Any) -> list[Draft]:
     row = {key: item for key, item in checked_object(value, SAMPLE).items() if item is not None and item != ""}
     # all faults of a row together, so that a file is mended in one go
     faults = [
-        f"wrong_type: `{key}` is {show(row[key])} ({json_type(row[key])}); it must be a text."
+        f"wrong_type: `{key}` is {got(row[key])}; it must be a text."
         for key in TEXT_KEYS
         if not isinstance(row.get(key, ""), str)
     ]
@@ -82,9 +87,7 @@ def _group(row: Mapping[str, Any], faults: list[str]) -> str | None:
             faults.append(f"missing: `group_id`: prompts that ask for the same thing share one, such as {SAMPLE}")
         return None
     if isinstance(row[key], bool) or not isinstance(row[key], str | int):
-        faults.append(
-            f"wrong_type: `{key}` is {show(row[key])} ({json_type(row[key])}); it must be a text or a whole number."
-        )
+        faults.append(f"wrong_type: `{key}` is {got(row[key])}; it must be a text or a whole number.")
     return str(row[key])
 
 
@@ -93,7 +96,7 @@ def _outputs(row: Mapping[str, Any], faults: list[str]) -> tuple[str, ...]:
     found = row.get("output", row.get("references") or row.get("completion"))
     items = [] if found is None else found if isinstance(found, list) else [found]
     faults += [
-        f"wrong_type: `output` has {show(item)} ({json_type(item)}); an output is a text, or a list of texts."
+        f"wrong_type: `output` has {got(item)}; an output is a text, or a list of texts."
         for item in items
         if not is_output(item)
     ]
@@ -124,9 +127,7 @@ def _texts(row: Mapping[str, Any], faults: list[str]) -> list[str]:
     first = row.get("prompt", row.get("instruction"))
     listed = _parsed(next((row[key] for key in LIST_KEYS if key in row), []))
     if not isinstance(listed, list):
-        faults.append(
-            f"wrong_type: a list of prompts is {show(listed)} ({json_type(listed)}); it must be a list of texts."
-        )
+        faults.append(f"wrong_type: a list of prompts is {got(listed)}; it must be a list of texts.")
         return []
     texts = [*([first] if first is not None else []), *listed]
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):

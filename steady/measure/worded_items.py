@@ -7,8 +7,7 @@ from typing import Any
 from steady.errors import SteadyError
 from steady.format.draw import balanced_choice
 from steady.measure.prompt_files import PromptFile, collect, file_rows, renamed
-from steady.measure.prompt_rows import Draft, Faulty, checked_object, is_output
-from steady.prepare.readers.rows import json_type, show
+from steady.measure.prompt_rows import Draft, Faulty, checked_object, got, is_output
 from steady.prompts import families
 from steady.prompts.bank import Bank, read_bank
 from steady.prompts.levels import available_wordings
@@ -107,7 +106,7 @@ def _example(value: Any) -> Example:
     strange = [one for one in (item, instruction) if not isinstance(one, str)]
     strange += [one for one in outputs if not is_output(one)]
     if strange:
-        raise Faulty([f"wrong_type: {show(one)} ({json_type(one)}); it must be a text." for one in strange])
+        raise Faulty([f"wrong_type: {got(one)}; it must be a text." for one in strange])
     if not f"{item}{instruction}".strip():
         raise Faulty([f"missing: `input` (or `text`, `question`, `instruction`): nothing to word; expected {SAMPLE}"])
     given = next((value[key] for key in ("group_id", "id") if value.get(key) not in (None, "")), None)

@@ -193,10 +193,8 @@ def _add_state(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> N
     @app.get("/choices", response_model=schema.Choices)
     async def choices() -> Any:
         """The labels, and the arms and wordings that a request may name."""
-        wordings = [
-            {"id": item.id, "family": item.family, "level": item.level, "trained": item.trained}
-            for item in phrasing.wordings.values()
-        ]
+        shown = schema.WordingChoice.model_fields
+        wordings = [{name: getattr(item, name) for name in shown} for item in phrasing.wordings.values()]
         one = next(iter(arms.values()))
         task = {"labels": list(one.labels), "multi_label": one.multi_label}
         return {**task, "arms": list(arms), "wordings": wordings}

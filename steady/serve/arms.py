@@ -57,6 +57,8 @@ class RecordedArm:
 
 
 Predict = Callable[[Sequence[str]], list[Prediction]]
+# of a bank, beside its templates: each of them is part of some prompt
+FIELDS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several", "composition")
 CLASSIFIED_AT_ONCE = 64  # prompts
 GENERATED_AT_ONCE = 16  # prompts of the longest length whose keys and values are held
 
@@ -118,13 +120,9 @@ def _what_changed(trained: Bank | None, today: Bank | None) -> str:
     if trained is None or today is None:
         return "one of them has no bank"
     old, new = trained.templates, today.templates
-    templates = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    fields = [
-        key
-        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several", "composition")
-        if getattr(trained, key) != getattr(today, key)
-    ]
-    return ", ".join([*(f"template {name!r}" for name in templates), *(f"`{key}`" for key in fields)]) + " changed"
+    changed = [f"template {name!r}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    changed += [f"`{key}`" for key in FIELDS if getattr(trained, key) != getattr(today, key)]
+    return f"{', '.join(changed)} changed"
 
 
 def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyArm]:
