@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from steady.cluster.plan import Folder, Plan
     from steady.cluster.slurm import Resources
 
+# what the command was given, by option
+Options = dict[str, Any]
 name_option = click.option("--name", help="The grid. Default: the one that was submitted last.")
 
 
@@ -40,7 +42,7 @@ def main(
     overrides: tuple[str, ...],
     recipe: str | None,
     name: str | None,
-    **given: str,
+    **given: Any,
 ) -> None:
     """Run `dvc exp run` for every combination of the values of -S, each in a clone of its own over one DVC cache.
 
@@ -57,10 +59,10 @@ def main(
         chosen = name or next(f"grid-{number}" for number in range(1, len(taken) + 2) if f"grid-{number}" not in taken)
         if chosen in taken or not chosen.replace("-", "").replace("_", "").isalnum():
             raise SteadyError(f"--name: {chosen!r} is taken, or is not of letters, digits, - and _.")
-        _submit(Folder(root, chosen), overrides, recipe, dict(given))
+        _submit(Folder(root, chosen), overrides, recipe, given)
 
 
-def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, given: dict[str, str]) -> None:
+def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, given: Options) -> None:
     import shutil
 
     from steady.cluster.grid import cache_of, check_points, clean_commit, expand, shared_stages, varied
@@ -78,14 +80,8 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
     cache = cache_of(root)
     (folder.work(SHARED) / ".dvc/config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
     shared = shared_stages(folder.work(SHARED), varied(points)) if len(points) > 1 else []
-    plan = Plan(
-        name=folder.path.name,
-        commit=commit,
-        cache=cache,
-        points=points,
-        shared=shared,
-        cluster="local" if local else "slurm",
-    )
+    place: Literal["local", "slurm"] = "local" if local else "slurm"
+    plan = Plan(name=folder.path.name, commit=commit, cache=cache, points=points, shared=shared, cluster=place)
     for number, point in enumerate(points):
         click.echo(f"{number:>4}  {' '.join(point)}")
     click.echo(f"once before them: {', '.join(shared) or 'nothing'}")
@@ -110,16 +106,15 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
     click.echo(f"submitted {plan.name}: job {jobs[0].partition('_')[0]}. See: steady cluster status")
 
 
-def _resources(given: dict[str, str]) -> "Resources":
+def _resources(given: Options) -> "Resources":
     from steady.cluster.grid import minutes_of
     from steady.cluster.slurm import Resources
 
     if wrong := [one for one in given["slurm"] if "=" not in one]:
         raise SteadyError(f"--slurm: {wrong[0]!r} is not KEY=VALUE, such as account=NAME.")
     extra = dict(one.removeprefix("--").split("=", 1) for one in given["slurm"])
-    numbers = {key: int(given[key]) for key in ("gpus", "nodes", "at_once")}
-    cpus = int(given["cpus"]) if given["cpus"] else None
-    return Resources(minutes_of(given["time"]), given["partition"], cpus=cpus, extra=extra, **numbers)
+    numbers = {key: given[key] for key in ("gpus", "cpus", "nodes", "at_once")}
+    return Resources(minutes_of(given["time"]), given["partition"], extra=extra, **numbers)
 
 
 def _cost(plan: "Plan", resources: "Resources", root: Path) -> str:
