@@ -96,11 +96,7 @@ def measure(
 
 
 def compare(*reports: Report, draws: int = 2000, confidence: float = 0.95, seed: int = 0) -> Compared:
-    """Reports on the same prompts, each compared with the first; `.page(path)` shows them side by side.
-
-    Raises:
-        SteadyError: they have no group of prompts in common.
-    """
+    """Reports on the same prompts, each compared with the first; SteadyError where they have no group of prompts in common."""
     return compared(reports, Bootstrap(draws, confidence, seed))
 
 

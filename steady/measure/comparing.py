@@ -70,11 +70,7 @@ class Results:
 
 @one_blas_thread()
 def compare_subjects(named: Sequence[tuple[str, Judged]], testing: Testing) -> Comparison:
-    """Compare every subject with the first one.
-
-    Raises:
-        SteadyError: they have no group of prompts in common, or were judged by different matchers.
-    """
+    """Compare every subject with the first one; SteadyError where no group is common to all, or their matchers differ."""
     judged = _on_common_groups(named)
     first, others = judged[0], judged[1:]
     found = [

@@ -28,11 +28,7 @@ class Gate(NamedTuple):
 
 
 def find_gate(text: str) -> Gate:
-    """A condition such as `agreement < 0.9`, or `difference agreement < -0.02` of a difference from the first subject.
-
-    Raises:
-        SteadyError: it is no such condition, or there is no such measure.
-    """
+    """`agreement < 0.9`, or `difference agreement < -0.02` from the first subject, as a condition; SteadyError where it is none."""
     found = FORM.fullmatch(text)
     if found is None:
         raise SteadyError(f"--fail-if {text!r}: expected a measure, one of < <= > >=, and a number: 'agreement < 0.9'.")

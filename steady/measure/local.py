@@ -66,11 +66,7 @@ class LocalModel(Subject):
         self.facts = {**facts, **_own_facts(opened, limits)}
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
-        """The groups whose prompts leave room for a response.
-
-        Raises:
-            SteadyError: there is a conversation, and the model reads only texts.
-        """
+        """The groups whose prompts leave room for a response; SteadyError for a conversation where the model reads only texts."""
         language = self._opened.language
         talk = next((prompt for prompt in file.prompts if prompt.messages), None)
         if talk and not (language and language.chat_template):

@@ -74,11 +74,7 @@ def final_answer(text: str) -> str | None:
 
 
 def find_matcher(spec: str) -> Matcher:
-    """The matcher that `--match` names.
-
-    Raises:
-        SteadyError: there is no such matcher, or its pattern, labels or function are at fault.
-    """
+    """The matcher that `--match` names; SteadyError where there is none, or its pattern, labels or function are at fault."""
     name, _, detail = spec.partition(":")
     if (read := PLAIN.get(spec)) is not None:
         return Matcher(spec, read, contained=spec == "contains")
@@ -89,11 +85,7 @@ def find_matcher(spec: str) -> Matcher:
 
 
 def check_outputs(file: PromptFile, matcher: Matcher) -> None:
-    """Refuse outputs that no answer could ever equal, such as one without a number under `--match number`.
-
-    Raises:
-        SteadyError: there are some; each is named with its line.
-    """
+    """Refuse outputs that no answer could equal, such as one without a number under `--match number`; each with its line."""
     # the others read any text
     if matcher.spec.partition(":")[0] not in ("number", "label", "python"):
         return

@@ -109,11 +109,7 @@ def file_rows(path: Path, sample: str = SAMPLE) -> Iterator[tuple[int, Any]]:
 
 
 def renamed(value: Any, columns: Mapping[str, str]) -> Any:
-    """A row with the keys that are looked for.
-
-    Raises:
-        Faulty: the row has no such key.
-    """
+    """A row with the keys that are looked for; Faulty where the row has no such key."""
     if not columns or not isinstance(value, dict):
         return value
     if missing := [name for name in columns.values() if name not in value]:

@@ -28,11 +28,7 @@ class Extent:
 def measure_subject(
     subject: Subject, file: PromptFile, folder: Path, extent: Extent, say: Say, budget_only: bool = False
 ) -> None:
-    """Score a file of groups into `folder`; a run that was killed goes on where it was.
-
-    Raises:
-        SteadyError: the file, the subject or the folder is at fault.
-    """
+    """Score a file of groups into `folder`; a run that was killed goes on. SteadyError where file, subject or folder is at fault."""
     groups, skipped = subject.fitting(file)
     for item in skipped[:20]:
         say(f"{item.source}:{item.line}: not scored: {item.code}: {item.reason}")

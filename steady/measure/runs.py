@@ -41,11 +41,7 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 def open_run(folder: Path, settings: RunSettings) -> bool:
-    """Begin a run in `folder`, or go on with the same one; true when it is finished.
-
-    Raises:
-        SteadyError: the folder holds a run with other settings, which are named, or something else.
-    """
+    """Begin a run in `folder`, or go on with the same one; true when it is finished. SteadyError names how another run differs."""
     path = folder / RUN
     if not path.is_file():
         # never write into a folder that holds something else

@@ -108,11 +108,7 @@ class Answering(Subject):
         return [places] if places else []
 
     def score(self, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
-        """The answers of `respond` with the matrices, where there are some.
-
-        Raises:
-            SteadyError: there is not one answer for each prompt.
-        """
+        """The answers of `respond` with the matrices, where there are some; SteadyError where not every prompt has one answer."""
         answers = self.respond(groups)
         # a function of the user's may return anything
         _check_shape(self.name, groups, answers)

@@ -93,11 +93,7 @@ def _drafts(example: Example, bank: Bank | None, wordings: Sequence[Wording]) ->
 
 
 def _example(value: Any) -> Example:
-    """A row as an item.
-
-    Raises:
-        Faulty: it has nothing to word, or a field is no text.
-    """
+    """A row as an item; Faulty where it has nothing to word, or a field is no text."""
     checked_object(value, SAMPLE)
     item = next((value[key] for key in TEXTS if value.get(key)), "")
     instruction = value.get("instruction") or ""

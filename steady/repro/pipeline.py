@@ -60,11 +60,7 @@ def duration(seconds: float) -> str:
 
 
 def run_pipeline(root: Path, force: bool, echo: Callable[[str], None]) -> dict[str, float]:
-    """Run `dvc repro` with the progress bars of the stages on this terminal; returns the seconds of the stages that ran.
-
-    Raises:
-        SteadyError: a stage failed.
-    """
+    """Run `dvc repro` with the stages' progress bars on this terminal; the seconds of those that ran. SteadyError where one failed."""
     _allow_no_git(root)
     command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
     # A stage is `python -m stages.NAME`, in the environment of this process; unbuffered, for a line's time is when it is read.

@@ -60,14 +60,11 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe:
 
 
 def compose(folder: Path, overrides: Sequence[str]) -> None:
-    """Put overrides over the `params.yaml` of a folder, as `dvc exp run -S` does; `+recipe=NAME` puts a recipe over it.
-
-    Raises:
-        SteadyError: Hydra refuses them.
-    """
+    """Put overrides over the `params.yaml` of a folder, as `dvc exp run -S` does; SteadyError where Hydra refuses them."""
     from dvc.utils.hydra import compose_and_dump
     from hydra.errors import HydraException
 
+    # `+recipe=NAME` puts the file of `recipe/` over the parameters
     place = str(folder.resolve())
     try:
         compose_and_dump(f"{place}/params.yaml", place, None, "params", place, list(overrides))

@@ -58,11 +58,7 @@ def _asked(
 
 
 def given_logprobs(client: Client, request: Request) -> list[float | None]:
-    """The reply to a `given_request`: a natural log for each token that was sent; the first has none.
-
-    Raises:
-        SteadyError: the server refused the request, or gave another number of values.
-    """
+    """A natural log for each token of a `given_request`, none for the first; SteadyError where the server gave others."""
     sent = len(request.body["prompt"])
     reply = client.reply(request)
     if reply.refusal:

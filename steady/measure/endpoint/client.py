@@ -55,11 +55,7 @@ class _RefusedError(Exception):
 
 
 def read_key(variable: str) -> str | None:
-    """The key of the environment, None where the variable is not set.
-
-    Raises:
-        SteadyError: it could not be a header; its value is not shown.
-    """
+    """The key of the environment, None where it is not set; SteadyError, without its value, where it could not be a header."""
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise SteadyError(f"{variable}: holds characters that no key has, such as a line break. Set it again.")
@@ -67,17 +63,14 @@ def read_key(variable: str) -> str | None:
 
 
 def checked_url(url: str) -> str:
-    """The URL up to the part that names what is asked for.
-
-    Raises:
-        SteadyError: it is no HTTP URL, or could hold a secret, which would be written into files.
-    """
+    """The URL up to the part that names what is asked for; SteadyError where it is no HTTP URL, or could hold a secret."""
     import httpx
 
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise SteadyError(f"--endpoint: no URL ({error}). Give one such as http://localhost:8000/v1") from error
+    # the URL is written into files, and any of these could hold a key
     if parts.userinfo or parts.query or parts.fragment:
         raise SteadyError(
             "--endpoint: a URL without user, password, query or fragment; a key goes into the environment."
@@ -134,11 +127,10 @@ class Client(AbstractContextManager["Client"]):
         self._stopped.clear()
         waiting = self._unanswered(requests)
         flying: set[Future[None]] = set()
-        if not len(self.cache):  # a wrong key or field then costs one request
-            for first in waiting:
-                self._ask(first, alone=True)
-                progress()
-                break
+        # one request alone, so that a wrong key or field costs no more
+        if not len(self.cache) and (first := next(waiting, None)):
+            self._ask(first, alone=True)
+            progress()
         with ThreadPoolExecutor(self.endpoint.concurrency) as pool:
             try:
                 for request in waiting:

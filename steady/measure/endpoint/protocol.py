@@ -148,11 +148,7 @@ _decoder = msgspec.json.Decoder(_Body)
 
 
 def read_reply(content: bytes) -> Reply:
-    """The first choice of a reply.
-
-    Raises:
-        msgspec.MsgspecError: the body was cut short, or is no completion.
-    """
+    """The first choice of a reply; msgspec.MsgspecError where the body was cut short, or is no completion."""
     body = _decoder.decode(content)
     if not body.choices:
         raise msgspec.ValidationError("`choices` is empty")

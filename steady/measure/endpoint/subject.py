@@ -49,11 +49,7 @@ class EndpointSubject(Subject):
         self._groups: list[PromptGroup] = []
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
-        """All groups of two prompts and more: which prompts are too long, only the server knows.
-
-        Raises:
-            SteadyError: there is a conversation, and prompts are sent as plain text.
-        """
+        """All groups of two prompts and more: only the server knows what is too long; SteadyError for `messages` as plain text."""
         talk = next((prompt for prompt in file.prompts if prompt.messages), None)
         if talk and not self._asking.chat:
             raise SteadyError(
