@@ -83,7 +83,7 @@ def _settings(
     from steady.prepare.params import DataParams, PrepareParams
 
     if path is None:
-        # the sources as prepare would read them
+        # without a file the settings themselves are what is checked, so labels and format come from them
         return read_params(params, PrepareParams).data
     if format_name is None:
         raise SteadyError("--format is missing. `python -m steady sources` lists the formats with an example row each.")

@@ -39,6 +39,7 @@ def main(root: Path, out: Path) -> None:
         # a copy of its own, so that the repository's outputs stay those of the committed run
         make_workspace(root, place, {"format.trained_families": trained})
         reproduce(place)
+        # only the comparison is needed: the workspace stays for whoever wants more
         compared = read_metrics(place / "metrics/comparison.json", Comparison)
         # the family that training did not see is of level 2
         found[family] = {
