@@ -1,19 +1,38 @@
-"""Progress in a log: whole lines, and none for short work."""
+"""Progress: a bar on a terminal, nothing in a log until the work has taken minutes, nothing at all where it is not wanted."""
 
 import io
+import sys
 
 import pytest
 
 from steady.inference import progress
 
 
-@pytest.mark.parametrize(("seconds", "bars"), [(0.0, True), (300.0, False)])
-def test_a_log_has_whole_lines_and_none_for_short_work(monkeypatch, seconds, bars):
-    log = io.StringIO()
-    monkeypatch.setattr("sys.stderr", log)
-    monkeypatch.setattr(progress, "LOG_SECONDS", seconds)
-    assert list(progress.progress_bar(range(3), "scoring", "batch")) == [0, 1, 2]
-    log.write("finished\n")
-    *lines, last = log.getvalue().splitlines()
-    assert last == "finished" and "\r" not in log.getvalue()
-    assert bool(lines) == bars and all(line.startswith("scoring:") for line in lines)
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "stream, shown, printed", [(Terminal, True, True), (io.StringIO, True, False), (Terminal, False, False)]
+)
+def test_a_bar_is_for_a_terminal(stream, shown, printed, monkeypatch):
+    written = stream()
+    monkeypatch.setattr(sys, "stderr", written)
+    assert list(progress.progress_bar(range(3), "scoring", "batch", shown)) == [0, 1, 2]
+    assert ("scoring" in written.getvalue()) is printed
+
+
+def test_a_long_run_leaves_a_line_in_a_log(monkeypatch):
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    monkeypatch.setattr(progress, "LOG_SECONDS", 1e-9)
+    bar = progress.progress_bar(None, "training", "step", total=4)
+    for _ in range(2):
+        bar.update(1)
+    assert "training:  50%" in written.getvalue() and "2/4" in written.getvalue()
+    bar.close()
+    # what is printed next stands on a line of its own
+    written.write("finished\n")
+    *bars, last = written.getvalue().splitlines()
+    assert last == "finished" and "\r" not in written.getvalue() and all(line.startswith("training:") for line in bars)
