@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from steady.errors import SteadyError
-from steady.metrics.label_sets import LabelSets, Mask, label_sets
+from steady.labels import Floats, Mask
+from steady.metrics.label_sets import LabelSets, label_sets
 from steady.metrics.posix import fit_temperature, scaled_logprobs
 from steady.metrics.quality import NO_LABEL, Answered, Codes
-from steady.metrics.resampling import Floats
 from steady.records import Prediction, Prompt
 
 MOST_LABELS = 60  # 2 ** 60 answers are enough of them to divide an entropy by

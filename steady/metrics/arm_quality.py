@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from steady.labels import LabelTask
+from steady.labels import Floats, LabelTask
 from steady.metrics.answers import Answers, read_answers
 from steady.metrics.label_sets import two_by_two
 from steady.metrics.measures import QUALITY, QualityMeasure
 from steady.metrics.quality import Answered, class_scores, confusion_matrix, weighted_counts
 from steady.metrics.references import Reference
-from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, estimate_columns, one_blas_thread
+from steady.metrics.resampling import Bootstrap, Statistic, estimate, estimate_columns, one_blas_thread
 from steady.metrics.results import ClassQuality, Confusion, EvaluateResults, SplitQuality
 from steady.records import Prediction, Prompt, Split
 

@@ -11,14 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steady.labels import LabelTask, log_complements, log_sigmoid
+from steady.labels import Floats, LabelTask, Mask, log_complements, log_sigmoid
 from steady.metrics.posix import best_temperature
 from steady.metrics.quality import Codes
-from steady.metrics.resampling import Floats
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

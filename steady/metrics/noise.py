@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steady.labels import Floats
 from steady.metrics.answers import Answers, numbered
-from steady.metrics.cells import Cell, GroupScores, group_matrix, split_groups
+from steady.metrics.cells import Cell, group_matrix, split_groups
+from steady.metrics.matrices import ScoredGroup
 from steady.metrics.posix import group_fault, log_ratios
 from steady.metrics.quality import Codes
-from steady.metrics.resampling import Floats, ratio
+from steady.metrics.resampling import ratio
 
 FEWEST_WORDINGS = 4
 
@@ -31,7 +33,7 @@ class PairTables(NamedTuple):
 
 
 def noise_floors(
-    answers: Answers, cell: Cell, draws: int, seed: int, matrices: Mapping[str, GroupScores] | None = None
+    answers: Answers, cell: Cell, draws: int, seed: int, matrices: Mapping[str, ScoredGroup] | None = None
 ) -> dict[str, float]:
     """Floors of agreement, mean accuracy and POSIX on one cell of one arm, NaN where there is nothing to split."""
     tables = pair_tables(answers, cell, matrices)
@@ -42,7 +44,7 @@ def noise_floors(
     }
 
 
-def pair_tables(answers: Answers, cell: Cell, matrices: Mapping[str, GroupScores] | None = None) -> PairTables:
+def pair_tables(answers: Answers, cell: Cell, matrices: Mapping[str, ScoredGroup] | None = None) -> PairTables:
     """Sum what every pair of wordings has in common over the groups of a cell."""
     codes, groups = numbered(answers.prompts[row].group_id for row in cell.rows)
     columns, wordings = numbered(answers.prompts[row].wording for row in cell.rows)

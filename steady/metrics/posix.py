@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from steady.labels import Floats
 
 ONE_PROMPT, EMPTY_RESPONSE, NOT_FINITE = "one_prompt", "empty_response", "not_finite"
 FAULTS = (ONE_PROMPT, EMPTY_RESPONSE, NOT_FINITE)

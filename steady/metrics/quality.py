@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steady.metrics.resampling import Floats, ratio
+from steady.labels import LOWEST_LOGPROB, Floats, Mask
+from steady.metrics.resampling import ratio
 
 Codes = NDArray[np.intp]
 NO_LABEL = -1
 BINS = 15
-LOWEST_LOGPROB = float(np.log(np.finfo(np.float64).eps))  # where scikit-learn's `log_loss` clips
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Answered:
     logprobs: Floats | None
     groups: Codes
     classes: int
-    members: NDArray[np.bool_] | None = None
+    members: Mask | None = None
 
     def indicators(self, codes: Codes) -> Floats:
         """Which classes each row has, `(rows, classes)`; an answer that is no label has none."""

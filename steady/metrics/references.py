@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steady.labels import LabelTask
-from steady.metrics.resampling import Floats, one_blas_thread
+from steady.labels import LOWEST_LOGPROB, Floats, LabelTask
+from steady.metrics.resampling import one_blas_thread
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 MAX_ITERATIONS = 2000
@@ -83,7 +83,7 @@ def tfidf(
     if task.multi_label:
         return _of_sets(found, task, settings)
     # a label without training rows keeps its column, at the lowest probability
-    logprobs = np.full((len(texts), len(task.labels)), np.log(LOWEST))
+    logprobs = np.full((len(texts), len(task.labels)), LOWEST_LOGPROB)
     if len(texts):
         columns = [task.labels.index(label) for label in best.classes_]
         logprobs[:, columns] = best.predict_log_proba(vectors.transform(list(texts)))

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steady.metrics.resampling import CHUNK, Floats, ratio
+from steady.labels import Floats
+from steady.metrics.resampling import CHUNK, ratio
 
 EXACT_GROUPS = 16  # 2 ** 15 sign patterns; beyond that, Monte Carlo
 TOLERANCE = 1e-9

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steady.labels import NO_LABELS, LabelTask, joined
+from steady.labels import NO_LABELS, Floats, LabelTask, joined
 from steady.metrics.answers import normalised
-from steady.metrics.resampling import Floats
 from steady.records import Prompt, TextScores
 
 WORD = re.compile(r"[^\W_]+")
