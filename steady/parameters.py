@@ -7,9 +7,9 @@ each top-level section it reads.
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -41,6 +41,21 @@ class Section(BaseModel):
     """Base of every section of `params.yaml`: immutable, unknown keys refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class PartOfSection(Section):
+    """What one stage reads of a section; a change of the other keys is then no reason to run it again."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+def _words(labels: Any) -> Any:
+    # YAML reads `true` as a truth value; as a label it is that word.
+    return [str(label).lower() if isinstance(label, bool) else label for label in labels] if labels else labels
+
+
+LabelList = Annotated[tuple[str, ...] | None, BeforeValidator(_words)]
+"""The key `data.labels`."""
 
 
 class Runtime(Section):
