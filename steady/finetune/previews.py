@@ -5,12 +5,14 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from msgspec.structs import asdict
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from steady.inference.language import language_model
 from steady.inference.likelihood import greedy_responses, make_scorer
+from steady.metrics.run import Preview
 from steady.metrics.text import exact_match, read_label
 from steady.models.tokenizer import Task, cut_prompt, prompt_ids
 from steady.records import Prompt, write_bytes
@@ -77,14 +79,6 @@ def _is_right(text: str, prompt: Prompt, labels: Sequence[str]) -> bool:
     return exact_match(text, prompt.references or [prompt.completion])
 
 
-class Preview(NamedTuple):
-    """The answer to a fixed prompt after some optimizer steps."""
-
-    step: int
-    prompt: str
-    text: str
-
-
 @dataclass
 class Previews:
     """The answers so far, by optimizer step; they are kept with every checkpoint."""
@@ -102,18 +96,15 @@ class Previews:
     def write(self, folder: Path) -> None:
         """Write `previews.jsonl`: step, prompt, text."""
         # `json` and not msgspec: a model may write half of a surrogate pair.
-        text = "".join(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in self.rows)
+        text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in self.rows)
         write_bytes(folder / FILE, text.encode("utf-8", "surrogatepass"))
 
     def read(self, folder: Path) -> None:
         """Go on from those written into a checkpoint."""
         path = folder / FILE
         if path.is_file():
-            self.rows = [
-                Preview(**json.loads(line))
-                for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
-                if line
-            ]
+            lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
+            self.rows = [Preview(**json.loads(line)) for line in lines if line]
 
 
 class TakePreviews(TrainerCallback):

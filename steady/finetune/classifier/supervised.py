@@ -20,13 +20,11 @@ from steady.finetune.training import (
     shared_callbacks,
     training_summary,
 )
-from steady.labels import LabelTask
 from steady.models.base import Base, locate
 from steady.models.description import check_positions
 from steady.models.load import load_classifier, load_tokenizer, set_padding
 from steady.models.pooled import PooledClassifier
 from steady.models.ranks import size
-from steady.records import Prompt
 
 
 def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
@@ -67,7 +65,8 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     length = params.format.max_length
     rows = ScheduledRows(data.prompts, tokenizer, data.task, length, sampling_of(run.arm, params.train, params.seed))
     counts = parameter_counts(model)
-    record |= counts | train(model, tokenizer, rows, encoded_prompts(run.validation, tokenizer, data.task, length), run)
+    validation = [rows.encoded(prompt.prompt, prompt.completion) for prompt in run.validation]
+    record |= counts | train(model, tokenizer, rows, validation, run)
     # Tokens of the last epoch: the wordings differ from epoch to epoch, and so do their lengths.
     return model, tokenizer, record | {"train_tokens_last_epoch": sum(rows.lengths())}
 
@@ -96,14 +95,6 @@ def allow_several(model: Any, train_params: TrainParams) -> None:
         )
     if not isinstance(model, PooledClassifier):
         model.config.problem_type = "multi_label_classification"
-
-
-def encoded_prompts(prompts: Sequence[Prompt], tokenizer: Any, task: LabelTask, max_length: int) -> list[ModelInput]:
-    """Validation prompts as model inputs with the target of their answer."""
-    return [
-        {**tokenizer(prompt.prompt, truncation=True, max_length=max_length), "labels": task.target(prompt.completion)}
-        for prompt in prompts
-    ]
 
 
 def _trainer_of(rows: ScheduledRows, run: TrainingRun) -> Any:

@@ -27,6 +27,9 @@ class ResumableAdapter(Resumable):
     def _save_weights(self: Any, folder: Path) -> None:
         self.model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER])
 
+    def _send_telemetry(self) -> None:
+        """Send nothing; TRL would report every trainer that is made."""
+
 
 class PairTrainer(ResumableAdapter, DPOTrainer):
     """DPO on rows that are token ids already."""
@@ -34,9 +37,6 @@ class PairTrainer(ResumableAdapter, DPOTrainer):
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         # TRL would apply a template of its own, and prompts would be other ones than those that are scored.
         return dataset
-
-    def _send_telemetry(self) -> None:
-        """Send nothing; TRL would report every trainer that is made."""
 
 
 class RewardTrainer(ResumableAdapter, GRPOTrainer):
@@ -48,9 +48,6 @@ class RewardTrainer(ResumableAdapter, GRPOTrainer):
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, object]]:
         return [self.encode(prompt) for prompt in prompts], None, {}
-
-    def _send_telemetry(self) -> None:
-        """Send nothing; TRL would report every trainer that is made."""
 
 
 class PreferenceCurves(LiveCurves):
