@@ -150,11 +150,10 @@ class Sets:
             item = parents[item]
         return item
 
-    def join(self, left: int, right: int) -> bool:
-        """Make one set of two; says whether they were two."""
+    def join(self, left: int, right: int) -> None:
+        """Make one set of two."""
         low, high = sorted((self.find(left), self.find(right)))
         self.parents[high] = low
-        return low != high
 
     def copy(self) -> "Sets":
         """The same sets, to be joined further."""

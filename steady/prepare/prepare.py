@@ -11,17 +11,17 @@ import numpy as np
 from steady.errors import SteadyError
 from steady.labels import joined
 from steady.prepare import formats
+from steady.prepare.converting import read_source
 from steady.prepare.joining import Joined, Rows, contradictions, join
 from steady.prepare.params import DataParams
 from steady.prepare.readers.rows import Draft, Finding, LeftOut, Unreadable, rejection
-from steady.prepare.reading import read_source
 from steady.prepare.rejecting import RejectedRows
 from steady.prepare.selecting import select
-from steady.prepare.splits import SPLITS
+from steady.prepare.splits import SPLITS, seeded
 from steady.prepare.splitting import split_rows
 from steady.prepare.summary import Counts, count_splits, summarize
 from steady.prepare.table import Table
-from steady.prepare.writing import examples, in_order, joined_names
+from steady.prepare.writing import examples, joined_names
 from steady.records import Split, write_json, write_records
 
 # All rows of a contradiction are rejected: which of them is right, the data do not say.
@@ -65,7 +65,9 @@ def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
         splitting = split_rows(params, table, joined, eligible, seed)
         names = joined_names(table, joined)
         for place, split in enumerate(SPLITS):
-            rows = in_order(table, eligible[splitting.places == place], seed)
+            rows = eligible[splitting.places == place]
+            # In a seeded order of their content: sources are mixed, and the order of raw rows has no say.
+            rows = rows[np.argsort(seeded(table.column("content")[rows], seed, "order"), kind="stable")]
             write_records(outputs.splits[split], examples(params, table, joined, rows, names, split))
         count_splits(counts, table, joined, eligible, splitting)
     # A row that is lost on the way is a fault of this program, not of the data.

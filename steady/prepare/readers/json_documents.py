@@ -9,9 +9,7 @@ from typing import IO, Any
 from steady.prepare.readers.forms import numbered
 from steady.prepare.readers.json_faults import RefusedError, bad_bytes
 from steady.prepare.readers.json_window import Window
-from steady.prepare.readers.rows import Finding, Values, json_type, show
-
-Record = tuple[int, Any, str]
+from steady.prepare.readers.rows import Finding, Record, Values, json_type, show
 
 
 def json_document(handle: IO[bytes], records: str | None, head: Values) -> Iterator[Record]:
