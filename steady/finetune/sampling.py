@@ -167,24 +167,19 @@ class Grouped(Sampler):
     def shown(self, epoch: int) -> list[Shown]:
         """The rows, those of an item one after the other."""
         total, count = len(self.places), self.sampling.wordings
+        turns = range(epoch * self.items, (epoch + 1) * self.items)
+        # All items come in the order of a round before the next round begins; an epoch may lie in two of them.
+        rounds = {
+            number: random.Random(f"{self.sampling.seed}:round:{number}").sample(self.places, total)
+            for number in {turn // total for turn in turns}
+        }
         rows = []
-        for turn in range(epoch * self.items, (epoch + 1) * self.items):
-            place = self._round(turn // total)[turn % total]
+        for turn in turns:
+            place = rounds[turn // total][turn % total]
             schedule = self.prompts.wordings[place]
             first = turn // total * count
             rows += [Shown(place, schedule[number % len(schedule)]) for number in range(first, first + count)]
         return rows
-
-    def _round(self, number: int) -> list[int]:
-        """All items in the order of a round."""
-        if number not in self._rounds:
-            order = random.Random(f"{self.sampling.seed}:round:{number}").sample(self.places, len(self.places))
-            self._rounds[number] = order
-        return self._rounds[number]
-
-    @cached_property
-    def _rounds(self) -> dict[int, list[int]]:
-        return {}
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
         """Batches of whole items of like length, in random order."""

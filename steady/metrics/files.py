@@ -52,22 +52,19 @@ def rounded(value: Any, is_p: bool = False) -> Any:
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-        return _rounded_float(float(value), is_p)
+        # -0.0 + 0.0 is 0.0
+        short = float(f"{value:.{SIGNIFICANT}g}") if is_p else round(float(value), DECIMALS) + 0.0
+        return short if math.isfinite(value) else None
     return value
-
-
-def _rounded_float(value: float, is_p: bool) -> float | None:
-    if not math.isfinite(value):
-        return None
-    # -0.0 + 0.0 is 0.0
-    return float(f"{value:.{SIGNIFICANT}g}") if is_p else round(value, DECIMALS) + 0.0
 
 
 def laid_out(value: Any, indent: int = 0) -> str:
     """JSON with a line for whatever fits in one (an estimate, a row of a matrix), indented otherwise."""
     # NaN is no JSON, though Python writes it
     line = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if not isinstance(value, dict | list) or not value or _is_short(value, line, indent):
+    # A line holds one measure: its containers are at most three deep.
+    short = len(line) + indent <= WIDTH and _depth(value) <= DEPTH
+    if not isinstance(value, dict | list) or not value or short:
         return line
     inner = " " * (indent + 2)
     if isinstance(value, dict):
@@ -76,11 +73,6 @@ def laid_out(value: Any, indent: int = 0) -> str:
         ]
         return "{\n" + ",\n".join(rows) + "\n" + " " * indent + "}"
     return "[\n" + ",\n".join(inner + laid_out(item, indent + 2) for item in value) + "\n" + " " * indent + "]"
-
-
-def _is_short(value: Any, line: str, indent: int) -> bool:
-    """A line holds one measure: its containers are at most three deep."""
-    return len(line) + indent <= WIDTH and _depth(value) <= DEPTH
 
 
 def _depth(value: Any) -> int:

@@ -141,7 +141,9 @@ def read_matrices(
         contents = msgspec.json.decode(text, type=Contents)
         if key is not None and contents.key != key:
             raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
-        kept = _predictions(contents, predictions)
+        kept = contents.predictions or []
+        if predictions is not None:
+            kept = [[predictions[prompt_id] for prompt_id in entry.prompt_ids] for entry in contents.groups]
         groups = [_group(tensors, number, entry, kept[number]) for number, entry in enumerate(contents.groups)]
     # safetensors checks the header alone; a file of another version has other keys in it
     except (KeyError, IndexError, msgspec.DecodeError) as error:
@@ -164,12 +166,6 @@ def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
             return (handle.metadata() or {}).get(FORMAT, ""), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-
-
-def _predictions(contents: Contents, given: Mapping[str, Prediction] | None) -> list[list[Prediction]]:
-    if given is None:
-        return contents.predictions or []
-    return [[given[prompt_id] for prompt_id in entry.prompt_ids] for entry in contents.groups]
 
 
 def _group(

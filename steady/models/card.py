@@ -11,18 +11,13 @@ from ruamel.yaml import YAML
 
 from steady.models.base import Base
 from steady.models.chat import DATE
-from steady.models.params import ModelParams
+from steady.models.params import AUTO_MODELS, ModelParams
 
 MOST_NEW_TOKENS = 64
 PIPELINES = {
     "SEQ_CLS": "text-classification",
     "CAUSAL_LM": "text-generation",
     "SEQ_2_SEQ_LM": "text2text-generation",
-}
-AUTO = {
-    "SEQ_CLS": "AutoModelForSequenceClassification",
-    "CAUSAL_LM": "AutoModelForCausalLM",
-    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
 }
 KINDS = {
     "adapter": "LoRA adapter",
@@ -191,7 +186,7 @@ def _results(training: CardTraining) -> str:
 
 def quick_start(card: Card) -> str:
     """Plain transformers and PEFT; `folder` is where the card lies, a folder or the Hub id it was pushed to."""
-    auto = "AutoModel" if card.pooled else AUTO[card.model.task]
+    auto = "AutoModel" if card.pooled else AUTO_MODELS[card.model.task]
     imports = ["import torch", *["from peft import PeftModel"] * (card.kind == "adapter")]
     imports += ["from safetensors.torch import load_file"] * card.pooled
     imports += [f"from transformers import {auto}, AutoTokenizer"]

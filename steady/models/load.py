@@ -9,18 +9,12 @@ from steady.errors import SteadyError
 from steady.models.base import Base, locate
 from steady.models.checksums import verify_sums
 from steady.models.description import check_task
-from steady.models.params import COMMIT_LENGTH, ModelParams, is_hub_id
+from steady.models.params import AUTO_MODELS, COMMIT_LENGTH, ModelParams, is_hub_id
 from steady.models.precision import keep_packing, weight_settings
 from steady.models.tokenizer import declared_ends, end_ids
 
 if TYPE_CHECKING:
     import torch
-
-AUTO_MODELS = {
-    "SEQ_CLS": "AutoModelForSequenceClassification",
-    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
-    "CAUSAL_LM": "AutoModelForCausalLM",
-}
 
 
 def prepare_torch(params: ModelParams, seed: int) -> None:

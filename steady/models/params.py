@@ -11,6 +11,11 @@ from steady.parameters import Section
 PACKAGE_PREFIX = "package:"
 COMMIT_LENGTH = 40
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}")
+AUTO_MODELS = {
+    "SEQ_CLS": "AutoModelForSequenceClassification",
+    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
+    "CAUSAL_LM": "AutoModelForCausalLM",
+}
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 

@@ -48,7 +48,8 @@ def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling
 
     # Padded at the left: every answer begins in the same column, right after its prompt.
     width = max(map(len, prompts))
-    ends = _ends(model, tokenizer)
+    # The tokenizer's own end token first: it pads where there is no padding token.
+    ends = list(dict.fromkeys([tokenizer.eos_token_id, *declared_ends(model.generation_config)]))
     pad = ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
@@ -65,11 +66,6 @@ def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling
     found = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
     texts: list[str] = tokenizer.batch_decode(found[:, width:], skip_special_tokens=True)
     return texts
-
-
-def _ends(model: Any, tokenizer: Any) -> list[int]:
-    """The tokens that end an answer: the tokenizer's own first, then those of the model's generation settings."""
-    return list(dict.fromkeys([tokenizer.eos_token_id, *declared_ends(model.generation_config)]))
 
 
 def rank_samples(asked: Sequence[Question], answers: Sequence[Sequence[str]], limit: int) -> list[Question]:

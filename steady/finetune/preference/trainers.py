@@ -85,7 +85,7 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
             **_shared(run, kept.folder, steps),
         )
         # TRL copies the adapter as it is now: that copy is the reference.
-        with plain_copies(model), same_weights(model):
+        with undisturbed(model):
             trainer = PairTrainer(
                 model=model,
                 args=arguments,
@@ -128,7 +128,7 @@ def train_rewards(
             disable_dropout=True,
             **_shared(run, kept.folder, params.max_steps),
         )
-        with plain_copies(model), same_weights(model):
+        with undisturbed(model):
             trainer = RewardTrainer(
                 model=model,
                 reward_funcs=conciseness,
@@ -195,21 +195,17 @@ def restored(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def plain_copies(model: Any) -> Iterator[None]:
-    """While the reference adapter is made: an initialisation from the base's weights (PiSSA …) would change them again."""
+def undisturbed(model: Any) -> Iterator[None]:
+    """While a trainer is made: what TRL and PEFT would do to the adapter that is trained or copied does not happen to it."""
     config = model.peft_config[ADAPTER]
+    # The copy that is the reference is initialised: from the base's weights (PiSSA …) that would change the base again.
     before, config.init_lora_weights = config.init_lora_weights, True
+    # TRL casts the adapter of a quantised model to bfloat16, in which small steps are lost.
+    weights = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
     try:
         yield
     finally:
         config.init_lora_weights = before
-
-
-@contextmanager
-def same_weights(model: Any) -> Iterator[None]:
-    """While a trainer is made: TRL casts the adapter of a quantised model to bfloat16, in which small steps are lost."""
-    before = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
-    yield
     for name, parameter in model.named_parameters():
-        if name in before:
-            parameter.data = before[name]
+        if name in weights:
+            parameter.data = weights[name]
