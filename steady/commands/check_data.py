@@ -10,8 +10,8 @@ import click
 from steady.errors import SteadyError, reported
 
 if TYPE_CHECKING:
-    from steady.prepare.checking import Checked
     from steady.prepare.params import DataParams
+    from steady.prepare.prepare import Checked
     from steady.prompts.params import LabelNames
     from steady.records import Example
 
@@ -58,7 +58,7 @@ def main(
     with reported():
         import tempfile
 
-        from steady.prepare.checking import check
+        from steady.prepare.prepare import check
         from steady.prompts.params import LabelNames
 
         task = LabelNames(labels=tuple(labels.split(",")) if labels else None, multi_label=multi_label)

@@ -100,17 +100,12 @@ def read_metrics(path: Path, kind: type[Results]) -> Results:
         raise SteadyError(f"{path}: not JSON: {error}. Run `dvc repro` or `dvc checkout`.") from error
     try:
         if kind is EvaluateResults:  # the one file whose measures stand among other keys
-            _nest_measures(values)
+            names = [measure.name for measure in QUALITY]
+            for split in _splits(values):
+                split["measures"] = {name: split.pop(name) for name in names if name in split}
         return msgspec.convert(values, kind)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         reason = f"no key {error}" if isinstance(error, KeyError) else str(error)
         raise SteadyError(
             f"{path}: not the metrics of this version: {reason}. Run `dvc repro` to make them."
         ) from error
-
-
-def _nest_measures(values: Any) -> None:
-    """Undo what `plain` did."""
-    names = [measure.name for measure in QUALITY]
-    for split in _splits(values):
-        split["measures"] = {name: split.pop(name) for name in names if name in split}

@@ -69,18 +69,6 @@ def class_scores(hits: Floats, answered: Floats, support: Floats) -> tuple[Float
     return precision, recall, np.nan_to_num(ratio(2 * hits, answered + support))
 
 
-def mean_of_present(scores: Floats, rows: Floats) -> Floats:
-    """Mean over the classes that occur as a target or as an answer, `(draws,)`, as scikit-learn averages by default.
-
-    A class that no row of a bootstrap draw has would otherwise count as 0 there, which pulls the interval below the value.
-
-    Args:
-        scores: `(draws, classes)`; `rows`: targets and answers of each class, 0 where the class does not occur.
-    """
-    present = rows > 0
-    return ratio(np.where(present, scores, 0.0).sum(axis=1), present.sum(axis=1))
-
-
 def log_losses(logprobs: Floats, gold: Codes) -> Floats:
     """-log P(true class) per row in nats, `(rows,)`, NaN for rows that are not finite; P is at least 2.2e-16."""
     losses = -np.maximum(logprobs[np.arange(len(gold)), gold], LOWEST_LOGPROB)
@@ -162,9 +150,11 @@ def accuracy(counts: WeightedCounts) -> Floats:
 
 
 def macro_f1(counts: WeightedCounts) -> Floats:
-    """F1, averaged over the classes that occur."""
+    """F1, averaged over the classes that occur as a target or as an answer, as scikit-learn averages by default."""
     scores = class_scores(counts.hits, counts.answered, counts.support)[2]
-    return mean_of_present(scores, counts.answered + counts.support)
+    # A class that no row of a bootstrap draw has would count as 0 there, which pulls the interval below the value.
+    present = counts.answered + counts.support > 0
+    return ratio(np.where(present, scores, 0.0).sum(axis=1), present.sum(axis=1))
 
 
 def weighted_f1(counts: WeightedCounts) -> Floats:

@@ -32,23 +32,18 @@ def labels_of(row: Row, name: str, context: Context) -> list[str]:
         return [label] if label else []
     # What is no label reads as "" and is noted.
     labels = {_label(row, name, item, context) for item in value} - {""}
-    if not context.multi_label:
-        _check_one(row, name, value, labels)
-    # Without `data.labels` all have the same place, and their names decide.
-    order = {label: place for place, label in enumerate(context.labels or ())}
-    return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
-
-
-def _check_one(row: Row, name: str, value: list[Any], labels: set[str]) -> None:
-    """Findings where a row has no label, or several that are all right by themselves, and one is needed."""
-    if not value:
+    if not value and not context.multi_label:
         row.note("no_label", f"`{name}` names no label; give one, or set `data.multi_label: true`, which allows none.")
-    if len(labels) > 1:
+    # Several labels that are all right by themselves, where one is needed.
+    if len(labels) > 1 and not context.multi_label:
         row.note(
             "several_labels",
             f"`{name}` names {len(labels)} labels: {', '.join(sorted(labels))}; one is allowed. "
             "Set `data.multi_label: true` if a row may have several.",
         )
+    # Without `data.labels` all have the same place, and their names decide.
+    order = {label: place for place, label in enumerate(context.labels or ())}
+    return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
 
 
 def classified(text: str, labels: list[str]) -> Draft:

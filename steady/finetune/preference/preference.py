@@ -72,7 +72,10 @@ def _dpo(job: _Job) -> tuple[Record, list[Record]]:
     from steady.finetune.preference.trainers import train_pairs
 
     dpo = job.run.params.dpo
-    pairs = _sampled_pairs(job) if dpo.pairs == "sampled" else _data_pairs(job)
+    prompts, seed = job.run.data.prompts, job.run.params.seed
+    # The pairs of the data: every epoch in another order and, where the arm has them, other wordings.
+    of_data = itertools.islice(questions(prompts, seed, paired=True), dpo.num_train_epochs * count_pairs(prompts))
+    pairs = _sampled_pairs(job) if dpo.pairs == "sampled" else list(of_data)
     rows, counts = encode_pairs(pairs, job.encode, job.encode_answer, dpo.max_length)
     if not rows:
         raise SteadyError(
@@ -81,13 +84,6 @@ def _dpo(job: _Job) -> tuple[Record, list[Record]]:
         )
     history = train_pairs(job.model, job.tokenizer, rows, job.run)
     return {"pairs_from": dpo.pairs, **counts}, history
-
-
-def _data_pairs(job: _Job) -> list[Question]:
-    """The pairs of the data, every epoch in another order and, where the arm has them, other wordings."""
-    prompts = job.run.data.prompts
-    wanted = job.run.params.dpo.num_train_epochs * count_pairs(prompts)
-    return list(itertools.islice(questions(prompts, job.run.params.seed, paired=True), wanted))
 
 
 def _sampled_pairs(job: _Job) -> list[Question]:
