@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -79,19 +79,25 @@ def _is_right(text: str, prompt: Prompt, labels: Sequence[str]) -> bool:
     return exact_match(text, prompt.references or [prompt.completion])
 
 
-@dataclass
-class Previews:
-    """The answers so far, by optimizer step; they are kept with every checkpoint."""
+class Previews(TrainerCallback):
+    """Answers to fixed prompts before the first step, every `steps` optimizer steps, and of the model as it is kept at the end.
 
-    answering: Answering
-    prompts: Sequence[str]
-    rows: list[Preview] = field(default_factory=list)
+    They are written into `folder` as they come, and kept with every checkpoint.
+    """
+
+    def __init__(self, answering: Answering, prompts: Sequence[str], steps: int, folder: Path) -> None:
+        self.answering = answering
+        self.prompts = prompts
+        self.steps = steps
+        self.folder = folder
+        self.rows: list[Preview] = []
 
     def take(self, step: int) -> None:
         """Answer all prompts; a step that was taken before is taken anew."""
         texts = self.answering(self.prompts)
         rows = [Preview(step, prompt, text) for prompt, text in zip(self.prompts, texts, strict=True)]
         self.rows = [row for row in self.rows if row.step != step] + rows
+        self.write(self.folder)
 
     def write(self, folder: Path) -> None:
         """Write `previews.jsonl`: step, prompt, text."""
@@ -106,29 +112,16 @@ class Previews:
             lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
             self.rows = [Preview(**json.loads(line)) for line in lines if line]
 
-
-class TakePreviews(TrainerCallback):
-    """Takes previews before the first step, every `steps` optimizer steps, and of the model as it is kept at the end."""
-
-    def __init__(self, previews: Previews, steps: int, folder: Path) -> None:
-        self.previews = previews
-        self.steps = steps
-        self.folder = folder
-
-    def _take(self, step: int) -> None:
-        self.previews.take(step)
-        self.previews.write(self.folder)
-
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Before anything is learned."""
         if state.global_step == 0:
-            self._take(0)
+            self.take(0)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Every so many steps."""
         if state.global_step % self.steps == 0:
-            self._take(state.global_step)
+            self.take(state.global_step)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """The best weights are back in the model by now."""
-        self._take(state.global_step)
+        self.take(state.global_step)

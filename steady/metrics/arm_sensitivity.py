@@ -7,16 +7,7 @@ import numpy as np
 from steady.labels import Floats
 from steady.metrics import sensitivity as measure
 from steady.metrics.answers import Answers, numbered, target_of
-from steady.metrics.cells import (
-    ALL,
-    HELD_OUT,
-    LEVELS,
-    Cell,
-    CellValues,
-    cell_values,
-    find_cells,
-    score_table,
-)
+from steady.metrics.cells import ALL, HELD_OUT, LEVELS, Cell, CellValues, cell_values, find_cells, score_table
 from steady.metrics.matrices import ScoredGroup
 from steady.metrics.measures import SENSITIVITY
 from steady.metrics.resampling import (

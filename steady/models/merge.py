@@ -158,7 +158,8 @@ def _save(model: Any, params: ModelParams, folder: Path, out: Path) -> None:
 
 def _describe(out: Path, name: str, manifest: ArmManifest, params: ModelParams, difference: float) -> None:
     """The card, and the manifest of a whole model, so that it can be scored as an arm."""
-    write_manifest(out, msgspec.structs.replace(manifest, method="full"))
+    manifest = msgspec.structs.replace(manifest, method="full")
+    write_manifest(out, manifest)
     note = (
         f"## Merging\n\nThe adapter was merged into the weights in float32. On {len(PROBES)} probe prompts the logits differ from "
         f"those of the base with\nthe adapter beside it by at most {difference:.1e} of the largest logit. The card of the adapter "
@@ -169,9 +170,7 @@ def _describe(out: Path, name: str, manifest: ArmManifest, params: ModelParams, 
         kind="merged",
         base=locate(params),
         model=params,
-        labels=tuple(manifest.labels),
-        multi_label=manifest.multi_label,
-        max_length=manifest.max_length,
+        manifest=manifest,
         example=PROBES[0],
         note=note,
     )
