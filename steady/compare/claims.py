@@ -29,6 +29,7 @@ def _endpoints() -> dict[str, Endpoint]:
     """`accuracy`, and every tested measure of the tables under a place: a level, or a family of it (`l1_paraphrase_accuracy`)."""
     found = {row.name: Endpoint(None, row.name, row.test) for row in QUALITY if row.test}
     for place, family in product(PLACES, (ALL, *names())):
+        # The held-out cell pools the families and has none of its own.
         if place == HELD_OUT and family != ALL:
             continue
         for row in in_tables(SENSITIVITY):

@@ -33,6 +33,7 @@ def compare_arms(base: ArmResults, other: ArmResults, cells: Sequence[Cell], tes
     for cell in cells:
         key = (cell.level, cell.family)
         entry = compare_cell(base.cells[key], other.cells[key], testing)
+        # Of the first arm alone: it is what the other one is said to differ from.
         bootstrap = testing.bootstrap
         entry.noise_floor.update(noise_floors(base.reworded, cell, bootstrap.draws, bootstrap.seed, base.matrices))
         compared[cell.level][cell.family] = entry

@@ -148,6 +148,7 @@ def read_answers(
 def _check_order(prompts: Sequence[Prompt], predictions: Sequence[Prediction]) -> None:
     if len(prompts) != len(predictions):
         raise SteadyError(f"{len(predictions)} predictions for {len(prompts)} prompts. Run `dvc repro` to score again.")
+    # Files of two runs would line up row by row without an error.
     for line, (prompt, prediction) in enumerate(zip(prompts, predictions, strict=True), start=1):
         if prompt.id != prediction.prompt_id:
             raise SteadyError(

@@ -153,5 +153,6 @@ def _referred(test: Answers, reference: Reference, bootstrap: Bootstrap) -> Spli
         Prediction(prompt_id=prompt.id, text=answer, parsed=answer, label_logprobs=logprobs.tolist())
         for prompt, answer, logprobs in zip(test.prompts, reference.answers, reference.logprobs, strict=True)
     ]
+    # Through the code that reads an arm's answers, so that both are measured alike.
     answers = read_answers(test.prompts, predictions, test.labels, test.sets is not None)
     return split_metrics(answers, bootstrap, reference.settings)

@@ -57,6 +57,7 @@ def generated_metrics(
     """
     found = {}
     for split in SPLITS:
+        # A classifier has answers and no scores: it then has no rows.
         chosen = [(*answer, score) for answer, score in zip(answers, scores, strict=False) if answer[0].split == split]
         rows = [ScoredText(prompt, score, labelled, within_words) for prompt, _, score in chosen]
         groups, names = numbered(row.prompt.group_id for row in rows)

@@ -71,6 +71,7 @@ def find_cells(prompts: Sequence[Prompt], wordings: Sequence[Wording]) -> list[C
         SteadyError: a prompt names a wording that is not in the list.
     """
     places = {wording.id: wording for wording in wordings}
+    # Before the cells are filled: a KeyError there would name no prompt.
     for prompt in prompts:
         if prompt.wording not in places:
             raise SteadyError(
@@ -185,6 +186,7 @@ def _psi_values(
 ) -> tuple[Floats, dict[str, int]]:
     """Rows of `PSI_COLUMNS`, and the groups that could not be scored, by name."""
     table = np.full((len(groups), len(PSI_COLUMNS)), np.nan)
+    # A group that cannot be scored keeps its NaN, which no mean counts.
     faults: Counter[str] = Counter()
     if answers.logprobs is None and matrices is None:
         return table, dict.fromkeys(FAULTS, 0)

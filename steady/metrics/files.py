@@ -16,6 +16,7 @@ from steady.records import write_bytes
 DECIMALS = 6
 P_VALUES = ("p", "p_holm")
 SIGNIFICANT = 3
+# Characters of a line: a measure with its interval and its test fits into one.
 WIDTH = 240
 DEPTH = 3
 Results = TypeVar("Results")

@@ -48,6 +48,7 @@ class LabelSets:
 def label_sets(answers: Sequence[str], labels: Sequence[str], logprobs: Floats | None = None) -> LabelSets:
     """Number the sets that answers and targets name, in order of first appearance; what names none is left out."""
     task = LabelTask(tuple(labels), multi_label=True)
+    # Many rows have the same answer, and each is read once.
     read = {answer: task.read(answer) for answer in dict.fromkeys(answers)}
     known = {answer: named for answer, named in read.items() if named is not None}
     members = np.asarray([[label in named for label in labels] for named in known.values()], dtype=bool)

@@ -139,6 +139,7 @@ def read_matrices(
     text, tensors = _read_safetensors(path)
     try:
         contents = msgspec.json.decode(text, type=Contents)
+        # Parts that were scored under other settings would be taken for parts of this run.
         if key is not None and contents.key != key:
             raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
         kept = contents.predictions or []

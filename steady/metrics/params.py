@@ -4,6 +4,7 @@ from pydantic import Field
 
 from steady.parameters import PartOfSection, Section
 
+# Of fewer draws the tails of a 95 % interval hold one or two.
 MINIMUM_DRAWS = 100
 
 

@@ -90,6 +90,7 @@ def classifier_group(logprobs: ArrayLike) -> Group:
         logprobs: label log-probabilities `(N, labels)` in nats, one row for each prompt.
     """
     rows = np.asarray(logprobs, dtype=np.float64)
+    # The columns of the labels that were answered: the response to prompt j is a label, and column j its probability.
     answers = rows.argmax(axis=1)
     return Group(rows[:, answers], np.ones(len(rows)), answers.tolist())
 

@@ -121,6 +121,7 @@ class WeightedCounts(NamedTuple):
 
 def weighted_counts(data: Answered) -> Callable[[Floats], WeightedCounts]:
     """Sum the rows of each group once, and return the function that weighs the groups `(draws, groups)`."""
+    # All that a measure needs is a sum over rows, so that weights of groups suffice to compute it anew.
     is_gold, is_answer = data.indicators(data.gold), data.indicators(data.answer)
     nothing = np.zeros(len(data.gold))
     losses, finite, gaps = nothing, nothing, np.zeros((len(data.gold), BINS))

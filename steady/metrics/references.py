@@ -65,6 +65,7 @@ def tfidf(
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectors = TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True)
+    # The vectorizer raises where no text has a word.
     words = vectors.build_analyzer()
     if not any(words(text) for text in train.texts) or (not task.multi_label and len(set(train.labels)) < 2):
         return None

@@ -126,6 +126,7 @@ class ArmResults:
             return []
         path, prompts = self.reports / TEXTS / GENERATED, self.formatted.evaluation
         scores = read_records(path, TextScores)
+        # The prompts may have been formatted anew since the texts were scored.
         if [one.prompt_id for one in scores] != [prompt.id for prompt in prompts]:
             raise SteadyError(f"{path}: not the scores of the current prompts. Run `dvc repro` to score again.")
         labelled = bool(self.test.labels)
@@ -156,6 +157,7 @@ class ArmResults:
         return found
 
     def _answers(self, name: str, prompts: Sequence[Prompt]) -> Answers:
+        # The message of a fault has to name the file, which `read_answers` does not know.
         predictions = self.predictions if name == "predictions.jsonl" else self.reworded_predictions
         try:
             return read_answers(prompts, predictions, self.evaluate.labels, self.evaluate.multi_label)

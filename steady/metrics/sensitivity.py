@@ -87,6 +87,7 @@ def spread_null(scores: ArrayLike, permutations: int, seed: int) -> Floats:
     # a group with one score everywhere is the same however it is dealt out
     moving = high > low
     fixed = filled[~moving].sum(axis=0)
+    # By the shape too: tables of the same shape see the same shuffles, those of two arms among them.
     generator = np.random.default_rng([seed, *table.shape])
     size = max(1, PERMUTED_AT_ONCE // max(1, int(moving.sum()) * table.shape[1]))
     sums = [

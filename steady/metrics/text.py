@@ -74,6 +74,7 @@ def read_answer(text: str, task: LabelTask) -> str | None:
         return read_label(text, task.labels)
     if read_label(text, [NO_LABELS]) is not None:
         return NO_LABELS
+    # One part that is no label makes the whole no answer: what it would have been is a guess.
     named = [read_label(part, task.labels) for part in text.split(",")]
     return None if None in named else joined(label for label in task.labels if label in named)
 

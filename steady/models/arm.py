@@ -74,6 +74,7 @@ def checked_manifest(folder: Path, params: ModelParams) -> ArmManifest:
     """
     manifest = read_manifest(folder)
     base = locate(params)
+    # PEFT would put the adapter on any base whose layers have the same names and shapes.
     if manifest.base != base.public_id:
         raise SteadyError(
             f"{folder}: the arm was made from {manifest.base!r}, but model.id is {base.public_id!r}. Run `dvc repro`."

@@ -96,6 +96,7 @@ def _front_matter(card: Card) -> str:
         metrics = [{"type": name, "value": round(best[key], 6)} for name, key in FIGURES.items() if key in best]
         data = {"type": "json", "name": ", ".join(card.training.sources), "split": "validation"}
         results = [{"task": {"type": pipeline}, "dataset": data, "metrics": metrics}]
+        # The Hub shows the figures of this entry beside the model.
         values["model-index"] = [{"name": card.name, "results": results}]
     stream, yaml = io.StringIO(), YAML()
     yaml.default_flow_style = False
@@ -182,6 +183,7 @@ def _results(card: Card) -> str:
 
 def quick_start(card: Card) -> str:
     """Plain transformers and PEFT; `folder` is where the card lies, a folder or the Hub id it was pushed to."""
+    # No line of it imports this package: whoever loads the model need not have it.
     auto = "AutoModel" if card.pooled else AUTO_MODELS[card.model.task]
     imports = ["import torch", *["from peft import PeftModel"] * (card.kind == "adapter")]
     imports += ["from safetensors.torch import load_file"] * card.pooled

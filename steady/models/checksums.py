@@ -43,6 +43,7 @@ def verify_sums(folder: Path, *, weights: bool) -> None:
     if not path.is_file():
         return
     lines = [line.split(maxsplit=1) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    # `sha256sum` puts a star before the name of a file that it read as binary.
     listed = {line[-1].strip().removeprefix("*"): line[0] for line in lines}
     strange = sorted(file.name for file in folder.glob(f"*{WEIGHTS}") if file.name not in listed)
     checked = {name: digest for name, digest in listed.items() if name.endswith(WEIGHTS) is weights}

@@ -63,6 +63,7 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     public_id = locate(plain).public_id
     beside = _load(plain, manifest, folder, lambda base: PeftModel.from_pretrained(base, str(folder)).eval())
     wanted = _logits(beside, plain)
+    # On a base that is loaded anew: merging changes its weights in place.
     model = _load(plain, manifest, folder, lambda base: attach_adapter(base, folder, public_id))
     # `attach_adapter` leaves an adapter beside its base where the sum would change more than the adapter did.
     if hasattr(model, "peft_config"):
@@ -103,6 +104,7 @@ def _check(folder: Path, out: Path, manifest: ArmManifest, params: ModelParams, 
             "Serve the adapter beside the quantised base, or add --full-precision: the adapter is merged into the base's full "
             "weights, whose answers differ a little from those of the quantised base that it was trained on."
         )
+    # Checked first: the rename at the end would fail after minutes of work.
     if out.exists():
         raise SteadyError(f"{out}: there already. Name a folder that is not there, or remove it.")
 

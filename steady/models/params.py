@@ -55,6 +55,7 @@ class ModelParams(Section):
             raise ValueError(
                 f"`id` is {self.id!r}: there is no such folder, and it is no Hub id (OWNER/NAME) and no `package:NAME`"
             )
+        # A branch may move between two runs, which would then begin from different weights.
         if is_hub_id(self.id) and not FULL_COMMIT.fullmatch(self.revision or ""):
             raise ValueError(
                 f"`revision` of a Hub model is a full commit of {COMMIT_LENGTH} hex digits, got {self.revision!r}; "

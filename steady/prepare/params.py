@@ -8,6 +8,7 @@ from steady.labels import NO_LABELS, ambiguous
 from steady.parameters import LabelList, Section, StageParams
 from steady.prepare.readers.params import SourceParams
 
+# Strict: 1 is a count and 1.0 a share, and neither may be turned into the other.
 Rows = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
 

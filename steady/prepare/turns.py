@@ -61,6 +61,7 @@ def _turn(row: Row, place: str, item: Any) -> Turn:
     # ShareGPT says `from` and `value`.
     role = item.get("role", item.get("from"))
     role = ROLES.get(role, role) if isinstance(role, str) else role
+    # A call is data for a program, and a model that learned it as text would write it as an answer.
     if role in CALLS or any(item.get(name) for name in CALLS):
         row.note(
             "tool_call",

@@ -84,6 +84,7 @@ def read_bank(path: Path, labels: Sequence[str] | None = None) -> Bank:
     content = read_yaml(path, NO_BANK, with_lines=True)
     if not isinstance(content, dict):
         raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
+    # A bank that words any task takes the labels of this one, as if it had named them.
     if "labels" not in content and "extends" not in content and labels:
         content["labels"] = list(labels)
     # In the order of the lines; two checks may find the same fault.

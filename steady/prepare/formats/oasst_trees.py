@@ -27,6 +27,7 @@ def drafts(row: Row, context: Context) -> Iterator[Draft | LeftOut]:
     if not isinstance(root, Mapping):
         row.mismatch("prompt", root, "the first message, an object", "missing_field")
         return
+    # All of them first: a tree with one faulty message is rejected whole.
     posts = list(nested_posts(root, row))
     if not row.findings:
         yield from threads(posts, context)

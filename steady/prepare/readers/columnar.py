@@ -78,6 +78,7 @@ def hub(source: SourceParams) -> Iterator[Record]:
 
     name = source.path.removeprefix("hub:")
     try:
+        # Streamed, since a data set of the Hub may be larger than the disk.
         rows = datasets.load_dataset(
             name, source.config, split=source.hub_split, revision=source.revision, streaming=True
         )

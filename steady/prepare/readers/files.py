@@ -31,6 +31,7 @@ def find_files(source: SourceParams) -> list[File]:
         return [File(path, source.path)]
     if path.is_dir():
         found = [item for item in path.rglob("*") if item.is_file() and data_suffix(item) in KNOWN]
+        # Hidden folders hold what tools leave there, such as copies of files that are being edited.
         found = [item for item in found if not any(part.startswith(".") for part in item.relative_to(path).parts)]
         # A folder of `save_to_disk`, whose JSON files describe the data.
         if (path / "dataset_info.json").is_file():

@@ -46,7 +46,9 @@ def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Recor
 
 def _cells(lines: "_Lines", delimiter: str, *, quoting: bool) -> Iterator[tuple[int, list[str], list[Finding]]]:
     """Records with the line each begins on; a record that the reader refuses has a finding."""
+    # By default Python refuses cells of more than 131,072 characters.
     csv.field_size_limit(MAX_LINE_BYTES)
+    # Strict, since text behind a closing quote would otherwise be joined to the cell without a word.
     reader = csv.reader(
         lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE, strict=quoting
     )

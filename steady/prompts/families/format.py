@@ -151,6 +151,7 @@ def draw_formats(pool: Pool, count: int, enumerable: bool) -> list[Format]:
     """
     taken = set(draw_formats("trained", count, enumerable)) if pool == "unseen" else set()
     found: list[Format] = []
+    # By the pool alone: asking for more formats keeps those that there were.
     rng = random.Random(f"format:{pool}")
     # The grammar may have fewer formats than are asked for.
     for _ in range(40 * count):
