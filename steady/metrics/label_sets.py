@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from steady.labels import Floats, LabelTask, Mask, log_complements, log_sigmoid
-from steady.metrics.posix import best_temperature
+from steady.metrics.posix import best_temperature, finite_rows
 from steady.metrics.quality import Codes
 
 
@@ -77,13 +77,10 @@ def fit_label_temperature(logprobs: Floats, gold: Mask) -> float:
     Raises:
         ValueError: there are no rows, or a log-probability is not finite.
     """
-    if len(logprobs) == 0 or not np.isfinite(logprobs).all():
-        raise ValueError(
-            f"a temperature is fitted to finite log-probabilities (rows, labels), got shape {logprobs.shape}"
-        )
+    rows = finite_rows(logprobs)
 
     def loss(temperature: float) -> float:
-        scaled = scaled_labels(logprobs, temperature)
+        scaled = scaled_labels(rows, temperature)
         return -float(np.where(gold, scaled, log_complements(scaled)).mean())
 
     return best_temperature(loss)

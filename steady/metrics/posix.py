@@ -116,11 +116,17 @@ def fit_temperature(logprobs: ArrayLike, gold: ArrayLike) -> float:
     Raises:
         ValueError: there are no rows, or a log-probability is not finite.
     """
-    rows, columns = np.asarray(logprobs, dtype=np.float64), np.asarray(gold, dtype=np.intp)
-    if rows.ndim != 2 or len(rows) == 0 or not np.isfinite(rows).all():
-        raise ValueError(f"a temperature is fitted to finite log-probabilities (rows, labels), got shape {rows.shape}")
+    rows, columns = finite_rows(logprobs), np.asarray(gold, dtype=np.intp)
     places = np.arange(len(rows))
     return best_temperature(lambda temperature: -float(scaled_logprobs(rows, temperature)[places, columns].mean()))
+
+
+def finite_rows(logprobs: ArrayLike) -> Floats:
+    """Log-probabilities `(rows, labels)` to fit a temperature to; ValueError where there are no rows, or one is not finite."""
+    rows = np.asarray(logprobs, dtype=np.float64)
+    if rows.ndim != 2 or len(rows) == 0 or not np.isfinite(rows).all():
+        raise ValueError(f"a temperature is fitted to finite log-probabilities (rows, labels), got shape {rows.shape}")
+    return rows
 
 
 def best_temperature(loss: Callable[[float], float]) -> float:

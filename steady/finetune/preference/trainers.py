@@ -19,6 +19,7 @@ from steady.finetune.training import reporting
 ADAPTER, REFERENCE = "default", "ref"
 LOGS = 50  # points of a curve
 SAVES = 10  # checkpoints of a run
+OF_DPO = {"beta", "loss_type", "max_length", "learning_rate", "per_device_train_batch_size"}  # keys of trl.DPOConfig
 
 
 class ResumableAdapter(Resumable):
@@ -74,12 +75,8 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
     steps = -(-len(rows) // (params.per_device_train_batch_size * run.params.train.gradient_accumulation_steps))
     with kept_in(run.checkpoints) as kept, restored(model):
         arguments = DPOConfig(
-            beta=params.beta,
-            loss_type=params.loss_type,
-            max_length=params.max_length,
-            learning_rate=params.learning_rate,
+            **params.model_dump(include=OF_DPO),
             num_train_epochs=1,  # `rows` holds the pairs of all epochs, each with the wording of its epoch
-            per_device_train_batch_size=params.per_device_train_batch_size,
             train_sampling_strategy="sequential",  # the rows are shuffled already, once for each epoch
             disable_dropout=True,
             **_shared(run, kept.folder, steps),
@@ -93,7 +90,7 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
                 processing_class=tokenizer,
                 callbacks=[TrainingBar(run.params.runtime.progress), PreferenceCurves(run.curves)],
             )
-        return _logged(trainer, kept)
+        return _history(trainer, kept)
 
 
 def train_rewards(
@@ -109,21 +106,13 @@ def train_rewards(
     params = run.params.grpo
 
     def conciseness(completions: list[str], references: list[list[str]], **_: Any) -> list[float]:
-        return [
-            concise_reward(text, right, params.within_words)
-            for text, right in zip(completions, references, strict=True)
-        ]
+        judged = zip(completions, references, strict=True)
+        return [concise_reward(text, right, params.within_words) for text, right in judged]
 
     rows = [{"prompt": question.prompt, "references": list(question.references)} for question in asked]
     with kept_in(run.checkpoints) as kept, restored(model):
         arguments = GRPOConfig(
-            beta=params.beta,
-            learning_rate=params.learning_rate,
-            max_steps=params.max_steps,
-            per_device_train_batch_size=params.per_device_train_batch_size,
-            num_generations=params.num_generations,
-            max_completion_length=params.max_completion_length,
-            temperature=params.temperature,
+            **params.model_dump(exclude={"within_words"}),
             shuffle_dataset=False,
             disable_dropout=True,
             **_shared(run, kept.folder, params.max_steps),
@@ -138,10 +127,10 @@ def train_rewards(
                 callbacks=[TrainingBar(run.params.runtime.progress), PreferenceCurves(run.curves)],
                 encode=encode,
             )
-        return _logged(trainer, kept)
+        return _history(trainer, kept)
 
 
-def _logged(trainer: Any, kept: Checkpoints) -> list[Record]:
+def _history(trainer: Any, kept: Checkpoints) -> list[Record]:
     """Train, or go on from the last good checkpoint; returns what was logged from the start."""
     trainer.checkpoints = kept
     trainer.train_or_resume()

@@ -47,10 +47,15 @@ def decode_strictly(raw: bytes, *, last: bool = False) -> Values | str | list[Fi
             *findings,
             Finding("not_json", f"more text behind the object at column {end + 1}, near {near}; one object a line."),
         ]
+    return findings or record_of(value, "line", "an object: {…}")
+
+
+def record_of(value: Any, place: str, wanted: str) -> Values | str | list[Finding]:
+    """The object, text or array by numbers that stands at a place; a finding where it is anything else."""
     value = numbered(value)
-    if not findings and not isinstance(value, dict | str):
-        return [Finding("not_object", f"the line is {show(value)} ({json_type(value)}); it must be an object: {{…}}.")]
-    return findings or value
+    if isinstance(value, dict | str):
+        return value
+    return [Finding("not_object", f"the {place} is {show(value)} ({json_type(value)}); it must be {wanted}.")]
 
 
 def parse_next(text: str, start: int) -> tuple[Any, int, list[Finding]]:
