@@ -19,7 +19,7 @@ from steady.prepare.rejecting import RejectedRows
 from steady.prepare.selecting import select
 from steady.prepare.splits import SPLITS, seeded
 from steady.prepare.splitting import split_rows
-from steady.prepare.summary import OUTCOMES, Counts, Description, count_splits, describe, summarize
+from steady.prepare.summary import OUTCOMES, Counts, Description, Summary, describe, summarize
 from steady.prepare.table import Table
 from steady.prepare.writing import example, examples, joined_names
 from steady.records import Example, Split, write_json, write_records
@@ -41,8 +41,8 @@ class Outputs(NamedTuple):
     metrics: Path
 
 
-def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
-    """Read `params.sources` and write the splits, the rejected rows and the metrics; returns what was counted.
+def prepare(params: DataParams, seed: int, outputs: Outputs) -> Summary:
+    """Read `params.sources` and write the splits, the rejected rows and the metrics, which are returned.
 
     Raises:
         SteadyError: a file cannot be read, more rows are rejected than `max_rejected` allows (the file of rejected rows is
@@ -57,9 +57,8 @@ def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
             contradictory = _reject_contradictions(params, table, counts, rejected)
             # Before the search for duplicates: faulty data are corrected and read again anyway.
             rejected.refuse_if_many(params.max_rejected, counts.total("read"))
-        counts.findings = dict(sorted(rejected.codes.items()))
+        counts.findings = rejected.codes
         joined = join(table, params.near_duplicate_threshold, contradictory, outputs.rejected.with_name(".bands.tmp"))
-        counts.near = joined.near
         counts.count("duplicates", table.column("source")[joined.copies])
         eligible = _selected(params, table, joined, contradictory, counts, seed)
         splitting = split_rows(params, table, joined, eligible, seed)
@@ -69,11 +68,9 @@ def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
             # In a seeded order of their content: sources are mixed, and the order of raw rows has no say.
             rows = rows[np.argsort(seeded(table.column("content")[rows], seed, "order"), kind="stable")]
             write_records(outputs.splits[split], examples(params, table, joined, rows, names, split))
-        count_splits(counts, table, joined, eligible, splitting)
-    # A row that is lost on the way is a fault of this program, not of the data.
-    counts.balance()
-    write_json(outputs.metrics, summarize(counts, params))
-    return counts
+        summary = summarize(params, counts, table, joined, eligible, splitting)
+    write_json(outputs.metrics, summary)
+    return summary
 
 
 class Checked(NamedTuple):
