@@ -193,11 +193,7 @@ def check_packing(model: Any, rows: GenerativeRows, tokenizer: Any) -> None:
 def _report_cuts(cuts: dict[str, int], params: FinetuneParams) -> None:
     if cuts["prompts_cut"] or cuts["rows_left_out"]:
         logger.warning(
-            "format.max_length %d: %d of %d prompts shown were cut (%d tokens), and %d training rows left out whose answer alone "
-            "does not fit.",
-            params.format.max_length,
-            cuts["prompts_cut"],
-            cuts["prompts_shown"],
-            cuts["tokens_cut"],
-            cuts["rows_left_out"],
+            "format.max_length %(limit)d: %(prompts_cut)d of %(prompts_shown)d prompts shown were cut (%(tokens_cut)d tokens), and "
+            "%(rows_left_out)d training rows left out whose answer alone does not fit.",
+            cuts | {"limit": params.format.max_length},
         )

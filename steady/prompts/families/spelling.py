@@ -27,11 +27,8 @@ WORDS = regex.compile(
     regex.VERBOSE | regex.DOTALL,
 )
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-KEYBOARD = (
-    ("qwertyuiop", 0.0),
-    ("asdfghjkl", 0.25),
-    ("zxcvbnm", 0.75),
-)  # QWERTY rows and how far each is shifted, in keys
+# QWERTY rows and how far each is shifted, in keys.
+KEYBOARD = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))
 KEYS = {letter: complex(shift + x, y) for y, (row, shift) in enumerate(KEYBOARD) for x, letter in enumerate(row)}
 NEIGHBOURS = {
     key: "".join(other for other, there in KEYS.items() if 0 < abs(there - here) < 1.3) for key, here in KEYS.items()
