@@ -29,15 +29,17 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
         started = time.perf_counter()
         settings = read_params(params, PrepareParams)
         outputs = Outputs({"train": train, "validation": validation, "test": test}, rejected, metrics)
-        counts = prepare(settings.data, settings.data.seed, outputs)
-        sizes = ", ".join(f"{name} {split.rows}" for name, split in counts.splits.items())
+        summary = prepare(settings.data, settings.data.seed, outputs)
+        rows, splits = summary.rows, summary.splits
+        sizes = ", ".join(f"{name} {split.rows}" for name, split in splits.items())
         click.echo(
-            f"prepare: read {counts.total('read')} rows of {len(settings.data.sources)} sources, {counts.total('accepted')} accepted "
-            f"({sizes}), {counts.total('rejected')} rejected, {counts.total('duplicates')} duplicates, "
-            f"{counts.total('left_out')} left out, in {time.perf_counter() - started:.1f} s"
+            f"prepare: read {rows['read']} rows of {len(settings.data.sources)} sources, {rows['accepted']} accepted "
+            f"({sizes}), {rows['rejected']} rejected, {rows['duplicates']} duplicates, "
+            f"{rows['left_out']} left out, in {time.perf_counter() - started:.1f} s"
         )
-        trained = counts.splits["train"].labels
-        for label in sorted({label for split in counts.splits.values() for label in split.labels} - set(trained)):
+        for label in sorted(
+            {label for split in splits.values() for label in split.labels} - set(splits["train"].labels)
+        ):
             click.echo(
                 f"label {label!r} has no row in train: it can be missed and never learned. Add rows of it, or leave it out."
             )

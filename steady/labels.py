@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 SEPARATOR = ", "
 NO_LABELS = "none"
-# Of the smallest 1 - p that float64 tells from 0 while p is near 1.
+# Of the smallest 1 - p that float64 tells from 0 while p is near 1; scikit-learn's `log_loss` clips there too.
 LOWEST_LOGPROB = float(np.log(np.finfo(np.float64).eps))
 
 

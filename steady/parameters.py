@@ -5,11 +5,10 @@ each top-level section it reads.
 """
 
 import difflib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -43,6 +42,21 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
+class PartOfSection(Section):
+    """What one stage reads of a section; a change of the other keys is then no reason to run it again."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+
+
+def _words(labels: Any) -> Any:
+    # YAML reads `true` as a truth value; as a label it is that word.
+    return [str(label).lower() if isinstance(label, bool) else label for label in labels] if labels else labels
+
+
+LabelList = Annotated[tuple[str, ...] | None, BeforeValidator(_words)]
+"""The key `data.labels`."""
+
+
 class Runtime(Section):
     """Section `runtime`: what cannot change results, so no stage tracks it.
 
@@ -71,7 +85,11 @@ def read_params(path: Path, view: type[Params]) -> Params:
     Raises:
         SteadyError: the file is missing or no mapping, a top-level section is unknown, or any value is refused; every fault is listed.
     """
-    values = _read_yaml(path)
+    values = read_yaml(path, "no such file. Run from the repository's root, or pass --params.")
+    if not isinstance(values, dict):
+        raise SteadyError(
+            f"{path}: expected a mapping of sections ({', '.join(SECTIONS)}), got {type(values).__name__}."
+        )
     # A misspelt section would show as a missing one alone, or not at all where nobody reads it.
     faults = [_unknown(name, SECTIONS) for name in values if name not in SECTIONS]
     try:
@@ -88,19 +106,23 @@ def faults_of(error: ValidationError, view: type[BaseModel]) -> list[str]:
     return [_fault(item, view) for item in error.errors()]
 
 
-def _read_yaml(path: Path) -> Mapping[str, Any]:
+def read_yaml(path: Path, missing: str, *, with_lines: bool = False) -> Any:
+    """The content of a YAML 1.2 file.
+
+    Args:
+        missing: what is said of a file that is not there.
+        with_lines: have mappings know the line of every key (`mapping.lc`).
+
+    Raises:
+        SteadyError: the file is missing or no YAML.
+    """
     if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Run from the repository's root, or pass --params.")
+        raise SteadyError(f"{path}: {missing}")
     try:
         # Only the pure loader of ruamel reads YAML 1.2; in YAML 1.1, `1e-4` is a text and `no` is false.
-        values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return YAML(typ="rt" if with_lines else "safe", pure=True).load(path.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise SteadyError(f"{path}: not YAML: {error}") from error
-    if not isinstance(values, dict):
-        raise SteadyError(
-            f"{path}: expected a mapping of sections ({', '.join(SECTIONS)}), got {type(values).__name__}."
-        )
-    return values
 
 
 def _unknown(name: str, allowed: tuple[str, ...]) -> str:

@@ -267,6 +267,28 @@ def read_records(path: Path, kind: type[Record]) -> list[Record]:
     return list(iterate_records(path, kind))
 
 
+def write_document(path: Path, value: msgspec.Struct) -> None:
+    """Write a struct as one indented JSON document, atomically; the keys are in the order of the fields."""
+    write_bytes(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def read_document(path: Path, kind: type[Record], what: str, missing: str) -> Record:
+    """Read one JSON document.
+
+    Args:
+        what: what the file should be, such as "a phrasebook"; `missing`: the message where it is not there.
+
+    Raises:
+        SteadyError: the file is missing, or is not a `kind`.
+    """
+    if not path.is_file():
+        raise SteadyError(missing)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise SteadyError(f"{path}: not {what}: {error}. Run `dvc repro` or `dvc checkout`.") from error
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write one indented JSON document atomically; NaN and infinities are refused, since they break readers downstream."""
     value = msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value

@@ -11,8 +11,8 @@ from steady.commands import command
 from steady.errors import SteadyError
 
 if TYPE_CHECKING:
-    from steady.prepare.checking import Checked
     from steady.prepare.params import DataParams
+    from steady.prepare.prepare import Checked
     from steady.prompts.params import LabelNames
     from steady.records import Example
 
@@ -43,7 +43,7 @@ def main(labels: str | None, multi_label: bool, samples: int, findings: int, **g
     """
     import tempfile
 
-    from steady.prepare.checking import check
+    from steady.prepare.prepare import check
     from steady.prompts.params import LabelNames
 
     # labels that params.yaml has not: the file is looked at before anybody writes settings

@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from steady.errors import SteadyError
 from steady.metrics.cells import ALL, HELD_OUT
 from steady.metrics.measures import QUALITY, SENSITIVITY, Test, in_tables
-from steady.parameters import Section
+from steady.parameters import Section, read_yaml
 from steady.prompts.families import names
 
 
@@ -31,6 +29,7 @@ def _endpoints() -> dict[str, Endpoint]:
     """`accuracy`, and every tested measure of the tables under a place: a level, or a family of it (`l1_paraphrase_accuracy`)."""
     found = {row.name: Endpoint(None, row.name, row.test) for row in QUALITY if row.test}
     for place, family in product(PLACES, (ALL, *names())):
+        # The held-out cell pools the families and has none of its own.
         if place == HELD_OUT and family != ALL:
             continue
         for row in in_tables(SENSITIVITY):
@@ -94,13 +93,9 @@ def read_claims(path: Path) -> list[Claim]:
     Raises:
         SteadyError: the file is missing, is no YAML, or holds anything unknown or unfit; every fault, with its line.
     """
-    if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Run from the repository's root, or pass --claims.")
+    document = read_yaml(path, "no such file. Run from the repository's root, or pass --claims.", with_lines=True)
     try:
-        document = YAML().load(path.read_text(encoding="utf-8"))
         return Claims.model_validate(document).claims
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise SteadyError(f"{path}: not YAML: {error}") from error
     except ValidationError as error:
         raise SteadyError("\n".join(_fault(path, document, item) for item in error.errors())) from error
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from steady.labels import Floats
 from steady.metrics.answers import Answers
 from steady.metrics.arm_quality import quality_measures, quality_statistic
 from steady.metrics.arm_sensitivity import cell_statistic
@@ -12,7 +13,7 @@ from steady.metrics.arm_text import text_statistic, text_sums
 from steady.metrics.cells import ALL, HELD_OUT, LEVELS, Cell, CellValues
 from steady.metrics.measures import HIGHER, SENSITIVITY, TEXT, Measure
 from steady.metrics.noise import noise_floors
-from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, ratio
+from steady.metrics.resampling import Bootstrap, Statistic, estimate, ratio
 from steady.metrics.results import CellStep, Difference, Differences, QualityStep, Step, TextStep
 from steady.metrics.run import ArmResults
 from steady.metrics.statistics import detectable, detectable_difference, detectable_mean, mcnemar, sign_flip, swap_tests
@@ -32,6 +33,7 @@ def compare_arms(base: ArmResults, other: ArmResults, cells: Sequence[Cell], tes
     for cell in cells:
         key = (cell.level, cell.family)
         entry = compare_cell(base.cells[key], other.cells[key], testing)
+        # Of the first arm alone: it is what the other one is said to differ from.
         bootstrap = testing.bootstrap
         entry.noise_floor.update(noise_floors(base.reworded, cell, bootstrap.draws, bootstrap.seed, base.matrices))
         compared[cell.level][cell.family] = entry

@@ -18,6 +18,7 @@ MOST_NUMBERS = 12
 def comparison(run: RunResults, claims: Sequence[Claim], testing: Testing) -> Comparison:
     """Everything of `comparison.json`: the claims are primary, the steps exploratory."""
     arms = run.by_name
+    # References answer without a model, so they are the same in the files of all arms.
     first = run.arms[0].evaluate
     return Comparison(
         settings=Settings(

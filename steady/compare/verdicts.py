@@ -24,6 +24,7 @@ def judge_claims(claims: Sequence[Claim], arms: Mapping[str, ArmResults], testin
     # the strictest of Holm's levels: what the test could have seen must not depend on the other p-values
     strict = testing._replace(alpha=testing.alpha / max(1, len(tested)))
     found = {claim.id: _measured(claim, arms, strict) for claim in tested}
+    # A claim whose measure has no test value shows nothing, and still counts in the family of tests.
     p_values = [1.0 if figures.p is None else figures.p for figures, _ in found.values()]
     adjusted = dict(zip(found, holm(p_values), strict=True))
     return [
@@ -84,6 +85,7 @@ def _judged(claim: Claim, found: Difference, count: int, adjusted: float, alpha:
 
 def _not_praised(claim: ClaimResult, arm: ArmResults) -> ClaimResult:
     """The claim, not supported where its arm is steady because it gives one answer to nearly everything."""
+    # An arm that answers the same to everything is as steady as can be, and useless.
     if claim.verdict == SUPPORTED and ENDPOINTS[claim.endpoint].cell and arm.sensitivity.degeneracy.degenerate:
         claim.verdict, claim.reason = NOT_SUPPORTED, f"{claim.arm} gives one answer to nearly everything"
     return claim

@@ -80,6 +80,8 @@ def finetune(
     )
     write_phrasebook(folder / PHRASEBOOK, data.prompts.book)
     write_manifest(folder, manifest)
+    if run.arm.method in TRAINED and rank() == 0:
+        write_bytes(folder / "README.md", render_card(_card(run, manifest)).encode())
     # Only now: a process that is killed while it writes the folder resumes from the last checkpoint and writes it again.
     if run.checkpoints and rank() == 0:
         run.checkpoints.remove()
@@ -130,10 +132,8 @@ def _train(run: TrainingRun, folder: Path) -> Record:
             run.params.model, run.params.seed
         )  # the same generators, whether the first phase was resumed or not
         record |= {"preference": prefer(model, tokenizer, run)}
-    if rank():
-        return record  # process 0 writes the arm
-    save_trained(model, tokenizer, folder)
-    write_bytes(folder / "README.md", render_card(_card(run, record)).encode())
+    if rank() == 0:  # process 0 writes the arm
+        save_trained(model, tokenizer, folder)
     return record
 
 
@@ -158,7 +158,7 @@ def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
         )
 
 
-def _card(run: TrainingRun, record: Record) -> Card:
+def _card(run: TrainingRun, manifest: ArmManifest) -> Card:
     params, data = run.params, run.data
     adapted, objective = run.arm.method == "lora", run.arm.objective
     settings = (params.lora.model_dump() if adapted else {}) | params.train.model_dump()
@@ -172,18 +172,14 @@ def _card(run: TrainingRun, record: Record) -> Card:
         sources=tuple(sorted({example.source for example in data.prompts.examples})),
         train_rows=len(data.prompts.examples),
         validation_rows=len({prompt.example_id for prompt in data.validation}),
-        seed=params.seed,
         settings=settings,
-        record=record,
     )
     return Card(
         name=f"steady-{run.name}",
         kind="adapter" if adapted else "full",
         base=locate(params.model),
         model=params.model,
-        labels=data.labels,
-        multi_label=data.multi_label,
-        max_length=params.format.max_length,
+        manifest=manifest,
         example=data.validation[0].prompt,
         training=training,
     )

@@ -36,16 +36,12 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
         raise SteadyError(
             f"lora: {error}\nLinear layers of this model: {', '.join(linear_layers(model))}; or `all-linear`."
         ) from error
-    # The adapter as it begins is needed to save one that fits the published base (`save_adapter`).
-    if _changes_base(params.init_lora_weights):
+    # PiSSA and OLoRA take what they put into the adapter out of the base: the adapter as it begins is needed to save one that fits
+    # the published base (`save_adapter`).
+    if str(params.init_lora_weights).startswith(("pissa", "olora")):
         state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
         adapted.initial_adapter = {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
     return adapted
-
-
-def _changes_base(init: bool | str) -> bool:
-    """Whether an initialisation takes what it puts into the adapter out of the base: PiSSA and OLoRA do."""
-    return isinstance(init, str) and init.startswith(("pissa", "olora"))
 
 
 def save_adapter(model: Any, folder: Path) -> None:

@@ -126,12 +126,8 @@ def preference_faults(run: TrainingRun) -> Iterator[str]:
 def _generative_faults(params: FinetuneParams) -> Iterator[str]:
     model, sft = params.model, params.sft
     if model.task == "SEQ_CLS":
-        for key, value in (
-            ("preview_steps", sft.preview_steps),
-            ("generate_rows", sft.generate_rows),
-            ("packing", sft.packing),
-        ):
-            if value:
+        for key in ("preview_steps", "generate_rows", "packing"):
+            if getattr(sft, key):
                 yield f"sft.{key}: a SEQ_CLS model generates nothing. Leave it out, or choose a model that generates."
         return
     # Settings of the head of a classifier, and of packing, which needs attention that keeps the rows of a sequence apart.

@@ -3,14 +3,16 @@
 import json
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+from msgspec.structs import asdict
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from steady.inference.language import language_model
 from steady.inference.likelihood import greedy_responses, make_scorer
+from steady.metrics.run import Preview
 from steady.metrics.text import exact_match, read_label
 from steady.models.tokenizer import Task, cut_prompt, prompt_ids
 from steady.records import Prompt, write_bytes
@@ -77,67 +79,49 @@ def _is_right(text: str, prompt: Prompt, labels: Sequence[str]) -> bool:
     return exact_match(text, prompt.references or [prompt.completion])
 
 
-class Preview(NamedTuple):
-    """The answer to a fixed prompt after some optimizer steps."""
+class Previews(TrainerCallback):
+    """Answers to fixed prompts before the first step, every `steps` optimizer steps, and of the model as it is kept at the end.
 
-    step: int
-    prompt: str
-    text: str
+    They are written into `folder` as they come, and kept with every checkpoint.
+    """
 
-
-@dataclass
-class Previews:
-    """The answers so far, by optimizer step; they are kept with every checkpoint."""
-
-    answering: Answering
-    prompts: Sequence[str]
-    rows: list[Preview] = field(default_factory=list)
+    def __init__(self, answering: Answering, prompts: Sequence[str], steps: int, folder: Path) -> None:
+        self.answering = answering
+        self.prompts = prompts
+        self.steps = steps
+        self.folder = folder
+        self.rows: list[Preview] = []
 
     def take(self, step: int) -> None:
         """Answer all prompts; a step that was taken before is taken anew."""
         texts = self.answering(self.prompts)
         rows = [Preview(step, prompt, text) for prompt, text in zip(self.prompts, texts, strict=True)]
         self.rows = [row for row in self.rows if row.step != step] + rows
+        self.write(self.folder)
 
     def write(self, folder: Path) -> None:
         """Write `previews.jsonl`: step, prompt, text."""
         # `json` and not msgspec: a model may write half of a surrogate pair.
-        text = "".join(json.dumps(row._asdict(), ensure_ascii=False) + "\n" for row in self.rows)
+        text = "".join(json.dumps(asdict(row), ensure_ascii=False) + "\n" for row in self.rows)
         write_bytes(folder / FILE, text.encode("utf-8", "surrogatepass"))
 
     def read(self, folder: Path) -> None:
         """Go on from those written into a checkpoint."""
         path = folder / FILE
         if path.is_file():
-            self.rows = [
-                Preview(**json.loads(line))
-                for line in path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
-                if line
-            ]
-
-
-class TakePreviews(TrainerCallback):
-    """Takes previews before the first step, every `steps` optimizer steps, and of the model as it is kept at the end."""
-
-    def __init__(self, previews: Previews, steps: int, folder: Path) -> None:
-        self.previews = previews
-        self.steps = steps
-        self.folder = folder
-
-    def _take(self, step: int) -> None:
-        self.previews.take(step)
-        self.previews.write(self.folder)
+            lines = path.read_bytes().decode("utf-8", "surrogatepass").split("\n")
+            self.rows = [Preview(**json.loads(line)) for line in lines if line]
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Before anything is learned."""
         if state.global_step == 0:
-            self._take(0)
+            self.take(0)
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Every so many steps."""
         if state.global_step % self.steps == 0:
-            self._take(state.global_step)
+            self.take(state.global_step)
 
     def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """The best weights are back in the model by now."""
-        self._take(state.global_step)
+        self.take(state.global_step)

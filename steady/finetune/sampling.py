@@ -5,7 +5,8 @@ batches are put together and in nothing else.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -28,20 +29,6 @@ class Shown(NamedTuple):
     wording: str
 
 
-class Sampler(Protocol):
-    """The rows of each epoch (from 0) and the order in which batches take them; both follow from the epoch alone."""
-
-    def __len__(self) -> int: ...
-
-    def shown(self, epoch: int) -> list[Shown]:
-        """The rows of an epoch."""
-        ...
-
-    def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
-        """Every row (or packed item) of the epoch once, by its place, given its length in tokens."""
-        ...
-
-
 @dataclass(frozen=True)
 class Sampling:
     """Which sampler, over how many rows a batch and a step (`step_rows`, with accumulated batches)."""
@@ -52,9 +39,9 @@ class Sampling:
     step_rows: int = 1
     seed: int = 0
 
-    def over(self, prompts: TrainingPrompts, places: Sequence[int]) -> Sampler:
+    def over(self, prompts: TrainingPrompts, places: Sequence[int]) -> "Sampler":
         """The sampler of the examples at `places`."""
-        kinds: dict[str, Callable[..., Sampler]] = {"shuffled": Shuffled, "by_wording": ByWording, "grouped": Grouped}
+        kinds: dict[str, type[Sampler]] = {"shuffled": Shuffled, "by_wording": ByWording, "grouped": Grouped}
         return kinds[self.sampler](prompts, tuple(places), self)
 
 
@@ -70,8 +57,11 @@ def wordings_together(arm: Arm) -> int:
 
 
 @dataclass(frozen=True)
-class OfExamples:
-    """What a sampler draws from: the examples at `places`, each once an epoch."""
+class Sampler(ABC):
+    """The rows of each epoch (from 0) and the order in which batches take them; both follow from the epoch alone.
+
+    It draws from the examples at `places`.
+    """
 
     prompts: TrainingPrompts
     places: tuple[int, ...]
@@ -80,9 +70,17 @@ class OfExamples:
     def __len__(self) -> int:
         return len(self.places)
 
+    @abstractmethod
+    def shown(self, epoch: int) -> list[Shown]:
+        """The rows of an epoch."""
+
+    @abstractmethod
+    def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
+        """Every row (or packed item) of the epoch once, by its place, given its length in tokens."""
+
 
 @dataclass(frozen=True)
-class Shuffled(OfExamples):
+class Shuffled(Sampler):
     """Each example once, under the wording that its schedule has for the epoch, among rows of like length."""
 
     def shown(self, epoch: int) -> list[Shown]:
@@ -97,7 +95,7 @@ class Shuffled(OfExamples):
 
 
 @dataclass(frozen=True)
-class ByWording(OfExamples):
+class ByWording(Sampler):
     """Each example once, all rows of a step under one wording; from step to step wordings take turns as in the schedule.
 
     Only wordings that every example has take part.
@@ -150,7 +148,7 @@ class ByWording(OfExamples):
 
 
 @dataclass(frozen=True)
-class Grouped(OfExamples):
+class Grouped(Sampler):
     """`wordings` wordings of each item beside each other in a batch.
 
     An item takes the next ones of its schedule each time its turn comes, which is every `wordings` epochs: after so many epochs
@@ -169,24 +167,19 @@ class Grouped(OfExamples):
     def shown(self, epoch: int) -> list[Shown]:
         """The rows, those of an item one after the other."""
         total, count = len(self.places), self.sampling.wordings
+        turns = range(epoch * self.items, (epoch + 1) * self.items)
+        # All items come in the order of a round before the next round begins; an epoch may lie in two of them.
+        rounds = {
+            number: random.Random(f"{self.sampling.seed}:round:{number}").sample(self.places, total)
+            for number in {turn // total for turn in turns}
+        }
         rows = []
-        for turn in range(epoch * self.items, (epoch + 1) * self.items):
-            place = self._round(turn // total)[turn % total]
+        for turn in turns:
+            place = rounds[turn // total][turn % total]
             schedule = self.prompts.wordings[place]
             first = turn // total * count
             rows += [Shown(place, schedule[number % len(schedule)]) for number in range(first, first + count)]
         return rows
-
-    def _round(self, number: int) -> list[int]:
-        """All items in the order of a round."""
-        if number not in self._rounds:
-            order = random.Random(f"{self.sampling.seed}:round:{number}").sample(self.places, len(self.places))
-            self._rounds[number] = order
-        return self._rounds[number]
-
-    @cached_property
-    def _rounds(self) -> dict[int, list[int]]:
-        return {}
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
         """Batches of whole items of like length, in random order."""

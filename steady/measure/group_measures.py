@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from steady.labels import Floats
 from steady.measure.matching import Matcher, unequal_but_contained
 from steady.measure.prompt_files import AskedPrompt
 from steady.metrics import sensitivity as measure
@@ -17,16 +18,7 @@ from steady.metrics.arm_sensitivity import cell_statistic
 from steady.metrics.cells import ALL, Cell, CellValues, cell_values
 from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.measures import HIGHER, LOWER, SENSITIVITY, SensitivityMeasure
-from steady.metrics.resampling import (
-    Bootstrap,
-    Estimate,
-    Floats,
-    Statistic,
-    estimate,
-    one_blas_thread,
-    ratio,
-    weighted_mean,
-)
+from steady.metrics.resampling import Bootstrap, Estimate, Statistic, estimate, one_blas_thread, ratio, weighted_mean
 from steady.metrics.results import Degeneracy
 
 # What people call measures whose names in the pipeline's files mean its wordings and labels
@@ -157,7 +149,7 @@ def measured(judged: Judged, bootstrap: Bootstrap) -> Measured:
         answers=_counts(judged),
         not_scored=dict(sorted(Counter(fault for group in groups if (fault := posix_fault(group))).items())),
         sampled_pairs=any(group.sampled is not None for group in groups),
-        degeneracy=Degeneracy(**measure.degeneracy(answers.texts, targets)._asdict()),
+        degeneracy=measure.degeneracy(answers.texts, targets),
         measures=known,
         by_group=sorted(summaries, key=from_worst),
     )

@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.labels import Floats
 from steady.measure.prompt_files import PromptFile, comparable
 from steady.metrics.matrices import ScoredGroup
-from steady.metrics.resampling import Floats
 from steady.records import Asked, Prediction, Rejected
 from steady.scoring.groups import PromptGroup
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from steady.errors import SteadyError
-from steady.metrics.label_sets import LabelSets, Mask, label_sets
+from steady.labels import Floats, Mask
+from steady.metrics.label_sets import LabelSets, label_sets
 from steady.metrics.posix import fit_temperature, scaled_logprobs
 from steady.metrics.quality import NO_LABEL, Answered, Codes
-from steady.metrics.resampling import Floats
 from steady.records import Prediction, Prompt
 
 MOST_LABELS = 60  # 2 ** 60 answers are enough of them to divide an entropy by
@@ -148,6 +148,7 @@ def read_answers(
 def _check_order(prompts: Sequence[Prompt], predictions: Sequence[Prediction]) -> None:
     if len(prompts) != len(predictions):
         raise SteadyError(f"{len(predictions)} predictions for {len(prompts)} prompts. Run `dvc repro` to score again.")
+    # Files of two runs would line up row by row without an error.
     for line, (prompt, prediction) in enumerate(zip(prompts, predictions, strict=True), start=1):
         if prompt.id != prediction.prompt_id:
             raise SteadyError(

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-from steady.labels import LabelTask
+from steady.labels import Floats, LabelTask
 from steady.metrics.answers import Answers, read_answers
 from steady.metrics.label_sets import two_by_two
 from steady.metrics.measures import QUALITY, QualityMeasure
 from steady.metrics.quality import Answered, class_scores, confusion_matrix, weighted_counts
 from steady.metrics.references import Reference
-from steady.metrics.resampling import Bootstrap, Floats, Statistic, estimate, estimate_columns, one_blas_thread
+from steady.metrics.resampling import Bootstrap, Statistic, estimate, estimate_columns, one_blas_thread
 from steady.metrics.results import ClassQuality, Confusion, EvaluateResults, SplitQuality
 from steady.records import Prediction, Prompt, Split
 
@@ -153,5 +153,6 @@ def _referred(test: Answers, reference: Reference, bootstrap: Bootstrap) -> Spli
         Prediction(prompt_id=prompt.id, text=answer, parsed=answer, label_logprobs=logprobs.tolist())
         for prompt, answer, logprobs in zip(test.prompts, reference.answers, reference.logprobs, strict=True)
     ]
+    # Through the code that reads an arm's answers, so that both are measured alike.
     answers = read_answers(test.prompts, predictions, test.labels, test.sets is not None)
     return split_metrics(answers, bootstrap, reference.settings)

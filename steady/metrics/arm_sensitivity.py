@@ -4,23 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from steady.labels import Floats
 from steady.metrics import sensitivity as measure
 from steady.metrics.answers import Answers, numbered, target_of
-from steady.metrics.cells import (
-    ALL,
-    HELD_OUT,
-    LEVELS,
-    Cell,
-    CellValues,
-    GroupScores,
-    cell_values,
-    find_cells,
-    score_table,
-)
+from steady.metrics.cells import ALL, HELD_OUT, LEVELS, Cell, CellValues, cell_values, find_cells, score_table
+from steady.metrics.matrices import ScoredGroup
 from steady.metrics.measures import SENSITIVITY
 from steady.metrics.resampling import (
     Bootstrap,
-    Floats,
     Statistic,
     estimate,
     estimate_columns,
@@ -38,7 +29,7 @@ def sensitivity_metrics(
     wordings: Sequence[Wording],
     bootstrap: Bootstrap,
     temperature: float | None,
-    matrices: Mapping[str, GroupScores] | None = None,
+    matrices: Mapping[str, ScoredGroup] | None = None,
 ) -> SensitivityResults:
     """Prompt sensitivity of an arm.
 
@@ -92,7 +83,7 @@ def cell_statistic(values: CellValues) -> Statistic:
     totals, counts = (np.stack(part, axis=1) for part in zip(*pooled.values(), strict=True))
 
     def statistic(weights: Floats) -> dict[str, Floats]:
-        accuracy = measure.wording_scores(values.scores, weights)
+        accuracy = weighted_mean(weights, values.scores)
         # one product of matrices for all measures of groups: the draws are thousands
         of_groups = dict(zip(pooled, ratio(weights @ totals, weights @ counts).T, strict=True))
         return {
@@ -105,8 +96,7 @@ def cell_statistic(values: CellValues) -> Statistic:
 
 def _degeneracy(answers: Answers) -> Degeneracy:
     """Whether the arm answers the same to groups of different intent."""
-    found = measure.degeneracy(answers.texts, [target_of(prompt) for prompt in answers.prompts])
-    return Degeneracy(**found._asdict())
+    return measure.degeneracy(answers.texts, [target_of(prompt) for prompt in answers.prompts])
 
 
 def _wording_metrics(answers: Answers, wordings: Sequence[Wording], bootstrap: Bootstrap) -> dict[str, WordingAccuracy]:

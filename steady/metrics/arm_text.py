@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steady.labels import LabelTask
+from steady.labels import Floats, LabelTask
 from steady.metrics.answers import numbered
 from steady.metrics.measures import TEXT
 from steady.metrics.quality import Codes, group_sums
-from steady.metrics.resampling import Bootstrap, Estimate, Floats, Pooled, Statistic, estimate, one_blas_thread, ratio
+from steady.metrics.resampling import Bootstrap, Estimate, Pooled, Statistic, estimate, one_blas_thread, ratio
 from steady.metrics.results import GeneratedQuality
 from steady.metrics.text import ScoredText, chrf, exact_match, read_answer, rouge_l, word_count
 from steady.records import Prediction, Prompt, Split, TextScores
@@ -57,6 +57,7 @@ def generated_metrics(
     """
     found = {}
     for split in SPLITS:
+        # A classifier has answers and no scores: it then has no rows.
         chosen = [(*answer, score) for answer, score in zip(answers, scores, strict=False) if answer[0].split == split]
         rows = [ScoredText(prompt, score, labelled, within_words) for prompt, _, score in chosen]
         groups, names = numbered(row.prompt.group_id for row in rows)

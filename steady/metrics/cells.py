@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.labels import Floats
 from steady.metrics.answers import Answers, numbered
+from steady.metrics.matrices import ScoredGroup
 from steady.metrics.posix import FAULTS, Group, classifier_group, group_fault, prompt_sensitivity
 from steady.metrics.quality import Codes
-from steady.metrics.resampling import Floats, ratio
+from steady.metrics.resampling import ratio
 from steady.metrics.sensitivity import answer_agreement, answer_entropy
 from steady.records import CANONICAL, Prompt, Wording
 
@@ -30,19 +32,6 @@ class Cell(NamedTuple):
     level: str
     family: str
     rows: Codes
-
-
-class GroupScores(NamedTuple):
-    """A saved matrix of one group of generated responses; see `posix.Group`. Rows are the prompts of `prompt_ids`.
-
-    `scaled` is the same with the logits divided by the arm's temperature, None where it has none.
-    """
-
-    prompt_ids: tuple[str, ...]
-    matrix: Floats
-    lengths: Floats
-    responses: Sequence[Any]
-    scaled: Floats | None = None
 
 
 @dataclass(frozen=True)
@@ -82,6 +71,7 @@ def find_cells(prompts: Sequence[Prompt], wordings: Sequence[Wording]) -> list[C
         SteadyError: a prompt names a wording that is not in the list.
     """
     places = {wording.id: wording for wording in wordings}
+    # Before the cells are filled: a KeyError there would name no prompt.
     for prompt in prompts:
         if prompt.wording not in places:
             raise SteadyError(
@@ -113,7 +103,7 @@ def _cells_of(wording: Wording, seen_group: bool) -> list[tuple[str, str]]:
 
 
 def cell_values(
-    answers: Answers, cell: Cell, temperature: float | None, matrices: Mapping[str, GroupScores] | None = None
+    answers: Answers, cell: Cell, temperature: float | None, matrices: Mapping[str, ScoredGroup] | None = None
 ) -> CellValues:
     """Measure one arm on one cell, group by group.
 
@@ -192,10 +182,11 @@ def _psi_values(
     groups: Sequence[str],
     members: Sequence[Codes],
     temperature: float | None,
-    matrices: Mapping[str, GroupScores] | None,
+    matrices: Mapping[str, ScoredGroup] | None,
 ) -> tuple[Floats, dict[str, int]]:
     """Rows of `PSI_COLUMNS`, and the groups that could not be scored, by name."""
     table = np.full((len(groups), len(PSI_COLUMNS)), np.nan)
+    # A group that cannot be scored keeps its NaN, which no mean counts.
     faults: Counter[str] = Counter()
     if answers.logprobs is None and matrices is None:
         return table, dict.fromkeys(FAULTS, 0)
@@ -212,7 +203,7 @@ def _psi_values(
     return table, {fault: faults[fault] for fault in FAULTS}
 
 
-def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[str, GroupScores] | None) -> Group:
+def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[str, ScoredGroup] | None) -> Group:
     """The matrix of some prompts of one group: made from label log-probabilities, or cut out of the saved one.
 
     Raises:
@@ -227,7 +218,7 @@ def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[st
 
 
 def _scaled_matrix(
-    answers: Answers, group: str, rows: Codes, temperature: float | None, matrices: Mapping[str, GroupScores] | None
+    answers: Answers, group: str, rows: Codes, temperature: float | None, matrices: Mapping[str, ScoredGroup] | None
 ) -> Group | None:
     """The matrix at the arm's temperature, or None where it has none."""
     if matrices is not None:
@@ -238,9 +229,10 @@ def _scaled_matrix(
     return classifier_group(answers.scaled(rows, temperature))
 
 
-def _cut(saved: GroupScores, matrix: Floats, answers: Answers, rows: Codes) -> Group:
+def _cut(saved: ScoredGroup, matrix: Floats, answers: Answers, rows: Codes) -> Group:
     """The rows and columns of some prompts of a saved group."""
     # the saved matrix has every wording of the group; a level or a family has some of them
-    places = [saved.prompt_ids.index(answers.prompts[row].id) for row in rows]
-    responses = [saved.responses[place] for place in places]
-    return Group(np.asarray(matrix)[np.ix_(places, places)], np.asarray(saved.lengths)[places], responses)
+    asked = [item.prompt_id for item in saved.predictions]
+    places = [asked.index(answers.prompts[row].id) for row in rows]
+    responses = saved.responses
+    return Group(matrix[np.ix_(places, places)], saved.lengths[places], [responses[place] for place in places])

@@ -16,6 +16,7 @@ from steady.records import write_bytes
 DECIMALS = 6
 P_VALUES = ("p", "p_holm")
 SIGNIFICANT = 3
+# Characters of a line: a measure with its interval and its test fits into one.
 WIDTH = 240
 DEPTH = 3
 Results = TypeVar("Results")
@@ -52,22 +53,19 @@ def rounded(value: Any, is_p: bool = False) -> Any:
     if isinstance(value, int | np.integer):
         return int(value)
     if isinstance(value, float | np.floating):
-        return _rounded_float(float(value), is_p)
+        # -0.0 + 0.0 is 0.0
+        short = float(f"{value:.{SIGNIFICANT}g}") if is_p else round(float(value), DECIMALS) + 0.0
+        return short if math.isfinite(value) else None
     return value
-
-
-def _rounded_float(value: float, is_p: bool) -> float | None:
-    if not math.isfinite(value):
-        return None
-    # -0.0 + 0.0 is 0.0
-    return float(f"{value:.{SIGNIFICANT}g}") if is_p else round(value, DECIMALS) + 0.0
 
 
 def laid_out(value: Any, indent: int = 0) -> str:
     """JSON with a line for whatever fits in one (an estimate, a row of a matrix), indented otherwise."""
     # NaN is no JSON, though Python writes it
     line = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    if not isinstance(value, dict | list) or not value or _is_short(value, line, indent):
+    # A line holds one measure: its containers are at most three deep.
+    short = len(line) + indent <= WIDTH and _depth(value) <= DEPTH
+    if not isinstance(value, dict | list) or not value or short:
         return line
     inner = " " * (indent + 2)
     if isinstance(value, dict):
@@ -76,11 +74,6 @@ def laid_out(value: Any, indent: int = 0) -> str:
         ]
         return "{\n" + ",\n".join(rows) + "\n" + " " * indent + "}"
     return "[\n" + ",\n".join(inner + laid_out(item, indent + 2) for item in value) + "\n" + " " * indent + "]"
-
-
-def _is_short(value: Any, line: str, indent: int) -> bool:
-    """A line holds one measure: its containers are at most three deep."""
-    return len(line) + indent <= WIDTH and _depth(value) <= DEPTH
 
 
 def _depth(value: Any) -> int:
@@ -108,17 +101,12 @@ def read_metrics(path: Path, kind: type[Results]) -> Results:
         raise SteadyError(f"{path}: not JSON: {error}. Run `dvc repro` or `dvc checkout`.") from error
     try:
         if kind is EvaluateResults:  # the one file whose measures stand among other keys
-            _nest_measures(values)
+            names = [measure.name for measure in QUALITY]
+            for split in _splits(values):
+                split["measures"] = {name: split.pop(name) for name in names if name in split}
         return msgspec.convert(values, kind)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         reason = f"no key {error}" if isinstance(error, KeyError) else str(error)
         raise SteadyError(
             f"{path}: not the metrics of this version: {reason}. Run `dvc repro` to make them."
         ) from error
-
-
-def _nest_measures(values: Any) -> None:
-    """Undo what `plain` did."""
-    names = [measure.name for measure in QUALITY]
-    for split in _splits(values):
-        split["measures"] = {name: split.pop(name) for name in names if name in split}

@@ -11,14 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from steady.labels import LabelTask, log_complements, log_sigmoid
-from steady.metrics.posix import best_temperature
+from steady.labels import Floats, LabelTask, Mask, log_complements, log_sigmoid
+from steady.metrics.posix import best_temperature, finite_rows
 from steady.metrics.quality import Codes
-from steady.metrics.resampling import Floats
-
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,7 @@ class LabelSets:
 def label_sets(answers: Sequence[str], labels: Sequence[str], logprobs: Floats | None = None) -> LabelSets:
     """Number the sets that answers and targets name, in order of first appearance; what names none is left out."""
     task = LabelTask(tuple(labels), multi_label=True)
+    # Many rows have the same answer, and each is read once.
     read = {answer: task.read(answer) for answer in dict.fromkeys(answers)}
     known = {answer: named for answer, named in read.items() if named is not None}
     members = np.asarray([[label in named for label in labels] for named in known.values()], dtype=bool)
@@ -80,13 +77,10 @@ def fit_label_temperature(logprobs: Floats, gold: Mask) -> float:
     Raises:
         ValueError: there are no rows, or a log-probability is not finite.
     """
-    if len(logprobs) == 0 or not np.isfinite(logprobs).all():
-        raise ValueError(
-            f"a temperature is fitted to finite log-probabilities (rows, labels), got shape {logprobs.shape}"
-        )
+    rows = finite_rows(logprobs)
 
     def loss(temperature: float) -> float:
-        scaled = scaled_labels(logprobs, temperature)
+        scaled = scaled_labels(rows, temperature)
         return -float(np.where(gold, scaled, log_complements(scaled)).mean())
 
     return best_temperature(loss)

@@ -17,13 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from steady.errors import SteadyError
-from steady.metrics.cells import GroupScores
+from steady.labels import Floats, Mask
 from steady.metrics.posix import Sensitivity, group_fault, log_ratios, prompt_sensitivity
 from steady.records import Prediction, write_bytes
 
 FORMAT = "steady-matrices-1"
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+PARTS = ("matrix", "lengths", "sampled", "scaled")  # the arrays of a group; the last two may be missing
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,6 @@ class ScoredGroup:
     def responses(self) -> list[tuple[int, ...] | str]:
         """What is compared for equality: token ids, or the label of a classifier."""
         return [tuple(item.token_ids) or item.text for item in self.predictions]
-
-    @property
-    def scores(self) -> GroupScores:
-        """The same as `steady.metrics` takes it."""
-        ids = tuple(item.prompt_id for item in self.predictions)
-        return GroupScores(ids, self.matrix, self.lengths, self.responses, self.scaled)
 
     @property
     def fault(self) -> str | None:
@@ -110,14 +103,12 @@ def write_matrices(path: Path, groups: Sequence[ScoredGroup], *, key: str = "", 
     """
     from safetensors.numpy import save
 
-    tensors: dict[str, NDArray[Any]] = {}
-    for number, group in enumerate(groups):
-        tensors[f"{number:06d}.matrix"] = np.ascontiguousarray(group.matrix)
-        tensors[f"{number:06d}.lengths"] = np.ascontiguousarray(group.lengths)
-        if group.sampled is not None:
-            tensors[f"{number:06d}.sampled"] = np.ascontiguousarray(group.sampled)
-        if group.scaled is not None:
-            tensors[f"{number:06d}.scaled"] = np.ascontiguousarray(group.scaled)
+    tensors = {
+        f"{number:06d}.{part}": np.ascontiguousarray(getattr(group, part))
+        for number, group in enumerate(groups)
+        for part in PARTS
+        if getattr(group, part) is not None
+    }
     entries = [
         Entry(
             group.id,
@@ -148,9 +139,12 @@ def read_matrices(
     text, tensors = _read_safetensors(path)
     try:
         contents = msgspec.json.decode(text, type=Contents)
+        # Parts that were scored under other settings would be taken for parts of this run.
         if key is not None and contents.key != key:
             raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
-        kept = _predictions(contents, predictions)
+        kept = contents.predictions or []
+        if predictions is not None:
+            kept = [[predictions[prompt_id] for prompt_id in entry.prompt_ids] for entry in contents.groups]
         groups = [_group(tensors, number, entry, kept[number]) for number, entry in enumerate(contents.groups)]
     # safetensors checks the header alone; a file of another version has other keys in it
     except (KeyError, IndexError, msgspec.DecodeError) as error:
@@ -175,27 +169,22 @@ def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
         raise _damaged(path, str(error)) from error
 
 
-def _predictions(contents: Contents, given: Mapping[str, Prediction] | None) -> list[list[Prediction]]:
-    if given is None:
-        return contents.predictions or []
-    return [[given[prompt_id] for prompt_id in entry.prompt_ids] for entry in contents.groups]
-
-
 def _group(
     tensors: Mapping[str, NDArray[Any]], number: int, entry: Entry, predictions: Sequence[Prediction]
 ) -> ScoredGroup:
-    sampled = tensors[f"{number:06d}.sampled"] if entry.sampled else None
-    scaled = tensors[f"{number:06d}.scaled"] if entry.scaled else None
-    matrix, lengths = (tensors[f"{number:06d}.{part}"] for part in ("matrix", "lengths"))
-    return ScoredGroup(entry.id, matrix, lengths, tuple(predictions), sampled, scaled)
+    # An entry says which parts it has, so that a part that has gone from the file is damage and not an option.
+    parts = [part for part in PARTS if getattr(entry, part, True)]
+    arrays = {part: tensors[f"{number:06d}.{part}"] for part in parts}
+    return ScoredGroup(entry.id, predictions=tuple(predictions), **arrays)
 
 
 def _digest(group: ScoredGroup) -> str:
     """Of the matrix and of what the model answered; whether an answer counts as correct may change without it."""
     answers = [[item.prompt_id, item.text, item.token_ids, item.label_logprobs] for item in group.predictions]
     digest = hashlib.blake2b(msgspec.json.encode([group.id, answers]), digest_size=16)
-    for part in (group.matrix, group.lengths, group.sampled, group.scaled):
-        digest.update(b"" if part is None else np.ascontiguousarray(part).tobytes())
+    for part in PARTS:
+        array = getattr(group, part)
+        digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
 
 

@@ -9,11 +9,12 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from steady.labels import Floats
 from steady.metrics import quality, text
 from steady.metrics import sensitivity as wording
 from steady.metrics.cells import HELD_OUT, CellValues
 from steady.metrics.quality import WeightedCounts
-from steady.metrics.resampling import Floats, Pooled, average
+from steady.metrics.resampling import Pooled, average
 from steady.metrics.text import ScoredText
 
 Test = Literal["mcnemar", "sign_flip", "swap"]
@@ -145,7 +146,7 @@ SENSITIVITY = (
         formula="M (1 - (M - A)), M = max_w s_w, A = mean_w s_w"),
     SensitivityMeasure("worst_prompt_accuracy", "worst-prompt accuracy", HIGHER, "group",
         source="Cao et al. 2024, arXiv 2406.10248", test="sign_flip",
-        of_groups=lambda cell: average(wording.worst_prompt_scores(cell.scores)),
+        of_groups=lambda cell: average(wording.worst_wording(cell.scores)),
         formula="mean over groups of the lowest score of their prompts"),
     SensitivityMeasure("pss", "PromptSensiScore", LOWER, "group", source="Zhuo et al. 2024, ProSA, arXiv 2410.12405",
         test="sign_flip", of_groups=lambda cell: average(wording.score_differences(cell.scores)),

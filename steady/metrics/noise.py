@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from steady.labels import Floats
 from steady.metrics.answers import Answers, numbered
-from steady.metrics.cells import Cell, GroupScores, group_matrix, split_groups
+from steady.metrics.cells import Cell, group_matrix, split_groups
+from steady.metrics.matrices import ScoredGroup
 from steady.metrics.posix import group_fault, log_ratios
-from steady.metrics.quality import Codes
-from steady.metrics.resampling import Floats, ratio
+from steady.metrics.resampling import ratio
 
 FEWEST_WORDINGS = 4
 
@@ -31,7 +32,7 @@ class PairTables(NamedTuple):
 
 
 def noise_floors(
-    answers: Answers, cell: Cell, draws: int, seed: int, matrices: Mapping[str, GroupScores] | None = None
+    answers: Answers, cell: Cell, draws: int, seed: int, matrices: Mapping[str, ScoredGroup] | None = None
 ) -> dict[str, float]:
     """Floors of agreement, mean accuracy and POSIX on one cell of one arm, NaN where there is nothing to split."""
     tables = pair_tables(answers, cell, matrices)
@@ -42,28 +43,24 @@ def noise_floors(
     }
 
 
-def pair_tables(answers: Answers, cell: Cell, matrices: Mapping[str, GroupScores] | None = None) -> PairTables:
+def pair_tables(answers: Answers, cell: Cell, matrices: Mapping[str, ScoredGroup] | None = None) -> PairTables:
     """Sum what every pair of wordings has in common over the groups of a cell."""
-    codes, groups = numbered(answers.prompts[row].group_id for row in cell.rows)
+    members, groups = numbered(answers.prompts[row].group_id for row in cell.rows)
     columns, wordings = numbered(answers.prompts[row].wording for row in cell.rows)
     tables = PairTables(*np.zeros((5, len(wordings), len(wordings))))
-    members = split_groups(np.arange(len(cell.rows)), codes, len(groups))
-    for group, places in zip(groups, members, strict=True):
+    for group, places in zip(groups, split_groups(np.arange(len(cell.rows)), members, len(groups)), strict=True):
         rows, pairs = cell.rows[places], np.ix_(columns[places], columns[places])
-        _add_answers(tables, answers, rows, pairs)
+        codes, sound, correct = answers.codes[rows], ~answers.failed[rows], answers.correct[rows]
+        # Of a group with several prompts under one wording each pair counts, which `+=` on the indexed table would not do.
+        np.add.at(tables.equal, pairs, (codes[:, None] == codes) & sound[:, None] & sound)
+        np.add.at(tables.correct, pairs, (correct[:, None] + correct) / 2)
+        np.add.at(tables.answered, pairs, 1.0)
         if answers.logprobs is not None or matrices is not None:
             scored = group_matrix(answers, group, rows, matrices)
             if group_fault(scored.matrix, scored.lengths) is None:
                 np.add.at(tables.log_ratios, pairs, log_ratios(scored.matrix, scored.lengths))
                 np.add.at(tables.scored, pairs, 1.0)
     return tables
-
-
-def _add_answers(tables: PairTables, answers: Answers, rows: Codes, pairs: tuple[Codes, ...]) -> None:
-    codes, sound, correct = answers.codes[rows], ~answers.failed[rows], answers.correct[rows]
-    np.add.at(tables.equal, pairs, (codes[:, None] == codes) & sound[:, None] & sound)
-    np.add.at(tables.correct, pairs, (correct[:, None] + correct) / 2)
-    np.add.at(tables.answered, pairs, 1.0)
 
 
 def noise_floor(sums: ArrayLike, counts: ArrayLike, draws: int, seed: int, share: float = 0.95) -> float:

@@ -1,9 +1,10 @@
 """The typed settings of what is measured: section `evaluate`, and what measuring reads of section `sensitivity`."""
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from steady.parameters import Section
+from steady.parameters import PartOfSection, Section
 
+# Of fewer draws the tails of a 95 % interval hold one or two.
 MINIMUM_DRAWS = 100
 
 
@@ -22,19 +23,15 @@ class EvaluateParams(Section):
     prompts: str | None = None
 
 
-class Confidence(Section):
+class Confidence(PartOfSection):
     """What the sensitivity stage reads of section `evaluate`."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     batch_size: int = Field(ge=1)
     max_new_tokens: int = Field(ge=1, default=64)
     confidence: float = Field(gt=0, lt=1)
 
 
-class SensitivityDraws(Section):
+class SensitivityDraws(PartOfSection):
     """What the sensitivity stage reads of section `sensitivity`: the bootstrap draws of its intervals."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     bootstrap_draws: int = Field(ge=MINIMUM_DRAWS)

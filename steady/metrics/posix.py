@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from steady.labels import Floats
 
 ONE_PROMPT, EMPTY_RESPONSE, NOT_FINITE = "one_prompt", "empty_response", "not_finite"
 FAULTS = (ONE_PROMPT, EMPTY_RESPONSE, NOT_FINITE)
@@ -90,6 +90,7 @@ def classifier_group(logprobs: ArrayLike) -> Group:
         logprobs: label log-probabilities `(N, labels)` in nats, one row for each prompt.
     """
     rows = np.asarray(logprobs, dtype=np.float64)
+    # The columns of the labels that were answered: the response to prompt j is a label, and column j its probability.
     answers = rows.argmax(axis=1)
     return Group(rows[:, answers], np.ones(len(rows)), answers.tolist())
 
@@ -115,11 +116,17 @@ def fit_temperature(logprobs: ArrayLike, gold: ArrayLike) -> float:
     Raises:
         ValueError: there are no rows, or a log-probability is not finite.
     """
-    rows, columns = np.asarray(logprobs, dtype=np.float64), np.asarray(gold, dtype=np.intp)
-    if rows.ndim != 2 or len(rows) == 0 or not np.isfinite(rows).all():
-        raise ValueError(f"a temperature is fitted to finite log-probabilities (rows, labels), got shape {rows.shape}")
+    rows, columns = finite_rows(logprobs), np.asarray(gold, dtype=np.intp)
     places = np.arange(len(rows))
     return best_temperature(lambda temperature: -float(scaled_logprobs(rows, temperature)[places, columns].mean()))
+
+
+def finite_rows(logprobs: ArrayLike) -> Floats:
+    """Log-probabilities `(rows, labels)` to fit a temperature to; ValueError where there are no rows, or one is not finite."""
+    rows = np.asarray(logprobs, dtype=np.float64)
+    if rows.ndim != 2 or len(rows) == 0 or not np.isfinite(rows).all():
+        raise ValueError(f"a temperature is fitted to finite log-probabilities (rows, labels), got shape {rows.shape}")
+    return rows
 
 
 def best_temperature(loss: Callable[[float], float]) -> float:

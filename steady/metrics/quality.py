@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from steady.metrics.resampling import Floats, ratio
+from steady.labels import LOWEST_LOGPROB, Floats, Mask
+from steady.metrics.resampling import ratio
 
 Codes = NDArray[np.intp]
 NO_LABEL = -1
 BINS = 15
-LOWEST_LOGPROB = float(np.log(np.finfo(np.float64).eps))  # where scikit-learn's `log_loss` clips
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Answered:
     logprobs: Floats | None
     groups: Codes
     classes: int
-    members: NDArray[np.bool_] | None = None
+    members: Mask | None = None
 
     def indicators(self, codes: Codes) -> Floats:
         """Which classes each row has, `(rows, classes)`; an answer that is no label has none."""
@@ -67,18 +67,6 @@ def class_scores(hits: Floats, answered: Floats, support: Floats) -> tuple[Float
     # 0 for 0 / 0, as scikit-learn has it
     precision, recall = np.nan_to_num(ratio(hits, answered)), np.nan_to_num(ratio(hits, support))
     return precision, recall, np.nan_to_num(ratio(2 * hits, answered + support))
-
-
-def mean_of_present(scores: Floats, rows: Floats) -> Floats:
-    """Mean over the classes that occur as a target or as an answer, `(draws,)`, as scikit-learn averages by default.
-
-    A class that no row of a bootstrap draw has would otherwise count as 0 there, which pulls the interval below the value.
-
-    Args:
-        scores: `(draws, classes)`; `rows`: targets and answers of each class, 0 where the class does not occur.
-    """
-    present = rows > 0
-    return ratio(np.where(present, scores, 0.0).sum(axis=1), present.sum(axis=1))
 
 
 def log_losses(logprobs: Floats, gold: Codes) -> Floats:
@@ -133,6 +121,7 @@ class WeightedCounts(NamedTuple):
 
 def weighted_counts(data: Answered) -> Callable[[Floats], WeightedCounts]:
     """Sum the rows of each group once, and return the function that weighs the groups `(draws, groups)`."""
+    # All that a measure needs is a sum over rows, so that weights of groups suffice to compute it anew.
     is_gold, is_answer = data.indicators(data.gold), data.indicators(data.answer)
     nothing = np.zeros(len(data.gold))
     losses, finite, gaps = nothing, nothing, np.zeros((len(data.gold), BINS))
@@ -162,9 +151,11 @@ def accuracy(counts: WeightedCounts) -> Floats:
 
 
 def macro_f1(counts: WeightedCounts) -> Floats:
-    """F1, averaged over the classes that occur."""
+    """F1, averaged over the classes that occur as a target or as an answer, as scikit-learn averages by default."""
     scores = class_scores(counts.hits, counts.answered, counts.support)[2]
-    return mean_of_present(scores, counts.answered + counts.support)
+    # A class that no row of a bootstrap draw has would count as 0 there, which pulls the interval below the value.
+    present = counts.answered + counts.support > 0
+    return ratio(np.where(present, scores, 0.0).sum(axis=1), present.sum(axis=1))
 
 
 def weighted_f1(counts: WeightedCounts) -> Floats:

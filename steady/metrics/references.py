@@ -1,14 +1,13 @@
 """What needs no language model: the majority label, and TF-IDF with logistic regression."""
 
 import warnings
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from steady.labels import LabelTask
-from steady.metrics.resampling import Floats, one_blas_thread
+from steady.labels import Floats, LabelTask
+from steady.metrics.resampling import one_blas_thread
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0)
 MAX_ITERATIONS = 2000
@@ -41,23 +40,19 @@ def text_references(
         validation: chooses `C` of the regression: the highest accuracy (of whole sets, where a row may have several labels), the
             smaller `C` on a tie.
     """
-    commonest = set_majority(train, len(texts), task) if task.multi_label else majority(train, len(texts), task)
+    commonest = majority(train, len(texts), task)
     fitted = tfidf(train, validation, texts, task, seed)
     return {"majority": commonest, "tfidf": commonest if fitted is None else fitted}
 
 
 def majority(train: LabelledTexts, rows: int, task: LabelTask) -> Reference:
-    """The commonest training label (the first of the list on a tie), with the training shares as probabilities."""
-    counts = Counter(train.labels)
-    shares = np.asarray([counts[label] for label in task.labels], dtype=np.float64) / max(1, len(train.labels))
-    logprobs = np.log(np.maximum(shares, LOWEST))
-    return Reference([task.labels[int(shares.argmax())]] * rows, np.tile(logprobs, (rows, 1)), {})
+    """The commonest training label (the first of the list on a tie), or every label that at least half of the rows have.
 
-
-def set_majority(train: LabelledTexts, rows: int, task: LabelTask) -> Reference:
-    """Every label that at least half of the training rows have, with the training shares as probabilities."""
-    shares = _targets(train, task).mean(axis=0) if len(train.labels) else np.zeros(len(task.labels))
-    return _of_sets(np.tile(shares, (rows, 1)), task, {})
+    The probabilities are the shares of the training rows.
+    """
+    named = [task.read(answer) or () for answer in train.labels]
+    shares = np.asarray([sum(label in labels for labels in named) for label in task.labels]) / max(1, len(named))
+    return _answered(np.tile(shares, (rows, 1)), task, {})
 
 
 def tfidf(
@@ -70,6 +65,7 @@ def tfidf(
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectors = TfidfVectorizer(ngram_range=NGRAMS, sublinear_tf=True)
+    # The vectorizer raises where no text has a word.
     words = vectors.build_analyzer()
     if not any(words(text) for text in train.texts) or (not task.multi_label and len(set(train.labels)) < 2):
         return None
@@ -78,16 +74,12 @@ def tfidf(
     # models themselves are not ordered: accuracy decides, then the smaller C
     scored = [(_accuracy(model, chosen_on, validation, task), -strength, model) for strength, model in fitted]
     accuracy, negative, best = max(scored, key=lambda entry: entry[:2])
-    settings = {"C": -negative, "validation_accuracy": accuracy}
-    found = best.predict_proba(vectors.transform(list(texts))) if len(texts) else np.zeros((0, len(best.classes_)))
-    if task.multi_label:
-        return _of_sets(found, task, settings)
     # a label without training rows keeps its column, at the lowest probability
-    logprobs = np.full((len(texts), len(task.labels)), np.log(LOWEST))
+    found = np.zeros((len(texts), len(task.labels)))
     if len(texts):
-        columns = [task.labels.index(label) for label in best.classes_]
-        logprobs[:, columns] = best.predict_log_proba(vectors.transform(list(texts)))
-    return Reference([task.labels[place] for place in logprobs.argmax(axis=1)], logprobs, settings)
+        columns = slice(None) if task.multi_label else [task.labels.index(label) for label in best.classes_]
+        found[:, columns] = best.predict_proba(vectors.transform(list(texts)))
+    return _answered(found, task, {"C": -negative, "validation_accuracy": accuracy})
 
 
 def _fit(features: Any, train: LabelledTexts, task: LabelTask, strength: float, seed: int) -> Any:
@@ -113,7 +105,7 @@ def _targets(rows: LabelledTexts, task: LabelTask) -> Floats:
     return np.asarray([task.target(answer) for answer in rows.labels], dtype=np.float64)
 
 
-def _of_sets(probabilities: Floats, task: LabelTask, settings: dict[str, float]) -> Reference:
-    # 1 is clipped too: the label's absence has the probability 1 - p, and a logarithm as well
-    logprobs = np.log(np.clip(probabilities, LOWEST, 1 - LOWEST))
+def _answered(probabilities: Floats, task: LabelTask, settings: dict[str, float]) -> Reference:
+    # of one of several labels 1 is clipped too: its absence has the probability 1 - p, and a logarithm as well
+    logprobs = np.log(np.clip(probabilities, LOWEST, 1 - LOWEST if task.multi_label else 1.0))
     return Reference([task.answer(row)[0] for row in logprobs], logprobs, settings)

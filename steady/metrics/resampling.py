@@ -10,9 +10,10 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 from msgspec import UNSET, UnsetType
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from steady.labels import Floats
+
 Statistic = Callable[[Floats], dict[str, Floats]]
 
 CHUNK = 4_000_000  # weights held at once: 32 MB

@@ -129,6 +129,7 @@ class Difference(msgspec.Struct, kw_only=True):
     difference that the test sees with 80 % power.
     """
 
+    # `from` is a word of Python, so the field has another name than the key.
     from_: float | None = msgspec.field(name="from")
     to: float | None
     difference: Estimate

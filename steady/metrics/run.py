@@ -12,7 +12,7 @@ import numpy as np
 
 from steady.errors import SteadyError
 from steady.metrics.answers import Answers, numbered, read_answers
-from steady.metrics.cells import Cell, CellValues, GroupScores, cell_values, find_cells, split_groups
+from steady.metrics.cells import Cell, CellValues, cell_values, find_cells, split_groups
 from steady.metrics.files import read_metrics
 from steady.metrics.matrices import ScoredGroup, read_matrices
 from steady.metrics.resampling import one_blas_thread
@@ -105,9 +105,9 @@ class ArmResults:
         return read_matrices(self.reports / MATRICES / MATRICES_FILE, answers)
 
     @cached_property
-    def matrices(self) -> dict[str, GroupScores] | None:
+    def matrices(self) -> dict[str, ScoredGroup] | None:
         """The saved matrices by group id; None for a classifier, whose measures come from its label probabilities."""
-        return {group.id: group.scores for group in self.groups} if self.evaluate.generates else None
+        return {group.id: group for group in self.groups} if self.evaluate.generates else None
 
     @cached_property
     def cells(self) -> dict[tuple[str, str], CellValues]:
@@ -126,6 +126,7 @@ class ArmResults:
             return []
         path, prompts = self.reports / TEXTS / GENERATED, self.formatted.evaluation
         scores = read_records(path, TextScores)
+        # The prompts may have been formatted anew since the texts were scored.
         if [one.prompt_id for one in scores] != [prompt.id for prompt in prompts]:
             raise SteadyError(f"{path}: not the scores of the current prompts. Run `dvc repro` to score again.")
         labelled = bool(self.test.labels)
@@ -156,6 +157,7 @@ class ArmResults:
         return found
 
     def _answers(self, name: str, prompts: Sequence[Prompt]) -> Answers:
+        # The message of a fault has to name the file, which `read_answers` does not know.
         predictions = self.predictions if name == "predictions.jsonl" else self.reworded_predictions
         try:
             return read_answers(prompts, predictions, self.evaluate.labels, self.evaluate.multi_label)

@@ -6,37 +6,21 @@ Scores lie in `(groups, wordings)` arrays, NaN where a group has no prompt under
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from steady.metrics.resampling import Floats, ratio, weighted_mean
+from steady.labels import Floats
+from steady.metrics.resampling import ratio
+from steady.metrics.results import Degeneracy
 
-Codes = NDArray[np.intp]
 PERMUTED_AT_ONCE = 4_000_000
 DOMINANT_SHARE = 0.95
 
 
-def wording_scores(scores: ArrayLike, weights: Floats | None = None) -> Floats:
-    """Score of each wording: the mean over the groups that have it.
-
-    Args:
-        scores: `(groups, wordings)`.
-        weights: `(draws, groups)`, or None for one draw of weights 1.
-
-    Returns:
-        Array `(draws, wordings)`, or `(wordings,)` without weights.
-    """
-    table = np.asarray(scores, dtype=np.float64)
-    if weights is None:
-        unweighted: Floats = weighted_mean(np.ones((1, len(table))), table)[0]
-        return unweighted
-    return weighted_mean(weights, table)
-
-
 def worst_wording(scores: ArrayLike) -> Floats:
-    """Score of the worst wording, over the last axis."""
+    """Score of the worst wording, over the last axis; of scores of groups the mean is the worst-prompt score of Cao et al. 2024."""
     return _extreme(scores, np.min, np.inf)
 
 
@@ -103,6 +87,7 @@ def spread_null(scores: ArrayLike, permutations: int, seed: int) -> Floats:
     # a group with one score everywhere is the same however it is dealt out
     moving = high > low
     fixed = filled[~moving].sum(axis=0)
+    # By the shape too: tables of the same shape see the same shuffles, those of two arms among them.
     generator = np.random.default_rng([seed, *table.shape])
     size = max(1, PERMUTED_AT_ONCE // max(1, int(moving.sum()) * table.shape[1]))
     sums = [
@@ -132,14 +117,6 @@ def spread_p_value(observed: float, null: Floats) -> float:
     return float((1 + (null >= observed - 1e-12).sum()) / (1 + len(null)))
 
 
-def worst_prompt_scores(scores: ArrayLike) -> Floats:
-    """Per group, the score under its worst wording, `(groups,)`; the worst-prompt score is their mean.
-
-    Source: Cao et al. 2024, arXiv 2406.10248.
-    """
-    return _extreme(scores, np.min, np.inf)
-
-
 def score_differences(scores: ArrayLike) -> Floats:
     """Per group, the mean absolute difference of its scores over pairs of wordings, `(groups,)`; PSS is their mean.
 
@@ -155,15 +132,8 @@ def score_differences(scores: ArrayLike) -> Floats:
     return ratio(total, count * (count - 1) / 2)
 
 
-class Agreement(NamedTuple):
-    """Pairs of prompts of one group with equal answers, out of all pairs."""
-
-    equal: int
-    pairs: int
-
-
-def answer_agreement(codes: ArrayLike, failed: ArrayLike | None = None) -> Agreement:
-    """Pairs of equal answers in one group; agreement over groups is the sum of `equal` over the sum of `pairs`.
+def answer_agreement(codes: ArrayLike, failed: ArrayLike | None = None) -> tuple[int, int]:
+    """(pairs with equal answers, all pairs) of the prompts of one group; agreement over groups is the ratio of their sums.
 
     Args:
         codes: `(N,)`, equal numbers for equal answers.
@@ -175,7 +145,7 @@ def answer_agreement(codes: ArrayLike, failed: ArrayLike | None = None) -> Agree
     sound = answers if failed is None else answers[~np.asarray(failed, dtype=bool)]
     counts = np.unique(sound, return_counts=True)[1]
     pairs = len(answers) * (len(answers) - 1) // 2
-    return Agreement(int((counts * (counts - 1) // 2).sum()), pairs)
+    return int((counts * (counts - 1) // 2).sum()), pairs
 
 
 def answer_entropy(codes: ArrayLike, labels: int) -> float:
@@ -191,16 +161,6 @@ def answer_entropy(codes: ArrayLike, labels: int) -> float:
     shares = counts / counts.sum()
     # + 0.0 makes the negative zero of a single answer a zero
     return float(-(shares * np.log(shares)).sum() / np.log(labels)) + 0.0
-
-
-class Degeneracy(NamedTuple):
-    """Answers over groups of different intent: how many there are, the share of the commonest, and whether it is too large."""
-
-    distinct_answers: int
-    top_answer_share: float
-    distinct_targets: int
-    top_target_share: float
-    degenerate: bool
 
 
 def degeneracy(answers: Sequence[object], targets: Sequence[object], dominant: float = DOMINANT_SHARE) -> Degeneracy:

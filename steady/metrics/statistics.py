@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from steady.metrics.resampling import CHUNK, Floats, ratio
+from steady.labels import Floats
+from steady.metrics.resampling import CHUNK, ratio
 
 EXACT_GROUPS = 16  # 2 ** 15 sign patterns; beyond that, Monte Carlo
 TOLERANCE = 1e-9
@@ -47,7 +48,9 @@ def sign_flip(differences: ArrayLike, permutations: int, seed: int) -> Floats:
     result = np.ones(table.shape[1])
     for column in np.flatnonzero((moving > 0) & (moving <= EXACT_GROUPS)):
         values = table[table[:, column] != 0, column]
-        result[column] = _as_extreme(_sign_patterns(len(values)) @ values, values.sum()).mean()
+        # Half of all patterns: the first sign is fixed, for the test is two-sided.
+        patterns = np.arange(2 ** (len(values) - 1))[:, None] >> np.arange(len(values))
+        result[column] = _as_extreme((1.0 - 2.0 * (patterns & 1)) @ values, values.sum()).mean()
     # one set of signs for all measures, so that they are drawn once
     sampled = moving > EXACT_GROUPS
     if sampled.any():
@@ -58,13 +61,6 @@ def sign_flip(differences: ArrayLike, permutations: int, seed: int) -> Floats:
 def _as_extreme(sums: Floats, observed: Floats) -> Floats:
     # the same sum in another order may be smaller by a rounding error, and is as extreme all the same
     return np.asarray(np.abs(sums) >= np.abs(observed) * (1 - TOLERANCE), dtype=np.float64)
-
-
-def _sign_patterns(groups: int) -> Floats:
-    """Half of all patterns, `(2 ** (groups - 1), groups)`: the first sign is fixed, for the test is two-sided."""
-    numbers = np.arange(2 ** (groups - 1))
-    signs = 1.0 - 2.0 * ((numbers[:, None] >> np.arange(groups)) & 1)
-    return np.asarray(signs)
 
 
 def random_signs(groups: int, permutations: int, seed: int) -> Floats:

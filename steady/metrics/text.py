@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from steady.labels import NO_LABELS, LabelTask, joined
+from steady.labels import NO_LABELS, Floats, LabelTask, joined
 from steady.metrics.answers import normalised
-from steady.metrics.resampling import Floats
 from steady.records import Prompt, TextScores
 
 WORD = re.compile(r"[^\W_]+")
@@ -75,6 +74,7 @@ def read_answer(text: str, task: LabelTask) -> str | None:
         return read_label(text, task.labels)
     if read_label(text, [NO_LABELS]) is not None:
         return NO_LABELS
+    # One part that is no label makes the whole no answer: what it would have been is a guess.
     named = [read_label(part, task.labels) for part in text.split(",")]
     return None if None in named else joined(label for label in task.labels if label in named)
 

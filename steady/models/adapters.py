@@ -70,6 +70,7 @@ def _read_config(folder: Path) -> Any:
         raise SteadyError(
             f"{folder / 'adapter_config.json'}: not the configuration of an adapter: {error}. Fetch it again."
         ) from error
+    # JSON as Python reads it has NaN and Infinity, and PEFT scales by whatever it is given.
     library = str((config.auto_mapping or {}).get("parent_library") or "transformers")
     scale = getattr(config, "lora_alpha", 1)
     if (
@@ -105,6 +106,7 @@ def _grow_vocabulary(model: Any, folder: Path) -> None:
     from safetensors import safe_open
 
     names = _embedding_names(model)
+    # The header says the shapes, so that no tensor is read from disk for them.
     with safe_open(folder / WEIGHTS, "pt") as file:
         rows = {file.get_slice(key).get_shape()[0] for key in file.keys() if _is_embedding(key, names)}  # noqa: SIM118
     if rows and max(rows) > model.get_input_embeddings().num_embeddings:
@@ -176,6 +178,7 @@ def _check_tensors(adapted: Any, folder: Path) -> None:
         raise SteadyError(
             f"{folder}: the adapter holds {len(strange)} tensors that the model has not, such as {strange[0]}. Retrain it."
         )
+    # One NaN in a matrix makes every logit of every prompt NaN.
     for name, tensor in saved.items():
         if not bool(torch.isfinite(tensor).all()):
             raise SteadyError(f"{folder}: the tensor {name} is not finite. Retrain the adapter.")

@@ -1,6 +1,5 @@
 """An arm on disk: the manifest that `finetune` writes beside the weights, and the check that it fits the base."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,7 +9,7 @@ from steady.errors import SteadyError
 from steady.labels import LabelTask
 from steady.models.base import locate
 from steady.models.params import ModelParams
-from steady.records import write_bytes
+from steady.records import read_document, write_document
 
 Method = Literal["none", "probe", "lora", "full"]
 MANIFEST = "steady.json"
@@ -53,9 +52,8 @@ class ArmManifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 def write_manifest(folder: Path, manifest: ArmManifest) -> None:
-    """Write `steady.json`, indented, keys in field order."""
-    text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    write_bytes(folder / MANIFEST, text + b"\n")
+    """Write `steady.json`."""
+    write_document(folder / MANIFEST, manifest)
 
 
 def read_manifest(folder: Path) -> ArmManifest:
@@ -64,15 +62,8 @@ def read_manifest(folder: Path) -> ArmManifest:
     Raises:
         SteadyError: the arm is missing or its manifest is not one.
     """
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise SteadyError(
-            f"{folder}: no such arm ({MANIFEST} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
-        )
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=ArmManifest)
-    except (msgspec.DecodeError, json.JSONDecodeError) as error:
-        raise SteadyError(f"{path}: not an arm's manifest: {error}. Run `dvc repro` or `dvc checkout`.") from error
+    missing = f"{folder}: no such arm ({MANIFEST} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
+    return read_document(folder / MANIFEST, ArmManifest, "an arm's manifest", missing)
 
 
 def checked_manifest(folder: Path, params: ModelParams) -> ArmManifest:
@@ -83,6 +74,7 @@ def checked_manifest(folder: Path, params: ModelParams) -> ArmManifest:
     """
     manifest = read_manifest(folder)
     base = locate(params)
+    # PEFT would put the adapter on any base whose layers have the same names and shapes.
     if manifest.base != base.public_id:
         raise SteadyError(
             f"{folder}: the arm was made from {manifest.base!r}, but model.id is {base.public_id!r}. Run `dvc repro`."

@@ -105,6 +105,7 @@ def locate(params: ModelParams) -> Base:
     folder = Path(found.origin).parent / packaged.folder
     _check_sha256(folder / packaged.weights, packaged.sha256)
     base = Base(source=str(folder), public_id=packaged.public_id, revision=params.revision, licence=packaged.licence)
+    # A package of safetensors is loaded as it is; only a GGUF file has to be converted first.
     return _converted(folder / packaged.weights, base) if packaged.weights.endswith(SUFFIX) else base
 
 
@@ -114,6 +115,7 @@ def _converted(path: Path, base: Base) -> Base:
     return replace(
         base,
         source=str(made.folder),
+        # The card is the word of the model's makers; the header was written by whoever converted the file.
         licence=base.licence or made.licence,
         quantised=f"{made.quantised}, dequantised" if made.quantised else None,
         gguf_sha256=made.sha256,

@@ -5,24 +5,20 @@ or not, and a quick start that runs with plain transformers and PEFT.
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ruamel.yaml import YAML
 
+from steady.models.arm import ArmManifest
 from steady.models.base import Base
 from steady.models.chat import DATE
-from steady.models.params import ModelParams
+from steady.models.params import AUTO_MODELS, ModelParams
 
 MOST_NEW_TOKENS = 64
 PIPELINES = {
     "SEQ_CLS": "text-classification",
     "CAUSAL_LM": "text-generation",
     "SEQ_2_SEQ_LM": "text2text-generation",
-}
-AUTO = {
-    "SEQ_CLS": "AutoModelForSequenceClassification",
-    "CAUSAL_LM": "AutoModelForCausalLM",
-    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
 }
 KINDS = {
     "adapter": "LoRA adapter",
@@ -40,16 +36,14 @@ FIGURES = {"loss": "validation_loss", "accuracy": "validation_accuracy", "exact_
 
 @dataclass(frozen=True)
 class CardTraining:
-    """What a card says of a training; `record` is what `steady.json` keeps of it, `settings` the sections that it used."""
+    """What a card says of a training beside what `steady.json` keeps of it; `settings` are the sections that it used."""
 
     objective: str
     wordings: str
     sources: tuple[str, ...]
     train_rows: int
     validation_rows: int
-    seed: int
     settings: Mapping[str, object]
-    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,7 @@ class Card:
 
     Attributes:
         name: the title.
-        labels: none for a model whose answers are free.
-        max_length: tokens to which a prompt is cut.
+        manifest: `steady.json` of the model.
         example: the prompt of the quick start.
         training: None where it is another card that says how the weights were trained.
         note: a paragraph of its own, after the quick start.
@@ -69,9 +62,7 @@ class Card:
     kind: Literal["adapter", "full", "merged"]
     base: Base
     model: ModelParams
-    labels: tuple[str, ...]
-    multi_label: bool
-    max_length: int
+    manifest: ArmManifest
     example: str
     training: CardTraining | None = None
     note: str = ""
@@ -86,7 +77,7 @@ def render_card(card: Card) -> str:
     """The whole `README.md` of the model's folder."""
     sections = [_title(card), USES, _limits(card), f"## Quick start\n\n```python\n{quick_start(card)}```", card.note]
     if card.training is not None:
-        sections += [_training(card, card.training), _results(card.training)]
+        sections += [_training(card, card.training), _results(card)]
     return f"---\n{_front_matter(card)}---\n\n" + "\n\n".join(filter(None, sections)) + "\n"
 
 
@@ -101,10 +92,11 @@ def _front_matter(card: Card) -> str:
         "tags": [method, pipeline, "prompt-sensitivity", "steady"],
     }
     if card.training is not None:
-        best = card.training.record["best"]
+        best = card.manifest.training["best"]
         metrics = [{"type": name, "value": round(best[key], 6)} for name, key in FIGURES.items() if key in best]
         data = {"type": "json", "name": ", ".join(card.training.sources), "split": "validation"}
         results = [{"task": {"type": pipeline}, "dataset": data, "metrics": metrics}]
+        # The Hub shows the figures of this entry beside the model.
         values["model-index"] = [{"name": card.name, "results": results}]
     stream, yaml = io.StringIO(), YAML()
     yaml.default_flow_style = False
@@ -139,11 +131,11 @@ def _base(card: Card) -> str:
 
 
 def _purpose(card: Card) -> str:
-    labels = ", ".join(card.labels)
+    labels, several = ", ".join(card.manifest.labels), card.manifest.multi_label
     if card.model.task != "SEQ_CLS":
-        number = "any of" if card.multi_label else "one of"
+        number = "any of" if several else "one of"
         return f"answers a prompt with {number} {labels}" if labels else "answers a prompt with a text"
-    if card.multi_label:
+    if several:
         return f"names which of {labels} apply to a text (several may, or none)"
     return f"sorts a text into {labels}"
 
@@ -163,25 +155,25 @@ def _limits(card: Card) -> str:
 
 
 def _training(card: Card, training: CardTraining) -> str:
-    record, sources = training.record, ", ".join(f"`{source}`" for source in training.sources)
+    record, sources = card.manifest.training, ", ".join(f"`{source}`" for source in training.sources)
     best, settings = record["best"], "\n".join(f"| `{name}` | `{value}` |" for name, value in training.settings.items())
     lines = [
         f"Data: {sources}; {training.train_rows} rows for training and {training.validation_rows} for validation.",
         f"Best evaluation: step {best['step']} (epoch {best['epoch']:g}) by validation loss, out of {record['epochs']:g} epochs; "
-        f"seed {training.seed}.",
+        f"seed {card.manifest.seed}.",
         f"Trainable parameters: {record['trainable_parameters']:,} of {record['parameters']:,} "
         f"({record['trainable_percent']:g} %).",
     ]
     if cuts := record.get("truncation"):
         lines.append(
-            f"Of {cuts['prompts_shown']} prompts shown {cuts['prompts_cut']} were cut to {card.max_length} tokens with their "
+            f"Of {cuts['prompts_shown']} prompts shown {cuts['prompts_cut']} were cut to {card.manifest.max_length} tokens with their "
             f"answer; {cuts['rows_left_out']} rows whose answer does not fit were left out."
         )
     return "## Training\n\n" + "\n".join(lines) + f"\n\n| setting | value |\n|---|---|\n{settings}"
 
 
-def _results(training: CardTraining) -> str:
-    best = training.record["best"]
+def _results(card: Card) -> str:
+    best = card.manifest.training["best"]
     figures = ", ".join(f"{name.replace('_', ' ')} {best[key]:.4f}" for name, key in FIGURES.items() if key in best)
     return (
         f"## Results\n\nOn the validation prompts, which chose the step: {figures}. Figures on the test split, with intervals and "
@@ -191,7 +183,8 @@ def _results(training: CardTraining) -> str:
 
 def quick_start(card: Card) -> str:
     """Plain transformers and PEFT; `folder` is where the card lies, a folder or the Hub id it was pushed to."""
-    auto = "AutoModel" if card.pooled else AUTO[card.model.task]
+    # No line of it imports this package: whoever loads the model need not have it.
+    auto = "AutoModel" if card.pooled else AUTO_MODELS[card.model.task]
     imports = ["import torch", *["from peft import PeftModel"] * (card.kind == "adapter")]
     imports += ["from safetensors.torch import load_file"] * card.pooled
     imports += [f"from transformers import {auto}, AutoTokenizer"]
@@ -206,7 +199,7 @@ def _loading(card: Card, auto: str) -> list[str]:
     source = card.base.arguments if adapted else "folder"
     # The base of an adapter has no head for these labels; a whole model has it in its configuration.
     head = ", num_labels=len(labels), id2label=dict(enumerate(labels))" if named and adapted and not card.pooled else ""
-    lines = [f"labels = {list(card.labels)}"] * named
+    lines = [f"labels = {card.manifest.labels}"] * named
     lines.append(f"model = {auto}.from_pretrained({source}, dtype=torch.{dtype}{head})")
     if adapted and card.model.special_tokens:
         lines.append("model.resize_token_embeddings(max(len(tokenizer), model.get_input_embeddings().num_embeddings))")
@@ -216,7 +209,7 @@ def _loading(card: Card, auto: str) -> list[str]:
 
 def _classify(card: Card) -> list[str]:
     lines = [
-        f'inputs = tokenizer(prompt, truncation=True, max_length={card.max_length}, return_tensors="pt")',
+        f'inputs = tokenizer(prompt, truncation=True, max_length={card.manifest.max_length}, return_tensors="pt")',
         "with torch.inference_mode():",
     ]
     if card.pooled:
@@ -229,7 +222,10 @@ def _classify(card: Card) -> list[str]:
     else:
         lines.append("    logits = model(**inputs).logits")
     several = "[label for label, logit in zip(labels, logits[0]) if logit >= 0]"
-    return [*lines, f"print({several if card.multi_label else 'labels[int(logits.argmax())]'}, logits.tolist())"]
+    return [
+        *lines,
+        f"print({several if card.manifest.multi_label else 'labels[int(logits.argmax())]'}, logits.tolist())",
+    ]
 
 
 def _generate(card: Card) -> list[str]:

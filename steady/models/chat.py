@@ -66,6 +66,7 @@ def chat_frame(tokenizer: Any, roles: tuple[str, ...] = ONE_PROMPT, thinking: bo
     template = default_template(tokenizer)
     if template is None:
         raise SteadyError(f"model.chat_template: the tokenizer has no chat template. {OFF}")
+    # A template is code of whoever published the model: its size and its time are bounded before it runs.
     if len(template) > LARGEST_TEMPLATE:
         raise SteadyError(
             f"model.chat_template: the template has {len(template)} characters, allowed are {LARGEST_TEMPLATE}. {OFF}"
@@ -167,6 +168,7 @@ def _rendered(tokenizer: Any, template: str, chat: list[dict[str, str]], thinkin
         except Exception as error:
             found.append(error)  # a template may raise anything; the error is reported below
 
+    # A daemon, so that a template that never ends does not keep the process from ending.
     thread = threading.Thread(target=render, daemon=True)
     thread.start()
     thread.join(RENDERING_SECONDS)

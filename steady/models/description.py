@@ -49,6 +49,7 @@ def describe(config: Any, tokenizer: Any, generation_config: Any = None, model: 
         model: the loaded model, whose table of positions may hold fewer places than the configuration says.
     """
     task = task_of(config)
+    # In the order of the columns of the logits; `id2label` may list them in any.
     names = [config.id2label[place] for place in range(config.num_labels)] if task == "SEQ_CLS" else []
     return Description(
         task=task,

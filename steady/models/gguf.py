@@ -60,6 +60,7 @@ def find_gguf(model_id: str, revision: str | None, gguf_file: str) -> Path:
     from huggingface_hub import HfApi, hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RemoteEntryNotFoundError
 
+    # The bases of HfHubHTTPError are any fault of the connection, whichever HTTP library the client uses.
     faults: tuple[Any, ...] = (OSError, ValueError, *HfHubHTTPError.__bases__)
     try:
         try:
@@ -111,6 +112,7 @@ def convert_once(path: Path) -> Conversion:
     # the libraries write the files, so another version of them is another conversion
     facts = [digest, VERSION, *(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)]
     folder = cache_folder() / hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+    # Most calls find it whole, and need no lock.
     if not _is_whole(folder):
         with _cache_errors(folder.parent), _locked(folder):
             # another process may have made it while this one waited for the lock

@@ -156,6 +156,7 @@ def _tensor(cursor: _Cursor) -> Tensor:
 def _check(path: Path, header: Header, cursor: _Cursor) -> None:
     if not isinstance(header.metadata.get("general.architecture"), str) or not header.tensors:
         raise SteadyError(f"{path}: its header names no architecture or no tensor: no language model.")
+    # The data begin at the next multiple of the alignment behind the header.
     alignment = int(header.metadata.get("general.alignment", 32))
     start = -(-cursor.place // alignment) * alignment
     end = start + max(tensor.offset + tensor.size for tensor in header.tensors)
@@ -165,6 +166,7 @@ def _check(path: Path, header: Header, cursor: _Cursor) -> None:
         )
     stated = header.metadata.get(f"{header.architecture}.block_count")
     found = {int(match[1]) for tensor in header.tensors if (match := BLOCK.match(tensor.name))}
+    # Layers are numbered from 0.
     if found and stated is not None and max(found) >= stated:
         raise SteadyError(
             f"{path}: damaged: its header says {stated} layers, and there are tensors of layer {max(found)}."

@@ -9,18 +9,12 @@ from steady.errors import SteadyError
 from steady.models.base import Base, locate
 from steady.models.checksums import verify_sums
 from steady.models.description import check_task
-from steady.models.params import COMMIT_LENGTH, ModelParams, is_hub_id
+from steady.models.params import AUTO_MODELS, COMMIT_LENGTH, ModelParams, is_hub_id
 from steady.models.precision import keep_packing, weight_settings
 from steady.models.tokenizer import declared_ends, end_ids
 
 if TYPE_CHECKING:
     import torch
-
-AUTO_MODELS = {
-    "SEQ_CLS": "AutoModelForSequenceClassification",
-    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
-    "CAUSAL_LM": "AutoModelForCausalLM",
-}
 
 
 def prepare_torch(params: ModelParams, seed: int) -> None:
@@ -81,6 +75,7 @@ def load_tokenizer(params: ModelParams) -> Any:
         verify_sums(Path(base.source), weights=False)
         tokenizer = AutoTokenizer.from_pretrained(base.source, revision=base.revision, trust_remote_code=False)
     if getattr(tokenizer, "backend_tokenizer", None) is not None:
+        # Saved with the tokenizer, these would cut and pad prompts without a word.
         tokenizer.backend_tokenizer.no_truncation()
         tokenizer.backend_tokenizer.no_padding()
     tokenizer.add_tokens(list(params.special_tokens))
@@ -174,6 +169,7 @@ def load_classifier(params: ModelParams, labels: tuple[str, ...], device: str = 
     from steady.models.pooled import PooledClassifier
 
     encoder = load_base(params, labels, headless=True, device=device)
+    # Drawn on the CPU and then moved, so that a seed gives the same head on every device.
     head = torch.nn.Linear(encoder.config.hidden_size, len(labels))
     return PooledClassifier(encoder, head.to(encoder.device)).eval()
 
@@ -199,6 +195,7 @@ def full_revision(model_id: str, revision: str | None) -> str | None:
     Raises:
         SteadyError: the Hub does not know the model or the revision, or cannot be reached.
     """
+    # A branch or a tag moves; a full commit does not, and needs no request.
     if not is_hub_id(model_id) or len(revision or "") == COMMIT_LENGTH:
         return revision
     from huggingface_hub import HfApi

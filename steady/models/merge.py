@@ -16,7 +16,7 @@ from steady.models.base import locate
 from steady.models.card import Card, render_card
 from steady.models.load import load_classifier, load_language, load_tokenizer, prepare_torch
 from steady.models.params import ModelParams
-from steady.models.pooled import HEAD, PooledClassifier, load_head, save_head
+from steady.models.pooled import PooledClassifier, load_head, save_head
 from steady.records import write_bytes
 
 TOLERANCE = 1e-5
@@ -63,6 +63,7 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     public_id = locate(plain).public_id
     beside = _load(plain, manifest, folder, lambda base: PeftModel.from_pretrained(base, str(folder)).eval())
     wanted = _logits(beside, plain)
+    # On a base that is loaded anew: merging changes its weights in place.
     model = _load(plain, manifest, folder, lambda base: attach_adapter(base, folder, public_id))
     # `attach_adapter` leaves an adapter beside its base where the sum would change more than the adapter did.
     if hasattr(model, "peft_config"):
@@ -103,6 +104,7 @@ def _check(folder: Path, out: Path, manifest: ArmManifest, params: ModelParams, 
             "Serve the adapter beside the quantised base, or add --full-precision: the adapter is merged into the base's full "
             "weights, whose answers differ a little from those of the quantised base that it was trained on."
         )
+    # Checked first: the rename at the end would fail after minutes of work.
     if out.exists():
         raise SteadyError(f"{out}: there already. Name a folder that is not there, or remove it.")
 
@@ -152,14 +154,14 @@ def _save(model: Any, params: ModelParams, folder: Path, out: Path) -> None:
     load_tokenizer(params).save_pretrained(str(out))
     if isinstance(model, PooledClassifier):
         save_head(model.head, out)
-        assert (out / HEAD).is_file()
     if (folder / PHRASEBOOK).is_file():
         shutil.copy(folder / PHRASEBOOK, out / PHRASEBOOK)
 
 
 def _describe(out: Path, name: str, manifest: ArmManifest, params: ModelParams, difference: float) -> None:
     """The card, and the manifest of a whole model, so that it can be scored as an arm."""
-    write_manifest(out, msgspec.structs.replace(manifest, method="full"))
+    manifest = msgspec.structs.replace(manifest, method="full")
+    write_manifest(out, manifest)
     note = (
         f"## Merging\n\nThe adapter was merged into the weights in float32. On {len(PROBES)} probe prompts the logits differ from "
         f"those of the base with\nthe adapter beside it by at most {difference:.1e} of the largest logit. The card of the adapter "
@@ -170,9 +172,7 @@ def _describe(out: Path, name: str, manifest: ArmManifest, params: ModelParams, 
         kind="merged",
         base=locate(params),
         model=params,
-        labels=tuple(manifest.labels),
-        multi_label=manifest.multi_label,
-        max_length=manifest.max_length,
+        manifest=manifest,
         example=PROBES[0],
         note=note,
     )

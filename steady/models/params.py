@@ -11,6 +11,11 @@ from steady.parameters import Section
 PACKAGE_PREFIX = "package:"
 COMMIT_LENGTH = 40
 FULL_COMMIT = re.compile(r"[0-9a-f]{40}")
+AUTO_MODELS = {
+    "SEQ_CLS": "AutoModelForSequenceClassification",
+    "SEQ_2_SEQ_LM": "AutoModelForSeq2SeqLM",
+    "CAUSAL_LM": "AutoModelForCausalLM",
+}
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
@@ -50,6 +55,7 @@ class ModelParams(Section):
             raise ValueError(
                 f"`id` is {self.id!r}: there is no such folder, and it is no Hub id (OWNER/NAME) and no `package:NAME`"
             )
+        # A branch may move between two runs, which would then begin from different weights.
         if is_hub_id(self.id) and not FULL_COMMIT.fullmatch(self.revision or ""):
             raise ValueError(
                 f"`revision` of a Hub model is a full commit of {COMMIT_LENGTH} hex digits, got {self.revision!r}; "

@@ -29,6 +29,7 @@ def weight_settings(
             bnb_4bit_use_double_quant=params.bnb_4bit_use_double_quant,
             bnb_4bit_compute_dtype=getattr(torch, params.bnb_4bit_compute_dtype),
         )
+    # bitsandbytes quantises while it loads, so the device has to be known by then.
     if device_map or params.quantization != "none":
         settings["device_map"] = device_map or {"": str(device)}
     return settings

@@ -29,6 +29,7 @@ def push_arm(folder: Path, repo_id: str, *, private: bool, message: str | None =
     Raises:
         SteadyError: the folder is no trained arm or has no card, the id is none, nobody is logged in, or the Hub refuses.
     """
+    # Before the Hub is asked for anything: an arm that is no whole arm leaves no empty repository.
     files = _files(folder)
     from huggingface_hub import HfApi
 

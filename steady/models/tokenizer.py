@@ -73,6 +73,7 @@ def answer_ids(tokenizer: Any, task: Task, answer: str, prompt: str = "", chat_t
         SteadyError: the tokenizer has no end-of-sequence token.
     """
     end = end_id(tokenizer)
+    # Some tokenizers write the end token themselves; a second one would be learned too.
     if task == "SEQ_2_SEQ_LM":
         ids = _plain(tokenizer, answer, special=True)
         return ids if ids and ids[-1] == end else [*ids, end]
@@ -130,6 +131,7 @@ def declared_ends(generation_config: Any) -> tuple[int, ...]:
 
 def _following(tokenizer: Any, joint: str, answer: str) -> list[int]:
     """The tokens of an answer as they follow other text: some tokenizers put a space of their own before any text."""
+    # Behind a probe and not behind the prompt, so that an answer has the same tokens whatever it follows.
     head = PROBE if joint == " " else PROBE + joint
     start = _plain(tokenizer, head, special=False)
     whole = _plain(tokenizer, (head + " " if joint == " " else head) + answer, special=False)

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from steady.labels import as_label, joined
-from steady.prepare.columns import class_name
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Item, LeftOut, Row, json_type, show
+from steady.prepare.readers.rows import Draft, Item, LeftOut, Row, show
 
 
 class Context(NamedTuple):
@@ -33,49 +32,52 @@ def labels_of(row: Row, name: str, context: Context) -> list[str]:
         return [label] if label else []
     # What is no label reads as "" and is noted.
     labels = {_label(row, name, item, context) for item in value} - {""}
-    if not context.multi_label:
-        _check_one(row, name, value, labels)
-    # Without `data.labels` all have the same place, and their names decide.
-    order = {label: place for place, label in enumerate(context.labels or ())}
-    return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
-
-
-def _check_one(row: Row, name: str, value: list[Any], labels: set[str]) -> None:
-    """Findings where a row has no label, or several that are all right by themselves, and one is needed."""
-    if not value:
+    if not value and not context.multi_label:
         row.note("no_label", f"`{name}` names no label; give one, or set `data.multi_label: true`, which allows none.")
-    if len(labels) > 1:
+    # Several labels that are all right by themselves, where one is needed.
+    if len(labels) > 1 and not context.multi_label:
         row.note(
             "several_labels",
             f"`{name}` names {len(labels)} labels: {', '.join(sorted(labels))}; one is allowed. "
             "Set `data.multi_label: true` if a row may have several.",
         )
+    # Without `data.labels` all have the same place, and their names decide.
+    order = {label: place for place, label in enumerate(context.labels or ())}
+    return sorted(labels, key=lambda label: (order.get(label, len(order)), label))
 
 
 def classified(text: str, labels: list[str]) -> Draft:
     """The draft of a label task: the output is the label, several parted by commas."""
-    output = joined(labels)
-    return Draft(input=text, output=output, references=[output], labels=labels, classified=True)
+    return Draft(input=text, output=joined(labels), labels=labels, classified=True)
 
 
 def _label(row: Row, name: str, value: Any, context: Context) -> str:
     if context.source.classes is None:
         value = as_label(value, context.labels)
-    value, fault = class_name(value, context.source)
+    value, fault = _class_name(value, context.source)
     if fault:
         row.note("unknown_label", fault)
     elif value is None or not isinstance(value, str | int | float) or (isinstance(value, str) and not value.strip()):
         row.text(name)
     elif not isinstance(value, str):
-        row.note(
-            "wrong_type",
-            f"`{name}` is {show(value)} ({json_type(value)}); it must be text, or set `classes` to name numbers.",
-        )
+        row.mismatch(name, value, "text, or set `classes` to name numbers")
     elif context.labels is not None and value not in context.labels:
         row.note("unknown_label", _unknown(value, context.labels))
     else:
         return value
     return ""
+
+
+def _class_name(label: Any, source: SourceParams) -> tuple[Any, str | None]:
+    """(the label by its name, what is wrong): a number counts from `first_class` in `classes`; anything else stays."""
+    if source.classes is None or (isinstance(label, str) and label in source.classes):
+        return label, None
+    # false is class 0 and true class 1.
+    text = str(int(label) if isinstance(label, bool) else label).strip()
+    last = source.first_class + len(source.classes) - 1
+    if text.isdigit() and source.first_class <= int(text) <= last:
+        return source.classes[int(text) - source.first_class], None
+    return label, f"label {show(label)} is no class: {source.first_class} to {last}, or {', '.join(source.classes)}."
 
 
 def _unknown(label: str, allowed: tuple[str, ...]) -> str:

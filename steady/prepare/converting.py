@@ -1,15 +1,52 @@
-"""One raw record to drafts, findings or the note that it is left out."""
+"""Stream a source: every raw record becomes drafts, or findings with file and line, or the note that it is left out."""
 
-from steady.prepare.columns import mapped
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from steady.prepare import formats
 from steady.prepare.context import Context, Convert, Items
-from steady.prepare.readers.files import File, Record, unreadable
+from steady.prepare.readers.files import File, find_files, records, unreadable
 from steady.prepare.readers.forms import other_form
 from steady.prepare.readers.opening import UnreadableError
-from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Row, Values, json_type, rejection, show
+from steady.prepare.readers.params import Column, SourceParams
+from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Record, Row, Unreadable, Values, rejection
 
 PARAPHRASES = "paraphrases"
 ALWAYS_LEFT_OUT = ("blank_row",)
+NO_FILE = (
+    "no such file (named in `data.sources`). Run `dvc pull`, or set `path` to a file, folder or pattern; in an experiment, "
+    "is it tracked by Git or DVC?"
+)
+_MISSING: Any = object()  # None is a value that a column may have
+
+
+def read_source(source: SourceParams, labels: tuple[str, ...] | None, multi_label: bool = False) -> Iterator[Item]:
+    """Yield what a source holds, file by file in the order of their names; a source without anything is `Unreadable`."""
+    files = find_files(source)
+    if not files:
+        yield _without(source, "missing_file", NO_FILE)
+        return
+    context = Context(source, labels, multi_label)
+    module = formats.module(source.format)
+    # A file of nothing but blank lines is most likely the wrong file.
+    something = False
+    items = module.items(files, context) if hasattr(module, "items") else _each(files, context, module.drafts)
+    for item in items:
+        something = True
+        yield item
+    if not something:
+        reason = f"there is nothing in it. Put at least one row of the format `{source.format}` into it."
+        yield _without(source, "empty_file", reason)
+
+
+def _without(source: SourceParams, code: str, reason: str) -> Unreadable:
+    return Unreadable(rejection(source.path, 1, Finding(code, reason), ""))
+
+
+def _each(files: list[File], context: Context, convert: Convert) -> Items:
+    for file in files:
+        found = (convert_record(file, record, context, convert) for record in records(file, context.source))
+        yield from to_the_fault(file, (item for items in found for item in items))
 
 
 def convert_record(file: File, record: Record, context: Context, convert: Convert) -> Items:
@@ -19,20 +56,20 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
     if isinstance(value, list):
         yield refused(file, line, value, raw, source)
         return
-    row = Row(mapped(as_object(value), source) if source.columns else as_object(value), line)
+    row = row_of(value, line, source)
     # The findings are complete when the last draft is made.
     drafts = list(convert(row, context))
-    paraphrases = _paraphrases(row)
+    paraphrases, language = _paraphrases(row), row.values.get("language", row.values.get("lang"))
     if row.findings:
         # Columnar files have no raw text.
-        yield refused(file, line, other_form(as_object(value), row.findings), raw or repr(dict(row.values)), source)
+        yield refused(file, line, other_form(_as_object(value), row.findings), raw or repr(dict(row.values)), source)
         return
     for draft in drafts:
         if isinstance(draft, LeftOut):
             yield draft
             continue
-        if draft.language is None:
-            draft.language = _language(row)
+        if draft.language is None and isinstance(language, str):
+            draft.language = language or None
         if paraphrases and draft.instruction:
             draft.meta = {**draft.meta, PARAPHRASES: paraphrases}
         yield placed(draft, file, line, source)
@@ -46,9 +83,46 @@ def to_the_fault(file: File, items: Items) -> Items:
         yield unreadable(file, error)
 
 
-def as_object(value: Values | str) -> Values:
-    """A record as an object: a text stands for the object that has it as `text`."""
+def row_of(value: Values | str, line: int, source: SourceParams) -> Row:
+    """A record with its fields, by the source's `columns` where it names some."""
+    values = _as_object(value)
+    return Row(_mapped(values, source) if source.columns else values, line)
+
+
+def _as_object(value: Values | str) -> Values:
+    # A text stands for the object that has it as `text`.
     return {"text": value} if isinstance(value, str) else value
+
+
+def _mapped(values: Values, source: SourceParams) -> Values:
+    """The row with the fields that `columns` describes; a field whose column is missing is missing too."""
+    result = dict(values)
+    for field, columns in source.columns.items():
+        # A column called like the field must not stand in for the one that is named.
+        result.pop(field, None)
+        parts = [_pick(values, column) for column in (columns if isinstance(columns, list) else [columns])]
+        if len(parts) == 1 and parts[0] is not _MISSING:
+            result[field] = parts[0]
+        elif len(parts) > 1 and _MISSING not in parts:
+            result[field] = source.join.join(str(part) for part in parts if part not in (None, ""))
+    return result
+
+
+def _pick(values: Mapping[str, Any], column: Column) -> Any:
+    """The value of a column: by its name, by its number, or by a path such as `meta.category`."""
+    if isinstance(column, int):
+        # A row keeps the order of the columns in the file.
+        names = list(values)
+        return values[names[column]] if column < len(names) else _MISSING
+    # A column's own name may have dots in it.
+    if column in values:
+        return values[column]
+    value: Any = values
+    for part in column.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return _MISSING
+        value = value[part]
+    return value
 
 
 def _paraphrases(row: Row) -> list[str]:
@@ -57,14 +131,9 @@ def _paraphrases(row: Row) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
-        row.note("wrong_type", f"`{PARAPHRASES}` is {show(value)} ({json_type(value)}); it must be a list of texts.")
+        row.mismatch(PARAPHRASES, value, "a list of texts")
         return []
     return [text.strip() for text in value]
-
-
-def _language(row: Row) -> str | None:
-    value = row.values.get("language", row.values.get("lang"))
-    return value if isinstance(value, str) and value else None
 
 
 def refused(file: File, line: int, findings: list[Finding], raw: bytes | str, source: SourceParams) -> Item:
@@ -81,4 +150,5 @@ def placed(draft: Draft, file: File, line: int, source: SourceParams) -> Item:
     if source.languages is not None and draft.language not in source.languages:
         return LeftOut(line, "language" if draft.language else "language_unknown")
     draft.source, draft.line, draft.split = file.name, line, source.split
+    draft.references = draft.references or [draft.output]
     return draft

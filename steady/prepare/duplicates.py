@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import ceil, inf, log, log1p
 from unicodedata import normalize
 
@@ -106,8 +106,9 @@ def near_pairs(
         for members in equal_runs(column):
             if column[members[0]] == 0:
                 continue
-            for pair in _candidates(names[members].tolist(), sets):
-                if pair not in checked:
+            for pair in combinations(names[members].tolist(), 2):
+                # What is in one set already needs no comparison: the pairs of a bucket grow with its square.
+                if sets.find(pair[0]) != sets.find(pair[1]) and pair not in checked:
                     checked.add(pair)
                     if similarity(tokens(pair[0]), tokens(pair[1])) >= threshold:
                         sets.join(*pair)
@@ -127,13 +128,6 @@ def equal_runs(values: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
         yield order[start:end]
 
 
-def _candidates(members: Sequence[int], sets: "Sets") -> Iterable[tuple[int, int]]:
-    for index, left in enumerate(members):
-        for right in members[index + 1 :]:
-            if sets.find(left) != sets.find(right):
-                yield left, right
-
-
 class Sets:
     """Disjoint sets of 0 … size - 1; the smallest member stands for a set."""
 
@@ -150,11 +144,10 @@ class Sets:
             item = parents[item]
         return item
 
-    def join(self, left: int, right: int) -> bool:
-        """Make one set of two; says whether they were two."""
+    def join(self, left: int, right: int) -> None:
+        """Make one set of two."""
         low, high = sorted((self.find(left), self.find(right)))
         self.parents[high] = low
-        return low != high
 
     def copy(self) -> "Sets":
         """The same sets, to be joined further."""

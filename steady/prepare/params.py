@@ -4,10 +4,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from steady.labels import NO_LABELS, ambiguous, as_label
-from steady.parameters import Section, StageParams
+from steady.labels import NO_LABELS, ambiguous
+from steady.parameters import LabelList, Section, StageParams
 from steady.prepare.readers.params import SourceParams
 
+# Strict: 1 is a count and 1.0 a share, and neither may be turned into the other.
 Rows = Annotated[int, Field(ge=0, strict=True)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,7 +30,7 @@ class DataParams(Section):
     """
 
     sources: tuple[SourceParams, ...]
-    labels: tuple[str, ...] | None = None
+    labels: LabelList = None
     train_rows: Rows | Share
     validation_rows: Rows | Share
     test_rows: Rows | Share
@@ -53,29 +54,15 @@ class DataParams(Section):
             found += [source | {"split": split, "records": key} for split, key in each] or [source]
         return found
 
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _truth_values_are_labels(cls, labels: Any) -> Any:
-        """YAML reads `true` as a truth value; as a label it is that word."""
-        return [as_label(label) if isinstance(label, bool) else label for label in labels] if labels else labels
-
     @model_validator(mode="after")
-    def _sources_are_there(self) -> Self:
+    def _fits(self) -> Self:
         if not self.sources:
             raise ValueError(
                 "`sources` is empty; name at least one file: - {path: data/raw/rows.jsonl, format: text-label}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _labels_differ(self) -> Self:
         # One label leaves nothing to decide.
         if self.labels is not None and len(set(self.labels)) != max(len(self.labels), 2):
             raise ValueError("`labels` must be two or more different names, or null to take those of the data")
-        return self
-
-    @model_validator(mode="after")
-    def _sets_can_be_written(self) -> Self:
         if not self.multi_label:
             return self
         if self.labels is None:

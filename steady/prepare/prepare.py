@@ -1,4 +1,4 @@
-"""The work of the stage prepare: read the sources, reject, join, select, split and write."""
+"""The work of the stage prepare: read the sources, reject, join, select, split and write; and the look at sources without it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ import numpy as np
 from steady.errors import SteadyError
 from steady.labels import joined
 from steady.prepare import formats
+from steady.prepare.converting import read_source
 from steady.prepare.joining import Joined, Rows, contradictions, join
 from steady.prepare.params import DataParams
 from steady.prepare.readers.rows import Draft, Finding, LeftOut, Unreadable, rejection
-from steady.prepare.reading import read_source
 from steady.prepare.rejecting import RejectedRows
 from steady.prepare.selecting import select
-from steady.prepare.splits import SPLITS
+from steady.prepare.splits import SPLITS, seeded
 from steady.prepare.splitting import split_rows
-from steady.prepare.summary import Counts, count_splits, summarize
+from steady.prepare.summary import OUTCOMES, Counts, Description, Summary, describe, summarize
 from steady.prepare.table import Table
-from steady.prepare.writing import examples, in_order, joined_names
-from steady.records import Split, write_json, write_records
+from steady.prepare.writing import example, examples, joined_names
+from steady.records import Example, Split, write_json, write_records
 
 # All rows of a contradiction are rejected: which of them is right, the data do not say.
 _LABELS = Finding(
@@ -41,8 +41,8 @@ class Outputs(NamedTuple):
     metrics: Path
 
 
-def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
-    """Read `params.sources` and write the splits, the rejected rows and the metrics; returns what was counted.
+def prepare(params: DataParams, seed: int, outputs: Outputs) -> Summary:
+    """Read `params.sources` and write the splits, the rejected rows and the metrics, which are returned.
 
     Raises:
         SteadyError: a file cannot be read, more rows are rejected than `max_rejected` allows (the file of rejected rows is
@@ -53,28 +53,66 @@ def prepare(params: DataParams, seed: int, outputs: Outputs) -> Counts:
     # Beside the outputs, where there is room for data; a temporary folder may lie in memory.
     with Table(outputs.rejected.with_name(".drafts.tmp")) as table:
         with RejectedRows(outputs.rejected) as rejected:
-            read_all(params, table, counts, rejected)
-            contradictory = reject_contradictions(params, table, counts, rejected)
+            _read_all(params, table, counts, rejected)
+            contradictory = _reject_contradictions(params, table, counts, rejected)
             # Before the search for duplicates: faulty data are corrected and read again anyway.
             rejected.refuse_if_many(params.max_rejected, counts.total("read"))
-        counts.findings = dict(sorted(rejected.codes.items()))
+        counts.findings = rejected.codes
         joined = join(table, params.near_duplicate_threshold, contradictory, outputs.rejected.with_name(".bands.tmp"))
-        counts.near = joined.near
         counts.count("duplicates", table.column("source")[joined.copies])
         eligible = _selected(params, table, joined, contradictory, counts, seed)
         splitting = split_rows(params, table, joined, eligible, seed)
         names = joined_names(table, joined)
         for place, split in enumerate(SPLITS):
-            rows = in_order(table, eligible[splitting.places == place], seed)
+            rows = eligible[splitting.places == place]
+            # In a seeded order of their content: sources are mixed, and the order of raw rows has no say.
+            rows = rows[np.argsort(seeded(table.column("content")[rows], seed, "order"), kind="stable")]
             write_records(outputs.splits[split], examples(params, table, joined, rows, names, split))
-        count_splits(counts, table, joined, eligible, splitting)
-    # A row that is lost on the way is a fault of this program, not of the data.
-    counts.balance()
-    write_json(outputs.metrics, summarize(counts, params))
-    return counts
+        summary = summarize(params, counts, table, joined, eligible, splitting)
+    write_json(outputs.metrics, summary)
+    return summary
 
 
-def read_all(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> None:
+class Checked(NamedTuple):
+    """`outcomes`: rows read and what became of them; `codes`: findings, `left_out`: rows, by code; `lines`: findings as messages;
+    `description`: of the accepted rows; `samples`: the first of them.
+    """
+
+    outcomes: dict[str, int]
+    codes: dict[str, int]
+    left_out: dict[str, int]
+    lines: list[str]
+    description: Description
+    near: int
+    samples: list[Example]
+
+
+def check(params: DataParams, folder: Path, samples: int) -> Checked:
+    """Read the sources as `prepare` does, without splitting or writing them; `folder` is for temporary files."""
+    counts = Counts([Counter() for _ in params.sources])
+    with Table(folder / "drafts.tmp") as table, RejectedRows(folder / "rejected.jsonl") as rejected:
+        _read_all(params, table, counts, rejected)
+        contradictory = _reject_contradictions(params, table, counts, rejected)
+        joined = join(table, params.near_duplicate_threshold, contradictory, folder / "bands.tmp")
+        counts.count("duplicates", table.column("source")[joined.copies])
+        # As prepare accepts rows, without limits and splits, which are about numbers and not about faults.
+        accepted = ~joined.copies
+        accepted[contradictory] = False
+        rows = np.flatnonzero(accepted)
+        counts.count("accepted", table.column("source")[rows])
+        first = [table.draft(row) for row in rows[:samples].tolist()]
+        return Checked(
+            outcomes={outcome: counts.total(outcome) for outcome in OUTCOMES},
+            codes=dict(rejected.codes.most_common()),
+            left_out=dict(counts.left_out.most_common()),
+            lines=rejected.lines,
+            description=describe(table, joined, rows),
+            near=joined.near,
+            samples=[example(draft, draft.group, draft.split) for draft in first],
+        )
+
+
+def _read_all(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> None:
     """Fill the table from the sources, in their order."""
     for place, source in enumerate(params.sources):
         counted = counts.sources[place]
@@ -93,7 +131,7 @@ def read_all(params: DataParams, table: Table, counts: Counts, rejected: Rejecte
             counted["read"] += 1
 
 
-def reject_contradictions(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> Rows:
+def _reject_contradictions(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> Rows:
     """Reject the rows whose text or group is given two answers; returns them."""
     same_output = [
         place

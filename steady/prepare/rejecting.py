@@ -24,6 +24,7 @@ class RejectedRows:
         self.rows = 0
         self.lines: list[str] = []
         self.fatal = 0
+        # A reader of the last run's file must not see this one half written.
         self._temporary = path.with_name(f".{path.name}.tmp")
         self._encode = msgspec.json.Encoder().encode
 
@@ -46,6 +47,7 @@ class RejectedRows:
         for finding in findings:
             self._file.write(self._encode(finding) + b"\n")
             self.codes[finding.code] += 1
+            # The file has them all; a terminal is helped by the first.
             if len(self.lines) < LISTED:
                 self.lines.append(f"{finding.source}:{finding.line}: {finding.code}: {finding.reason}")
 

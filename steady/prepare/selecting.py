@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from steady.prepare.joining import Joined, Rows
 from steady.prepare.params import DataParams
-from steady.prepare.splits import seeded
+from steady.prepare.splits import group_ranks
 from steady.prepare.table import Table
 
 
@@ -18,7 +18,8 @@ def select(params: DataParams, table: Table, joined: Joined, eligible: Rows, see
     if not any(limits):
         return eligible, left_out
     # Families are drawn and not rows, so that a group stays whole as long as the limit allows.
-    ranks = family_ranks(table, joined, eligible, seed)
+    content, families = table.column("content")[eligible], joined.families
+    ranks = group_ranks(families[eligible], content, len(table), seed, "sample")[families]
     source = table.column("source")
     caps = {place: item.max_rows for place, item in enumerate(params.sources) if item.max_rows is not None}
     capped = _limited(eligible, ranks, source, caps)
@@ -27,21 +28,14 @@ def select(params: DataParams, table: Table, joined: Joined, eligible: Rows, see
     left_out["weight"] = len(capped) - len(weighed)
     chosen = weighed
     if params.max_groups is not None:
-        families = np.unique(ranks[weighed])[: params.max_groups]
-        chosen = weighed[np.isin(ranks[weighed], families)]
+        drawn = np.unique(ranks[weighed])[: params.max_groups]
+        chosen = weighed[np.isin(ranks[weighed], drawn)]
         left_out["max_groups"] = len(weighed) - len(chosen)
     if params.max_rows is not None:
         before = len(chosen)
         chosen = _first(chosen, ranks, params.max_rows)
         left_out["max_rows"] = before - len(chosen)
     return chosen, +left_out
-
-
-def family_ranks(table: Table, joined: Joined, eligible: Rows, seed: int) -> NDArray[np.uint64]:
-    """(rows of the table,) a seeded rank of each row's family, from the smallest content hash in it."""
-    smallest = np.full(len(table), np.iinfo(np.uint64).max, dtype=np.uint64)
-    np.minimum.at(smallest, joined.families[eligible], table.column("content")[eligible])
-    return seeded(smallest, seed, "sample")[joined.families]
 
 
 def _weighted(params: DataParams, source: NDArray[np.uint16]) -> dict[int, int]:

@@ -68,7 +68,7 @@ def assign(
         SteadyError: whole groups cannot make the sizes, and there are no spare rows.
     """
     counts = np.bincount(group).astype(np.int32)
-    ranks = _ranks(group, keys, len(counts), seed)
+    ranks = group_ranks(group, keys, len(counts), seed, "split")
     placed = _by_stratum if strata.ndim == 1 else by_labels
     places = placed(strata, counts, ranks, sizes)
     missing = [size - int(counts[places == i].sum()) for i, size in enumerate(sizes)]
@@ -185,19 +185,19 @@ def seeded(keys: Keys, seed: int, purpose: str) -> Keys:
     return result
 
 
-def _ranks(group: Whole, keys: Keys, groups: int, seed: int) -> Keys:
+def group_ranks(group: Whole, keys: Keys, groups: int, seed: int, purpose: str) -> Keys:
     """A seeded rank for each group, from the smallest content hash among its rows."""
     smallest = np.full(groups, np.iinfo(np.uint64).max, dtype=np.uint64)
     # the smallest, since it does not depend on the order of the rows
     np.minimum.at(smallest, group, keys)
-    return seeded(smallest, seed, "split")
+    return seeded(smallest, seed, purpose)
 
 
 def _fill(order: Any, counts: Whole, wanted: list[int], places: NDArray[np.int8]) -> None:
     """Put whole groups, the largest first, where most rows are wanted; what fits nowhere stays unused."""
     several = int(np.count_nonzero(counts[order] > 1))
     for name in order[:several].tolist():
-        place = max(range(len(wanted)), key=lambda i: (wanted[i], -i))
+        place = wanted.index(max(wanted))
         if wanted[place] >= counts[name]:
             places[name] = place
             wanted[place] -= int(counts[name])
@@ -214,7 +214,7 @@ def _complete(
     """Fill the last places from the spare groups, the largest first; returns the groups to cut: group to (split, rows)."""
     cuts: dict[int, tuple[int, int]] = {}
     for name in spare.tolist():
-        place = max(range(len(missing)), key=lambda i: (missing[i], -i))
+        place = missing.index(max(missing))
         if missing[place] <= 0:
             break
         if not exact or counts[name] <= missing[place]:
@@ -222,7 +222,7 @@ def _complete(
             missing[place] -= int(counts[name])
     # The smallest first, since the rest of a group that is cut is lost.
     for name in reversed(spare[places[spare] == UNUSED].tolist()):
-        place = max(range(len(missing)), key=lambda i: (missing[i], -i))
+        place = missing.index(max(missing))
         if missing[place] > 0:
             cuts[name] = (place, min(missing[place], int(counts[name])))
             missing[place] -= cuts[name][1]

@@ -56,19 +56,16 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     leaks: Leaks
 
 
-NO_LEAKS = Leaks(found={}, removed=0, left=0)
-
-
 @dataclass
 class Counts:
-    """Rows of each outcome, in all and by source. Every row read is accepted, rejected, a duplicate or left out."""
+    """Rows of each outcome by source, findings by code, and rows left out by the limit or filter.
+
+    Every row read is accepted, rejected, a duplicate or left out.
+    """
 
     sources: list[Counter[str]]
     left_out: Counter[str] = field(default_factory=Counter)
     findings: dict[str, int] = field(default_factory=dict)
-    near: int = 0
-    leaks: Leaks = NO_LEAKS
-    splits: dict[str, Description] = field(default_factory=dict)
 
     def total(self, outcome: str) -> int:
         """Rows of an outcome (read, accepted, rejected, duplicates, left_out) over all sources."""
@@ -84,25 +81,6 @@ class Counts:
         """Count rows, given by their source, under an outcome."""
         for place, number in enumerate(np.bincount(rows, minlength=len(self.sources)).tolist()):
             self.sources[place][outcome] += number
-
-    def balance(self) -> None:
-        """Check that the outcomes add up for each source."""
-        for place, source in enumerate(self.sources):
-            outcomes = sum(source[outcome] for outcome in OUTCOMES[1:])
-            assert outcomes == source["read"], f"source {place}: {source['read']} rows read, {outcomes} accounted for"
-
-
-def count_splits(counts: Counts, table: Table, joined: Joined, eligible: Rows, splitting: Splitting) -> None:
-    """Fill in what each split holds and what leaked."""
-    source = table.column("source")
-    counts.leave_out(source[eligible[splitting.places == UNUSED]], "not_asked_for")
-    counts.leave_out(source[eligible[splitting.places == LEAK]], "leak")
-    removed = int((splitting.places == LEAK).sum())
-    counts.leaks = Leaks(found=splitting.leaks, removed=removed, left=splitting.left)
-    for place, name in enumerate(SPLITS):
-        rows = eligible[splitting.places == place]
-        counts.count("accepted", source[rows])
-        counts.splits[name] = describe(table, joined, rows)
 
 
 def describe(table: Table, joined: Joined, rows: Rows) -> Description:
@@ -143,25 +121,38 @@ def quantiles(values: NDArray[Any]) -> dict[str, int] | None:
     return {name: int(ordered[max(0, int(np.ceil(share * len(ordered))) - 1)]) for name, share in QUANTILES.items()}
 
 
-def summarize(counts: Counts, params: DataParams) -> Summary:
-    """What the stage reports: everything that was counted."""
-    splits = counts.splits.values()
+def summarize(
+    params: DataParams, counts: Counts, table: Table, joined: Joined, eligible: Rows, splitting: Splitting
+) -> Summary:
+    """Count what the splits hold and what leaked, and put together everything that was counted."""
+    of_source, leaked = table.column("source"), eligible[splitting.places == LEAK]
+    counts.leave_out(of_source[eligible[splitting.places == UNUSED]], "not_asked_for")
+    counts.leave_out(of_source[leaked], "leak")
+    splits: dict[str, Description] = {}
+    for place, name in enumerate(SPLITS):
+        rows = eligible[splitting.places == place]
+        counts.count("accepted", of_source[rows])
+        splits[name] = describe(table, joined, rows)
+    for place, counted in enumerate(counts.sources):
+        # A row that is lost on the way is a fault of this program, not of the data.
+        outcomes = sum(counted[outcome] for outcome in OUTCOMES[1:])
+        assert outcomes == counted["read"], f"source {place}: {counted['read']} rows read, {outcomes} accounted for"
     languages: Counter[str] = Counter()
-    for split in splits:
+    for split in splits.values():
         # A split in which no row names a language counts as unknown beside others that do.
         languages.update(split.languages or {"unknown": split.rows} if split.rows else {})
     return Summary(
         rows={outcome: counts.total(outcome) for outcome in OUTCOMES},
-        groups=sum(split.groups for split in splits),
-        labels=list(params.labels or sorted({label for split in splits for label in split.labels})),
+        groups=sum(split.groups for split in splits.values()),
+        labels=list(params.labels or sorted({label for split in splits.values() for label in split.labels})),
         languages=dict(sorted(languages.items())) if set(languages) > {"unknown"} else None,
-        splits=counts.splits,
+        splits=splits,
         sources=[
             {"path": source.path, "format": source.format} | {outcome: counted[outcome] for outcome in OUTCOMES}
             for source, counted in zip(params.sources, counts.sources, strict=True)
         ],
-        rejected=counts.findings,
+        rejected=dict(sorted(counts.findings.items())),
         left_out=dict(sorted(counts.left_out.items())),
-        duplicates={"exact": counts.total("duplicates"), "near": counts.near},
-        leaks=counts.leaks,
+        duplicates={"exact": counts.total("duplicates"), "near": joined.near},
+        leaks=Leaks(found=splitting.leaks, removed=len(leaked), left=splitting.left),
     )

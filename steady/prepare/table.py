@@ -15,6 +15,7 @@ from steady.prepare.readers.rows import Draft
 from steady.prepare.splits import SPLITS
 
 NONE = 0
+# No label holds the record separator, so a stratum that begins with it is a source.
 _UNLABELLED = "\x1e"
 _WRITE_BLOCK = 1 << 20
 

@@ -30,13 +30,13 @@ def _post(row: Row, parent: str | None) -> Post:
         row.note("unknown_role", f"`role` is {show(role)}; it must be prompter or assistant.")
     text = row.text("text", empty=bool(values.get("deleted")))
     fault = "deleted" if values.get("deleted") else "review_failed" if values.get("review_result") is False else None
-    rank = values.get("rank")
+    rank, language = values.get("rank"), values.get("lang")
     return Post(
         identity=str(values.get("message_id", id(values))),
         parent=parent,
         role="user" if role == "prompter" else str(role),
         text=text,
-        language=_text(values, "lang"),
+        language=language if isinstance(language, str) else None,
         rank=rank if isinstance(rank, int) else None,
         fault=fault,
         line=row.line,
@@ -58,14 +58,7 @@ def nested_posts(root: Mapping[str, Any], row: Row, parent: str | None = None) -
         if isinstance(replies, list):
             stack += [(reply, post.identity) for reply in reversed(replies)]
         else:
-            row.note(
-                "wrong_type", f"`replies` is {show(replies)} ({json_type(replies)}); it must be a list of messages."
-            )
-
-
-def _text(values: Mapping[str, Any], name: str) -> str | None:
-    value = values.get(name)
-    return value if isinstance(value, str) else None
+            row.mismatch("replies", replies, "a list of messages")
 
 
 def threads(posts: list[Post], context: Context) -> Iterator[Draft | LeftOut]:
@@ -126,7 +119,7 @@ def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Con
 def _drafts(path: tuple[Post, ...], context: Context) -> Iterator[Draft | LeftOut]:
     if context.source.threads == "pairs":
         output = path[-1].text.strip()
-        found: list[Draft | LeftOut] = [Draft(instruction=path[0].text.strip(), output=output, references=[output])]
+        found: list[Draft | LeftOut] = [Draft(instruction=path[0].text.strip(), output=output)]
     else:
         turns = [Turn(Message(role=post.role, content=post.text.strip())) for post in path]
         found = list(conversation_drafts(turns, path[0].line, context))

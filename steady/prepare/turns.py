@@ -29,11 +29,6 @@ class Turn(NamedTuple):
     learned: bool = True
 
 
-def turns_field(values: Mapping[str, Any]) -> str | None:
-    """The field that holds a conversation: `messages`, or ShareGPT's `conversations`; None where there is neither."""
-    return next((name for name in ("messages", "conversations", "conversation") if name in values), None)
-
-
 def read_turns(row: Row, name: str) -> list[Message]:
     """The messages in a field; see `read_marked`."""
     return [turn.message for turn in read_marked(row, name)]
@@ -43,9 +38,7 @@ def read_marked(row: Row, name: str) -> list[Turn]:
     """The turns in a field; what is wrong with any of them is noted. Neighbouring turns of one role are one turn."""
     value = row.values.get(name)
     if not isinstance(value, list):
-        row.text(name) if name not in row.values else row.note(
-            "wrong_type", f"`{name}` is {show(value)} ({json_type(value)}); it must be a list of turns."
-        )
+        row.text(name) if name not in row.values else row.mismatch(name, value, "a list of turns")
         return []
     if not value:
         row.note("empty_text", f"`{name}` holds no turn.")
@@ -63,14 +56,12 @@ def read_marked(row: Row, name: str) -> list[Turn]:
 
 def _turn(row: Row, place: str, item: Any) -> Turn:
     if not isinstance(item, Mapping):
-        row.note(
-            "wrong_type",
-            f"`{place}` is {show(item)} ({json_type(item)}); it must be an object with `role` and `content`.",
-        )
+        row.mismatch(place, item, "an object with `role` and `content`")
         return Turn(Message(role="user", content=""))
     # ShareGPT says `from` and `value`.
     role = item.get("role", item.get("from"))
     role = ROLES.get(role, role) if isinstance(role, str) else role
+    # A call is data for a program, and a model that learned it as text would write it as an answer.
     if role in CALLS or any(item.get(name) for name in CALLS):
         row.note(
             "tool_call",
@@ -147,4 +138,4 @@ def draft_of(messages: list[Message]) -> Draft:
     """The example whose prompt is all turns but the last, which answers; the last question is what is reworded."""
     output = messages[-1].content if messages else ""
     question = messages[-2].content if len(messages) > 1 else ""
-    return Draft(instruction=question, messages=messages, output=output, references=[output])
+    return Draft(instruction=question, messages=messages, output=output)

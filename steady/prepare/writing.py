@@ -7,16 +7,10 @@ import numpy as np
 from steady.prepare.joining import Joined, Rows
 from steady.prepare.params import DataParams
 from steady.prepare.readers.rows import Draft
-from steady.prepare.splits import seeded
 from steady.prepare.table import NONE, Table, name_space, prompt_text, target_text
 from steady.records import Example, Split, content_id
 
 _SHARED_FIELDS = [name for name in Example.__struct_fields__ if name not in ("id", "group_id", "split")]
-
-
-def in_order(table: Table, rows: Rows, seed: int) -> Rows:
-    """The rows in a seeded order of their content: sources are mixed, and the order of raw rows has no say."""
-    return rows[np.argsort(seeded(table.column("content")[rows], seed, "order"), kind="stable")]
 
 
 def joined_names(table: Table, joined: Joined) -> dict[int, str]:

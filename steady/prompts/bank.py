@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from steady.errors import SteadyError
+from steady.parameters import read_yaml
 from steady.prompts.composition import Composition, composition_faults, only
 from steady.prompts.yaml_faults import IDENTIFIER, SLOTS, Fault, key_faults, line_of, text_fault
 
@@ -17,6 +16,10 @@ KEYS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name
 WORDING_KEYS = ("id", "kind", "split", "labels", "template")
 OF_EXTENSION = ("extends", "composition")
 SPLITS = ("trained", "held_out")
+NO_BANK = (
+    "no such bank of wordings (format.wordings). Name a file of data/raw/wordings, or null where each example brings its own "
+    "instruction."
+)
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -78,18 +81,10 @@ def read_bank(path: Path, labels: Sequence[str] | None = None) -> Bank:
     Raises:
         SteadyError: the file is missing or no YAML, the bank is faulty (every fault is listed with its line), or there are no labels.
     """
-    if not path.is_file():
-        raise SteadyError(
-            f"{path}: no such bank of wordings (format.wordings). Name a file of data/raw/wordings, or null where each "
-            "example brings its own instruction."
-        )
-    try:
-        # The round-trip loader knows the line of every key.
-        content = YAML(typ="rt", pure=True).load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise SteadyError(f"{path}: not YAML: {error}") from error
+    content = read_yaml(path, NO_BANK, with_lines=True)
     if not isinstance(content, dict):
         raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
+    # A bank that words any task takes the labels of this one, as if it had named them.
     if "labels" not in content and "extends" not in content and labels:
         content["labels"] = list(labels)
     # In the order of the lines; two checks may find the same fault.

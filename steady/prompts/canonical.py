@@ -23,7 +23,9 @@ def item_text(instruction: str, item: str) -> str:
 def canonical_parts(example: Example, bank: Bank | None, labels: tuple[str, ...] | None = None) -> list[Part]:
     """The parts of the canonical prompt, with the labels in the order given or in that of the canonical template."""
     if bank is None or not bank.templates:
-        return _own_parts(example, bank)
+        own = instruction_parts(example.instruction, bank)
+        between = [Part("text", "\n\n")] if own else []
+        return [*own, *between, Part("input", example.input)] if example.input else own
     template = bank.templates[bank.canonical]
     shown = shown_labels(bank, listed(labels or template.labels or bank.labels))
     return fill(template.template, item_text(example.instruction, example.input), shown)
@@ -49,14 +51,6 @@ def label_note(bank: Bank | None) -> list[Part]:
     if bank is None or not bank.several:
         return []
     return [Part("text", f"Labels, of which {SEVERAL}: "), Part("labels", listed(bank.labels))]
-
-
-def _own_parts(example: Example, bank: Bank | None) -> list[Part]:
-    parts = instruction_parts(example.instruction, bank)
-    if example.input:
-        parts += [Part("text", "\n\n")] if parts else []
-        parts.append(Part("input", example.input))
-    return parts
 
 
 @lru_cache(maxsize=64)

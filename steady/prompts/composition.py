@@ -6,13 +6,15 @@ A bank names the values of each component, some trained on and some held out; hu
 import random
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any, Literal, NamedTuple
+from math import prod
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
 from steady.prompts.yaml_faults import IDENTIFIER, SLOTS, Fault, key_faults, line_of
 
 Pool = Literal["trained", "unseen", "held_out"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
 PREFIX = "composed/"
 COMPONENTS = ("preamble", "instruction", "item", "placement", "order", "cue")
 KEYS = ("trained_wordings", "held_out_wordings", *COMPONENTS)
@@ -83,9 +85,7 @@ def draw(composition: Composition, pool: Pool) -> list[Composed]:
         getattr(composition.component(name), "held_out" if pool == "held_out" else "trained") for name in COMPONENTS
     ]
     names = [list(side) for side in sides]
-    total = 1
-    for side in names:
-        total *= len(side)
+    total = prod(map(len, names))
     trained, held_out = composition.trained_wordings, composition.held_out_wordings
     # The new compositions follow the trained ones in one draw, so that the two share none.
     start, count = {"trained": (0, trained), "unseen": (trained, held_out), "held_out": (0, held_out)}[pool]
@@ -136,9 +136,8 @@ def only(composition: Composition, ids: Collection[str]) -> Composition:
         return {value: text for value, text in side.items() if value in wanted}
 
     components = {
-        name: Component(kept(name, component.trained), kept(name, component.held_out))
+        name: Component(**{side: kept(name, getattr(composition.component(name), side)) for side in SIDES})
         for name in COMPONENTS
-        for component in (composition.component(name),)
     }
     return msgspec.structs.replace(composition, **components)
 

@@ -1,11 +1,11 @@
 """The typed settings of the format stage: section `format`, and what it reads of `data`, `model` and `sensitivity`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from steady.parameters import Section, StageParams
+from steady.parameters import LabelList, PartOfSection, Section, StageParams
 from steady.prompts import families
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class FormatParams(Section):
     wordings_per_example: int = Field(ge=1)
     canonical_every: int = Field(ge=2)
     validation_wordings: int = Field(ge=0)
-    spelling_strengths: tuple[int, ...] = Field(min_length=1)
+    spelling_strengths: tuple[Annotated[int, Field(ge=1)], ...] = Field(min_length=1)  # counts of words
     spelling_seeds: int = Field(ge=2)
     formats: int = Field(ge=1)
     orders: int = Field(ge=2)
@@ -42,30 +42,19 @@ class FormatParams(Section):
             raise ValueError("names something twice")
         return values
 
-    @field_validator("spelling_strengths")
-    @classmethod
-    def _at_least_one_word(cls, values: tuple[int, ...]) -> tuple[int, ...]:
-        if min(values) < 1:
-            raise ValueError("counts words, so each is at least 1")
-        return values
 
-
-class PromptLength(Section):
+class PromptLength(PartOfSection):
     """What training reads of section `format`, so that another key of it reruns no training unless it changes a file."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     max_length: int = Field(ge=8)
 
 
-class SensitivityDraw(Section):
+class SensitivityDraw(PartOfSection):
     """What the format stage reads of section `sensitivity`: which groups are reworded how; other keys are not its own.
 
     `wordings_per_family` wordings are drawn for each family, in equal parts from its levels. Every group is asked under
     `wordings_per_group` of them, the groups taking turns, so that all wordings have nearly equally many groups; null: under all.
     """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     families: tuple[Family, ...] = Field(min_length=1)
     test_groups: int = Field(ge=1)
@@ -83,25 +72,15 @@ class SensitivityDraw(Section):
         return count
 
 
-class LabelNames(Section):
+class LabelNames(PartOfSection):
     """What is read of section `data` after the prepare stage."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    labels: tuple[str, ...] | None
+    labels: LabelList
     multi_label: bool = False
 
-    @field_validator("labels", mode="before")
-    @classmethod
-    def _truth_values_are_labels(cls, labels: Any) -> Any:
-        # As `steady.labels.as_label`, which the format stage does not need for anything else.
-        return [str(label).lower() if isinstance(label, bool) else label for label in labels] if labels else labels
 
-
-class TokenizerName(Section):
+class TokenizerName(PartOfSection):
     """What the format stage reads of section `model`."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
     revision: str | None

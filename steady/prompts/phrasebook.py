@@ -13,7 +13,7 @@ from steady.errors import SteadyError
 from steady.prompts.bank import Bank, with_templates
 from steady.prompts.families.paraphrase import templates_of
 from steady.prompts.render import applies, render
-from steady.records import Example, Wording, write_bytes
+from steady.records import Example, Wording, read_document, write_document
 
 # Any example will do, as long as it never changes.
 PROBE = Example(id="probe", group_id="probe", instruction="Sort this message.", input="Where is order 4711, please?")
@@ -64,7 +64,7 @@ def fingerprint(book: Phrasebook) -> str:
 
 def write_phrasebook(path: Path, book: Phrasebook) -> None:
     """Write one indented JSON document, atomically."""
-    write_bytes(path, msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n")
+    write_document(path, book)
 
 
 def read_phrasebook(path: Path) -> Phrasebook:
@@ -73,9 +73,5 @@ def read_phrasebook(path: Path) -> Phrasebook:
     Raises:
         SteadyError: the file is missing or no phrasebook.
     """
-    if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Run `dvc repro` (or `dvc pull`) to make it.")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Phrasebook)
-    except msgspec.DecodeError as error:
-        raise SteadyError(f"{path}: not a phrasebook: {error}") from error
+    missing = f"{path}: no such file. Run `dvc repro` (or `dvc pull`) to make it."
+    return read_document(path, Phrasebook, "a phrasebook", missing)

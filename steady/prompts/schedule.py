@@ -66,6 +66,8 @@ def _rounds(ids: Sequence[str], rng: random.Random) -> Iterator[str]:
 class TrainingPrompts:
     """The prompts that one arm is trained on; rendering happens here, when a row is asked for.
 
+    `wordings` are the ids of the wordings of each example, in the order of the epochs.
+
     Args:
         examples: the train split.
         rows: its schedule; only the examples it names are shown, in its order.
@@ -86,8 +88,8 @@ class TrainingPrompts:
             )
         # In the order of the schedule.
         self.examples = [known[row.example_id] for row in rows]
-        self._wordings = [row.wordings for row in rows]
-        self._book = book
+        self.wordings = [row.wordings for row in rows]
+        self.book = book
 
     @classmethod
     def read(cls, examples: Path, schedule: Path, phrasebook: Path) -> "TrainingPrompts":
@@ -98,21 +100,11 @@ class TrainingPrompts:
         """The number of examples."""
         return len(self.examples)
 
-    @property
-    def book(self) -> Phrasebook:
-        """The phrasebook that the prompts are worded with."""
-        return self._book
-
-    @property
-    def wordings(self) -> list[list[str]]:
-        """The ids of the wordings of each example, in the order of the epochs."""
-        return self._wordings
-
     def worded(self, index: int, wording: str) -> str:
         """The prompt of example `index` under a wording of the phrasebook."""
-        return self._book.prompt(self.examples[index], wording)
+        return self.book.prompt(self.examples[index], wording)
 
     def prompt(self, index: int, epoch: int) -> str:
         """The prompt of example `index` in an epoch, which counts from 0."""
-        wordings = self._wordings[index]
+        wordings = self.wordings[index]
         return self.worded(index, wordings[epoch % len(wordings)])

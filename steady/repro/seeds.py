@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from steady.labels import Floats
 from steady.metrics.arm_quality import quality_statistic
 from steady.metrics.arm_sensitivity import cell_statistic
 from steady.metrics.arm_text import text_statistic
 from steady.metrics.cells import ALL, LEVELS
 from steady.metrics.measures import QUALITY, SENSITIVITY, TEST_SPLIT, TEXT, headlines, in_tables, on_page
-from steady.metrics.resampling import FEWEST_GROUPS, Bootstrap, Floats, group_weights, percentile_interval
+from steady.metrics.resampling import FEWEST_GROUPS, Bootstrap, group_weights, percentile_interval
 from steady.metrics.results import Comparison
 from steady.metrics.run import ArmResults, RunResults, steps
 from steady.metrics.seed_results import (

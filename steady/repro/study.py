@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from steady.compare.claims import Claim
 from steady.errors import SteadyError
 from steady.finetune.params import Arm
-from steady.parameters import Section, faults_of
+from steady.parameters import Section, faults_of, read_yaml
 from steady.repro.workspaces import FOLDER, make_workspace, tracked_files
 
 MARK = ".study"
@@ -65,12 +64,9 @@ class Run(NamedTuple):
 
 def read_study(path: Path) -> Study:
     """Read and check the file of a study; SteadyError where it is missing, no YAML, or a value is refused; every fault is named."""
-    if not path.is_file():
-        raise SteadyError(f"{path}: no such file. docs/methods.md has an example of a study.")
+    content = read_yaml(path, "no such file. docs/methods.md has an example of a study.")
     try:
-        return Study.model_validate(YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8")))
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise SteadyError(f"{path}: not YAML: {error}") from error
+        return Study.model_validate(content)
     except ValidationError as error:
         raise SteadyError("\n".join(f"{path}: {fault}" for fault in faults_of(error, Study))) from error
 

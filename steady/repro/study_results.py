@@ -9,9 +9,10 @@ import numpy as np
 from steady.compare.claims import ENDPOINTS, Claim, Endpoint
 from steady.compare.paired import Testing, group_measures
 from steady.compare.verdicts import NOT_SUPPORTED, SUPPORTED, verdict
+from steady.labels import Floats
 from steady.metrics.cells import ALL
 from steady.metrics.measures import SENSITIVITY
-from steady.metrics.resampling import Bootstrap, Floats, ratio
+from steady.metrics.resampling import Bootstrap, ratio
 from steady.metrics.run import ArmResults, RunResults
 from steady.metrics.seed_results import SeedEstimate, SeedEstimates
 from steady.metrics.statistics import detectable, detectable_mean, holm, sign_flip, swap_tests

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import msgspec
 import numpy as np
 
-from steady.metrics.resampling import Floats
+from steady.labels import Floats
 from steady.models.arm import ArmManifest
 from steady.records import Prediction, Prompt
 from steady.scoring.predictions import DECIMALS, log_softmax

@@ -64,7 +64,7 @@ def moved_answers(
         wordings,
         Bootstrap(view.sensitivity.bootstrap_draws, view.evaluate.confidence, view.seed),
         temperature,
-        {group.id: group.scores for group in answers.groups} if view.generates else None,
+        {group.id: group for group in answers.groups} if view.generates else None,
     )
 
 

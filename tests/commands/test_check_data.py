@@ -8,9 +8,9 @@ from click.testing import CliRunner
 from steady.commands.check_data import main
 from steady.commands.sources import main as sources
 from steady.prepare import formats
+from steady.prepare.converting import read_source
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft
-from steady.prepare.reading import read_source
 
 
 def rows(path: Path, bad: int = 0) -> str:

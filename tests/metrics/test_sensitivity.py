@@ -10,9 +10,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from steady.metrics import sensitivity as measure
+from steady.metrics.resampling import weighted_mean
+from steady.metrics.results import Degeneracy
 
 # three groups under three wordings, right (1) or wrong (0)
 SCORES = np.array([[1, 0, 1], [1, 1, 0], [0, 0, 1]], dtype=float)
+
+
+def wording_scores(scores, weights=None):
+    table = np.asarray(scores, dtype=float)
+    return weighted_mean(np.ones((1, len(table))), table)[0] if weights is None else weighted_mean(weights, table)
 
 
 @st.composite
@@ -22,16 +29,16 @@ def score_tables(draw):
 
 
 def test_scores_of_wordings_by_hand():
-    assert measure.wording_scores(SCORES) == pytest.approx([2 / 3, 1 / 3, 2 / 3])
+    assert wording_scores(SCORES) == pytest.approx([2 / 3, 1 / 3, 2 / 3])
 
 
 def test_group_weights_move_the_scores_of_wordings():
     weights = np.array([[2.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
-    assert measure.wording_scores(SCORES, weights) == pytest.approx(np.array([[2 / 3, 0, 1], [2 / 3, 1 / 3, 2 / 3]]))
+    assert wording_scores(SCORES, weights) == pytest.approx(np.array([[2 / 3, 0, 1], [2 / 3, 1 / 3, 2 / 3]]))
 
 
 def test_mean_worst_best_std_spread_and_cps_by_hand():
-    accuracy = measure.wording_scores(SCORES)
+    accuracy = wording_scores(SCORES)
     assert measure.mean_over_wordings(accuracy) == pytest.approx(5 / 9)
     assert measure.worst_wording(accuracy) == pytest.approx(1 / 3)
     assert measure.best_wording(accuracy) == pytest.approx(2 / 3)
@@ -41,7 +48,7 @@ def test_mean_worst_best_std_spread_and_cps_by_hand():
 
 
 def test_a_wording_that_no_group_has_is_left_out():
-    accuracy = measure.wording_scores([[1, np.nan, np.nan], [0, 1, np.nan]])
+    accuracy = wording_scores([[1, np.nan, np.nan], [0, 1, np.nan]])
     assert accuracy == pytest.approx([0.5, 1.0, np.nan], nan_ok=True)
     assert measure.mean_over_wordings(accuracy) == pytest.approx(0.75)
     assert (measure.worst_wording(accuracy), measure.best_wording(accuracy)) == (0.5, 1.0)
@@ -53,7 +60,7 @@ def test_measures_of_no_wording_are_nan():
 
 
 def test_worst_prompt_scores_by_hand():
-    assert measure.worst_prompt_scores([[1, 0, 1], [1, 1, np.nan]]).tolist() == [0.0, 1.0]
+    assert measure.worst_wording([[1, 0, 1], [1, 1, np.nan]]).tolist() == [0.0, 1.0]
 
 
 def test_pss_by_hand_with_graded_scores():
@@ -89,17 +96,17 @@ def test_the_order_of_wordings_and_groups_changes_nothing(scores, random):
         measure.spread,
         measure.combined_performance_score,
     ):
-        before, after = (function(measure.wording_scores(table)) for table in (scores, shuffled))
+        before, after = (function(wording_scores(table)) for table in (scores, shuffled))
         assert after == pytest.approx(before, abs=1e-12)
-    for per_group in (measure.worst_prompt_scores, measure.score_differences):
+    for per_group in (measure.worst_wording, measure.score_differences):
         assert per_group(shuffled) == pytest.approx(per_group(scores)[rows])
 
 
 @given(score_tables())
 def test_the_worst_prompt_score_is_at_most_the_worst_wording_at_most_the_mean(scores):
-    accuracy = measure.wording_scores(scores)
+    accuracy = wording_scores(scores)
     worst = float(measure.worst_wording(accuracy))
-    assert measure.worst_prompt_scores(scores).mean() <= worst + 1e-12
+    assert measure.worst_wording(scores).mean() <= worst + 1e-12
     assert worst <= measure.mean_over_wordings(accuracy) + 1e-12
     assert measure.combined_performance_score(accuracy) <= measure.best_wording(accuracy) + 1e-12
 
@@ -107,7 +114,7 @@ def test_the_worst_prompt_score_is_at_most_the_worst_wording_at_most_the_mean(sc
 @given(st.lists(st.sampled_from([0.0, 1.0]), min_size=1, max_size=6), st.integers(2, 6))
 def test_a_model_blind_to_the_wording_moves_in_no_measure(scores, wordings):
     table = np.tile(np.array(scores)[:, None], (1, wordings))
-    accuracy = measure.wording_scores(table)
+    accuracy = wording_scores(table)
     assert measure.spread(accuracy) == 0
     assert measure.std_over_wordings(accuracy) == pytest.approx(0, abs=1e-12)
     assert not measure.score_differences(table).any()
@@ -140,7 +147,7 @@ def test_entropy_by_hand():
 
 def test_a_constant_model_is_degenerate_and_a_right_one_is_not():
     targets = ["a", "b", "c", "a"]
-    assert measure.degeneracy(["a"] * 4, targets) == (1, 1.0, 3, 0.5, True)
+    assert measure.degeneracy(["a"] * 4, targets) == Degeneracy(1, 1.0, 3, 0.5, True)
     assert not measure.degeneracy(targets, targets).degenerate
     assert not measure.degeneracy(["a"] * 4, ["a"] * 4).degenerate
     assert measure.degeneracy([], []).distinct_answers == 0
@@ -176,7 +183,7 @@ def test_spread_p_values_are_uniform_when_wordings_do_not_matter():
     p_values = []
     for trial in range(200):
         scores = (generator.random((40, 6)) < generator.random((40, 1))).astype(float)
-        observed = float(measure.spread(measure.wording_scores(scores)))
+        observed = float(measure.spread(wording_scores(scores)))
         p_values.append(measure.spread_p_value(observed, measure.spread_null(scores, 200, seed=trial)))
     assert np.mean(np.array(p_values) <= 0.05) <= 0.09
     assert np.mean(p_values) > 0.45
@@ -186,6 +193,6 @@ def test_a_bad_wording_is_seen_by_the_spread_null():
     generator = np.random.default_rng(4)
     scores = (generator.random((80, 6)) < 0.8).astype(float)
     scores[:, 0] = generator.random(80) < 0.4
-    observed = float(measure.spread(measure.wording_scores(scores)))
+    observed = float(measure.spread(wording_scores(scores)))
     assert measure.spread_p_value(observed, measure.spread_null(scores, 500, seed=0)) < 0.01
     assert math.isnan(measure.spread_p_value(math.nan, np.zeros(3)))

@@ -54,8 +54,8 @@ def test_rows_come_back_with_their_paraphrases_and_where_these_came_from(tmp_pat
 
 
 def test_the_rows_are_a_source_of_prepare_and_a_file_for_sensitivity(tmp_path, tools):
+    from steady.prepare.converting import read_source
     from steady.prepare.readers.params import SourceParams
-    from steady.prepare.reading import read_source
 
     _, rows = run(read_given(rows_file(tmp_path), every=False), tools(Script({"capital of Peru": [PERU]})))
     write_json_lines(tmp_path / "out.jsonl", rows)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from steady.prepare.converting import read_source
 from steady.prepare.params import DataParams
 from steady.prepare.prepare import Outputs, prepare
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft, Item, LeftOut, Unreadable
-from steady.prepare.reading import read_source
 from steady.records import Example, Rejected, read_records
 
 

@@ -50,7 +50,7 @@ def test_the_committed_parameters_are_read() -> None:
             ["`format.trained_families`", "names something twice"],
         ),
         ("format", {"trained_families": []}, "", ["`format.trained_families`"]),
-        ("format", {"spelling_strengths": [0]}, "", ["counts words, so each is at least 1"]),
+        ("format", {"spelling_strengths": [0]}, "", ["`format.spelling_strengths.0`", "greater than or equal to 1"]),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(

@@ -41,8 +41,12 @@ class ScheduledRows:
 
     def __getitem__(self, index: int) -> ModelInput:
         place, wording = self._shown[index]
-        encoded = self.tokenizer(self.prompts.worded(place, wording), truncation=True, max_length=self.max_length)
-        return {**encoded, "labels": self.task.target(self.prompts.examples[place].output)}
+        return self.encoded(self.prompts.worded(place, wording), self.prompts.examples[place].output)
+
+    def encoded(self, prompt: str, answer: str) -> ModelInput:
+        """A prompt and the target of its right answer."""
+        tokens = self.tokenizer(prompt, truncation=True, max_length=self.max_length)
+        return {**tokens, "labels": self.task.target(answer)}
 
     def lengths(self) -> list[int]:
         """Tokens of every row of the epoch."""

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.finetune import training
 from steady.finetune.checkpoints.checkpoints import kept_in
 from steady.finetune.classifier.dataset import ModelInput, ScheduledRows
 from steady.finetune.classifier.probe import HEAD_STRENGTHS, fit_head
@@ -13,20 +14,11 @@ from steady.finetune.lora import add_lora
 from steady.finetune.params import LoraParams, TrainParams
 from steady.finetune.run import Record, TrainingRun
 from steady.finetune.sampling import EpochOrder, sampling_of, wordings_together
-from steady.finetune.training import (
-    parameter_counts,
-    set_base_dropout,
-    shared_arguments,
-    shared_callbacks,
-    training_summary,
-)
-from steady.labels import LabelTask
 from steady.models.base import Base, locate
 from steady.models.description import check_positions
 from steady.models.load import load_classifier, load_tokenizer, set_padding
 from steady.models.pooled import PooledClassifier
 from steady.models.ranks import size
-from steady.records import Prompt
 
 
 def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
@@ -61,13 +53,14 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
         allow_several(model, params.train)
     if run.arm.method == "probe":
         model.encoder.requires_grad_(False)  # so that the head alone is counted as trained
-        return model, tokenizer, record | parameter_counts(model)
+        return model, tokenizer, record | training.parameter_counts(model)
     if run.arm.method == "lora":
         model = wrap_with_lora(model, params.lora, locate(params.model))
     length = params.format.max_length
     rows = ScheduledRows(data.prompts, tokenizer, data.task, length, sampling_of(run.arm, params.train, params.seed))
-    counts = parameter_counts(model)
-    record |= counts | train(model, tokenizer, rows, encoded_prompts(run.validation, tokenizer, data.task, length), run)
+    counts = training.parameter_counts(model)
+    validation = [rows.encoded(prompt.prompt, prompt.completion) for prompt in run.validation]
+    record |= counts | train(model, tokenizer, rows, validation, run)
     # Tokens of the last epoch: the wordings differ from epoch to epoch, and so do their lengths.
     return model, tokenizer, record | {"train_tokens_last_epoch": sum(rows.lengths())}
 
@@ -96,14 +89,6 @@ def allow_several(model: Any, train_params: TrainParams) -> None:
         )
     if not isinstance(model, PooledClassifier):
         model.config.problem_type = "multi_label_classification"
-
-
-def encoded_prompts(prompts: Sequence[Prompt], tokenizer: Any, task: LabelTask, max_length: int) -> list[ModelInput]:
-    """Validation prompts as model inputs with the target of their answer."""
-    return [
-        {**tokenizer(prompt.prompt, truncation=True, max_length=max_length), "labels": task.target(prompt.completion)}
-        for prompt in prompts
-    ]
 
 
 def _trainer_of(rows: ScheduledRows, run: TrainingRun) -> Any:
@@ -153,12 +138,12 @@ def train(
     """
     from transformers import DataCollatorWithPadding, TrainingArguments
 
-    set_base_dropout(model, run.params.train.base_dropout)
+    training.set_base_dropout(model, run.params.train.base_dropout)
     with kept_in(run.checkpoints) as kept:
         arguments = TrainingArguments(
             per_device_eval_batch_size=64,
             train_sampling_strategy="group_by_length",  # batches of like length have little padding
-            **shared_arguments(run, str(kept.folder), len(rows)),
+            **training.shared_arguments(run, str(kept.folder), len(rows)),
         )
         trainer = _trainer_of(rows, run)(
             model=model,
@@ -167,13 +152,13 @@ def train(
             eval_dataset=validation,
             data_collator=DataCollatorWithPadding(tokenizer),
             compute_metrics=_accuracy,
-            callbacks=shared_callbacks(run, rows),
+            callbacks=training.shared_callbacks(run, rows),
         )
         if size() > 1:  # a mean over the rows, which `Resumable` weighs by the share that a process has of them
             trainer.model_accepts_loss_kwargs = False
         trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
         trainer.train_or_resume()
-    return training_summary(trainer.state)
+    return training.training_summary(trainer.state)
 
 
 def _accuracy(prediction: Any) -> dict[str, float]:

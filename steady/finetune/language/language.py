@@ -7,38 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from steady.errors import SteadyError
+from steady.finetune import preflight, training
 from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
 from steady.finetune.language.batches import CausalBatches, SequenceBatches
 from steady.finetune.language.rows import GenerativeRows, Row, RowEncoder, count_cuts
 from steady.finetune.lora import add_lora, loraplus_optimizer
 from steady.finetune.objectives.step import penalty_of
 from steady.finetune.params import FinetuneParams
-from steady.finetune.preflight import (
-    available_memory,
-    check_rows,
-    check_tokenizer,
-    expected_memory,
-    explained_memory,
-    explained_settings,
-    memory_line,
-)
-from steady.finetune.previews import (
-    DEFAULT_PROMPTS,
-    Answering,
-    Previews,
-    TakePreviews,
-    answer_limit,
-    generated_accuracy,
-)
+from steady.finetune.previews import DEFAULT_PROMPTS, Answering, Previews, answer_limit, generated_accuracy
 from steady.finetune.run import Record, TrainingRun
 from steady.finetune.sampling import sampling_of, wordings_together
-from steady.finetune.training import (
-    parameter_counts,
-    set_base_dropout,
-    shared_arguments,
-    shared_callbacks,
-    training_summary,
-)
 from steady.models.base import locate
 from steady.models.description import check_positions
 from steady.models.load import load_language
@@ -70,15 +48,15 @@ def train_language(run: TrainingRun) -> tuple[Any, Any, Record]:
     """
     params = run.params
     ready = _prepare(run)
-    counts = parameter_counts(ready.model)
+    counts = training.parameter_counts(ready.model)
     with kept_in(run.checkpoints) as kept:
         trainer = _trainer(ready, run, kept)
-        expected = expected_memory(ready.model, ready.rows, params, trainer.saved_bytes())
-        memory = memory_line(expected, available_memory(ready.model.device.type))
+        expected = preflight.expected_memory(ready.model, ready.rows, params, trainer.saved_bytes())
+        memory = preflight.memory_line(expected, preflight.available_memory(ready.model.device.type))
         logger.info(memory)
-        with explained_memory(memory):
+        with preflight.explained_memory(memory):
             trainer.train_or_resume()
-    record = training_summary(trainer.state)
+    record = training.training_summary(trainer.state)
     cuts = count_cuts(ready.rows, math.ceil(record["epochs"]))
     _report_cuts(cuts, params)
     return trainer.model, ready.tokenizer, counts | record | {"truncation": cuts}
@@ -87,17 +65,17 @@ def train_language(run: TrainingRun) -> tuple[Any, Any, Record]:
 def _prepare(run: TrainingRun) -> Prepared:
     params, data = run.params, run.data
     model, tokenizer = load_language(params.model, params.runtime.device, params.runtime.device_map)
-    check_tokenizer(tokenizer, params)
+    preflight.check_tokenizer(tokenizer, params)
     check_positions(model, tokenizer, params.format.max_length)
     task, framed, longest = params.model.task, params.model.chat_template, params.format.max_length
     encoder = RowEncoder(tokenizer, task, longest, framed)
     rows = GenerativeRows(data.prompts, encoder, sampling_of(run.arm, params.train, params.seed))
-    check_rows(rows, encoder, data.labels, longest)
+    preflight.check_rows(rows, encoder, data.labels, longest)
     # Prompts are cut, answers never: half an answer would be a wrong target.
     usable = [prompt for prompt in run.validation if encoder.fits(prompt.completion)]
     if not usable:
         raise SteadyError("No validation prompt has an answer that fits in format.max_length. Raise it.")
-    set_base_dropout(model, params.train.base_dropout)
+    training.set_base_dropout(model, params.train.base_dropout)
     if run.arm.method == "lora":
         ids = tokenizer.convert_tokens_to_ids(list(params.model.special_tokens))
         model = add_lora(model, params.lora, locate(params.model), task, ids)
@@ -120,12 +98,12 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         "args": _arguments(ready, run, str(kept.folder)),
         "processing_class": ready.tokenizer,
         "optimizers": (loraplus_optimizer(ready.model, params.lora, params.train), None),
-        "callbacks": shared_callbacks(run, ready.rows),
+        "callbacks": training.shared_callbacks(run, ready.rows),
     }
     if params.model.task == "SEQ_2_SEQ_LM":
         from steady.finetune.language.trainers import SequenceTrainer
 
-        with explained_settings():
+        with preflight.explained_settings():
             trainer: Any = SequenceTrainer(ready.rows, data_collator=SequenceBatches(pad), **settings)
     else:
         from steady.finetune.language.causal import CausalTrainer
@@ -134,7 +112,7 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         # Two short rows are enough to compare the two ways of computing logits, and cheap on a large model.
         shortest = sorted(range(len(ready.rows)), key=lambda index: sum(row.length for row in ready.rows[index]))[:2]
         first = batches([ready.rows[index] for index in shortest])
-        with explained_settings():
+        with preflight.explained_settings():
             trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
     trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
     trainer.validation = ready.validation
@@ -151,20 +129,20 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
 
 def _add_previews(trainer: Any, ready: Prepared, run: TrainingRun, kept: Checkpoints) -> None:
     shown = run.data.own_prompts or ready.prompts[:DEFAULT_PROMPTS]
-    previews = Previews(ready.answering, [prompt.prompt for prompt in shown])
+    assert run.params.sft.preview_steps is not None
+    previews = Previews(ready.answering, [prompt.prompt for prompt in shown], run.params.sft.preview_steps, run.curves)
     # Previews of steps before a stop are read back, so that a resumed run ends with the same file.
     step, _ = kept.last_good()
     if step is not None:
         previews.read(kept.path(step))
-    assert run.params.sft.preview_steps is not None
-    trainer.add_callback(TakePreviews(previews, run.params.sft.preview_steps, run.curves))
+    trainer.add_callback(previews)
     trainer.extras = (previews.write,)
 
 
 def _arguments(ready: Prepared, run: TrainingRun, folder: str) -> Any:
     import torch
 
-    settings = shared_arguments(run, folder, len(ready.rows)) | {
+    settings = training.shared_arguments(run, folder, len(ready.rows)) | {
         "remove_unused_columns": False,  # a row is no mapping of columns here
         "bf16": ready.model.dtype == torch.bfloat16,
         "fp16": ready.model.dtype == torch.float16,
@@ -215,11 +193,7 @@ def check_packing(model: Any, rows: GenerativeRows, tokenizer: Any) -> None:
 def _report_cuts(cuts: dict[str, int], params: FinetuneParams) -> None:
     if cuts["prompts_cut"] or cuts["rows_left_out"]:
         logger.warning(
-            "format.max_length %d: %d of %d prompts shown were cut (%d tokens), and %d training rows left out whose answer alone "
-            "does not fit.",
-            params.format.max_length,
-            cuts["prompts_cut"],
-            cuts["prompts_shown"],
-            cuts["tokens_cut"],
-            cuts["rows_left_out"],
+            "format.max_length %(limit)d: %(prompts_cut)d of %(prompts_shown)d prompts shown were cut (%(tokens_cut)d tokens), and "
+            "%(rows_left_out)d training rows left out whose answer alone does not fit.",
+            cuts | {"limit": params.format.max_length},
         )

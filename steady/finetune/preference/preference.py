@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from steady.errors import SteadyError
-from steady.finetune.preference.rows import Pair, count_pairs, encode_pairs, questions
+from steady.finetune.preference.rows import Question, count_pairs, encode_pairs, questions
 from steady.finetune.run import Record, TrainingRun
 from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
 
@@ -72,27 +72,21 @@ def _dpo(job: _Job) -> tuple[Record, list[Record]]:
     from steady.finetune.preference.trainers import train_pairs
 
     dpo = job.run.params.dpo
-    pairs = _sampled_pairs(job) if dpo.pairs == "sampled" else _data_pairs(job)
-    encoded = encode_pairs(pairs, job.encode, job.encode_answer, dpo.max_length)
-    if not encoded.rows:
+    prompts, seed = job.run.data.prompts, job.run.params.seed
+    # The pairs of the data: every epoch in another order and, where the arm has them, other wordings.
+    of_data = itertools.islice(questions(prompts, seed, paired=True), dpo.num_train_epochs * count_pairs(prompts))
+    pairs = _sampled_pairs(job) if dpo.pairs == "sampled" else list(of_data)
+    rows, counts = encode_pairs(pairs, job.encode, job.encode_answer, dpo.max_length)
+    if not rows:
         raise SteadyError(
-            f"dpo: no pair is left of {len(pairs)}; {encoded.dropped} prompts are as long as dpo.max_length: "
+            f"dpo: no pair is left of {len(pairs)}; {counts['dropped_pairs']} prompts are as long as dpo.max_length: "
             f"{dpo.max_length} tokens. Raise it, or with `pairs: sampled` num_samples or temperature."
         )
-    history = train_pairs(job.model, job.tokenizer, encoded.rows, job.run)
-    counts = {"pairs": len(encoded.rows), "cut_pairs": encoded.cut, "dropped_pairs": encoded.dropped}
+    history = train_pairs(job.model, job.tokenizer, rows, job.run)
     return {"pairs_from": dpo.pairs, **counts}, history
 
 
-def _data_pairs(job: _Job) -> list[Pair]:
-    """The pairs of the data, every epoch in another order and, where the arm has them, other wordings."""
-    prompts = job.run.data.prompts
-    wanted = job.run.params.dpo.num_train_epochs * count_pairs(prompts)
-    asked = itertools.islice(questions(prompts, job.run.params.seed, paired=True), wanted)
-    return [Pair(question.prompt, question.chosen, question.rejected or "") for question in asked]
-
-
-def _sampled_pairs(job: _Job) -> list[Pair]:
+def _sampled_pairs(job: _Job) -> list[Question]:
     from steady.finetune.preference.sampling import Sampling, draw_answers, rank_samples
 
     dpo, prompts, seed = job.run.params.dpo, job.run.data.prompts, job.run.params.seed

@@ -20,30 +20,12 @@ class PairRow(TypedDict):
 
 @dataclass(frozen=True)
 class Question:
-    """A worded training prompt with the answers that are right, and the losing one where the data has it."""
+    """A worded training prompt with all right answers, and a pair of answers, the better one first, where there are two."""
 
     prompt: str
     references: tuple[str, ...]
     chosen: str
     rejected: str | None
-
-
-@dataclass(frozen=True)
-class Pair:
-    """A prompt with two answers, the better one first."""
-
-    prompt: str
-    chosen: str
-    rejected: str
-
-
-@dataclass(frozen=True)
-class EncodedPairs:
-    """Rows for the trainer; `cut` lose the end of an answer to `max_length`, `dropped` had a prompt that leaves no room."""
-
-    rows: list[PairRow]
-    cut: int
-    dropped: int
 
 
 def questions(prompts: TrainingPrompts, seed: int, *, paired: bool = False) -> Iterator[Question]:
@@ -68,22 +50,23 @@ def count_pairs(prompts: TrainingPrompts) -> int:
 
 
 def encode_pairs(
-    pairs: Sequence[Pair], prompt_of: Encode, answer_of: Callable[[str, str], list[int]], max_length: int
-) -> EncodedPairs:
-    """Token ids of pairs, counted against `max_length` (prompt and answer together).
+    pairs: Sequence[Question], prompt_of: Encode, answer_of: Callable[[str, str], list[int]], max_length: int
+) -> tuple[list[PairRow], dict[str, int]]:
+    """Token ids of pairs, and how many there are, lose the end of an answer to `max_length`, or have a prompt that leaves no room.
 
     Args:
         prompt_of: ids of a prompt; `answer_of`: ids of an answer (first argument) that follows a prompt (second).
+        max_length: of prompt and answer together.
     """
     rows: list[PairRow] = []
     cut = dropped = 0
     for pair in pairs:
         prompt = prompt_of(pair.prompt)
-        chosen, rejected = (answer_of(text, pair.prompt) for text in (pair.chosen, pair.rejected))
+        chosen, rejected = (answer_of(text or "", pair.prompt) for text in (pair.chosen, pair.rejected))
         if len(prompt) >= max_length:
             dropped += 1
             continue
         # TRL cuts the end of an answer that is too long; a prompt that fills the room alone leaves nothing to compare.
         cut += len(prompt) + max(len(chosen), len(rejected)) > max_length
         rows.append(PairRow(prompt_ids=prompt, chosen_ids=chosen, rejected_ids=rejected))
-    return EncodedPairs(rows, cut, dropped)
+    return rows, {"pairs": len(rows), "cut_pairs": cut, "dropped_pairs": dropped}

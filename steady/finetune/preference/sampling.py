@@ -1,14 +1,15 @@
 """Answers drawn from a model, and what they are worth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from steady.finetune.preference.rewards import best_and_worst, concise_reward
-from steady.finetune.preference.rows import Encode, Pair, Question
+from steady.finetune.preference.rows import Encode, Question
 from steady.metrics.text import chrf, is_short, word_count
+from steady.models.tokenizer import declared_ends
 
 BATCH = 32
 
@@ -47,7 +48,8 @@ def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling
 
     # Padded at the left: every answer begins in the same column, right after its prompt.
     width = max(map(len, prompts))
-    ends = _ends(model, tokenizer)
+    # The tokenizer's own end token first: it pads where there is no padding token.
+    ends = list(dict.fromkeys([tokenizer.eos_token_id, *declared_ends(model.generation_config)]))
     pad = ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
     ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=model.device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
@@ -66,20 +68,13 @@ def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling
     return texts
 
 
-def _ends(model: Any, tokenizer: Any) -> list[int]:
-    """The tokens that end an answer: the tokenizer's own first, then those of the model's generation settings."""
-    more = model.generation_config.eos_token_id
-    found = [tokenizer.eos_token_id, *([more] if isinstance(more, int) else more or [])]
-    return list(dict.fromkeys(found))
-
-
-def rank_samples(asked: Sequence[Question], answers: Sequence[Sequence[str]], limit: int) -> list[Pair]:
+def rank_samples(asked: Sequence[Question], answers: Sequence[Sequence[str]], limit: int) -> list[Question]:
     """A pair for each question whose sampled answers are not all worth the same: the best one and the worst one."""
     pairs = []
     for question, texts in zip(asked, answers, strict=True):
         found = best_and_worst(texts, [concise_reward(text, question.references, limit) for text in texts])
         if found is not None:
-            pairs.append(Pair(question.prompt, *found))
+            pairs.append(replace(question, chosen=found[0], rejected=found[1]))
     return pairs
 
 

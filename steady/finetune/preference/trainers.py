@@ -19,6 +19,7 @@ from steady.finetune.training import reporting
 ADAPTER, REFERENCE = "default", "ref"
 LOGS = 50  # points of a curve
 SAVES = 10  # checkpoints of a run
+OF_DPO = {"beta", "loss_type", "max_length", "learning_rate", "per_device_train_batch_size"}  # keys of trl.DPOConfig
 
 
 class ResumableAdapter(Resumable):
@@ -27,6 +28,9 @@ class ResumableAdapter(Resumable):
     def _save_weights(self: Any, folder: Path) -> None:
         self.model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER])
 
+    def _send_telemetry(self) -> None:
+        """Send nothing; TRL would report every trainer that is made."""
+
 
 class PairTrainer(ResumableAdapter, DPOTrainer):
     """DPO on rows that are token ids already."""
@@ -34,9 +38,6 @@ class PairTrainer(ResumableAdapter, DPOTrainer):
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
         # TRL would apply a template of its own, and prompts would be other ones than those that are scored.
         return dataset
-
-    def _send_telemetry(self) -> None:
-        """Send nothing; TRL would report every trainer that is made."""
 
 
 class RewardTrainer(ResumableAdapter, GRPOTrainer):
@@ -48,9 +49,6 @@ class RewardTrainer(ResumableAdapter, GRPOTrainer):
 
     def _tokenize_prompts(self, prompts: list[str]) -> tuple[list[list[int]], None, dict[str, object]]:
         return [self.encode(prompt) for prompt in prompts], None, {}
-
-    def _send_telemetry(self) -> None:
-        """Send nothing; TRL would report every trainer that is made."""
 
 
 class PreferenceCurves(LiveCurves):
@@ -77,18 +75,14 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
     steps = -(-len(rows) // (params.per_device_train_batch_size * run.params.train.gradient_accumulation_steps))
     with kept_in(run.checkpoints) as kept, restored(model):
         arguments = DPOConfig(
-            beta=params.beta,
-            loss_type=params.loss_type,
-            max_length=params.max_length,
-            learning_rate=params.learning_rate,
+            **params.model_dump(include=OF_DPO),
             num_train_epochs=1,  # `rows` holds the pairs of all epochs, each with the wording of its epoch
-            per_device_train_batch_size=params.per_device_train_batch_size,
             train_sampling_strategy="sequential",  # the rows are shuffled already, once for each epoch
             disable_dropout=True,
             **_shared(run, kept.folder, steps),
         )
         # TRL copies the adapter as it is now: that copy is the reference.
-        with plain_copies(model), same_weights(model):
+        with undisturbed(model):
             trainer = PairTrainer(
                 model=model,
                 args=arguments,
@@ -96,7 +90,7 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
                 processing_class=tokenizer,
                 callbacks=[TrainingBar(run.params.runtime.progress), PreferenceCurves(run.curves)],
             )
-        return _logged(trainer, kept)
+        return _history(trainer, kept)
 
 
 def train_rewards(
@@ -112,26 +106,18 @@ def train_rewards(
     params = run.params.grpo
 
     def conciseness(completions: list[str], references: list[list[str]], **_: Any) -> list[float]:
-        return [
-            concise_reward(text, right, params.within_words)
-            for text, right in zip(completions, references, strict=True)
-        ]
+        judged = zip(completions, references, strict=True)
+        return [concise_reward(text, right, params.within_words) for text, right in judged]
 
     rows = [{"prompt": question.prompt, "references": list(question.references)} for question in asked]
     with kept_in(run.checkpoints) as kept, restored(model):
         arguments = GRPOConfig(
-            beta=params.beta,
-            learning_rate=params.learning_rate,
-            max_steps=params.max_steps,
-            per_device_train_batch_size=params.per_device_train_batch_size,
-            num_generations=params.num_generations,
-            max_completion_length=params.max_completion_length,
-            temperature=params.temperature,
+            **params.model_dump(exclude={"within_words"}),
             shuffle_dataset=False,
             disable_dropout=True,
             **_shared(run, kept.folder, params.max_steps),
         )
-        with plain_copies(model), same_weights(model):
+        with undisturbed(model):
             trainer = RewardTrainer(
                 model=model,
                 reward_funcs=conciseness,
@@ -141,10 +127,10 @@ def train_rewards(
                 callbacks=[TrainingBar(run.params.runtime.progress), PreferenceCurves(run.curves)],
                 encode=encode,
             )
-        return _logged(trainer, kept)
+        return _history(trainer, kept)
 
 
-def _logged(trainer: Any, kept: Checkpoints) -> list[Record]:
+def _history(trainer: Any, kept: Checkpoints) -> list[Record]:
     """Train, or go on from the last good checkpoint; returns what was logged from the start."""
     trainer.checkpoints = kept
     trainer.train_or_resume()
@@ -198,21 +184,17 @@ def restored(model: Any) -> Iterator[None]:
 
 
 @contextmanager
-def plain_copies(model: Any) -> Iterator[None]:
-    """While the reference adapter is made: an initialisation from the base's weights (PiSSA …) would change them again."""
+def undisturbed(model: Any) -> Iterator[None]:
+    """While a trainer is made: what TRL and PEFT would do to the adapter that is trained or copied does not happen to it."""
     config = model.peft_config[ADAPTER]
+    # The copy that is the reference is initialised: from the base's weights (PiSSA …) that would change the base again.
     before, config.init_lora_weights = config.init_lora_weights, True
+    # TRL casts the adapter of a quantised model to bfloat16, in which small steps are lost.
+    weights = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
     try:
         yield
     finally:
         config.init_lora_weights = before
-
-
-@contextmanager
-def same_weights(model: Any) -> Iterator[None]:
-    """While a trainer is made: TRL casts the adapter of a quantised model to bfloat16, in which small steps are lost."""
-    before = {name: parameter.data for name, parameter in model.named_parameters() if parameter.requires_grad}
-    yield
     for name, parameter in model.named_parameters():
-        if name in before:
-            parameter.data = before[name]
+        if name in weights:
+            parameter.data = weights[name]

@@ -15,6 +15,7 @@ SAMPLE = {
     "input": "<noinput>",
     "output": "Sleep, move, eat well.",
 }
+# `<noinput>`, `No input required.` and their like, in any case and any brackets.
 _NO_INPUT = re.compile(
     r"""["'<(\[{]*\s*no[\s_-]*input(\s+(required|needed|necessary|provided|given|available))?\s*[>)\]}"'.!]*""", re.I
 )

@@ -15,5 +15,4 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
         instruction=row.text("instruction").strip(),
         input=row.optional("input").strip(),
         output=output,
-        references=[output],
     )

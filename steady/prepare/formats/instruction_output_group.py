@@ -15,4 +15,4 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     group = row.values.get("group_id")
     # Groups are often numbered.
     group = str(group) if type(group) is int else row.text("group_id")
-    yield Draft(instruction=instruction, input=row.optional("input"), output=output, references=[output], group=group)
+    yield Draft(instruction=instruction, input=row.optional("input"), output=output, group=group)

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 
 from steady.prepare.context import Context
 from steady.prepare.readers.rows import Draft, LeftOut, Row
-from steady.prepare.turns import conversation_drafts, read_marked, turns_field
+from steady.prepare.turns import conversation_drafts, read_marked
 
+FIELDS = ("messages", "conversations", "conversation")
 SAMPLE = {"messages": [{"role": "user", "content": "Name a planet."}, {"role": "assistant", "content": "Mars"}]}
 
 
 def drafts(row: Row, context: Context) -> Iterator[Draft | LeftOut]:
     """One draft whose output is the last turn, which must be the assistant's, or one for each answer."""
-    name = turns_field(row.values) or "messages"
+    name = next((name for name in FIELDS if name in row.values), "messages")
     turns = read_marked(row, name)
     whole = context.source.learned_turns == "all"
     if turns and not whole and turns[-1].message.role != "assistant":

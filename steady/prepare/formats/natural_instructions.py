@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from steady.prepare.context import Context, Items
-from steady.prepare.converting import as_object, placed, refused, to_the_fault
+from steady.prepare.converting import placed, refused, row_of, to_the_fault
 from steady.prepare.duplicates import text_hash
 from steady.prepare.readers.files import File, records, unreadable
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, Values, json_type, rejection, show
+from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, Values, mismatch, rejection, show
 
 SAMPLE = {
     "Definition": ["Name the capital of the country."],
@@ -56,7 +56,9 @@ def _of_task(file: File, source: SourceParams) -> Items:
     if findings and instances:
         yield [rejection(file.name, 1, finding, "") for finding in findings]
         instances = [instance for instance in instances if isinstance(instance[1], list)]
-    language, languages = _languages(head)
+    codes = {name: _codes(head.get(f"{name}_language")) for name in ("Input", "Output", "Instruction")}
+    language = next(iter(codes["Output"])) if len(codes["Output"]) == 1 else None
+    languages = set.union(*codes.values()) or {""}
     unwanted = source.languages is not None and not languages <= set(source.languages)
     for place, (line, value, raw) in enumerate(instances):
         if source.instances is not None and place >= source.instances:
@@ -66,7 +68,7 @@ def _of_task(file: File, source: SourceParams) -> Items:
         elif unwanted:
             yield LeftOut(line, "language" if languages != {""} else "language_unknown")
         else:
-            row = Row(as_object(value), line)
+            row = row_of(value, line, source)
             draft = _draft(row, definitions, {"task": _task(file)})
             draft.language = language
             yield refused(file, line, row.findings, raw, source) if row.findings else placed(draft, file, line, source)
@@ -90,16 +92,9 @@ def _definitions(head: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:
     value = head.get("Definition")
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-        reason = f"`Definition` is {show(value)} ({json_type(value)}); it must be a text or a list of texts."
-        return [], [Finding("missing_field" if value is None else "wrong_type", reason)]
+        code = "missing_field" if value is None else "wrong_type"
+        return [], [mismatch("Definition", value, "a text or a list of texts", code)]
     return [text.strip() for text in texts], []
-
-
-def _languages(head: Mapping[str, Any]) -> tuple[str | None, set[str]]:
-    """(the language of the output where there is one, all languages of input, output and instruction), as codes where known."""
-    codes = {name: _codes(head.get(f"{name}_language")) for name in ("Input", "Output", "Instruction")}
-    output = codes["Output"]
-    return (next(iter(output)) if len(output) == 1 else None), set.union(*codes.values()) or {""}
 
 
 def _codes(value: Any) -> set[str]:
@@ -130,8 +125,8 @@ def _outputs(row: Row) -> list[str]:
     value = row.values.get("output")
     outputs = [value] if isinstance(value, str) else value
     if not isinstance(outputs, list) or not all(isinstance(output, str) for output in outputs):
-        reason = f"`output` is {show(value)} ({json_type(value)}); it must be a text or a list of texts."
-        row.note("wrong_type" if "output" in row.values else "missing_field", reason)
+        code = "wrong_type" if "output" in row.values else "missing_field"
+        row.mismatch("output", value, "a text or a list of texts", code)
         return []
     # The same answer may be listed several times.
     stripped = list(dict.fromkeys(output.strip() for output in outputs if output.strip()))

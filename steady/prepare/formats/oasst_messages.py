@@ -5,12 +5,11 @@ A table without tree ids is taken as one whole. A message may hold nested `repli
 
 from typing import Any
 
-from steady.prepare.columns import mapped
 from steady.prepare.context import Context, Items
-from steady.prepare.converting import as_object, placed, refused, to_the_fault
+from steady.prepare.converting import placed, refused, row_of, to_the_fault
 from steady.prepare.duplicates import text_hash
 from steady.prepare.readers.files import File, records
-from steady.prepare.readers.rows import Draft, Row
+from steady.prepare.readers.rows import Draft
 from steady.prepare.threads import Post, nested_posts, threads
 
 SAMPLE = {
@@ -40,7 +39,7 @@ def _of_file(file: File, context: Context) -> Items:
         if isinstance(value, list):
             yield refused(file, line, value, raw, context.source)
             continue
-        row = Row(mapped(as_object(value), context.source), line)
+        row = row_of(value, line, context.source)
         if (name := row.values.get("message_tree_id")) != tree:
             yield from _finished(file, posts, context)
             # A hash takes less memory than a name, and a table may have millions of trees.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from steady.prepare.context import Context
-from steady.prepare.readers.rows import Draft, LeftOut, Row, json_type, show
+from steady.prepare.readers.rows import Draft, LeftOut, Row
 from steady.prepare.threads import nested_posts, threads
 
 SAMPLE = {
@@ -25,10 +25,9 @@ def drafts(row: Row, context: Context) -> Iterator[Draft | LeftOut]:
     """The threads of the tree."""
     root = row.values.get("prompt")
     if not isinstance(root, Mapping):
-        row.note(
-            "missing_field", f"`prompt` is {show(root)} ({json_type(root)}); it must be the first message, an object."
-        )
+        row.mismatch("prompt", root, "the first message, an object", "missing_field")
         return
+    # All of them first: a tree with one faulty message is rejected whole.
     posts = list(nested_posts(root, row))
     if not row.findings:
         yield from threads(posts, context)

@@ -20,7 +20,7 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
         return
     prompt, chosen, rejected = row.text("prompt").strip(), row.answer("chosen"), row.answer("rejected")
     _differ(row, chosen, rejected)
-    yield Draft(instruction=prompt, output=chosen, references=[chosen], rejected=rejected)
+    yield Draft(instruction=prompt, output=chosen, rejected=rejected)
 
 
 def _of_turns(row: Row) -> Draft:

@@ -18,4 +18,4 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     output = row.answer("completion").removesuffix(END_MARK).strip()
     if not output and row.values.get("completion"):
         row.note("empty_output", f"`completion` is {row.values['completion']!r}; an answer is needed to train on.")
-    yield Draft(instruction=row.text("prompt").strip(), output=output, references=[output])
+    yield Draft(instruction=row.text("prompt").strip(), output=output)

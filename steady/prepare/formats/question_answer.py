@@ -15,4 +15,4 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
         yield classified(question, labels_of(row, "answer", context))
     else:
         answer = row.text("answer")
-        yield Draft(input=question, output=answer, references=[answer])
+        yield Draft(input=question, output=answer)

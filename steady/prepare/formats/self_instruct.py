@@ -20,4 +20,4 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     for instance in row.objects("instances", required=True):
         output = instance.answer("output")
         text = without_placeholder(instance.optional("input").strip())
-        yield Draft(instruction=instruction, input=text, output=output, references=[output])
+        yield Draft(instruction=instruction, input=text, output=output)

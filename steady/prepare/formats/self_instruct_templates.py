@@ -23,6 +23,7 @@ Words = list[set[str]]
 
 def items(files: list[File], context: Context) -> Items:
     """One draft a row; empty files hold none."""
+    # Files are read twice, first to see which belong together: a group is named when its first row is made.
     names = group_names(files, context)
     for file in files:
         yield from to_the_fault(file, _of_file(file, context, names.get(file.name)))

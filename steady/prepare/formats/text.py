@@ -12,7 +12,7 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     """One draft; the last separator counts, so that examples in the prompt stay there."""
     text, separator = row.text("text"), context.source.separator
     if separator is None:
-        yield Draft(output=text, references=[text])
+        yield Draft(output=text)
         return
     prompt, found, answer = text.rpartition(separator)
     if text and not found:
@@ -24,4 +24,4 @@ def drafts(row: Row, context: Context) -> Iterator[Draft]:
     answer = answer.strip()
     instruction = prompt.removeprefix(context.source.prompt_prefix or "")
     instruction += found.rstrip() if context.source.keep_separator else ""
-    yield Draft(instruction=instruction, output=answer, references=[answer])
+    yield Draft(instruction=instruction, output=answer)

@@ -51,4 +51,4 @@ def _draft(worded: str, instance: Row, instruction: str) -> Draft:
     if _SLOT in worded:
         worded, text = worded.replace(_SLOT, text), ""
     worded, text, output = (part.replace("<sep>", "\n").strip() for part in (worded, text, output))
-    return Draft(instruction=worded, input=text, output=output, references=[output], group=f"unnatural-{group:016x}")
+    return Draft(instruction=worded, input=text, output=output, group=f"unnatural-{group:016x}")

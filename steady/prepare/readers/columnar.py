@@ -7,9 +7,8 @@ from typing import Any
 
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Values
+from steady.prepare.readers.rows import Record, Values
 
-Record = tuple[int, Any, str]
 BATCH = 1000
 
 
@@ -39,24 +38,23 @@ def _batches(path: Path) -> Iterator[tuple[Any, dict[str, list[str]]]]:
     import pyarrow
     import pyarrow.parquet
 
-    if path.suffix == ".parquet":
-        file = pyarrow.parquet.ParquetFile(path)
-        names = class_names(file.schema_arrow)
-        yield from ((batch, names) for batch in file.iter_batches(BATCH))
-        return
     with path.open("rb") as handle:
-        magic = handle.read(6)
-        handle.seek(0)
         # A file of `datasets` is a stream of Arrow, one that other programs write often a file with an index; both end in
         # .arrow.
-        if magic == b"ARROW1":
+        indexed = handle.read(6) == b"ARROW1"
+        handle.seek(0)
+        file: Any
+        if path.suffix == ".parquet":
+            file = pyarrow.parquet.ParquetFile(path)
+            schema, batches = file.schema_arrow, file.iter_batches(BATCH)
+        elif indexed:
             file = pyarrow.ipc.open_file(handle)
-            names = class_names(file.schema)
-            yield from ((file.get_batch(i), names) for i in range(file.num_record_batches))
+            schema, batches = file.schema, map(file.get_batch, range(file.num_record_batches))
         else:
-            stream = pyarrow.ipc.open_stream(handle)
-            names = class_names(stream.schema)
-            yield from ((batch, names) for batch in stream)
+            batches = pyarrow.ipc.open_stream(handle)
+            schema = batches.schema
+        names = class_names(schema)
+        yield from ((batch, names) for batch in batches)
 
 
 def class_names(schema: Any) -> dict[str, list[str]]:
@@ -80,6 +78,7 @@ def hub(source: SourceParams) -> Iterator[Record]:
 
     name = source.path.removeprefix("hub:")
     try:
+        # Streamed, since a data set of the Hub may be larger than the disk.
         rows = datasets.load_dataset(
             name, source.config, split=source.hub_split, revision=source.revision, streaming=True
         )

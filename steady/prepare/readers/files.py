@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from steady.prepare.readers.forms import refuse_other_forms
 from steady.prepare.readers.json_lines import json_lines
 from steady.prepare.readers.opening import UnreadableError, data_suffix, open_bytes
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Unreadable, Values, rejection
-from steady.records import Rejected
+from steady.prepare.readers.rows import Record, Unreadable, Values, rejection
 
-Record = tuple[int, Any, bytes | str]
 COLUMNAR = (".parquet", ".arrow", ".feather")
 TABLES = (".csv", ".tsv", ".txt")
 LINES = (".jsonl", ".ndjson")
@@ -33,6 +31,7 @@ def find_files(source: SourceParams) -> list[File]:
         return [File(path, source.path)]
     if path.is_dir():
         found = [item for item in path.rglob("*") if item.is_file() and data_suffix(item) in KNOWN]
+        # Hidden folders hold what tools leave there, such as copies of files that are being edited.
         found = [item for item in found if not any(part.startswith(".") for part in item.relative_to(path).parts)]
         # A folder of `save_to_disk`, whose JSON files describe the data.
         if (path / "dataset_info.json").is_file():
@@ -91,18 +90,3 @@ def _is_document(start: bytes, suffix: str) -> bool:
 def unreadable(file: File, error: UnreadableError) -> Unreadable:
     """The item of a file that cannot be read."""
     return Unreadable(rejection(file.name, error.line, error.finding, ""))
-
-
-def missing(source: SourceParams) -> Rejected:
-    """The finding of a source without files."""
-    reason = (
-        "no such file (named in `data.sources`). Run `dvc pull`, or set `path` to a file, folder or pattern; in an experiment, "
-        "is it tracked by Git or DVC?"
-    )
-    return Rejected(source=source.path, line=1, code="missing_file", reason=reason, raw="")
-
-
-def empty(source: SourceParams) -> Rejected:
-    """The finding of a source without records."""
-    reason = f"there is nothing in it. Put at least one row of the format `{source.format}` into it."
-    return Rejected(source=source.path, line=1, code="empty_file", reason=reason, raw="")

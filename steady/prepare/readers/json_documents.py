@@ -6,12 +6,9 @@ An element that is no JSON becomes a finding, and reading goes on at the next el
 from collections.abc import Iterator
 from typing import IO, Any
 
-from steady.prepare.readers.forms import numbered
-from steady.prepare.readers.json_faults import RefusedError, bad_bytes
+from steady.prepare.readers.json_faults import RefusedError, bad_bytes, record_of
 from steady.prepare.readers.json_window import Window
-from steady.prepare.readers.rows import Finding, Values, json_type, show
-
-Record = tuple[int, Any, str]
+from steady.prepare.readers.rows import Finding, Record, Values
 
 
 def json_document(handle: IO[bytes], records: str | None, head: Values) -> Iterator[Record]:
@@ -113,10 +110,8 @@ def _element(window: Window, first: str, closing: str) -> Record:
         # One damaged element costs itself alone.
         window.resume(first, closing)
         return record
-    findings, value = bad_bytes(read.raw) or read.findings, numbered(read.value)
-    if not findings and not isinstance(value, dict | str):
-        findings = [Finding("not_object", f"the element is {show(value)} ({json_type(value)}); it must be an object.")]
-    return read.line, findings or value, read.raw
+    findings = bad_bytes(read.raw) or read.findings
+    return read.line, findings or record_of(read.value, "element", "an object"), read.raw
 
 
 def _expect(got: str, wanted: str, description: str) -> None:

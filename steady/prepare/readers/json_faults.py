@@ -36,17 +36,26 @@ def decode_strictly(raw: bytes, *, last: bool = False) -> Values | str | list[Fi
         value, end, findings = parse_next(text, start)
     except RefusedError as error:
         finding = error.finding
-        return [finding if last or finding.code != "truncated" or "\n" in text[:-1] else _unfinished(finding)]
+        # In the middle of a file it is the line that ends too early, and not the file.
+        if not last and finding.code == "truncated" and "\n" not in text[:-1]:
+            reason = finding.reason.replace("is the file cut off?", "a line must hold one whole object.")
+            finding = Finding("not_json", reason)
+        return [finding]
     if text[end:].strip():
         near = show(text[end : end + 20])
         return [
             *findings,
             Finding("not_json", f"more text behind the object at column {end + 1}, near {near}; one object a line."),
         ]
+    return findings or record_of(value, "line", "an object: {…}")
+
+
+def record_of(value: Any, place: str, wanted: str) -> Values | str | list[Finding]:
+    """The object, text or array by numbers that stands at a place; a finding where it is anything else."""
     value = numbered(value)
-    if not findings and not isinstance(value, dict | str):
-        return [Finding("not_object", f"the line is {show(value)} ({json_type(value)}); it must be an object: {{…}}.")]
-    return findings or value
+    if isinstance(value, dict | str):
+        return value
+    return [Finding("not_object", f"the {place} is {show(value)} ({json_type(value)}); it must be {wanted}.")]
 
 
 def parse_next(text: str, start: int) -> tuple[Any, int, list[Finding]]:
@@ -165,7 +174,3 @@ def _cut_off(message: str, rest: str) -> bool:
         # An escape has at most six characters: behind more of them the text does not end.
         return len(rest) < 7
     return message == "Expecting value" and any(word.startswith(rest) for word in ("true", "false", "null", "NaN", "-"))
-
-
-def _unfinished(finding: Finding) -> Finding:
-    return Finding("not_json", finding.reason.replace("is the file cut off?", "a line must hold one whole object."))

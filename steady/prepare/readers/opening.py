@@ -95,18 +95,14 @@ class _Recoded(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if not self._rest:
-            self._rest = self._read_on()
+            try:
+                text = self._text.read(BLOCK)
+            except UnicodeError as error:
+                reason = f"not {self._text.encoding}: {error}. Correct `encoding`."
+                raise UnreadableError("wrong_encoding", reason, self._line) from error
+            self._line += text.count("\n")
+            self._rest = text.encode("utf-8", "surrogatepass")
         size = min(len(buffer), len(self._rest))
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]
         return size
-
-    def _read_on(self) -> bytes:
-        try:
-            text = self._text.read(BLOCK)
-        except UnicodeError as error:
-            raise UnreadableError(
-                "wrong_encoding", f"not {self._text.encoding}: {error}. Correct `encoding`.", self._line
-            ) from error
-        self._line += text.count("\n")
-        return text.encode("utf-8", "surrogatepass")

@@ -76,6 +76,11 @@ class SourceParams(Section):
     revision: str | None = None
     hub_split: str = "train"
 
+    @property
+    def named_columns(self) -> list[Column]:
+        """Every column that `columns` names, by name or number."""
+        return [name for value in self.columns.values() for name in (value if isinstance(value, list) else [value])]
+
     @model_validator(mode="after")
     def _encoding_exists(self) -> Self:
         try:

@@ -16,7 +16,7 @@ Values = dict[str, Any]
 # Drafts hold no reference to themselves: the garbage collector need not walk millions of them.
 class Draft(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """An example before it has an id: the fields are those of `Example`; `group` is the group that the data give, if any, and
-    `classified` says that it is of a label task, also where it has no label.
+    `classified` says that it is of a label task, also where it has no label. Without `references` the output is the only one.
     """
 
     instruction: str = ""
@@ -57,6 +57,8 @@ class Unreadable(NamedTuple):
 
 # A record becomes drafts, or all that is wrong with it, or is left out.
 Item = Draft | list[Rejected] | LeftOut | Unreadable
+Record = tuple[int, Any, bytes | str]
+"""The line of a raw record (from 1), its object or text or the list of its findings, and its raw text."""
 
 
 class Row:
@@ -76,12 +78,19 @@ class Row:
         """Add a finding."""
         self.findings.append(Finding(code, reason))
 
+    def mismatch(self, place: str, value: Any, wanted: str, code: str = "wrong_type") -> None:
+        """Add the finding that a value is not of the kind that is wanted."""
+        self.findings.append(mismatch(place, value, wanted, code))
+
     def text(self, name: str, *, empty: bool = False) -> str:
         """The text of a field; `empty` allows it to be blank."""
         value = self.values.get(name)
         # A number is refused too, rather than written out in one of several ways.
         if type(value) is not str:
-            self._not_text(name, value)
+            if name in self.values:
+                self.mismatch(name, value, "text")
+            else:
+                self.note("missing_field", f"there is no `{name}`; the row has {listed(self.values)}.")
             return ""
         if not empty and not value.strip():
             self.note("empty_text", f"`{name}` is {show(value)}; it must hold text. Fill it in or delete the row.")
@@ -107,13 +116,13 @@ class Row:
         if value is None and not required:
             return
         if not isinstance(value, list) or (required and not value):
-            self.note("missing_field", f"`{name}` is {show(value)} ({json_type(value)}); it must be a list of objects.")
+            self.mismatch(name, value, "a list of objects", "missing_field")
             return
         for place, item in enumerate(value):
             if isinstance(item, Mapping):
                 yield self.inner(item)
             else:
-                self.note("wrong_type", f"`{name}[{place}]` is {show(item)} ({json_type(item)}); it must be an object.")
+                self.mismatch(f"{name}[{place}]", item, "an object")
 
     def inner(self, values: Mapping[str, Any]) -> "Row":
         """An object within this record: what is wrong with it is wrong with the record."""
@@ -121,11 +130,10 @@ class Row:
         row.findings = self.findings
         return row
 
-    def _not_text(self, name: str, value: Any) -> None:
-        if name not in self.values:
-            self.note("missing_field", f"there is no `{name}`; the row has {listed(self.values)}.")
-        else:
-            self.note("wrong_type", f"`{name}` is {show(value)} ({json_type(value)}); it must be text.")
+
+def mismatch(place: str, value: Any, wanted: str, code: str = "wrong_type") -> Finding:
+    """The finding that a value is not of the kind that is wanted."""
+    return Finding(code, f"`{place}` is {show(value)} ({json_type(value)}); it must be {wanted}.")
 
 
 def rejection(source: str, line: int, finding: Finding, raw: bytes | str) -> Rejected:

@@ -6,15 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from steady.prepare.readers.json_faults import bad_bytes
 from steady.prepare.readers.json_lines import MAX_LINE_BYTES, too_long
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Finding, Values, show
+from steady.prepare.readers.rows import Finding, Record, Values, show
 
-Record = tuple[int, Any, str]
 DECLARED = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 BLANK = Finding("blank_row", "every cell is empty.")
 
@@ -47,7 +46,9 @@ def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Recor
 
 def _cells(lines: "_Lines", delimiter: str, *, quoting: bool) -> Iterator[tuple[int, list[str], list[Finding]]]:
     """Records with the line each begins on; a record that the reader refuses has a finding."""
+    # By default Python refuses cells of more than 131,072 characters.
     csv.field_size_limit(MAX_LINE_BYTES)
+    # Strict, since text behind a closing quote would otherwise be joined to the cell without a word.
     reader = csv.reader(
         lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE, strict=quoting
     )
@@ -106,8 +107,7 @@ def _names(cells: list[str], line: int, delimiter: str, source: SourceParams) ->
                 line,
             )
     twice = [name for name, times in Counter(filter(None, cells)).items() if times > 1]
-    wanted = [name for value in source.columns.values() for name in (value if isinstance(value, list) else [value])]
-    if twice and (not source.columns or set(twice) & set(wanted)):
+    if twice and (not source.columns or set(twice) & set(source.named_columns)):
         raise UnreadableError(
             "twice_named",
             f"{twice[0]!r} is the name of {cells.count(twice[0])} columns, and one would hide the other. Rename one, or name columns "
@@ -143,8 +143,7 @@ def _is_header(cells: list[str], source: SourceParams) -> bool:
     """
     if source.header is not None:
         return source.header
-    wanted = [column for value in source.columns.values() for column in (value if isinstance(value, list) else [value])]
-    if not any(isinstance(column, int) for column in wanted):
+    if not any(isinstance(column, int) for column in source.named_columns):
         return True
     label = source.columns.get("label")
     if not isinstance(label, int) or not source.classes or label >= len(cells):

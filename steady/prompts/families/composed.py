@@ -7,12 +7,10 @@ from msgspec import UnsetType
 
 from steady.prompts.bank import Bank
 from steady.prompts.canonical import item_text, shown_labels
-from steady.prompts.composition import Composition, Pool, draw, held_out_values, ordered, parse, template_of
+from steady.prompts.composition import POOLS, Composition, draw, held_out_values, ordered, parse, template_of
 from steady.prompts.levels import Task, placed
 from steady.prompts.parts import fill, join, listed
 from steady.records import Example, Wording
-
-POOLS: tuple[Pool, ...] = ("trained", "unseen", "held_out")
 
 
 def wordings(task: Task) -> list[Wording]:

@@ -9,16 +9,15 @@ family is trained on, new combinations of trained values are held out too.
 import random
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from steady.prompts.bank import Bank
 from steady.prompts.canonical import has_templates, instruction_parts, item_text, shown_labels
+from steady.prompts.composition import POOLS, Pool
 from steady.prompts.levels import Task, placed
 from steady.prompts.parts import Part, join, listed, split_template
 from steady.records import Example, Wording
 
-Pool = Literal["trained", "unseen", "held_out"]
-POOLS: tuple[Pool, ...] = ("trained", "unseen", "held_out")
 OWN_NAMES = ("Task", "Input", "Answer")  # descriptors where no bank names the fields
 
 # The values of the published grammar. Its empty space is left out: it would fuse words and numbers with their neighbours.
@@ -152,6 +151,7 @@ def draw_formats(pool: Pool, count: int, enumerable: bool) -> list[Format]:
     """
     taken = set(draw_formats("trained", count, enumerable)) if pool == "unseen" else set()
     found: list[Format] = []
+    # By the pool alone: asking for more formats keeps those that there were.
     rng = random.Random(f"format:{pool}")
     # The grammar may have fewer formats than are asked for.
     for _ in range(40 * count):

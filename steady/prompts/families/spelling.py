@@ -27,11 +27,8 @@ WORDS = regex.compile(
     regex.VERBOSE | regex.DOTALL,
 )
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-KEYBOARD = (
-    ("qwertyuiop", 0.0),
-    ("asdfghjkl", 0.25),
-    ("zxcvbnm", 0.75),
-)  # QWERTY rows and how far each is shifted, in keys
+# QWERTY rows and how far each is shifted, in keys.
+KEYBOARD = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))
 KEYS = {letter: complex(shift + x, y) for y, (row, shift) in enumerate(KEYBOARD) for x, letter in enumerate(row)}
 NEIGHBOURS = {
     key: "".join(other for other, there in KEYS.items() if 0 < abs(there - here) < 1.3) for key, here in KEYS.items()
@@ -74,7 +71,8 @@ def insert(word: str, rng: random.Random) -> str:
     letters = letters_of(word)
     place = rng.randrange(1, len(letters) + 1)
     # No table has the letters of every script, and those of the word are letters of it.
-    own = ALPHABET if _is_latin(letters[place - 1]) else "".join(letter[0] for letter in letters)
+    latin = "LATIN" in unicodedata.name(letters[place - 1][0], "")
+    own = ALPHABET if latin else "".join(letter[0] for letter in letters)
     return _word(letters[:place], _as(letters[place - 1][0], rng.choice(own)), letters[place:])
 
 
@@ -112,11 +110,7 @@ def mixed(word: str, rng: random.Random) -> str:
 
 
 OPERATORS: dict[str, Callable[[str, random.Random], str]] = {
-    "insert": insert,
-    "omit": omit,
-    "transpose": transpose,
-    "keyboard": keyboard,
-    "mixed": mixed,
+    operator.__name__: operator for operator in (insert, omit, transpose, keyboard, mixed)
 }
 
 
@@ -144,10 +138,6 @@ def misspell(parts: Sequence[Part], operator: str, strength: int, rng: random.Ra
 
 def _word(before: Sequence[str], changed: str, after: Sequence[str]) -> str:
     return "".join([*before, changed, *after])
-
-
-def _is_latin(letter: str) -> bool:
-    return letter.isascii() or "LATIN" in unicodedata.name(letter[0], "")
 
 
 def _as(model: str, letter: str) -> str:

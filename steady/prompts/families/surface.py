@@ -7,7 +7,7 @@ from typing import NamedTuple
 from steady.prompts.bank import Bank
 from steady.prompts.canonical import canonical_parts
 from steady.prompts.levels import Task, placed
-from steady.prompts.parts import Part, change_unprotected, join
+from steady.prompts.parts import Kind, Part, change_unprotected, join
 from steady.records import Example, Wording
 
 Change = Callable[[str], str]
@@ -27,20 +27,17 @@ class Operator(NamedTuple):
     rewrite: Rewrite
 
 
-def _text(change: Change) -> Rewrite:
+def _text(change: Change, kinds: tuple[Kind, ...] = ("text",)) -> Rewrite:
     """Change the words of the template and leave the item's alone."""
     return lambda parts: [
-        Part("text", change_unprotected(part.text, change)) if part.kind == "text" else part for part in parts
+        Part(part.kind, change_unprotected(part.text, change)) if part.kind in kinds else part for part in parts
     ]
 
 
 def _all(change: Change) -> Rewrite:
     """Change the template and the item; the label list and protected spans stay."""
-    return lambda parts: [
-        # an answer is compared with the labels as they are written
-        part if part.kind == "labels" else Part(part.kind, change_unprotected(part.text, change))
-        for part in parts
-    ]
+    # An answer is compared with the labels as they are written.
+    return _text(change, ("text", "input"))
 
 
 def _item(left: str, right: str) -> Rewrite:

@@ -46,6 +46,12 @@ def test_an_empty_output_beside_another_is_no_reference_and_alone_it_is_named(re
     assert found.drafts[0].references == ["x"] and [code for _, code in found.findings] == ["empty_output"]
 
 
+def test_an_instance_may_have_other_names_for_its_fields_as_the_rows_of_any_format(read) -> None:
+    content = task({"id": "task1-1", "country": "Peru", "output": ["Lima"]})
+    (draft,) = read_task(read, content, columns={"input": "country"}).drafts
+    assert (draft.input, draft.output) == ("Peru", "Lima")
+
+
 def test_a_blank_input_is_named(read) -> None:
     found = read_task(read, task(instance(" ", "no"), instance("b", "yes")), leave_out=["blank_input"])
     assert len(found.drafts) == 1 and found.left_out == {"blank_input": 1}

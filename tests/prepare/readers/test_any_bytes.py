@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from steady.prepare import formats
+from steady.prepare.converting import read_source
 from steady.prepare.readers.params import SourceParams
 from steady.prepare.readers.rows import Draft, LeftOut, Unreadable
-from steady.prepare.reading import read_source
 
 SAMPLES = {name: formats.module(name).SAMPLE for name in formats.names()}
 FILES = ("rows.jsonl", "rows.json", "rows.csv", "rows.tsv", "rows.jsonl.gz", "rows.jsonl.zip")
