@@ -52,7 +52,6 @@ class Task:
                 handle.write(f"Error: {error}\n".encode())
                 attempt.code = 1
         attempt.seconds = round(time.time() - attempt.began, 1)
-        attempt.pushed = attempt.code == 0 and self.number != SHARED
         folder.write_attempt(self.number, attempt)
         return attempt.code
 

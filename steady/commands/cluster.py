@@ -78,8 +78,10 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
     check_points(root, points)
     make_workspace(root, folder.work(SHARED), {})
     compose(folder.work(SHARED), points[0])
+    # The cache may lie outside of the repository, as `dvc cache dir` sets it.
     cache = cache_of(root)
     (folder.work(SHARED) / ".dvc/config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
+    # One experiment shares its stages with nobody, so nothing needs to run before it.
     shared = shared_stages(folder.work(SHARED), varied(points)) if len(points) > 1 else []
     plan = Plan(
         name=folder.path.name,
@@ -96,6 +98,7 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
     if given["dry_run"]:
         shutil.rmtree(folder.path)
         return
+    # Before the submission, for a task may begin, and read the plan, while `sbatch` still answers.
     folder.write_plan(plan)
     if local:
         _run_here(folder, plan, resources.at_once)
@@ -138,6 +141,7 @@ def _cost(plan: "Plan", resources: "Resources", root: Path) -> str:
     path = root / "metrics/provenance.json"
     if path.is_file():
         seconds = json.loads(path.read_text(encoding="utf-8")).get("seconds", {})
+        # What is shared is left out, for it is paid once and not by each experiment.
         own = sum(taken for stage, taken in seconds.items() if stage not in plan.shared)
         line += (
             f". The committed run took {sum(seconds.values()):.0f} s in all, {own:.0f} s of it in what each would run"
@@ -160,6 +164,7 @@ def _run_here(folder: "Folder", plan: "Plan", at_once: int) -> None:
 
     if plan.shared and run(SHARED):
         raise SteadyError(f"The stages that all share failed; {folder.log(SHARED)} has the whole output.")
+    # Threads are enough: each waits for the processes of its own experiment.
     with ThreadPoolExecutor(at_once) as pool:
         codes = list(pool.map(run, range(len(plan.points))))
     if failed := sum(code != 0 for code in codes):

@@ -66,6 +66,7 @@ def test_two_processes_train_the_adapter_of_one(bases):
         one, two = rank_training.train_kind(bases, "one", kind), bases / "plain" / kind
         weights = [load_file(out / "arm/adapter_model.safetensors") for out in (one, two)]
         apart = max(float((weights[0][name] - weights[1][name]).abs().max()) for name in weights[0])
+        print(f"{kind}: max |difference of the adapter| {apart:.1e}")
         assert apart < 1e-5, (kind, apart)
         assert any(float(tensor.abs().max()) > 1e-4 for name, tensor in weights[0].items() if "lora_B" in name)
         assert sorted(files(one)) == sorted(files(two))
@@ -76,9 +77,9 @@ def test_two_processes_train_the_adapter_of_one(bases):
 def test_when_a_process_is_killed_all_end_with_one_message_and_the_next_run_ends_with_the_same_bytes(bases):
     whole = in_processes(bases, "whole", "llama")
     assert whole.returncode == 0, whole.stderr
-    began = time.monotonic()
     killed = in_processes(bases, "killed", "llama", kill="1")
-    assert time.monotonic() - began < 300  # the others would wait for a day
+    # Without the launcher the others would wait for a day.
+    assert time.time() - float((bases / "killed/killed").read_text()) < 30
     assert killed.returncode == 1
     assert killed.stderr.splitlines()[-1].startswith("Error: Process 1 was killed by signal 9; the others were ended")
     assert "Traceback" not in killed.stderr
