@@ -15,7 +15,18 @@ GRID = (
     "-S",
     "lora.target_modules=[query],[key],[value],[dense],[query,value],nothing",
     *("-S", "train.num_train_epochs=20", "-S", "train.early_stopping_patience=99"),
-    *("-S", "model.num_threads=1", "-S", "runtime.progress=false", "--recipe", "smoke", "--name", "grid"),
+    *(
+        "-S",
+        "model.num_threads=1",
+        "-S",
+        "runtime.progress=false",
+        "--recipe",
+        "smoke",
+        "--at-once",
+        "4",
+        "--name",
+        "grid",
+    ),
 )
 REQUEUED, WARNED, CANCELLED = 0, 1, 4
 
@@ -45,7 +56,7 @@ def project(slurm, make_project):
 
 def submit(steady, folder, *words):
     """Submit a grid; its job number."""
-    code, text = steady(folder, "cluster", *words, "--gpus", "0", "--cpus", "1", "--at-once", "2", "--time", "30")
+    code, text = steady(folder, "cluster", *words, "--gpus", "0", "--cpus", "1", "--time", "30")
     assert code == 0, text
     return text.partition(": job ")[2].partition(".")[0]
 

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-from generative_fixture import TASKS, examples, material, view
+from generative_fixture import LABELS, TASKS, examples, material, view
 from msgspec.structs import replace
 
 from steady.finetune.checkpoints.trainer import Resumable
@@ -43,11 +43,13 @@ def settings(folder: Path, kind: str, dropout: float) -> FinetuneParams:
 
 def train_kind(folder: Path, name: str, kind: str, dropout: float = 0.0) -> Path:
     """The folder of an arm, trained with its checkpoints beside it."""
-    out, rows = folder / name / kind, examples(rows=ROWS)
+    # Answers of several lengths: what is averaged over items must not be weighed by tokens.
+    answers = ("red", "blue with green and grey") if kind == "consistency" else LABELS
+    out, rows = folder / name / kind, examples(answers, rows=ROWS)
     if kind == "dpo":
         rows = [replace(row, rejected="neither of the two") for row in rows]
     with written_by_first(out / "arm", out / "curves") as (arm, curves):
-        finetune("tuned", settings(folder, kind, dropout), material(rows), arm, curves, out / "checkpoints")
+        finetune("tuned", settings(folder, kind, dropout), material(rows, answers), arm, curves, out / "checkpoints")
     return out
 
 
