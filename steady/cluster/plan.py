@@ -41,7 +41,7 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return f"{self.name}-{number}"
 
 
-class Attempt(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class Attempt(msgspec.Struct, kw_only=True):
     """What a task records of itself: how often it was begun, and how it ended (None: it runs, or was killed)."""
 
     attempts: int = 0

@@ -35,10 +35,14 @@ def git(folder, *words):
     return subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
+def refs(folder):
+    names = git(folder, "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    return [name for name in names if "/grid-" in name]
+
+
 def results(folder):
     """The hashes of all that the experiments wrote, by the name of the experiment."""
-    names = git(folder, "for-each-ref", "--format=%(refname)", "refs/exps").split()
-    return {name.rpartition("/")[2]: git(folder, "show", f"{name}:dvc.lock") for name in names if "/grid-" in name}
+    return {name.rpartition("/")[2]: git(folder, "show", f"{name}:dvc.lock") for name in refs(folder)}
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +75,10 @@ def test_a_grid_on_this_machine_leaves_experiments_and_says_which_one_failed(loc
     assert code == 1 and "once before them: prepare, format\n" in text
     assert "grid-5: failed: Error: lora.target_modules: 'nothing' matches no module" in text
     assert sorted(results(folder)) == [f"grid-{number}" for number in range(5)]
+    (pushed,) = [name for name in refs(folder) if name.endswith("/grid-0")]
+    git(folder, "update-ref", "-d", pushed)  # as if its task could not push it
     code, table = steady(folder, "cluster", "collect")
-    assert code == 0 and "5 of 6 experiments are here" in table
+    assert code == 0 and "5 of 6 experiments are here" in table and pushed in refs(folder)
     assert git(folder, "status", "--porcelain") == ""
 
 

@@ -30,16 +30,18 @@ from steady.launchers import launch
 @click.command()
 def main():
     with reported():
-        launch(["torchrun", "--standalone", "--nproc-per-node", "2"], "rank_training", sys.argv[1:])
+        launch(sys.argv[1].split(), "rank_training", sys.argv[2:])
 main(args=[])
 """
+TORCHRUN = "torchrun --standalone --nproc-per-node 2"
+ACCELERATE = "accelerate launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no --dynamo_backend no"
 
 
-def in_processes(folder: Path, *words: str, kill: str = "") -> subprocess.CompletedProcess:
+def in_processes(folder: Path, *words: str, kill: str = "", launcher: str = TORCHRUN) -> subprocess.CompletedProcess:
     """Run `rank_training` in two processes."""
     own = {"PYTHONPATH": os.pathsep.join(str(Path(__file__).parents[level]) for level in range(3))}
     own |= {"OMP_NUM_THREADS": "1", "STEADY_KILL": kill}
-    command = [sys.executable, "-c", LAUNCH, str(folder), *words]
+    command = [sys.executable, "-c", LAUNCH, launcher, str(folder), *words]
     return subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=False, timeout=600)
 
 
@@ -84,7 +86,7 @@ def test_when_a_process_is_killed_all_end_with_one_message_and_the_next_run_ends
     assert killed.returncode == 1
     assert killed.stderr.splitlines()[-1].startswith("Error: Process 1 was killed by signal 9; the others were ended")
     assert "Traceback" not in killed.stderr
-    again = in_processes(bases, "killed", "llama")
+    again = in_processes(bases, "killed", "llama", launcher=f"{ACCELERATE} --main_process_port 0")
     assert again.returncode == 0 and "Going on from step 10" in again.stdout + again.stderr
     assert files(bases / "killed/llama") == files(bases / "whole/llama")
 
