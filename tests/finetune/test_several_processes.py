@@ -77,7 +77,7 @@ def test_two_processes_train_the_adapter_of_one(bases):
 
 @pytest.mark.slow
 def test_when_a_process_is_killed_all_end_with_one_message_and_the_next_run_ends_with_the_same_bytes(bases):
-    whole = in_processes(bases, "whole", "llama")
+    whole = in_processes(bases, "whole", "llama", launcher=f"{ACCELERATE} --main_process_port 0")
     assert whole.returncode == 0, whole.stderr
     killed = in_processes(bases, "killed", "llama", kill="1")
     seconds = time.time() - float((bases / "killed/killed").read_text())
@@ -86,7 +86,7 @@ def test_when_a_process_is_killed_all_end_with_one_message_and_the_next_run_ends
     assert killed.returncode == 1
     assert killed.stderr.splitlines()[-1].startswith("Error: Process 1 was killed by signal 9; the others were ended")
     assert "Traceback" not in killed.stderr
-    again = in_processes(bases, "killed", "llama", launcher=f"{ACCELERATE} --main_process_port 0")
+    again = in_processes(bases, "killed", "llama")
     assert again.returncode == 0 and "Going on from step 10" in again.stdout + again.stderr
     assert files(bases / "killed/llama") == files(bases / "whole/llama")
 
