@@ -141,7 +141,7 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     """
     from steady.measure.gates import failures, find_gate
     from steady.measure.matching import NORMALIZED, find_matcher
-    from steady.measure.report import compared, distinct, last_match, summarise, write_comparison
+    from steady.measure.report import PAGE, compared, distinct, last_match, summarise, write_comparison
     from steady.metrics.resampling import Bootstrap
 
     # what can be wrong with the options is said before a model is loaded
@@ -158,9 +158,12 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
         matcher = find_matcher(options["match"] or last_match(folder) or NORMALIZED)
         reports.append(summarise(folder, matcher, bootstrap))
     found = compared(distinct(reports, folders), bootstrap)
-    if found.comparison is not None and options["out"] is not None:
-        write_comparison(found, options["out"])
+    place = folders[0] if found.comparison is None else options["out"]
+    if found.comparison is not None and place is not None:
+        write_comparison(found, place)
     click.echo(_printed(found, options["form"]))
+    if place is not None and options["form"] == "table":
+        click.echo(f"page: {place / PAGE}", err=True)
     if reasons := failures(gates, found):
         click.echo("\n".join(reasons), err=True)
         raise click.exceptions.Exit(FAILED)
@@ -172,8 +175,7 @@ def _printed(found: "Compared", form: str) -> str:
 
     if form == "json":
         return laid_out(rounded(found.to_dict()))
-    forms = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}
-    return forms[form](found)
+    return {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}[form](found)
 
 
 def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.inference.progress import progress_bar
 from steady.measure import runs
 from steady.measure.prompt_files import PromptFile
 from steady.measure.subject import Say, Subject
@@ -72,15 +73,13 @@ def _score_all(
     subject: Subject, groups: Sequence[PromptGroup], folder: Path, settings: runs.RunSettings, say: Say
 ) -> list[ScoredGroup]:
     """Score what is not done yet, and stop early where POSIX is known to the precision that was asked for."""
-    from tqdm import tqdm
-
     order, precision = None, settings.precision
     if precision is not None:
         order = [int(place) for place in np.random.default_rng(settings.seed).permutation(len(groups))]
     plan = subject.bundles(groups, order)
     key = f"{settings.key} {code_digest()}"  # what other code scored is not gone on with
     found: dict[int, list[ScoredGroup]] = {}
-    for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=None)):
+    for number, places in enumerate(progress_bar(plan, "scoring", "bundle")):
         kept, damage = runs.read_part(folder, number, key)
         if damage:
             say(f"{damage} It is scored again.")

@@ -7,7 +7,7 @@ import numpy as np
 from steady.measure.comparing import Comparison, Result, Results, SubjectDifference, headline_keys
 from steady.measure.group_measures import ROWS
 from steady.metrics.measures import HIGHER
-from steady.metrics.resampling import Estimate
+from steady.metrics.resampling import FEWEST_GROUPS, Estimate
 
 GROUPS_IN_MARKDOWN = 5
 SHOWN_FACTS = ("max_new_tokens", "chat_template", "thinking", "system", "stop", "dtype", "quantised", "revision")
@@ -67,6 +67,8 @@ def remarks(report: Result) -> list[str]:
         notes.append(
             f"{counts.contained} answers contain their output and are not equal to it: --match contains counts them as right"
         )
+    if found.groups < FEWEST_GROUPS:
+        notes.append(f"no intervals: they resample groups, and need at least {FEWEST_GROUPS}")
     if found.sampled_pairs:
         notes.append("POSIX is estimated from a sample of the pairs of each group; the interval includes that")
     if found.degeneracy.degenerate:

@@ -24,6 +24,7 @@ CONFIG = {
         "domainColor": "var(--soft)",
         "tickColor": "var(--soft)",
         "labelFontSize": 12,
+        "labelPadding": 6,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
     },

@@ -52,7 +52,7 @@ def _verdict(claim: ClaimResult) -> Markup:
     numbers = claim.reason
     if claim.difference is not None:
         numbers = (
-            f"{claim.endpoint.replace('l2', 'L2').replace('_', ' ')}: {claim.against} {tables.number(claim.from_)} → {claim.arm} "
+            f"{claim.endpoint.replace('_', ' ').capitalize()}: {claim.against} {tables.number(claim.from_)} → {claim.arm} "
             f"{tables.number(claim.to)}; difference {tables.estimated(claim.difference, signed=True)}, p (Holm) "
             f"{tables.p_value(claim.p_holm)}; could have seen {tables.number(claim.smallest_detectable)}; n = {claim.n}"
         )

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.inference.progress import progress_bar
 from steady.measure.endpoint.cache import Cache
 from steady.measure.endpoint.canary import REQUESTS, check_canary, given_logprobs
 from steady.measure.endpoint.client import Client, Endpoint, checked_url
@@ -137,9 +138,7 @@ class EndpointSubject(Subject):
         return found
 
     def _fill(self, client: Client, requests: Iterable[Request], what: str, count: int) -> None:
-        from tqdm import tqdm
-
-        with tqdm(total=count, desc=what, unit="request", disable=None) as bar:
+        with progress_bar(None, what, "request", total=count) as bar:
             client.fill(requests, bar.update)
 
     def _generations(self, groups: Sequence[PromptGroup], repeats: int) -> Iterator[Request]:
