@@ -148,6 +148,7 @@ def relay(lines: Iterator[str]) -> tuple[bool, str]:
     told: set[str] = set()
     held: list[str] = []
     for line in lines:
+        # All that follows is the launcher's own report, of forty lines, which `_first_failure` makes a sentence of.
         if held or FAILURE.search(line):
             held.append(line)
         # Every process finds the same fault in the settings, and one message is enough.

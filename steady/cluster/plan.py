@@ -41,14 +41,13 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         return f"{self.name}-{number}"
 
 
-class Attempt(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class Attempt(msgspec.Struct, kw_only=True):
     """What a task records of itself: how often it was begun, and how it ended (None: it runs, or was killed)."""
 
     attempts: int = 0
     began: float = 0.0
     seconds: float | None = None
     code: int | None = None
-    pushed: bool = False
 
 
 class Folder:
@@ -92,8 +91,8 @@ class Folder:
 
     def begin(self, number: int) -> Attempt:
         """Record that a task begins, or begins again."""
-        attempt = self.attempt(number)
-        again = Attempt(attempts=attempt.attempts + 1, began=time.time(), pushed=attempt.pushed)
+        # How the attempt before this one ended is dropped: a task that begins again has not ended.
+        again = Attempt(attempts=self.attempt(number).attempts + 1, began=time.time())
         self.write_attempt(number, again)
         return again
 
@@ -109,6 +108,7 @@ class Folder:
 
 def names(root: Path) -> list[str]:
     """The grids of a repository, the one that was submitted last at the end."""
+    # By time, since a name is the user's own and says nothing of the order.
     plans = sorted((root / FOLDER).glob(f"*/{PLAN}"), key=lambda path: (path.stat().st_mtime, path.parent.name))
     return [path.parent.name for path in plans]
 

@@ -87,6 +87,7 @@ def job_states(jobs: Iterable[str]) -> dict[str, tuple[str, str]]:
     """
     wanted = list(jobs)
     found: dict[str, tuple[str, str]] = {}
+    # An array is asked for once: a grid of a thousand tasks would otherwise be a thousand questions to the controller.
     for parent in dict.fromkeys(job.partition("_")[0] for job in wanted):
         for record in _output(["scontrol", "show", "job", "--oneliner", parent]).splitlines():
             fields = dict(part.partition("=")[::2] for part in record.split() if "=" in part)

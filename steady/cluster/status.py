@@ -55,6 +55,7 @@ def _status(number: int, folder: Folder, slurm: tuple[str, str] | None, plan: Pl
 
 def _state(number: int, attempt: Attempt, slurm: tuple[str, str] | None, plan: Plan) -> tuple[str, str]:
     word, reason = slurm or ("", "")
+    # Slurm calls a task running for some seconds after it has recorded that it is done, while submitit writes its result.
     if word in LIVE and not (attempt.code == 0 and word != "PENDING"):
         again = "queued again" if word == "PENDING" and attempt.attempts else ""
         why = reason if word == "PENDING" and reason not in {"None", "Priority"} else ""

@@ -77,8 +77,10 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
     make_workspace(root, folder.work(SHARED), {})
     # any point will do: the shared stages are those that no point reaches
     compose(folder.work(SHARED), points[0])
+    # The cache may lie outside of the repository, as `dvc cache dir` sets it.
     cache = cache_of(root)
     (folder.work(SHARED) / ".dvc/config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
+    # One experiment shares its stages with nobody, so nothing needs to run before it.
     shared = shared_stages(folder.work(SHARED), varied(points)) if len(points) > 1 else []
     place: Literal["local", "slurm"] = "local" if local else "slurm"
     plan = Plan(name=folder.path.name, commit=commit, cache=cache, points=points, shared=shared, cluster=place)
@@ -89,6 +91,7 @@ def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, give
     if given["dry_run"]:
         shutil.rmtree(folder.path)
         return
+    # Before the submission, for a task may begin, and read the plan, while `sbatch` still answers.
     folder.write_plan(plan)
     if local:
         _run_here(folder, plan, resources.at_once)
@@ -131,6 +134,7 @@ def _cost(plan: "Plan", resources: "Resources", root: Path) -> str:
     path = root / "metrics/provenance.json"
     if path.is_file():
         seconds = json.loads(path.read_text(encoding="utf-8")).get("seconds", {})
+        # What is shared is left out, for it is paid once and not by each experiment.
         own = sum(taken for stage, taken in seconds.items() if stage not in plan.shared)
         line += (
             f". The committed run took {sum(seconds.values()):.0f} s in all, {own:.0f} s of it in what each would run"

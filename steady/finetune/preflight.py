@@ -70,6 +70,16 @@ def _process_faults(run: TrainingRun) -> Iterator[str]:
         )
     if processes > 1 and params.runtime.device_map is not None:
         yield "runtime.device_map: every process has one GPU and the whole model on it. Set it to null, or start one process."
+    if (
+        processes > 1
+        and run.arm.objective == "consistency"
+        and (params.consistency.placebo or params.consistency.penalty == "consensus")
+    ):
+        # Means over what a batch happens to have: those of two halves do not make that of the whole.
+        yield (
+            f"arms.{run.name}: consistency.placebo and consistency.penalty: consensus look at a whole batch, so they train in one "
+            "process. Start one process, or use penalty jsd without placebo."
+        )
     if processes > 1 and run.arm.objective == "grpo":
         yield f"arms.{run.name}: objective grpo compares the completions of a whole batch, so it trains in one process."
 

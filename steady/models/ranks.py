@@ -155,7 +155,7 @@ def summed(tensor: "torch.Tensor") -> "torch.Tensor":
     if size() > 1:
         import torch.distributed as dist
 
-        tensor = tensor.clone()
+        tensor = tensor.clone()  # the sum is made in place
         with _exchange():
             dist.all_reduce(tensor)
     return tensor
@@ -173,6 +173,7 @@ def sum_gradients(parameters: Iterable["torch.Tensor"]) -> None:
 
 
 def _buckets(parameters: Sequence["torch.Tensor"]) -> Iterator[list["torch.Tensor"]]:
+    # One exchange for many small matrices: LoRA has hundreds, and each exchange costs a round trip.
     bucket: list[torch.Tensor] = []
     for one in parameters:
         alike = bucket and (bucket[0].dtype, bucket[0].device) == (one.dtype, one.device)
@@ -187,12 +188,14 @@ def _buckets(parameters: Sequence["torch.Tensor"]) -> Iterator[list["torch.Tenso
 def _sum_bucket(bucket: Sequence["torch.Tensor"]) -> None:
     import torch
 
+    # With the gradients travels, for each parameter, how many processes have one.
     flags = bucket[0].new_tensor([one.grad is not None for one in bucket])
     parts = [torch.zeros_like(one).flatten() if one.grad is None else one.grad.flatten() for one in bucket]
     flat = summed(torch.cat([*parts, flags]))
     counts, start = flat[-len(bucket) :].tolist(), 0
     for one, count in zip(bucket, counts, strict=True):
         if count:
+            # A copy, or one gradient that is still in use would keep the whole bucket in memory.
             one.grad = flat[start : start + one.numel()].view_as(one).clone()
         start += one.numel()
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
+from small_models import random_encoder
 
 from steady.repro.workspaces import make_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
+BASE = "models/base/random"
 PACKAGES = ("slurmctld", "slurmd", "slurm-client", "munge")
 CONFIG = """ClusterName=one
 SlurmctldHost={host}(127.0.0.1)
@@ -122,7 +124,7 @@ def _wait(condition, seconds: float, what: str) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until, f"waited {seconds} s for {what}"
-        time.sleep(0.5)
+        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -131,26 +133,30 @@ def wait():
     return _wait
 
 
+@pytest.fixture
+def free_ports():
+    """Ports of this machine that nobody listens on, so many."""
+    return _free_ports
+
+
 @pytest.fixture(scope="session")
 def make_project(tmp_path_factory):
-    """Make a repository of this code, committed, with one arm and the stages that it takes to train it."""
+    """Make a repository of this code, committed, with one arm of a random encoder and the stages that it takes to train it."""
 
     def make(name: str) -> Path:
         folder = tmp_path_factory.mktemp(name) / "project"
         make_workspace(ROOT, folder, {})
-        (
-            folder / ".dvc/config.local"
-        ).unlink()  # a cache of its own, or it would only take the results of the other one
-        yaml = YAML()
-        for path, keep in (("dvc.yaml", None), ("params.yaml", "arms"), ("recipe/smoke.yaml", "arms")):
-            values = yaml.load((folder / path).read_text(encoding="utf-8"))
-            if keep is None:
-                values = {"stages": {stage: values["stages"][stage] for stage in ("prepare", "format", "finetune")}}
-            else:
-                values[keep] = {"tuned": values[keep]["tuned"]}
-            with (folder / path).open("w", encoding="utf-8") as handle:
-                yaml.dump(values, handle)
+        # A cache of its own, or it would only take the results of the other project.
+        (folder / ".dvc/config.local").unlink()
         (folder / "dvc.lock").unlink(missing_ok=True)
+        shutil.rmtree(folder / "models/base")
+        random_encoder(folder / BASE)
+        stages = YAML().load((folder / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+        _write(folder / "dvc.yaml", {"stages": {stage: stages[stage] for stage in ("prepare", "format", "finetune")}})
+        for path in (folder / "params.yaml", folder / "recipe/smoke.yaml"):
+            values = YAML().load(path.read_text(encoding="utf-8"))
+            values["arms"], values["model"]["id"] = {"tuned": values["arms"]["tuned"]}, BASE
+            _write(path, values)
         git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
         for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "project"]):
             subprocess.run([*git, *words], cwd=folder, check=True)
@@ -159,20 +165,19 @@ def make_project(tmp_path_factory):
     return make
 
 
+def _write(path: Path, values) -> None:
+    with path.open("w", encoding="utf-8") as handle:
+        YAML().dump(values, handle)
+
+
 @pytest.fixture(scope="session")
 def steady():
     """Run `python -m steady` in a folder: the exit status, and what it wrote."""
 
-    def run(folder: Path, *words: str) -> tuple[int, str]:
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "STEADY_LAUNCHER": os.environ.get("STEADY_LAUNCHER", "")}
-        done = subprocess.run(
-            [sys.executable, "-m", "steady", *words],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(folder: Path, *words: str, python: str = sys.executable) -> tuple[int, str]:
+        command = [python, "-m", "steady", *words]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
     return run

@@ -106,8 +106,8 @@ class Generative(Resumable):
             labels = inputs["labels"] if self.task == "SEQ_2_SEQ_LM" else inputs["labels"][:, 1:]
             rows = token_positions(logits, targets, (labels != IGNORED).sum(1))
             added = self.penalty(*rows, self.state.global_step / self.state.max_steps)
-            # By tokens, as the loss is: the batches of a step then count as one.
-            loss = loss if added is None else loss + added * len(targets) / tokens
+            # A mean over items, so it counts by the share of the step's batches, whatever the lengths of the answers.
+            loss = loss if added is None else loss + added / self.current_gradient_accumulation_steps
         return loss
 
     @torch.no_grad()

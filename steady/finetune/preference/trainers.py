@@ -15,6 +15,7 @@ from steady.finetune.preference.rewards import concise_reward
 from steady.finetune.preference.rows import Encode, PairRow, Question
 from steady.finetune.run import Record, TrainingRun
 from steady.finetune.training import reporting
+from steady.models.ranks import rank
 
 ADAPTER, REFERENCE = "default", "ref"
 LOGS = 50  # points of a curve
@@ -88,7 +89,7 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
                 args=arguments,
                 train_dataset=Dataset.from_list([dict(row) for row in rows]),
                 processing_class=tokenizer,
-                callbacks=[TrainingBar(run.params.runtime.progress), PreferenceCurves(run.curves)],
+                callbacks=[TrainingBar(run.params.runtime.progress and rank() == 0), PreferenceCurves(run.curves)],
             )
         return _history(trainer, kept)
 
@@ -124,7 +125,7 @@ def train_rewards(
                 args=arguments,
                 train_dataset=Dataset.from_list(rows),
                 processing_class=tokenizer,
-                callbacks=[TrainingBar(run.params.runtime.progress), PreferenceCurves(run.curves)],
+                callbacks=[TrainingBar(run.params.runtime.progress and rank() == 0), PreferenceCurves(run.curves)],
                 encode=encode,
             )
         return _history(trainer, kept)
