@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from steady.records import Prediction
-from steady.serve.arms import ReadyArm
+from steady.serve.arms import Length, ReadyArm
 from steady.serve.phrasing import Phrasing
 
 
@@ -19,6 +19,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     Where an answer may have several labels, `label` joins them by ", " and `probability` is that of the whole set.
     A model that generates has a `text`. With labels, `label` is its choice among them and `probability` that of the choice;
     without, `label` is the text and `probability` that of the whole text.
+    `read_tokens` of the prompt's `prompt_tokens` were read: fewer where it is longer than the arm takes.
     """
 
     wording: str
@@ -26,9 +27,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     probability: float
     label_logprobs: list[float]
     text: str | None = None
+    prompt_tokens: int
+    read_tokens: int
 
 
-def answer(wording: str, prediction: Prediction) -> Answer:
+def answer(wording: str, prediction: Prediction, length: Length) -> Answer:
     """What to show of a prediction; the probability is rounded to 6 digits as its logarithm is."""
     generated = bool(prediction.token_ids)
     choice = max(prediction.label_logprobs) if generated and prediction.label_logprobs else prediction.logprob
@@ -38,6 +41,8 @@ def answer(wording: str, prediction: Prediction) -> Answer:
         probability=round(math.exp(choice or 0.0), 6),
         label_logprobs=prediction.label_logprobs,
         text=prediction.text if generated else None,
+        prompt_tokens=length.prompt,
+        read_tokens=length.read,
     )
 
 
@@ -49,8 +54,8 @@ def ask(
     names = list(wordings) * len(texts)
     columns = {}
     for arm in arms:
-        predictions = arm.predict(prompts)
-        columns[arm.name] = [answer(name, found) for name, found in zip(names, predictions, strict=True)]
+        found = zip(names, arm.predict(prompts), arm.lengths(prompts), strict=True)
+        columns[arm.name] = [answer(*one) for one in found]
     width = len(wordings)
     return [
         {name: column[row * width : (row + 1) * width] for name, column in columns.items()} for row in range(len(texts))

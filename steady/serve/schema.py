@@ -18,6 +18,7 @@ class Choice(BaseModel):
     """One arm's answer under one wording; `label_logprobs` are natural logarithms in the order of `labels`; `text` is what a
     model that generates wrote, null for a classifier, and `label` the same text where the answers are open. Where an answer
     may have several labels, `label` joins them by ", ", `probability` is that of the set, and `label_logprobs` are of each label.
+    Of a prompt that is longer than the arm takes only `read_tokens` of its `prompt_tokens` were read.
     """
 
     wording: str
@@ -25,6 +26,8 @@ class Choice(BaseModel):
     probability: float = Field(ge=0, le=1)
     label_logprobs: list[float]
     text: str | None = None
+    prompt_tokens: int = Field(ge=1)
+    read_tokens: int = Field(ge=1)
 
 
 class ArmAnswer(BaseModel):

@@ -30,6 +30,8 @@ def one_thread() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("steady.finetune.finetune.code_digest", lambda package: "the code")
         patch.setattr("steady.finetune.checkpoints.checkpoints._to_disk", lambda path: None)
+        # a third of the time of a tiny run: the arm has a card of its own
+        patch.setattr("peft.PeftModel.create_or_update_model_card", lambda *_: None)
         yield
     torch.set_num_threads(threads)
 
