@@ -4,7 +4,8 @@
 """
 
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -83,8 +84,8 @@ CAUSAL: dict[str, tuple[str, dict[str, Any]]] = {
         "bloom",
         {"vocab_size": 300, "hidden_size": 32, "n_layer": 2, "n_head": 4, "eos_token_id": 256, "pad_token_id": 257},
     ),
-    "Falcon, old": ("falcon", SIZES | {"alibi": True, "multi_query": True}),
-    "Falcon, new": ("falcon", SIZES | {"alibi": False, "new_decoder_architecture": True, "num_kv_heads": 2}),
+    "Falcon (old)": ("falcon", SIZES | {"alibi": True, "multi_query": True}),
+    "Falcon (new)": ("falcon", SIZES | {"alibi": False, "new_decoder_architecture": True, "num_kv_heads": 2}),
     "MPT": (
         "mpt",
         {"vocab_size": 300, "d_model": 32, "n_layers": 2, "n_heads": 4, "max_seq_len": 128, "eos_token_id": 256},
@@ -177,10 +178,10 @@ CLASSIFIERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "MPNet": ("mpnet", SIZES | {"pad_token_id": 1, "max_position_embeddings": 130}),
     "ModernBERT": ("modernbert", SIZES | {"cls_token_id": 256, "sep_token_id": 256, "local_attention": 8}),
-    "GPT-2, classifier": ("gpt2", GPT | {"pad_token_id": 257}),
-    "Llama, classifier": ("llama", GROUPED),
-    "BART, classifier": ("bart", BART),
-    "T5, classifier": ("t5", T5),
+    "GPT-2 (classifier)": ("gpt2", GPT | {"pad_token_id": 257}),
+    "Llama (classifier)": ("llama", GROUPED),
+    "BART (classifier)": ("bart", BART),
+    "T5 (classifier)": ("t5", T5),
 }
 TASKS = {"CAUSAL_LM": CAUSAL, "SEQ_2_SEQ_LM": SEQUENCE, "SEQ_CLS": CLASSIFIERS}
 NAMES = {name: task for task, table in TASKS.items() for name in table}
@@ -195,10 +196,18 @@ class Outcome:
     task: str
     steps: dict[str, str]
 
-    @property
-    def row(self) -> str:
-        """A row of the table."""
-        return f"| {self.name} | {self.task} | " + " | ".join(self.steps.values()) + " |"
+
+def table(outcomes: Iterable[Outcome]) -> str:
+    """The table of docs/faults.md: models with the same outcome share a row."""
+    rows: dict[tuple[str, ...], list[str]] = {}
+    for one in outcomes:
+        rows.setdefault(tuple(one.steps.values()), []).append(one.name)
+    lines = [
+        "| architecture | measured | LoRA on `all-linear` | loaded with PEFT | measured with the adapter |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [f"| {', '.join(names)} ({len(names)} models) | {' | '.join(steps)} |" for steps, names in rows.items()]
+    return "\n".join(lines)
 
 
 def build(name: str) -> Any:
@@ -223,7 +232,7 @@ def tokenizer_for(name: str) -> Any:
     import copy
 
     tokenizer = copy.deepcopy(byte_tokenizer())
-    if name in ("BART, classifier", "T5, classifier"):  # they read the class at the end token
+    if name in ("BART (classifier)", "T5 (classifier)"):  # they read the class at the end token
         from tokenizers.processors import TemplateProcessing
 
         ends = [(tokenizer.eos_token, tokenizer.eos_token_id)]
@@ -329,23 +338,23 @@ def outcome(name: str, place: Path) -> Outcome:
     return Outcome(name, task, found)
 
 
-def main(names: list[str]) -> None:
-    """Print the table."""
-    import traceback
-
+def main(names: list[str]) -> int:
+    """Print the table; the exit status is the number of models that raised anything but a refusal."""
     from steady.inference.named import prepare
 
     prepare(1)
+    found, faults = [], 0
     for name in names or NAMES:
         with TemporaryDirectory() as place:
             try:
-                print(outcome(name, Path(place)).row, flush=True)
-            except Exception as error:
-                line = traceback.extract_tb(error.__traceback__)[-1]
-                print(
-                    f"| {name} | FAULT {type(error).__name__}: {str(error)[:300]!r} at {Path(line.filename).name}:{line.lineno}"
-                )
+                found.append(outcome(name, Path(place)))
+                print(name, *found[-1].steps.values(), sep=", ", file=sys.stderr, flush=True)
+            except Exception:
+                faults += 1
+                print(name, traceback.format_exc(), file=sys.stderr, flush=True)
+    print(table(found))
+    return faults
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
