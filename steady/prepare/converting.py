@@ -33,7 +33,7 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
             continue
         if draft.language is None:
             draft.language = _language(row)
-        if paraphrases and draft.instruction:
+        if paraphrases:
             draft.meta = {**draft.meta, PARAPHRASES: paraphrases}
         yield placed(draft, file, line, source)
 
@@ -52,7 +52,7 @@ def as_object(value: Values | str) -> Values:
 
 
 def _paraphrases(row: Row) -> list[str]:
-    """Other wordings of its instruction that a row brings, which may be in any format."""
+    """Other wordings of its instruction, or of its question where it has none, that a row of any format brings."""
     value = row.values.get(PARAPHRASES)
     if value is None:
         return []
