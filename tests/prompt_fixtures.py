@@ -55,6 +55,7 @@ SENSITIVITY: dict[str, Any] = {
     "test_groups": 5,
     "train_groups": 3,
     "wordings_per_family": 3,
+    "wordings_per_group": None,
     "seed": 0,
 }
 PIECES = re.compile(r"\w+|[^\w\s]")

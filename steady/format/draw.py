@@ -49,15 +49,33 @@ def validation_prompts(
 
 
 def sensitivity_prompts(
-    examples: Sequence[Example], wordings: Sequence[Wording], bank: Bank | None, groups: int, seed: int
+    examples: Sequence[Example], wordings: Sequence[Wording], bank: Bank | None, draw: SensitivityDraw
 ) -> Iterator[Prompt]:
-    """The groups drawn, each under the canonical wording and under all of `wordings` that apply to it, in their order.
+    """The groups, each under the canonical wording and under its share of the `wordings` that apply to it, in their order.
 
     A group is represented by its first example: the others of a group that the data bring are among its paraphrases.
     """
-    for example in draw_groups(examples, groups, seed):
+    for number, example in enumerate(examples):
         worded = [wording for wording in wordings if applies(example, wording, bank)]
+        if draw.wordings_per_group is not None:
+            worded = wordings_of_group(worded, draw.wordings_per_group, number)
         yield from (prompt_of(example, wording, bank) for wording in [CANONICAL_WORDING, *worded])
+
+
+def wordings_of_group(wordings: Sequence[Wording], count: int, group: int) -> list[Wording]:
+    """`count` wordings of each family for group number `group` (from 0), in equal parts from the family's levels.
+
+    The groups take turns: of a level with n wordings a group has the next k of them in a circle, so that over n groups each
+    wording is used k times (a cyclic incomplete block design).
+    """
+    cells: dict[str, dict[Level, list[Wording]]] = {}
+    for wording in wordings:
+        cells.setdefault(wording.family, {}).setdefault(wording.level, []).append(wording)
+    chosen: set[str] = set()
+    for levels in cells.values():
+        for pool, share in zip(levels.values(), shares(count, [len(pool) for pool in levels.values()]), strict=True):
+            chosen.update(pool[(group * share + place) % len(pool)].id for place in range(share))
+    return [wording for wording in wordings if wording.id in chosen]
 
 
 def draw_groups(examples: Sequence[Example], count: int, seed: int) -> list[Example]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from steady.errors import SteadyError
 from steady.format.draw import (
+    draw_groups,
     evaluation_prompts,
     held_out_levels,
     seen_wordings,
@@ -71,9 +72,10 @@ class Formatted:
         """The reworded groups: of the train split, then of the test split."""
         draw = self.params.sensitivity
         # Without groups of the train split there is no L0, which is allowed.
-        if draw.train_groups:
-            yield from sensitivity_prompts(self.splits["train"], self.seen, self.bank, draw.train_groups, draw.seed)
-        yield from sensitivity_prompts(self.splits["test"], self.unseen, self.bank, draw.test_groups, draw.seed)
+        train = draw_groups(self.splits["train"], draw.train_groups, draw.seed)
+        test = draw_groups(self.splits["test"], draw.test_groups, draw.seed)
+        yield from sensitivity_prompts(train, self.seen, self.bank, draw)
+        yield from sensitivity_prompts(test, self.unseen, self.bank, draw)
 
 
 def read_splits(folder: Path) -> dict[Split, list[Example]]:

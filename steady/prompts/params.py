@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from steady.parameters import Section, StageParams
 from steady.prompts import families
@@ -61,7 +61,8 @@ class PromptLength(Section):
 class SensitivityDraw(Section):
     """What the format stage reads of section `sensitivity`: which groups are reworded how; other keys are not its own.
 
-    `wordings_per_family` wordings are drawn for each family, in equal parts from its levels.
+    `wordings_per_family` wordings are drawn for each family, in equal parts from its levels. Every group is asked under
+    `wordings_per_group` of them, the groups taking turns, so that all wordings have nearly equally many groups; null: under all.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -70,7 +71,16 @@ class SensitivityDraw(Section):
     test_groups: int = Field(ge=1)
     train_groups: int = Field(ge=0)
     wordings_per_family: int = Field(ge=1)
+    wordings_per_group: int | None = Field(ge=1)
     seed: int
+
+    @field_validator("wordings_per_group")
+    @classmethod
+    def _within_the_family(cls, count: int | None, read: ValidationInfo) -> int | None:
+        drawn = read.data.get("wordings_per_family")
+        if count is not None and drawn is not None and count > drawn:
+            raise ValueError(f"more than wordings_per_family, {drawn}")
+        return count
 
 
 class LabelNames(Section):

@@ -29,6 +29,7 @@ def draw(**changes: Any) -> SensitivityDraw:
         "test_groups": 2,
         "train_groups": 2,
         "wordings_per_family": 3,
+        "wordings_per_group": None,
     }
     return SensitivityDraw.model_validate(values | {"seed": 0} | changes)
 
@@ -87,7 +88,7 @@ def test_every_group_has_one_canonical_prompt_and_the_same_wordings(
 ) -> None:
     rows = [example(f"story {number}", split="test") for number in range(6)]
     chosen = unseen_wordings(wordings, draw())
-    prompts = list(sensitivity_prompts(rows, chosen, bank, 4, 0))
+    prompts = list(sensitivity_prompts(draw_groups(rows, 4, 0), chosen, bank, draw()))
     assert len(prompts) == 4 * (1 + len(chosen))
     by_group: dict[str, list[str]] = {}
     for prompt in prompts:
@@ -95,6 +96,31 @@ def test_every_group_has_one_canonical_prompt_and_the_same_wordings(
     assert {tuple(names) for names in by_group.values()} == {("canonical", *(wording.id for wording in chosen))}
     assert len({prompt.id for prompt in prompts}) == len(prompts)
     assert {(prompt.split, prompt.completion) for prompt in prompts} == {("test", "dog")}
+
+
+def test_groups_take_turns_at_the_wordings_so_that_each_wording_has_as_many(
+    bank: Bank, wordings: list[Wording], example: Make
+) -> None:
+    rows = [example(f"story {number}", split="test") for number in range(12)]
+    drawn = draw(wordings_per_family=6, wordings_per_group=2, families=["spelling", "format"])
+    chosen = unseen_wordings(wordings, drawn)
+    prompts = list(sensitivity_prompts(rows, chosen, bank, drawn))
+    levels = {wording.id: (wording.family, wording.level) for wording in chosen}
+    for row in rows:
+        mine = [prompt.wording for prompt in prompts if prompt.example_id == row.id]
+        assert mine[0] == "canonical" and len(mine) == len(set(mine)) == 5
+        assert Counter(levels[name] for name in mine[1:]) == {
+            ("spelling", "L2"): 2,
+            ("format", "L2"): 1,
+            ("format", "L1"): 1,
+        }
+    uses = Counter(prompt.wording for prompt in prompts if prompt.wording != "canonical")
+    assert uses.keys() == levels.keys() and set(uses.values()) == {4}
+
+
+def test_a_group_cannot_have_more_wordings_than_are_drawn() -> None:
+    with pytest.raises(ValueError, match="more than wordings_per_family, 3"):
+        draw(wordings_per_group=4)
 
 
 def test_paraphrases_of_an_unseen_group_are_held_out_and_skipped_where_a_group_has_none(
@@ -105,8 +131,9 @@ def test_paraphrases_of_an_unseen_group_are_held_out_and_skipped_where_a_group_h
         + [example("y", instruction="Stay.", split="test")]
     )
     wordings = available_wordings(None, format_params(), item_paraphrases=2)
-    chosen = unseen_wordings(wordings, draw(families=["paraphrase"], wordings_per_family=2))
-    prompts = list(sensitivity_prompts(rows, chosen, None, 2, 0))
+    drawn = draw(families=["paraphrase"], wordings_per_family=2)
+    chosen = unseen_wordings(wordings, drawn)
+    prompts = list(sensitivity_prompts(draw_groups(rows, 2, 0), chosen, None, drawn))
     texts = {
         group: sorted(p.prompt for p in prompts if p.group_id == group) for group in {row.group_id for row in rows}
     }
@@ -120,7 +147,7 @@ def test_evaluation_is_canonical_and_shares_its_ids_with_sensitivity(
     rows = [example(f"story {number}", split="test") for number in range(3)]
     evaluated = {prompt.id: prompt for prompt in evaluation_prompts(rows, bank)}
     assert len(evaluated) == 3 and {prompt.wording for prompt in evaluated.values()} == {"canonical"}
-    canonical = list(sensitivity_prompts(rows, [], bank, 3, 0))
+    canonical = list(sensitivity_prompts(rows, [], bank, draw()))
     assert {prompt.id: prompt for prompt in canonical} == evaluated
 
 

@@ -44,6 +44,7 @@ def test_a_family_is_one_new_file_and_its_name_in_the_parameters(tmp_path: Path)
     values["sensitivity"] |= {
         "families": ["backwards", "surface"],
         "wordings_per_family": 1,
+        "wordings_per_group": None,
         "test_groups": 4,
         "train_groups": 4,
     }
