@@ -66,8 +66,8 @@ def templates_of(wordings: Sequence[Wording]) -> set[str]:
 def with_paraphrases(examples: Iterable[Example]) -> list[Example]:
     """Give each example the other wordings that the data have for it, as `meta["prompts"]`: whole prompts, each once.
 
-    They are the instructions (or questions) listed in its `meta["paraphrases"]`, with its own input, and the prompts of the other examples
-    of its group that ask for the same output. Examples that have none come back as they are.
+    They are the instructions (or questions) listed in its `meta["paraphrases"]`, with its own input, and the prompts of the other
+    examples of its group that ask for the same output. Examples that have none come back as they are.
     """
     rows = list(examples)
     groups: dict[tuple[str, str], list[Example]] = {}
