@@ -61,6 +61,9 @@ GPT = {
     "eos_token_id": 256,
     "bos_token_id": 256,
 }
+RECURRENT = {
+    key: SIZES[key] for key in ("vocab_size", "hidden_size", "num_hidden_layers", "eos_token_id", "pad_token_id")
+}
 TWO_LAYERS = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 8}
 DEEPSEEK = {
     "kv_lora_rank": 8,
@@ -111,32 +114,10 @@ CAUSAL: dict[str, tuple[str, dict[str, Any]]] = {
     "SmolLM 3": ("smollm3", GROUPED),
     "DeepSeek V2": ("deepseek_v2", GROUPED | DEEPSEEK | {"num_key_value_heads": 4}),
     "DeepSeek V3": ("deepseek_v3", GROUPED | DEEPSEEK | {"num_key_value_heads": 4}),
-    "Mamba": (
-        "mamba",
-        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 256, "pad_token_id": 257},
-    ),
-    "Mamba 2": (
-        "mamba2",
-        {
-            "vocab_size": 300,
-            "hidden_size": 32,
-            "num_hidden_layers": 2,
-            "num_heads": 8,
-            "head_dim": 8,
-            "n_groups": 1,
-            "state_size": 8,
-            "eos_token_id": 256,
-            "pad_token_id": 257,
-        },
-    ),
-    "Falcon Mamba": (
-        "falcon_mamba",
-        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 256, "pad_token_id": 257},
-    ),
-    "RWKV": (
-        "rwkv",
-        {"vocab_size": 300, "hidden_size": 32, "num_hidden_layers": 2, "eos_token_id": 256, "bos_token_id": 256},
-    ),
+    "Mamba": ("mamba", RECURRENT),
+    "Mamba 2": ("mamba2", RECURRENT | {"num_heads": 8, "head_dim": 8, "n_groups": 1, "state_size": 8}),
+    "Falcon Mamba": ("falcon_mamba", RECURRENT),
+    "RWKV": ("rwkv", RECURRENT | {"bos_token_id": 256}),
     "Bamba": (
         "bamba",
         GROUPED
