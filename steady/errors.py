@@ -1,7 +1,6 @@
 """The one exception a user may cause: a message that says what, where, the value, what is allowed and what to do."""
 
 import errno
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -44,8 +43,6 @@ FAULTS = {
 @contextmanager
 def reported() -> Iterator[None]:
     """Turn a `SteadyError`, a package that an extra brings, or a disk that is full into one message and exit status 1."""
-    # PEFT imports bitsandbytes, which then warns of a 4-bit kernel for CPUs that nobody asked for.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         yield
     except ModuleNotFoundError as error:

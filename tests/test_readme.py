@@ -2,48 +2,79 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from checks.pipeline import leaf_paths, read_stages
 from steady.__main__ import main
 from steady.errors import SteadyError
+from steady.metrics.files import read_metrics
+from steady.metrics.seed_results import SeedsResults
 from steady.prepare.params import DataParams
 from steady.report import readme
+from steady.report.front_figure import front_figures
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs").glob("*.md"))}
 PAGES = "\n".join([TEXT, *GUIDES.values()])
-FIGURES = ("seeds.json", "leave-one-out.json", "environment.json")
-PRESENT = all((ROOT / "metrics" / name).is_file() for name in FIGURES)
 NO_FIGURES = {"3.11": "the oldest Python", "1": "the first class of AG News"}  # numbers that are no figures of ours
 FENCED = re.compile(r"^```(?:yaml|csv)[^\n]*\n.*?^```$", re.DOTALL | re.MULTILINE)  # files, not commands
 PARAMS = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
 
 
 def shell_lines() -> list[str]:
-    """The commands in the README's code blocks, without the tree and without comments."""
+    """The commands in code blocks and in running text, without the tree, comments, variables before them, and unfinished ones."""
     blocks = re.findall(r"^```(?:console|bash)?\n(.*?)^```$", FENCED.sub("", PAGES), re.DOTALL | re.MULTILINE)
-    lines = [line.split("   #")[0].strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [line for line in lines if re.match(r"(make|dvc|git|python|source)\b", line)]
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", PAGES, flags=re.DOTALL | re.MULTILINE))
+    lines = [line.split("   #")[0] for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    bare = [re.sub(r"^([A-Z_]+=\S* )+", "", line.strip()) for line in (*lines, *inline)]
+    whole = [re.sub(r"^steady (?=[a-z-]+ )", "python -m steady ", line) for line in bare if "…" not in line]
+    return [line for line in whole if re.match(r"(make|dvc|git|python|source|uv)\b", line)]
 
 
 def prose() -> str:
     """The README without its rendered figures, code and links."""
     text = re.sub(r"```.*?```", "", readme.BLOCK.sub("", TEXT), flags=re.DOTALL)
     text = re.sub(r"`[^`]*`", "", text)
-    return re.sub(r"\(https?://[^)]*\)|<!--.*?-->", "", text)
+    return re.sub(r"\(https?://[^)]*\)|<!--.*?-->|<[a-z/][^>]*>", "", text)
 
 
-@pytest.mark.skipif(not PRESENT, reason="metrics/seeds.json and its like are not committed yet")
 def test_every_figure_is_the_one_of_the_metrics():
     blocks = readme.render(ROOT / "metrics")
     for text in (TEXT, *GUIDES.values()):
         assert readme.replace_blocks(text, blocks) == text, "run `make readme`"
+    assert TEXT.count("\n") <= 200
+
+
+def test_the_picture_is_the_one_of_the_metrics_in_the_colours_of_the_page_around_it():
+    drawn = front_figures(ROOT / "metrics")
+    shown = dict(zip(("dark", "light"), re.findall(r'(?:srcset|src)="docs/figures/([^"]+)"', TEXT), strict=True))
+    for theme, name in shown.items():
+        assert (ROOT / "docs/figures" / name).read_text(encoding="utf-8") == drawn[name], "run `make readme`"
+        assert "var(" not in drawn[name] and f"arms-{theme}.svg" == name
+    # the marks are where the table says: every value stands in the description of its mark
+    arms = read_metrics(ROOT / "metrics/seeds.json", SeedsResults).arms
+    for arm, found in arms.items():
+        assert f'aria-label="the plain wording, {arm}: {found["accuracy"].value:.3f} [' in drawn[shown["light"]]
+
+
+def test_a_picture_of_other_results_is_refused_and_drawn_anew(tmp_path):
+    for name in ("metrics", "docs"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    (tmp_path / "README.md").write_text(TEXT, encoding="utf-8")
+    picture = tmp_path / "docs/figures/arms-light.svg"
+    picture.write_text(picture.read_text(encoding="utf-8").replace("baseline", "other"), encoding="utf-8")
+    command = main.get_command(None, "readme")
+    checked = CliRunner().invoke(command, ["--root", str(tmp_path), "--check"])
+    assert checked.exit_code == 1 and "arms-light.svg: figures are not those of metrics/" in checked.output
+    assert CliRunner().invoke(command, ["--root", str(tmp_path)]).output == f"rendered {picture}\n"
+    assert CliRunner().invoke(command, ["--root", str(tmp_path), "--check"]).exit_code == 0
 
 
 def test_there_is_no_other_figure():
@@ -80,8 +111,9 @@ def test_the_tree_is_true_and_complete():
 def test_the_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
-    assert {line.split()[1] for line in shell_lines() if line.startswith("make ")} <= targets
-    assert set(re.findall(r"`make ([a-z-]+)`", PAGES)) <= targets
+    made = [shlex.split(line)[1:] for line in shell_lines() if line.startswith("make ")]
+    assert len(made) > 10 and {word for words in made for word in words if "=" not in word} <= targets
+    assert {word.partition("=")[0] for words in made for word in words if "=" in word} <= {"PYTHON", "RECIPE", "SEEDS"}
     phony = next(line for line in makefile.splitlines() if line.startswith(".PHONY:")).split()[1:]
     assert set(phony) == targets
 
@@ -92,7 +124,7 @@ def test_the_commands_of_the_program_exist():
 
 
 @pytest.mark.parametrize(
-    "line", sorted({line for line in shell_lines() if re.match(r"python -m steady \w|dvc \w", line)})
+    "line", sorted({line for line in shell_lines() if re.match(r"python -m steady \w|dvc (?!exp$)\w", line)})
 )
 def test_a_command_has_the_options_that_the_pages_give_it(line):
     words = shlex.split(line)
@@ -105,6 +137,15 @@ def test_a_command_has_the_options_that_the_pages_give_it(line):
     # Reads every option and argument, without running anything.
     command = main.get_command(None, name)
     command.make_context(name, words[4:])
+
+
+def test_the_modules_and_files_of_other_commands_exist():
+    named = [line for line in shell_lines() if not re.match(r"python -m steady|dvc|make|git", line)]
+    modules = {name for line in named for name in re.findall(r"python -m ((?:stages|checks|benchmarks)[a-z_.]*)", line)}
+    paths = {name for line in named for name in re.findall(r"(?:tests|requirements|constraints)[a-z/_-]*\.\w+", line)}
+    assert len(paths) > 4 and modules
+    for path in (*paths, *(f"{name.replace('.', '/')}.py" for name in modules)):
+        assert (ROOT / path).is_file(), path
 
 
 def test_the_parameters_and_recipes_exist():
@@ -125,7 +166,7 @@ def test_the_parameters_and_recipes_exist():
 def test_the_links_to_files_work():
     for folder, text in ((ROOT, TEXT), *((path.parent, text) for path, text in GUIDES.items())):
         for target in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
-            assert (folder / target).exists(), target
+            assert (folder / target.partition("#")[0]).exists(), target
 
 
 def test_the_table_of_stages_is_that_of_the_pipeline():

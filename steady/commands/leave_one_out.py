@@ -5,9 +5,7 @@ from pathlib import Path
 
 import click
 
-from steady.errors import reported
-
-FOLDER = Path(".seeds")
+from steady.commands import FILE, command, root_option
 
 
 def trained_without(family: str, families: Sequence[str], trained: Sequence[str]) -> list[str]:
@@ -15,42 +13,42 @@ def trained_without(family: str, families: Sequence[str], trained: Sequence[str]
     return [name for name in dict.fromkeys([*trained, *families]) if name != family and name in families]
 
 
-@click.command()
-@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("metrics/leave-one-out.json"))
+@command()
+@root_option
+@click.option("--out", type=FILE, default="metrics/leave-one-out.json", show_default=False)
 def main(root: Path, out: Path) -> None:
     """Train once for each family of sensitivity.families without it, and write how steady the arms are on it.
 
     What has run before comes from DVC's cache. Each family has a copy of the repository under .seeds/.
     """
-    with reported():
-        from steady.metrics.files import read_metrics, write_metrics
-        from steady.metrics.measures import SENSITIVITY
-        from steady.metrics.results import Comparison
-        from steady.parameters import read_params
-        from steady.prompts.params import FormatStage
-        from steady.report.tables import number, p_value
-        from steady.repro.workspaces import make_workspace, reproduce
+    from steady.metrics.files import read_metrics, write_metrics
+    from steady.metrics.measures import SENSITIVITY
+    from steady.metrics.results import Comparison
+    from steady.parameters import read_params
+    from steady.prompts.params import FormatStage
+    from steady.report.tables import number, p_value
+    from steady.repro.workspaces import FOLDER, make_workspace, reproduce
 
-        view = read_params(root / "params.yaml", FormatStage)
-        families = view.sensitivity.families
-        found = {}
-        for family in families:
-            place = root / FOLDER / f"without-{family}"
-            click.echo(f"without {family}")
-            trained = trained_without(family, families, view.format.trained_families)
-            make_workspace(root, place, {"format.trained_families": trained})
-            reproduce(place)
-            compared = read_metrics(place / "metrics/comparison.json", Comparison)
-            found[family] = {
-                name: {row.name: step.levels["L2"][family].measures[row.name] for row in SENSITIVITY if row.headline}
-                for name, step in compared.steps.items()
-            }
-        write_metrics(root / out, {"held_out_family": found})
-        for family, steps in found.items():
-            for name, measures in steps.items():
-                entry = measures["agreement"]
-                click.echo(
-                    f"{family} {name}: agreement {number(entry.from_)} -> {number(entry.to)}, p {p_value(entry.p)}"
-                )
-        click.echo(f"wrote {root / out}")
+    view = read_params(root / "params.yaml", FormatStage)
+    families = view.sensitivity.families
+    found = {}
+    for family in families:
+        place = root / FOLDER / f"without-{family}"
+        click.echo(f"without {family}")
+        trained = trained_without(family, families, view.format.trained_families)
+        # a copy of its own, so that the repository's outputs stay those of the committed run
+        make_workspace(root, place, {"format.trained_families": trained})
+        reproduce(place)
+        # only the comparison is needed: the workspace stays for whoever wants more
+        compared = read_metrics(place / "metrics/comparison.json", Comparison)
+        # the family that training did not see is of level 2
+        found[family] = {
+            name: {row.name: step.levels["L2"][family].measures[row.name] for row in SENSITIVITY if row.headline}
+            for name, step in compared.steps.items()
+        }
+    write_metrics(root / out, {"held_out_family": found})
+    for family, steps in found.items():
+        for name, measures in steps.items():
+            entry = measures["agreement"]
+            click.echo(f"{family} {name}: agreement {number(entry.from_)} -> {number(entry.to)}, p {p_value(entry.p)}")
+    click.echo(f"wrote {root / out}")

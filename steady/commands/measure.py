@@ -9,49 +9,33 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from steady.errors import SteadyError, reported
+from steady.commands import FILE, FOLDER, command, revision_option, threads_option
+from steady.errors import SteadyError
 
 if TYPE_CHECKING:
-    from steady.measure.matching import Matcher
     from steady.measure.prompt_files import PromptFile
     from steady.measure.report import Compared
     from steady.measure.subject import Subject
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
-OF_LOCAL = (
-    "revision",
-    "gguf_file",
-    "adapters",
-    "same_base",
-    "thinking",
-    "dtype",
-    "device",
-    "threads",
-    *("batch_tokens", "precision"),
-)
+OF_WEIGHTS = ("revision", "gguf_file", "adapters", "same_base", "thinking")
+OF_LOCAL = (*OF_WEIGHTS, "dtype", "device", "threads", "batch_tokens", "precision")
 OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
 Options = dict[str, Any]  # of the command, by name
+AT_LEAST_ONE = click.IntRange(min=1)
 
 
-@click.command()
+@command()
 @click.argument("sources", nargs=-1, required=False, type=click.Path(path_type=Path))
 @click.option("--model", "models", multiple=True, help="A Hub id, a folder, or package:NAME; several are compared.")
 @click.option(
     "--column", "columns", multiple=True, metavar="KEY=NAME", help="What the file calls a key: prompt=question."
 )
-@click.option("--items", type=FILE, default=None, help="A file of items to be worded, in place of one of prompts.")
-@click.option("--wordings", type=FILE, default=None, help="The bank that words them; default: their own instructions.")
-@click.option(
-    "--per-family",
-    type=click.IntRange(min=1),
-    default=2,
-    show_default=True,
-    help="Wordings of each family of rewordings.",
-)
-@click.option("--revision", default=None, help="Commit, branch or tag of a Hub model; the full commit is recorded.")
-@click.option("--gguf-file", default=None, help="The GGUF file of the folder or repository to read the model from.")
+@click.option("--items", type=FILE, help="A file of items to be worded, in place of one of prompts.")
+@click.option("--wordings", type=FILE, help="The bank that words them; default: their own instructions.")
+@click.option("--per-family", type=AT_LEAST_ONE, default=2, help="Wordings of each family of rewordings.")
+@revision_option
+@click.option("--gguf-file", help="The GGUF file of the folder or repository to read the model from.")
 @click.option(
     "--adapter",
     "adapters",
@@ -63,15 +47,15 @@ Options = dict[str, Any]  # of the command, by name
     "--chat-template",
     "chat",
     default="auto",
-    show_default=True,
     help="auto (where the tokenizer has one), on, off, or the name of one of its templates.",
 )
-@click.option("--system", default="", help="System message of prompts that bring none.")
-@click.option("--thinking/--no-thinking", default=False, help="Let a thinking model think before it answers.")
+@click.option("--system", default="", show_default=False, help="System message of prompts that bring none.")
+@click.option(
+    "--thinking/--no-thinking", default=False, show_default=False, help="Let a thinking model think before it answers."
+)
 @click.option("--stop", multiple=True, help="A response ends behind this text, which is left out of it.")
 @click.option(
     "--match",
-    default=None,
     help="What counts as the same and as right: exact, normalized, contains, number, regex:PATTERN, label:A,B, "
     "python:MODULE.FUNCTION; default: normalized, the labels of --wordings, or what a finished run was read by.",
 )
@@ -79,63 +63,49 @@ Options = dict[str, Any]  # of the command, by name
     "--dtype",
     type=click.Choice(("auto", "float32", "bfloat16", "float16")),
     default="auto",
-    show_default=True,
     help="auto: bfloat16 on a GPU or a CPU that has it.",
 )
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, cuda:1 …")
-@click.option("--threads", type=click.IntRange(min=1), default=None, help="Threads of a CPU.")
-@click.option("--max-new-tokens", type=click.IntRange(min=1), default=30, show_default=True, help="Longest response.")
-@click.option(
-    "--batch-tokens", type=click.IntRange(min=64), default=16384, show_default=True, help="Tokens held in the cache."
-)
-@click.option("--max-pairs", type=click.IntRange(min=1), default=None, help="Score so many random pairs of each group.")
+@click.option("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
+@threads_option
+@click.option("--max-new-tokens", type=AT_LEAST_ONE, default=30, help="Longest response.")
+@click.option("--batch-tokens", type=click.IntRange(min=64), default=16384, help="Tokens held in the cache.")
+@click.option("--max-pairs", type=AT_LEAST_ONE, help="Score so many random pairs of each group.")
 @click.option(
     "--precision",
     type=click.FloatRange(min=0, min_open=True, max=1),
-    default=None,
     help="Stop when POSIX is known to this share of itself.",
 )
-@click.option("--draws", type=click.IntRange(min=100), default=2000, show_default=True, help="Bootstrap draws.")
+@click.option("--draws", type=click.IntRange(min=100), default=2000, help="Bootstrap draws.")
 @click.option(
-    "--confidence",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.95,
-    show_default=True,
-    help="Of intervals.",
+    "--confidence", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.95, help="Of intervals."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of samples and intervals.")
-@click.option(
-    "--endpoint", default=None, help="An OpenAI-compatible server, http://localhost:8000/v1; --model is a name there."
-)
+@click.option("--seed", type=int, default=0, help="Of samples and intervals.")
+@click.option("--endpoint", help="An OpenAI-compatible server, http://localhost:8000/v1; --model is a name there.")
 @click.option(
     "--repeats",
-    type=click.IntRange(min=1),
+    type=AT_LEAST_ONE,
     default=2,
-    show_default=True,
     help="Times that a server is sent each prompt; how far its own answers agree is the noise floor.",
 )
 @click.option(
     "--posix", is_flag=True, help="POSIX from a server's log-probabilities of given tokens, once it passed a canary."
 )
+@click.option("--concurrency", type=click.IntRange(1, 256), default=8, help="Requests in flight to a server.")
+@click.option("--timeout", type=click.FloatRange(min=1), default=120.0, help="Seconds that a request may take.")
 @click.option(
-    "--concurrency", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests in flight to a server."
-)
-@click.option(
-    "--timeout", type=click.FloatRange(min=1), default=120.0, show_default=True, help="Seconds that a request may take."
-)
-@click.option(
-    "--request-fields", default="{}", help="JSON object: fields of a request to add or, with null, to leave out."
+    "--request-fields",
+    default="{}",
+    show_default=False,
+    help="JSON object: fields of a request to add or, with null, to leave out.",
 )
 @click.option(
     "--api-key-variable",
     default="STEADY_API_KEY",
-    show_default=True,
     help="The environment variable that holds a server's key; the key is never written or shown.",
 )
 @click.option(
     "--replies",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=None,
+    type=FILE,
     help="File that keeps a server's replies, so that none is asked for twice; default: replies.jsonl in --out.",
 )
 @click.option(
@@ -144,13 +114,12 @@ Options = dict[str, Any]  # of the command, by name
     type=click.Path(path_type=Path),
     help="A file of prompts that have an `answer` each; no model is needed, and several files are compared.",
 )
-@click.option("--out", type=FOLDER, default=None, help="Folder to write; default: measured.")
+@click.option("--out", type=FOLDER, help="Folder to write; default: measured.")
 @click.option(
     "--print",
     "form",
     type=click.Choice(("table", "line", "markdown", "json")),
     default="table",
-    show_default=True,
     help="What is written to stdout: line is one a subject, markdown is for a pull request.",
 )
 @click.option(
@@ -170,28 +139,34 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model, and several
     folders are compared.
     """
-    with reported():
-        from steady.measure.gates import failures, find_gate
-        from steady.measure.matching import find_matcher
-        from steady.measure.report import compared, distinct, summarise, write_comparison
-        from steady.metrics.resampling import Bootstrap
+    from steady.measure.gates import failures, find_gate
+    from steady.measure.matching import NORMALIZED, find_matcher
+    from steady.measure.report import PAGE, compared, distinct, last_match, summarise, write_comparison
+    from steady.metrics.resampling import Bootstrap
 
-        # what can be wrong with the options is said before a model is loaded
-        gates = [find_gate(text) for text in options["gates"]]
-        if options["match"] is not None:
-            find_matcher(options["match"])
-        folders = _runs(sources, options)
-        if options["budget"]:
-            return
-        bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
-        reports = [summarise(folder, _matcher(folder, options), bootstrap) for folder in folders]
-        found = compared(distinct(reports, folders), bootstrap)
-        if found.comparison is not None and options["out"] is not None:
-            write_comparison(found, options["out"])
-        click.echo(_printed(found, options["form"]))
-        if reasons := failures(gates, found):
-            click.echo("\n".join(reasons), err=True)
-            raise click.exceptions.Exit(FAILED)
+    # what can be wrong with the options is said before a model is loaded
+    gates = [find_gate(text) for text in options["gates"]]
+    if options["match"] is not None:
+        find_matcher(options["match"])
+    folders = _runs(sources, options)
+    if options["budget"]:
+        return
+    bootstrap = Bootstrap(options["draws"], options["confidence"], options["seed"])
+    reports = []
+    for folder in folders:
+        # without --match a run is read as it was read before
+        matcher = find_matcher(options["match"] or last_match(folder) or NORMALIZED)
+        reports.append(summarise(folder, matcher, bootstrap))
+    found = compared(distinct(reports, folders), bootstrap)
+    place = folders[0] if found.comparison is None else options["out"]
+    if found.comparison is not None and place is not None:
+        write_comparison(found, place)
+    click.echo(_printed(found, options["form"]))
+    if place is not None and options["form"] == "table":
+        click.echo(f"page: {place / PAGE}", err=True)
+    if reasons := failures(gates, found):
+        click.echo("\n".join(reasons), err=True)
+        raise click.exceptions.Exit(FAILED)
 
 
 def _printed(found: "Compared", form: str) -> str:
@@ -200,16 +175,7 @@ def _printed(found: "Compared", form: str) -> str:
 
     if form == "json":
         return laid_out(rounded(found.to_dict()))
-    forms = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}
-    return forms[form](found)
-
-
-def _matcher(folder: Path, options: Options) -> "Matcher":
-    """What answers are read by: the option, or what the folder was summarised by before."""
-    from steady.measure.matching import NORMALIZED, find_matcher
-    from steady.measure.report import last_match
-
-    return find_matcher(options["match"] or last_match(folder) or NORMALIZED)
+    return {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}[form](found)
 
 
 def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
@@ -218,6 +184,7 @@ def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
 
     if options["answers"]:
         return list(_given(sources, options))
+    # nothing is loaded yet: a wrong option is said first
     subjects = list(_subjects(options))
     if twice := [name for name, times in Counter(name for name, _ in subjects).items() if times > 1]:
         raise SteadyError(f"{twice[0]}: named twice; a subject is compared with others, not with itself.")
@@ -275,6 +242,7 @@ def _subjects(options: Options) -> Iterator[tuple[str, "Callable[[], Subject]"]]
         _refuse_mixed(OF_LOCAL, "of a model on this machine, not of --endpoint")
         if not models:
             raise SteadyError("--endpoint: add --model, the name of the model on the server.")
+        # the server has the adapters, if any: a name there is a subject
         yield from ((model, partial(_remote, model, options)) for model in models)
         return
     if len(models) > 1 and adapters:
@@ -288,6 +256,7 @@ def _subjects(options: Options) -> Iterator[tuple[str, "Callable[[], Subject]"]]
 def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
     """Refuse options that would not be followed, such as those of a model of this machine with a server."""
     context = click.get_current_context()
+    # a default is no wish: only what was typed is refused
     for name in names:
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(item.opts[0] for item in context.command.params if item.name == name)
@@ -297,4 +266,5 @@ def _refuse_mixed(names: tuple[str, ...], reason: str) -> None:
 def _remote(model: str, options: Options) -> "Subject":
     from steady.measure.endpoint.subject import endpoint_subject
 
+    # opened after --out is known
     return endpoint_subject(model, {**options, "replies": options["replies"] or options["out"] / "replies.jsonl"})

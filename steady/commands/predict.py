@@ -1,16 +1,14 @@
 """Ask every arm, side by side."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from steady.errors import reported
-
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
+from steady.commands import FILE, command, listed_option, models_option, params_option
 
 
-@click.command()
+@command()
 @click.argument("texts", nargs=-1)
 @click.option("--in", "source", type=FILE, help="JSONL or CSV with a text in each row, instead of TEXTS.")
 @click.option(
@@ -25,33 +23,20 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="A wording's id, a family, or `all`; may be repeated. Default: canonical.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON Lines with all log-probabilities.")
-@click.option("--params", type=FILE, default=Path("params.yaml"), show_default=True)
-@click.option("--models", type=FOLDER, default=Path("models"), show_default=True, help="The arms' folders.")
-@click.option(
-    "--listed", type=FILE, default=Path("data/formatted/wordings.jsonl"), show_default=True, help="All wordings."
-)
+@params_option
+@models_option
+@listed_option
 def main(
-    texts: tuple[str, ...],
-    source: Path | None,
-    column: str | None,
-    out: Path | None,
-    arms: tuple[str, ...],
-    wordings: tuple[str, ...],
-    as_json: bool,
-    params: Path,
-    models: Path,
-    listed: Path,
+    arms: tuple[str, ...], wordings: tuple[str, ...], params: Path, models: Path, listed: Path, **asked: Any
 ) -> None:
     """Ask the arms about TEXTS, the lines of standard input, or the rows of a file: for a label, or for the text that they write.
 
     The prompt is the training prompt by construction: the arm's own phrasebook, the same renderer; a template that changed
     since the training is refused.
     """
-    with reported():
-        from steady.serve.asking import Request, open_asker, predict, spare_quantisation
+    from steady.serve.asking import Request, open_asker, predict, spare_quantisation
 
-        spare_quantisation(params)
-        asker = open_asker(params, models, listed, arms, wordings)
-        request = Request(texts=texts, source=source, column=column, out=out, as_json=as_json)
-        for line in predict(asker, request):
-            click.echo(line)
+    spare_quantisation(params)
+    asker = open_asker(params, models, listed, arms, wordings)
+    for line in predict(asker, Request(**asked)):
+        click.echo(line)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from steady.errors import reported
+from steady.commands import command, root_option
 
 PROVENANCE = "metrics/provenance.json"
 
 
-@click.command()
-@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
+@command()
+@root_option
 @click.option("--force", is_flag=True, help="Run every stage, whether or not anything changed.")
 @click.option("--profile", is_flag=True, help=f"Write the commit and the seconds of every stage to {PROVENANCE}.")
 def main(root: Path, force: bool, profile: bool) -> None:
@@ -18,20 +18,20 @@ def main(root: Path, force: bool, profile: bool) -> None:
 
     Exits with 1 where a stage failed, a verdict is another one, or a figure lies outside its interval.
     """
-    with reported():
-        from steady.commands.reproduced import hold_results
-        from steady.repro.pipeline import duration, remember, run_pipeline, unchanged
+    from steady.commands.reproduced import hold_results
+    from steady.repro.pipeline import duration, remember, run_pipeline, unchanged
 
-        if not force and unchanged(root):
-            click.echo("Nothing has changed since the last run.")
-        else:
-            seconds = run_pipeline(root, force, click.echo)
-            remember(root)
-            total = duration(sum(seconds.values()))
-            click.echo(f"{len(seconds)} stages ran, in {total}." if seconds else "Everything was up to date.")
-            if profile and seconds:
-                _write_provenance(root, seconds)
-        hold_results(root)
+    if not force and unchanged(root):
+        click.echo("Nothing has changed since the last run.")
+    else:
+        seconds = run_pipeline(root, force, click.echo)
+        # so that the next call can say in a moment that nothing has changed
+        remember(root)
+        total = duration(sum(seconds.values()))
+        click.echo(f"{len(seconds)} stages ran, in {total}." if seconds else "Everything was up to date.")
+        if profile and seconds:
+            _write_provenance(root, seconds)
+    hold_results(root)
 
 
 def _write_provenance(root: Path, seconds: dict[str, float]) -> None:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from steady.errors import SteadyError, reported
+from steady.commands import command, root_option
+from steady.errors import SteadyError
 
 ENVIRONMENT = "metrics/environment.json"
 
 
-@click.command()
-@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
+@command()
+@root_option
 @click.option("--bytes", "list_files", is_flag=True, help="List the outputs whose bytes differ.")
 @click.option("--record", is_flag=True, help="Record the results that lie here: do so before committing them.")
 def main(root: Path, list_files: bool, record: bool) -> None:
@@ -20,14 +21,9 @@ def main(root: Path, list_files: bool, record: bool) -> None:
     adds floats up in another order, so bytes and last digits may differ. --record writes metrics/recorded.json and
     metrics/environment.json.
     """
-    with reported():
-        if record:
-            _record(root)
-        else:
-            hold_results(root, list_files)
-
-
-def _record(root: Path) -> None:
+    if not record:
+        hold_results(root, list_files)
+        return
     from steady.metrics.files import write_metrics
     from steady.records import write_json
     from steady.repro.lockfile import lock_entries
@@ -56,6 +52,7 @@ def hold_results(root: Path, list_files: bool = False) -> None:
         click.echo("No results are recorded, so there is nothing to hold these against (`steady reproduced --record`).")
         return
     here = recorded.input_digests(root)
+    # other settings give other results: there is nothing to hold them against
     if own := [name for name, digest in record.inputs.items() if here[name] != digest]:
         click.echo(
             f"Results of your own: {' and '.join(own)} are not those of the recorded results. See reports/index.html."
@@ -65,6 +62,7 @@ def hold_results(root: Path, list_files: bool = False) -> None:
     held = recorded.hold(record, read_metrics(root / recorded.COMPARISON, Comparison))
     verdicts, figures = len(record.verdicts), sum(map(len, record.figures.values()))
     where = f"; bytes differ for {len(changed)} of {len(record.outputs)} outputs: {_causes(root)}" if changed else ""
+    # before a fault is raised: the list says where to look
     for path in changed if list_files else ():
         click.echo(f"  {path}")
     if held.faults:
@@ -72,15 +70,13 @@ def hold_results(root: Path, list_files: bool = False) -> None:
             "\n  ".join(["not reproduced:", *held.faults])
             + f"\n{len(held.faults)} of {verdicts} verdicts and {figures} figures{where}"
         )
-    if not changed:
-        click.echo(
-            f"Reproduced: {verdicts} verdicts and {figures} figures, all {len(record.outputs)} outputs byte for byte."
+    found = f"{verdicts} verdicts and {figures} figures, all {len(record.outputs)} outputs byte for byte"
+    if changed:
+        found = (
+            f"{verdicts} of {verdicts} verdicts the same, all {figures} figures within their intervals "
+            f"(largest difference {held.largest:.2g}, {held.where or 'none'}){where}"
         )
-        return
-    click.echo(
-        f"Reproduced: {verdicts} of {verdicts} verdicts the same, all {figures} figures within their intervals "
-        f"(largest difference {held.largest:.2g}, {held.where or 'none'}){where}."
-    )
+    click.echo(f"Reproduced: {found}.")
 
 
 def _causes(root: Path) -> str:
@@ -94,8 +90,5 @@ def _causes(root: Path) -> str:
     path = root / ENVIRONMENT
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     names = [name.removeprefix("packages.") for name, *_ in changed_values(before, msgspec.to_builtins(environment()))]
-    return (
-        f"other {', '.join(names)}"
-        if names
-        else "other code or kernels, for packages and processor are those of the record"
-    )
+    same = "other code or kernels, for packages and processor are those of the record"
+    return f"other {', '.join(names)}" if names else same

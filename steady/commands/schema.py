@@ -6,25 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from steady.errors import reported
+from steady.commands import FILE, command
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+# A JSON schema, or a part of one
 Schema = dict[str, Any]
-"""A JSON schema, or a part of one."""
 
 
-@click.command()
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("params.schema.json"))
+@command()
+@click.option("--out", type=FILE, default="params.schema.json", show_default=False)
 def main(out: Path) -> None:
     """Write the JSON schema of params.yaml, which editors use to complete and check keys."""
-    with reported():
-        from steady.records import write_json
-        from steady.repro.views import stage_views
+    from steady.records import write_json
+    from steady.repro.views import stage_views
 
-        write_json(out, params_schema(stage_views()))
-        click.echo(f"wrote {out}; name it in the settings of your editor as the schema of params.yaml")
+    write_json(out, params_schema(stage_views()))
+    click.echo(f"wrote {out}; name it in the settings of your editor as the schema of params.yaml")
 
 
 def params_schema(views: "Sequence[type[BaseModel]]") -> Schema:

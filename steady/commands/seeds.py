@@ -5,36 +5,31 @@ from pathlib import Path
 
 import click
 
-from steady.errors import SteadyError, reported
+from steady.commands import FILE, command, root_option
+from steady.errors import SteadyError
 
-FOLDER = Path(".seeds")
 
-
-@click.command()
+@command()
 @click.argument("seeds", nargs=-1, type=int, required=True)
-@click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
+@root_option
 @click.option("--recipe", help="A name of recipe/; the parameters as they are where none is given.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Default: metrics/seeds.json, with a recipe metrics/seeds-RECIPE.json.",
-)
+@click.option("--out", type=FILE, help="Default: metrics/seeds.json, with a recipe metrics/seeds-RECIPE.json.")
 def main(seeds: tuple[int, ...], root: Path, recipe: str | None, out: Path | None) -> None:
     """Run the pipeline once for each of SEEDS (the data and the prompts stay), and write means, spread and intervals.
 
     What has run before comes from DVC's cache. Each seed has a copy of the repository under .seeds/.
     """
-    with reported():
-        if len(set(seeds)) != len(seeds):
-            raise SteadyError(f"seeds: {' '.join(map(str, seeds))} names one twice.")
-        from steady.repro.workspaces import make_workspace, reproduce
+    if len(set(seeds)) != len(seeds):
+        raise SteadyError(f"seeds: {' '.join(map(str, seeds))} names one twice.")
+    from steady.repro.workspaces import FOLDER, make_workspace, reproduce
 
-        folders = {seed: root / FOLDER / (recipe or "") / f"seed-{seed}" for seed in seeds}
-        for seed, folder in folders.items():
-            click.echo(f"seed {seed}")
-            make_workspace(root, folder, {"seed": seed}, recipe)
-            reproduce(folder)
-        collect(folders, root / (out or f"metrics/seeds{f'-{recipe}' if recipe else ''}.json"))
+    folders = {seed: root / FOLDER / (recipe or "") / f"seed-{seed}" for seed in seeds}
+    for seed, folder in folders.items():
+        click.echo(f"seed {seed}")
+        # the seed of the training alone: data and prompts have seeds of their own, and come from the cache
+        make_workspace(root, folder, {"seed": seed}, recipe)
+        reproduce(folder)
+    collect(folders, root / (out or f"metrics/seeds{f'-{recipe}' if recipe else ''}.json"))
 
 
 def collect(folders: Mapping[int, Path], out: Path) -> None:
@@ -44,32 +39,27 @@ def collect(folders: Mapping[int, Path], out: Path) -> None:
     from steady.metrics.measures import headlines
     from steady.metrics.resampling import Bootstrap
     from steady.metrics.results import Comparison
-    from steady.metrics.run import read_run
     from steady.metrics.seed_results import Training
-    from steady.models.arm import read_manifest
     from steady.parameters import read_params
-    from steady.report.readme import with_spread as over_seeds_text
+    from steady.report.readme import with_spread
     from steady.repro.seeds import over_seeds, verdicts
+    from steady.repro.workspaces import read_runs, training_records
 
-    one = next(iter(folders.values()))
-    settings = read_params(one / "params.yaml", CompareStage)
+    places = list(folders.values())
+    settings = read_params(places[0] / "params.yaml", CompareStage)
     compare, names = settings.compare, list(settings.arms)
-    runs = {
-        seed: read_run(names, place / "metrics/arms", place / "reports/arms", one / "data/formatted")
-        for seed, place in folders.items()
-    }
+    runs = dict(zip(folders, read_runs(names, places), strict=True))
     found = over_seeds(runs, Bootstrap(compare.bootstrap_draws, 1 - compare.alpha, settings.seed))
     for name in names:
-        records = [read_manifest(place / "models" / name).training for place in folders.values()]
+        records = training_records(name, places)
         found.training[name] = [
-            Training(record.get("steps"), record.get("truncation", {}).get("tokens_shown")) for record in records
+            Training(one.get("steps"), one.get("truncation", {}).get("tokens_shown")) for one in records
         ]
-    comparisons = [read_metrics(place / "metrics/comparison.json", Comparison) for place in folders.values()]
-    found.claims = verdicts(comparisons)
+    found.claims = verdicts([read_metrics(place / "metrics/comparison.json", Comparison) for place in places])
     write_metrics(out, found)
     for name, endpoints in (found.arms | found.steps).items():
         for measure in headlines():
-            entry = endpoints[measure.name]
+            # the others are in the file
             if measure.primary:
-                click.echo(f"{name} {measure.label}: {over_seeds_text(entry)}")
+                click.echo(f"{name} {measure.label}: {with_spread(endpoints[measure.name])}")
     click.echo(f"wrote {out}")

@@ -2,8 +2,10 @@
 
 import click
 
+from steady.commands import command
 
-@click.command()
+
+@command()
 def main() -> None:
     """List the formats of raw data, with an example row each."""
     import json

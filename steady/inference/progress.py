@@ -7,6 +7,19 @@ from typing import Any
 LOG_SECONDS = 300.0
 
 
+class LogLines:
+    """Standard error for a bar that is no terminal: a bar ends with no new line, and what is printed next would be glued to it."""
+
+    def write(self, text: str) -> None:
+        """Write a bar as a line; blanks, which wipe a bar from a terminal, are nothing here."""
+        if text.strip():
+            sys.stderr.write(f"{text.strip()}\n")
+
+    def flush(self) -> None:
+        """Flush it."""
+        sys.stderr.flush()
+
+
 def progress_bar(
     items: Iterable[Any] | None, what: str, unit: str, shown: bool = True, total: int | None = None
 ) -> Any:
@@ -19,6 +32,8 @@ def progress_bar(
     """
     from tqdm import tqdm
 
+    if sys.stderr.isatty():
+        return tqdm(items, desc=what, unit=unit, total=total, disable=not shown, leave=False)
     # In a file every refresh would be a line of its own, so work of less than LOG_SECONDS prints nothing there.
-    pace = {} if sys.stderr.isatty() else {"delay": LOG_SECONDS, "mininterval": LOG_SECONDS, "maxinterval": LOG_SECONDS}
-    return tqdm(items, desc=what, unit=unit, total=total, disable=not shown, leave=False, **pace)
+    pace = {"delay": LOG_SECONDS, "mininterval": LOG_SECONDS, "maxinterval": LOG_SECONDS}
+    return tqdm(items, desc=what, unit=unit, total=total, disable=not shown, leave=False, file=LogLines(), **pace)

@@ -21,10 +21,11 @@ from steady.prompts.bank import Bank, task_bank
 from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.params import FormatStage
 from steady.prompts.render import applies, render
-from steady.records import CANONICAL, Example, Split, Wording, read_records
+from steady.records import Example, Split, Wording, read_records
+from steady.serve.phrasing import chosen_wordings
 
+# Text, and how `click.style` shows it
 Piece = tuple[str, dict[str, Any]]
-"""Text, and how `click.style` shows it."""
 CUT = {"fg": "red", "strikethrough": True}
 SPECIAL = {"fg": "cyan", "dim": True}
 HEAD = {"bold": True}
@@ -118,27 +119,12 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, se
     if labels is None and settings.format.wordings is not None:
         labels = found_labels(examples)
     bank = task_bank(settings.format.wordings, labels, multi_label=settings.data.multi_label)
-    tokenizer = load_tokenizer_file(
-        tokenizer_file(settings.model.id, settings.model.revision, settings.model.gguf_file)
-    )
+    model = settings.model
+    tokenizer = load_tokenizer_file(tokenizer_file(model.id, model.revision, model.gguf_file))
     # A prompt of a model that generates may quote a control token, which then is text like any other.
     tokenizer.encode_special_tokens = view.generates
-    selected = _select_wordings(read_records(listed, Wording), selectors or (CANONICAL,))
+    selected = chosen_wordings({wording.id: wording for wording in read_records(listed, Wording)}, selectors)
     return Inspection(settings, view, bank, examples, split, selected, tokenizer)
-
-
-def _select_wordings(wordings: Sequence[Wording], selectors: Sequence[str]) -> list[Wording]:
-    selected: dict[str, Wording] = {}
-    for selector in selectors:
-        match = {one.id: one for one in wordings if selector in (one.id, one.family, "all")}
-        if not match:
-            families = ", ".join(dict.fromkeys(one.family for one in wordings))
-            raise SteadyError(
-                f"no wording {selector!r}. Give `all`, a family ({families}) or an id of the wordings' file."
-            )
-        # A wording that two selectors name is shown once.
-        selected |= match
-    return list(selected.values())
 
 
 def shown_row(inspection: Inspection, example: Example, wording: Wording) -> Iterator[Piece]:
@@ -186,9 +172,9 @@ def _answer(inspection: Inspection, prompt: str, answer: str) -> Iterator[Piece]
     for place, token in enumerate(ids[:-1]):
         yield tokenizer.decode([token]), dict(LEARNED[place % 2])
     yield f"⟨{tokenizer.eos_token}⟩\n", SPECIAL
-    cut = (
-        f"CUT: {length - most} of them, for {most} are allowed" if length > most else f"nothing is cut (at most {most})"
-    )
+    cut = f"nothing is cut (at most {most})"
+    if length > most:
+        cut = f"CUT: {length - most} of them, for {most} are allowed"
     # A model of two halves reads the prompt in its encoder, where there is no loss.
     prompt_masked = inspection.view.sft.completion_only_loss or model.task == "SEQ_2_SEQ_LM"
     masked = f"all {min(length, most)} of the prompt are masked" if prompt_masked else "none is masked"
@@ -226,11 +212,10 @@ def lengths_table(inspection: Inspection) -> str:
     for wording in inspection.wordings:
         rows = [row for row in inspection.examples[inspection.split] if applies(row, wording, inspection.bank)]
         encoded = inspection.tokenizer.encode_batch([render(row, wording, inspection.bank) for row in rows])
+        # a wording that applies to no row has no lengths
         if encoded:
             found = summary([len(one.ids) for one in encoded], inspection.params.format.max_length)
             name = wording.id if len(wording.id) <= 48 else wording.id[:47] + "…"
-            numbers = (
-                f"{found['prompts']:>7} {found['mean']:>7} {found['p95']:>7} {found['max']:>5} {found['truncated']:>5}"
-            )
-            lines.append(f"{name:<48} {numbers}")
+            row = {"name": name, **found}
+            lines.append("{name:<48} {prompts:>7} {mean:>7} {p95:>7} {max:>5} {truncated:>5}".format(**row))
     return "\n".join(lines)

@@ -2,35 +2,21 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from steady.measure.prompt_files import Collected, PromptFile, file_rows, renamed
-from steady.measure.prompt_rows import Draft, Faulty, row_drafts
+from steady.measure.prompt_files import PromptFile, collect, file_rows, renamed
+from steady.measure.prompt_rows import Draft, Faulty, got, row_drafts
 from steady.measure.subject import GivenAnswers
-from steady.prepare.readers.rows import json_type, show
 
 SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "answer": "Lima"}'
+# All answers by group and prompt
 Given = dict[tuple[str | None, str], list[str]]
-"""All answers by group and prompt."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FileAnswers(GivenAnswers):
-    """Answers of a file; a prompt that stands in several rows of its group was asked so many times."""
-
-    several: Mapping[str, list[str]]
-
-    def repeats(self) -> dict[str, list[str]]:
-        """All answers to the prompts that were asked more than once."""
-        return dict(self.several)
-
-
-def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile, FileAnswers]:
+def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile, GivenAnswers]:
     """The prompts of a file and their answers: rows as `row_drafts` takes them, with one prompt and an `answer`.
 
     The first answer to a prompt is measured; further ones are its repeats.
@@ -41,26 +27,24 @@ def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile
     Raises:
         SteadyError: the file is missing or unreadable, or rows are wrong; each is named with its line.
     """
-    found, given = Collected(path), Given()
-    for line, value in file_rows(path):
-        found.add(line, partial(_drafts, value, columns, given))
-    file = found.file()
+    given = Given()
+    file = collect(path, file_rows(path), lambda row: _drafts(renamed(row, columns), given))
     answers = {prompt.id: given[prompt.group_id, prompt.prompt] for prompt in file.prompts}
     digest = hashlib.blake2b(msgspec.json.encode(answers, order="deterministic"), digest_size=16).hexdigest()
     several = {name: texts for name, texts in answers.items() if len(texts) > 1}
+    # one answer a prompt is measured, as of a model that is asked once
     first = {name: texts[0] for name, texts in answers.items()}
-    return file, FileAnswers(path.name, {"answers": digest}, first, several=several)
+    return file, GivenAnswers(path.name, {"answers": digest}, first, several=several)
 
 
-def _drafts(value: Any, columns: Mapping[str, str], given: Given) -> list[Draft]:
+def _drafts(row: Any, given: Given) -> list[Draft]:
     """The prompt of a row the first time that it comes; its answer goes to `given`."""
-    row = renamed(value, columns)
     drafts = row_drafts(row)
     if len(drafts) != 1:
         raise Faulty([f"several: a row with an answer has one prompt, this one has {len(drafts)}, such as {SAMPLE}"])
     answer = row.get("answer")
     if not isinstance(answer, str):
-        fault = f"is {show(answer)} ({json_type(answer)})" if "answer" in row else "is missing"
+        fault = f"is {got(answer)}" if "answer" in row else "is missing"
         raise Faulty([f"answer: `answer` {fault}; it must be a text, empty where there was none, such as {SAMPLE}"])
     known = given.setdefault((drafts[0].group, drafts[0].text), [])
     known.append(answer)

@@ -1,8 +1,7 @@
 """Measuring from Python: a model, a function or answers that are there already, on groups of prompts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -10,12 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from steady.errors import SteadyError
-from steady.measure.group_measures import judge, measured
 from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
-from steady.measure.prompt_files import Collected, PromptFile, read_prompt_file
+from steady.measure.prompt_files import PromptFile, collect, read_prompt_file
 from steady.measure.prompt_rows import row_drafts
-from steady.measure.report import Compared, Report, compared
-from steady.measure.running import skipped_counts
+from steady.measure.report import Compared, Report, compared, report_of
+from steady.measure.runs import Run, RunSettings
 from steady.measure.subject import CallableSubject, GivenAnswers, Matrix, Subject
 from steady.metrics.resampling import Bootstrap
 from steady.records import Asked
@@ -82,6 +80,7 @@ def measure(
         raise SteadyError(
             "no group has two prompts that can be asked: " + "; ".join(item.reason for item in skipped[:5])
         )
+    # in memory: a function is quick, and whoever wants to go on after a kill calls the command
     plan = opened.bundles(chosen, None)
     scored = [
         group for places in plan for group in opened.score([chosen[place] for place in places], lambda line: None)
@@ -89,33 +88,22 @@ def measure(
     skipped += opened.unanswered()
     order = {group.id: place for place, group in enumerate(chosen)}
     answered = sorted((group for group in scored if len(group.predictions) > 1), key=lambda group: order[group.id])
+    asked = RunSettings(subject=opened.name, facts=opened.facts, prompts=file.digest)
     prompts = {prompt.id: prompt for prompt in file.prompts}
-    labels = opened.facts.get("labels") or []
-    judged = judge(answered, prompts, matcher, labels if isinstance(labels, list) else [], opened.repeats())
-    found = measured(judged, _bootstrap(settings))
-    return Report(opened.name, opened.facts, tuple(opened.notes()), skipped_counts(skipped), judged, found)
+    run = Run(asked, prompts, answered, skipped, opened.notes(), opened.repeats())
+    bootstrap = Bootstrap(settings.get("draws", 2000), settings.get("confidence", 0.95), settings.get("seed", 0))
+    return report_of(run, matcher, bootstrap)
 
 
 def compare(*reports: Report, draws: int = 2000, confidence: float = 0.95, seed: int = 0) -> Compared:
-    """Reports on the same prompts, each compared with the first; `.page(path)` shows them side by side.
-
-    Raises:
-        SteadyError: they have no group of prompts in common.
-    """
+    """Reports on the same prompts, each compared with the first; SteadyError where they have no group of prompts in common."""
     return compared(reports, Bootstrap(draws, confidence, seed))
-
-
-def _bootstrap(settings: Settings) -> Bootstrap:
-    return Bootstrap(settings.get("draws", 2000), settings.get("confidence", 0.95), settings.get("seed", 0))
 
 
 def _prompts(groups: Groups, outputs: Any) -> PromptFile:
     if isinstance(groups, str | Path):
         return read_prompt_file(Path(groups))
-    found = Collected(Path("groups"))
-    for place, row in enumerate(_rows(groups, outputs), start=1):
-        found.add(place, partial(row_drafts, row))
-    return found.file()
+    return collect(Path("groups"), enumerate(_rows(groups, outputs), start=1), row_drafts)
 
 
 def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> list[Any]:
@@ -124,20 +112,14 @@ def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> 
         return [dict(item) for item in groups]
     named = groups if isinstance(groups, Mapping) else {str(place): members for place, members in enumerate(groups)}
     # outputs in order belong to the groups in order
-    right = outputs if isinstance(outputs, Mapping) else dict(zip(named, outputs or [], strict=False))
+    given = outputs if isinstance(outputs, Mapping) else dict(zip(named, outputs or [], strict=False))
+    # a row of a file has a list of outputs, never a tuple
+    outputs_of = {name: list(one) if isinstance(one := given.get(name), tuple) else one for name in named}
     return [
-        {
-            "group_id": name,
-            "prompt" if isinstance(prompt, str) else "messages": prompt,
-            "output": _listed(right.get(name)),
-        }
+        {"group_id": name, "prompt" if isinstance(prompt, str) else "messages": prompt, "output": outputs_of[name]}
         for name, members in named.items()
         for prompt in members
     ]
-
-
-def _listed(output: Any) -> Any:
-    return list(output) if isinstance(output, tuple) else output
 
 
 def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
@@ -150,6 +132,7 @@ def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
     if hasattr(subject, "fitting") and hasattr(subject, "score"):
         found: Subject = subject
         return found
+    # after the tests above, since a model can be called as well
     if callable(subject):
         called = getattr(subject, "__qualname__", type(subject).__name__)
         return CallableSubject(name or called, {"function": called}, subject)
@@ -162,9 +145,7 @@ def _model(subject: Any, settings: Settings) -> Subject:
     from steady.measure.local import Limits, LocalModel, local_model
 
     given: dict[str, Any] = dict(settings)
-    limits = Limits(
-        **{key: given[key] for key in ("max_new_tokens", "batch_tokens", "max_pairs", "seed") if key in given}
-    )
+    limits = Limits(**{field.name: given[field.name] for field in fields(Limits) if field.name in given})
     chat = {key: given[key] for key in ("chat_template", "system", "thinking", "stop") if key in given}
     if isinstance(subject, str):
         return local_model(Named(subject, **chat), limits)
@@ -190,9 +171,8 @@ def _given(name: str, given: GivenGroups, file: PromptFile) -> Subject:
         return GivenAnswers(name, {}, answers)
     # without lengths an answer counts as one token, as a label of a classifier does
     lengths = given.lengths or [[1] * len(texts) for texts in given.answers]
-    parts = zip(members, given.matrices, lengths, strict=True)
     matrices = {
         group: Matrix(np.asarray(matrix, dtype=np.float64), np.asarray(counts, dtype=np.float64))
-        for group, matrix, counts in parts
+        for group, matrix, counts in zip(members, given.matrices, lengths, strict=True)
     }
     return GivenAnswers(name, {}, answers, matrices)

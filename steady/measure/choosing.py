@@ -21,6 +21,7 @@ def prompts_of(sources: Sequence[Path], options: dict[str, Any]) -> PromptFile:
     """
     columns = columns_of(options)
     items, wordings = options["items"], options["wordings"]
+    # a bank words items, and never prompts that are written out
     if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(Path.is_dir, sources)):
         raise SteadyError(
             f"give one file of prompts, or --items FILE (and --wordings BANK) in place of it; "
@@ -38,11 +39,7 @@ def prompts_of(sources: Sequence[Path], options: dict[str, Any]) -> PromptFile:
 
 
 def columns_of(options: Mapping[str, Any]) -> dict[str, str]:
-    """What files call keys, as `--column` says it.
-
-    Raises:
-        SteadyError: one is not KEY=NAME.
-    """
+    """What files call keys, as `--column` says it; SteadyError where one is not KEY=NAME."""
     strange = [column for column in options["columns"] if not all(column.partition("="))]
     if strange:
         raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
@@ -65,4 +62,5 @@ def local_subject(model: str, adapter: str, options: Mapping[str, Any]) -> Subje
 
 def folder_name(name: str) -> str:
     """A subject's name as a folder's."""
+    # a Hub id has a slash, an endpoint's name may have anything
     return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in name).strip("-.")

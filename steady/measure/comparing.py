@@ -1,7 +1,7 @@
-"""Subjects on the same prompts: paired differences from the first one, with intervals, tests, and Holm's correction."""
+"""What a measurement found, as data; subjects on the same prompts as paired differences from the first, with tests."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import msgspec
@@ -9,7 +9,8 @@ import numpy as np
 
 from steady.compare.paired import Testing, paired_estimates
 from steady.errors import SteadyError
-from steady.measure.group_measures import KEYS, Judged
+from steady.measure.group_measures import KEYS, Judged, Measured
+from steady.measure.subject import Facts
 from steady.metrics.cells import CellValues
 from steady.metrics.measures import SensitivityMeasure
 from steady.metrics.resampling import Estimate, one_blas_thread, ratio
@@ -19,7 +20,7 @@ PSI = ("psi", "psi_same", "psi_diff")
 PERMUTATIONS = 10_000
 
 
-class SubjectDifference(msgspec.Struct, kw_only=True):
+class SubjectDifference(msgspec.Struct):
     """What a measure of a subject is, less that of the first subject, on the groups that both answered.
 
     `p_holm` is corrected for all tests of headline measures of all subjects; null where the measure is none of them.
@@ -42,13 +43,34 @@ class Comparison(NamedTuple):
     alpha: float
 
 
+@dataclass(frozen=True)
+class Result:
+    """One subject: what was asked of it (`facts`), what a reader must know (`notes`), its answers and its measures."""
+
+    name: str
+    facts: Facts
+    notes: tuple[str, ...]
+    skipped: dict[str, int]
+    judged: Judged
+    measured: Measured
+
+    @property
+    def measures(self) -> dict[str, Estimate]:
+        """Every measure that has a value, by its name, each with its interval."""
+        return self.measured.measures
+
+
+@dataclass(frozen=True)
+class Results:
+    """Subjects on the same prompts; the first is what the others are compared with, and one alone is compared with none."""
+
+    reports: Sequence[Result]
+    comparison: Comparison | None = None
+
+
 @one_blas_thread()
 def compare_subjects(named: Sequence[tuple[str, Judged]], testing: Testing) -> Comparison:
-    """Compare every subject with the first one.
-
-    Raises:
-        SteadyError: they have no group of prompts in common, or were judged by different matchers.
-    """
+    """Compare every subject with the first one; SteadyError where no group is common to all, or their matchers differ."""
     judged = _on_common_groups(named)
     first, others = judged[0], judged[1:]
     found = [
@@ -71,21 +93,18 @@ def headline_keys(judged: Judged) -> list[str]:
 def _on_common_groups(named: Sequence[tuple[str, Judged]]) -> list[Judged]:
     if len({judged.match for _, judged in named}) > 1:
         raise SteadyError("subjects can be compared only when their answers are read by one --match.")
-    identities = [{_identity(judged, place): place for place in range(len(judged.groups))} for _, judged in named]
+    # ids of prompts are digests of their group and content
+    identities = [
+        {tuple(item.prompt_id for item in group.predictions): place for place, group in enumerate(judged.groups)}
+        for _, judged in named
+    ]
     # a group counts only where everybody answered all of its prompts
     common = [key for key in identities[0] if all(key in other for other in identities[1:])]
     if not common:
-        raise SteadyError(
-            f"{' and '.join(name for name, _ in named)}: no group has the same prompts, so nothing can be paired."
-        )
-    return [
-        _chosen(judged, [places[key] for key in common]) for (_, judged), places in zip(named, identities, strict=True)
-    ]
-
-
-def _identity(judged: Judged, place: int) -> tuple[str, ...]:
-    # ids of prompts are digests of their group and content
-    return tuple(item.prompt_id for item in judged.groups[place].predictions)
+        names = " and ".join(name for name, _ in named)
+        raise SteadyError(f"{names}: no group has the same prompts, so nothing can be paired.")
+    pairs = zip(named, identities, strict=True)
+    return [_chosen(judged, [places[key] for key in common]) for (_, judged), places in pairs]
 
 
 def _chosen(judged: Judged, places: Sequence[int]) -> Judged:
@@ -104,20 +123,18 @@ def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> l
     one, two = _paired(first.values, other.values)
     first, other = replace(first, values=one), replace(other, values=two)
     rows, bootstrap = first.rows, testing.bootstrap
+    # paired: both subjects are drawn with the same groups
     found = paired_estimates(first.statistic, other.statistic, rows, len(first.groups), bootstrap)
     p_values = _p_values(rows, one, two, testing)
-    return [
-        SubjectDifference(
-            subject=name,
-            measure=KEYS.get(row.name, row.name),
-            first=found[row.name].from_ or 0.0,
-            other=found[row.name].to or 0.0,
-            difference=found[row.name].difference,
-            p=p_values.get(row.name),
-        )
-        for row in rows
-        if found[row.name].from_ == found[row.name].from_ and found[row.name].to == found[row.name].to  # not NaN
-    ]
+    differences = []
+    for row in rows:
+        # both values are numbers here: nothing was read back from a file, where null stands for NaN
+        before, after = found[row.name].from_ or 0.0, found[row.name].to or 0.0
+        if not np.isnan([before, after]).any():
+            measure, moved = KEYS.get(row.name, row.name), found[row.name].difference
+            p = p_values.get(row.name)
+            differences.append(SubjectDifference(name, measure, before, after, moved, p))
+    return differences
 
 
 def _paired(one: CellValues, other: CellValues) -> tuple[CellValues, CellValues]:
@@ -140,9 +157,10 @@ def _p_values(
     differences = np.stack(after, axis=1) - np.stack(before, axis=1)
     found = sign_flip(differences, testing.permutations, testing.bootstrap.seed)
     known = [not np.isnan(column).all() for column in differences.T]
+    # a measure of wordings has no value for one group, so signs cannot be flipped
     swapped = {row.name: row.of_wordings for row in rows if row.test == "swap" and row.of_wordings}
-    by_swaps = (
-        swap_tests(one.scores, other.scores, swapped, testing.permutations, testing.bootstrap.seed) if swapped else {}
-    )
     by_signs = {row.name: float(p) for row, p, has in zip(flipped, found, known, strict=True) if has}
+    if not swapped:
+        return by_signs
+    by_swaps = swap_tests(one.scores, other.scores, swapped, testing.permutations, testing.bootstrap.seed)
     return by_signs | {name: found.p for name, found in by_swaps.items() if not np.isnan(found.p)}

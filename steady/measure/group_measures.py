@@ -29,13 +29,13 @@ from steady.metrics.resampling import (
 )
 from steady.metrics.results import Degeneracy
 
+# What people call measures whose names in the pipeline's files mean its wordings and labels
 KEYS = {"mean_accuracy": "accuracy", "unparsed": "format_loss"}
-"""What people call measures whose names in the pipeline's files mean its wordings and labels."""
 
 RESPONSES = SensitivityMeasure("unique_responses", "different responses", LOWER, "group", unit="a group")
 REPEATS = SensitivityMeasure("repeat_agreement", "agreement between repeats of one prompt", HIGHER, "group")
+# Rows of the table of measures by the key they have in `measures.json`; those that have no value are left out of it
 ROWS = {KEYS.get(row.name, row.name): row for row in (*SENSITIVITY, RESPONSES, REPEATS)}
-"""Rows of the table of measures by the key they have in `measures.json`; those that have no value are left out of it."""
 
 
 class GroupSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,6 +137,7 @@ def judge(
     groups = tuple(_judged_group(group, prompts, matcher) for group in groups)
     items = [item for group in groups for item in group.predictions]
     worded = all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
+    # as the pipeline has them, so that its measures serve here
     answers = _answers(groups, prompts, labels, worded)
     return Judged(groups, prompts, answers, _values(answers, groups), worded, matcher.spec, repeated)
 
@@ -173,12 +174,12 @@ def posix_fault(group: ScoredGroup) -> str | None:
 
 
 def _judged_group(group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matcher: Matcher) -> ScoredGroup:
-    known = bool(group.matrix.size)
-    items = (
-        matcher.judged(item, prompts[item.prompt_id], item.logprob is not None or not known)
-        for item in group.predictions
+    # without a matrix nobody gave log-probabilities, so a missing one says nothing about the answer
+    unscored = not group.matrix.size
+    judged = (
+        matcher.judged(one, prompts[one.prompt_id], unscored or one.logprob is not None) for one in group.predictions
     )
-    return replace(group, predictions=tuple(items))
+    return replace(group, predictions=tuple(judged))
 
 
 def _repeated(
@@ -191,6 +192,7 @@ def _repeated(
         judged = [matcher.judged(msgspec.structs.replace(item, text=text), prompts[item.prompt_id]) for text in texts]
         for one, other in combinations(judged, 2):
             equal += one.parsed is not None and one.parsed == other.parsed
+            # each pair of repeats once, whatever their order
             pairs += 1
     return equal, pairs
 
@@ -204,18 +206,14 @@ def _answers(
     """
     given = [item for group in groups for item in group.predictions]
     # numbers, for one wording has a meaning of its own: `canonical`
-    places = {
-        name: str(place) for place, name in enumerate(sorted({prompts[item.prompt_id].wording for item in given}))
-    }
-    asked = [
-        msgspec.structs.replace(
-            prompts[item.prompt_id],
-            group_id=group.id,
-            wording=places[prompts[item.prompt_id].wording] if worded else str(place),
-        )
-        for group in groups
-        for place, item in enumerate(group.predictions)
-    ]
+    names = sorted({prompts[item.prompt_id].wording for item in given})
+    places = {name: str(place) for place, name in enumerate(names)}
+    asked = []
+    for group in groups:
+        for place, item in enumerate(group.predictions):
+            prompt = prompts[item.prompt_id]
+            wording = places[prompt.wording] if worded else str(place)
+            asked.append(msgspec.structs.replace(prompt, group_id=group.id, wording=wording))
     texts = [f"\0{item.text}" if item.parsed is None else item.parsed for item in given]
     return replace(
         read_answers(asked, given, ()),
@@ -250,6 +248,7 @@ def _counts(judged: Judged) -> AnswerCounts:
 
 
 def _summary(group: ScoredGroup, values: CellValues, place: int) -> GroupSummary:
+    # the group's own values, without weights
     pairs, accuracy = values.pairs[place], measure.mean_over_wordings(values.scores[place])
     return GroupSummary(
         id=group.id,

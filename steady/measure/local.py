@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,15 +12,12 @@ from steady.errors import SteadyError
 from steady.inference.budget import CALIBRATION_PROMPTS, Budget, budget_lines, minutes, plan_budget
 from steady.inference.named import Named, OpenModel, open_model
 from steady.measure.prompt_files import AskedPrompt, PromptFile, fitting
-from steady.measure.subject import Facts, Say
+from steady.measure.subject import Facts, Say, Subject
 from steady.metrics.matrices import ScoredGroup
 from steady.models.chat import takes_system
 from steady.records import Asked, Rejected
 from steady.scoring.groups import PromptGroup, bundles
 from steady.scoring.resume import fingerprint
-
-if TYPE_CHECKING:
-    from steady.inference.language import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class Limits:
     seed: int = 0
 
 
+# Prompts that a note names
 NAMED = 5
-"""Prompts that a note names."""
 
 
 class _Scoring(NamedTuple):
@@ -51,8 +48,8 @@ class _Scoring(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-class LocalModel:
-    """A loaded model with the limits it is scored under; a `steady.measure.subject.Subject`."""
+class LocalModel(Subject):
+    """A loaded model with the limits it is scored under; it gives one prompt the same answer always."""
 
     def __init__(self, name: str, facts: Facts, opened: OpenModel, limits: Limits) -> None:
         """Take a loaded model; see `local_model` for one by name.
@@ -69,11 +66,7 @@ class LocalModel:
         self.facts = {**facts, **_own_facts(opened, limits)}
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
-        """The groups whose prompts leave room for a response.
-
-        Raises:
-            SteadyError: there is a conversation, and the model reads only texts.
-        """
+        """The groups whose prompts leave room for a response; SteadyError for a conversation where the model reads only texts."""
         language = self._opened.language
         talk = next((prompt for prompt in file.prompts if prompt.messages), None)
         if talk and not (language and language.chat_template):
@@ -83,7 +76,9 @@ class LocalModel:
             )
         self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
         self._hidden = _hidden(file, self._opened)
-        self._folded = bool(language and _needs_folding(language, file))
+        # a template without a place for a system message has it before the user's first words
+        system = [turn for prompt in file.prompts for turn in prompt.messages if turn.role == "system"]
+        self._folded = bool(language and (language.system or system) and not takes_system(language.tokenizer))
         # an encoder's positions are for the prompt alone
         room = self._limits.max_new_tokens if language and not language.encodes else 0
         return fitting(file, self._lengths, self._opened.context, room)
@@ -91,6 +86,7 @@ class LocalModel:
     def budget(self, groups: Sequence[PromptGroup], say: Say, alone: bool) -> None:
         """Say the tokens that go through the model and the memory; `alone`: time a sample too, for nothing else is scored."""
         unique = [[self._lengths[item] for item in _different(group)] for group in groups]
+        # a classifier takes one pass and writes nothing
         steps = self._limits.max_new_tokens if self._opened.language else 1
         budget = plan_budget(unique, steps, self._limits.max_pairs)
         self._budget = budget._replace(prompts=sum(len(group.prompts) for group in groups))
@@ -102,6 +98,7 @@ class LocalModel:
 
     def bundles(self, groups: Sequence[PromptGroup], order: Sequence[int] | None) -> list[list[int]]:
         """Groups of like length within the budget of positions, cut so that a killed run loses little."""
+        # of like length, since what is shorter is padded
         sizes = [(len(group.prompts), max(self._lengths[item] for item in group.prompt_ids)) for group in groups]
         plan = bundles(sizes, self._scoring.positions, self._limits.max_new_tokens, order)
         return self._scoring.cut(plan, groups)
@@ -130,14 +127,6 @@ class LocalModel:
         except SteadyError as error:  # a template may refuse the roles of a conversation
             raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
 
-    def unanswered(self) -> list[Rejected]:
-        """No prompt: every one has an answer."""
-        return []
-
-    def repeats(self) -> dict[str, list[str]]:
-        """None: this model gives one prompt the same answer always."""
-        return {}
-
     def _work(self, groups: Sequence[PromptGroup]) -> list[int]:
         """Tokens of each group: a response for each prompt, and all responses of a group under each of its prompts."""
         sizes = [(len(group.prompts), sum(self._lengths[name] for name in group.prompt_ids)) for group in groups]
@@ -148,6 +137,7 @@ class LocalModel:
         tokens = sum(self._lengths[name] for name in _different(group))
         if self._opened.language is None:
             return tokens
+        # equal prompts are decoded once, and equal responses scored once
         decoded = dict(zip(group.prompts, scored.lengths, strict=True))
         responses = dict(zip(scored.responses, scored.lengths, strict=True))
         steps = [sum(lengths.values()) - len(lengths) for lengths in (decoded, responses)]
@@ -170,26 +160,17 @@ def _hidden(file: PromptFile, opened: OpenModel) -> list[str]:
             same.append(f"{file.place(prompt.id)} (as {file.place(other.id)})")
         if opened.unknown is not None and opened.unknown in ids:
             unknown.append(file.place(prompt.id))
-    notes = []
-    if same:
-        notes.append(
-            f"{len(same)} prompts have the same tokens as another of their group, so that they agree without a test: {_some(same)}"
-        )
-    if unknown:
-        notes.append(f"{len(unknown)} prompts hold characters that are unknown to the tokenizer: {_some(unknown)}")
-    return notes
-
-
-def _some(places: Sequence[str]) -> str:
-    return ", ".join(places[:NAMED]) + (", …" if len(places) > NAMED else "")
+    twice = "have the same tokens as another of their group, so that they agree without a test"
+    odd = "hold characters that are unknown to the tokenizer"
+    return [
+        f"{len(places)} prompts {what}: {', '.join(places[:NAMED])}" + (", …" if len(places) > NAMED else "")
+        for what, places in ((twice, same), (odd, unknown))
+        if places
+    ]
 
 
 def local_model(named: Named, limits: Limits) -> LocalModel:
-    """Load a model by name.
-
-    Raises:
-        SteadyError: see `open_model`.
-    """
+    """Load a model by name; errors as `open_model` has them."""
     opened = open_model(named)
     base = opened.base
     assert base is not None
@@ -206,12 +187,6 @@ def local_model(named: Named, limits: Limits) -> LocalModel:
         "quantised": base.quantised,
     }
     return LocalModel(named.id if adapter is None else f"{named.id} + {adapter}", facts, opened, limits)
-
-
-def _needs_folding(language: "LanguageModel", file: PromptFile) -> bool:
-    """Whether there is a system message, and the template has no place for one."""
-    used = bool(language.system) or any(turn.role == "system" for prompt in file.prompts for turn in prompt.messages)
-    return used and not takes_system(language.tokenizer)
 
 
 def _own_facts(opened: OpenModel, limits: Limits) -> Facts:
@@ -253,6 +228,7 @@ def _generating(opened: OpenModel, limits: Limits, work: Callable[[Sequence[Prom
         notes.append("the tokenizer has no end token: every response runs to the limit")
     if scorer.memory is None:
         notes.append("this model's cache cannot be branched: one whole sequence at a time, which is many times slower")
+    # what the cached keys and values of a full batch take
     held = 0 if scorer.memory is None else scorer.memory.position * limits.batch_tokens
     return _Scoring(
         lambda groups: score_groups(scorer, groups, limits.max_pairs, limits.seed),
@@ -271,5 +247,6 @@ def _different(group: PromptGroup) -> list[str]:
 
 def _sample(groups: Sequence[PromptGroup]) -> PromptGroup:
     """A few prompts to time where nothing else is scored: the first ones of the group in the middle."""
+    # neither the shortest nor the longest: files are often sorted
     group = groups[len(groups) // 2]
     return PromptGroup(group.id, group.prompt_ids[:CALIBRATION_PROMPTS], group.prompts[:CALIBRATION_PROMPTS])

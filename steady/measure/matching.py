@@ -14,12 +14,13 @@ from pathlib import Path
 import msgspec
 
 from steady.errors import SteadyError
-from steady.measure.prompt_files import AskedPrompt, PromptFile
+from steady.measure.prompt_files import AskedPrompt, PromptFile, refuse
 from steady.metrics.answers import normalised
 from steady.models.chat import THOUGHTS, THOUGHTS_END
 from steady.records import Prediction
 
 Reading = str | None
+Read = Callable[[str], Reading]
 NORMALIZED = "normalized"
 FORMS = "exact, normalized, contains, number, regex:PATTERN, label:A,B,C, python:MODULE.FUNCTION"
 NUMBER = re.compile(r"(?<![\w.,])[-+−]?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
@@ -29,12 +30,19 @@ NUMBER = re.compile(r"(?<![\w.,])[-+−]?(?:\d{1,3}(?:,\d{3})+(?![\d,])|\d+)(?:\
 class Matcher:
     """How answers are read and compared.
 
-    `read` maps an answer to what is compared, None where there is nothing to read; `same` compares a reading with an output.
+    `read` maps an answer to what is compared, None where there is nothing to read; `contained`: an answer that holds the output
+    is right.
     """
 
     spec: str
-    read: Callable[[str], Reading]
-    same: Callable[[str, str], bool]
+    read: Read
+    contained: bool = False
+
+    def same(self, reading: str, output: str) -> bool:
+        """Whether an answer that was read so is right: it reads as the output, or holds it as a word where that is enough."""
+        if self.contained:
+            return _as_word(normalised(output)).search(reading) is not None
+        return reading == self.target(output)
 
     def target(self, output: str) -> str:
         """What an output reads as: as an answer does or, where it is not one, its normalised text."""
@@ -66,27 +74,19 @@ def final_answer(text: str) -> str | None:
 
 
 def find_matcher(spec: str) -> Matcher:
-    """The matcher that `--match` names.
-
-    Raises:
-        SteadyError: there is no such matcher, or its pattern, labels or function are at fault.
-    """
+    """The matcher that `--match` names; SteadyError where there is none, or its pattern, labels or function are at fault."""
     name, _, detail = spec.partition(":")
-    made = {"exact": _exact, "normalized": _normalized, "contains": _contains, "number": _number}.get(spec)
-    detailed = {"regex": _regex, "label": _label, "python": _python}.get(name)
-    if made is not None:
-        return made(spec)
-    if detailed is None or not detail:
+    if (read := PLAIN.get(spec)) is not None:
+        return Matcher(spec, read, contained=spec == "contains")
+    made = {"regex": _regex, "label": _label, "python": _python}.get(name)
+    if made is None or not detail:
         raise SteadyError(f"--match {spec}: unknown. Allowed: {FORMS}.")
-    return detailed(spec, detail)
+    return Matcher(spec, made(spec, detail))
 
 
 def check_outputs(file: PromptFile, matcher: Matcher) -> None:
-    """Refuse outputs that no answer could ever equal, such as one without a number under `--match number`.
-
-    Raises:
-        SteadyError: there are some; each is named with its line.
-    """
+    """Refuse outputs that no answer could equal, such as one without a number under `--match number`; each with its line."""
+    # the others read any text
     if matcher.spec.partition(":")[0] not in ("number", "label", "python"):
         return
     faults = [
@@ -95,32 +95,11 @@ def check_outputs(file: PromptFile, matcher: Matcher) -> None:
         for output in prompt.outputs
         if matcher.read(output) is None
     ]
-    if faults:
-        more = f"\n… and {len(faults) - 20} more" if len(faults) > 20 else ""
-        raise SteadyError("\n".join(faults[:20]) + more)
+    refuse(faults)
 
 
-def _equal(read: Callable[[str], Reading]) -> Callable[[str, str], bool]:
-    return lambda reading, output: reading == (read(output) or normalised(output))
-
-
-def _matcher(spec: str, read: Callable[[str], Reading]) -> Matcher:
-    return Matcher(spec, read, _equal(read))
-
-
-def _exact(spec: str) -> Matcher:
-    return _matcher(spec, lambda text: text.strip() or None)
-
-
-def _normalized(spec: str) -> Matcher:
-    return _matcher(spec, lambda text: normalised(text) or None)
-
-
-def _contains(spec: str) -> Matcher:
-    def same(reading: str, output: str) -> bool:
-        return _as_word(normalised(output)).search(reading) is not None
-
-    return Matcher(spec, lambda text: normalised(text) or None, same)
+def _normalized(text: str) -> Reading:
+    return normalised(text) or None
 
 
 def _as_word(text: str) -> re.Pattern[str]:
@@ -128,20 +107,27 @@ def _as_word(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)")
 
 
-def _number(spec: str) -> Matcher:
-    def read(text: str) -> Reading:
-        found = NUMBER.findall(text)
-        # the last one: answers that reason end with the result (as GSM8K's are read)
-        return format(Decimal(found[-1].replace(",", "").replace("−", "-")).normalize(), "f") if found else None
-
-    return _matcher(spec, read)
+def _number(text: str) -> Reading:
+    found = NUMBER.findall(text)
+    # the last one: answers that reason end with the result (as GSM8K's are read)
+    return format(Decimal(found[-1].replace(",", "").replace("−", "-")).normalize(), "f") if found else None
 
 
-def _regex(spec: str, pattern: str) -> Matcher:
+# How the matchers without a detail read an answer
+PLAIN: dict[str, Read] = {
+    "exact": lambda text: text.strip() or None,
+    NORMALIZED: _normalized,
+    "contains": _normalized,
+    "number": _number,
+}
+
+
+def _regex(spec: str, pattern: str) -> Read:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise SteadyError(f"--match {spec}: no regular expression: {error}.") from error
+    # of several groups it would not be clear which one is compared
     if compiled.groups > 1:
         raise SteadyError(f"--match {spec}: {compiled.groups} groups; one at most, which is what is compared.")
 
@@ -149,10 +135,10 @@ def _regex(spec: str, pattern: str) -> Matcher:
         found = compiled.search(text)
         return None if found is None else normalised(found[compiled.groups] or "") or None
 
-    return _matcher(spec, read)
+    return read
 
 
-def _label(spec: str, names: str) -> Matcher:
+def _label(spec: str, names: str) -> Read:
     labels = [label.strip() for label in names.split(",") if label.strip()]
     if len({normalised(label) for label in labels}) < 2:
         raise SteadyError(f"--match {spec}: name at least two labels, such as label:yes,no.")
@@ -165,12 +151,13 @@ def _label(spec: str, names: str) -> Matcher:
         for label, pattern in patterns:
             left, times = pattern.subn("\0", left)
             found += [label] * bool(times)
+        # two labels in one answer are no choice
         return found[0] if len(found) == 1 else None
 
-    return _matcher(spec, read)
+    return read
 
 
-def _python(spec: str, path: str) -> Matcher:
+def _python(spec: str, path: str) -> Read:
     function = _imported(spec, path)
 
     def read(text: str) -> Reading:
@@ -186,7 +173,7 @@ def _python(spec: str, path: str) -> Matcher:
             )
         return found or None
 
-    return _matcher(spec, read)
+    return read
 
 
 def _imported(spec: str, path: str) -> Callable[[str], object]:
@@ -208,7 +195,7 @@ def _imported(spec: str, path: str) -> Callable[[str], object]:
 
 def unequal_but_contained(predictions: Sequence[Prediction], prompts: Sequence[AskedPrompt]) -> int:
     """How many wrong answers contain an output as a whole word: a sign that `contains` was meant."""
-    contains = _contains("contains")
+    contains = find_matcher("contains")
     pairs = zip(predictions, prompts, strict=True)
     return sum(
         bool(item.correct is False and item.parsed and contains.judged(item, prompt).correct) for item, prompt in pairs

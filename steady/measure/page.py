@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from string import ascii_uppercase
 
-from steady.measure.group_measures import ROWS, GroupSummary, from_worst
-from steady.measure.results import Result, Results
-from steady.measure.texts import about, difference_text, estimate_text, number, remarks, verdict
+from steady.measure.comparing import Result, Results, SubjectDifference
+from steady.measure.group_measures import GroupSummary, from_worst
+from steady.measure.texts import about, difference_text, number, remarks, side_by_side, verdict
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction
 from steady.report.markup import Markup, details, joined, table, tag
@@ -27,9 +27,9 @@ def page(found: Results) -> str:
     """A page that stands alone: no script, no request. Everything that comes from models and files is text on it."""
     names = [report.name for report in found.reports]
     title = f"Prompt sensitivity of {' and '.join(names)}"
-    style = "".join(
-        (files("steady") / place).read_text(encoding="utf-8") for place in ("measure/page.css", "report/matrices.css")
-    )
+    sheets = ("measure/page.css", "report/matrices.css")
+    style = "".join((files("steady") / sheet).read_text(encoding="utf-8") for sheet in sheets)
+    has_matrices = any(group.matrix.size for report in found.reports for group in report.judged.groups)
     body = joined(
         [
             tag("h1", title),
@@ -38,7 +38,7 @@ def page(found: Results) -> str:
             tag("p", "Intervals resample groups. Values of subjects that were asked differently do not compare."),
             tag("h2", "Groups, from worst to best"),
             tag("p", LETTERS),
-            tag("p", f"Log-probabilities: {EXPLAINED}") if _has_matrices(found) else "",
+            tag("p", f"Log-probabilities: {EXPLAINED}") if has_matrices else "",
             *_groups(found),
         ]
     )
@@ -46,10 +46,6 @@ def page(found: Results) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">{tag("title", title)}'
         f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body>{body}</body></html>\n'
     )
-
-
-def _has_matrices(found: Results) -> bool:
-    return any(group.matrix.size for report in found.reports for group in report.judged.groups)
 
 
 def _about(report: Result) -> list[Markup]:
@@ -63,49 +59,34 @@ def _about(report: Result) -> list[Markup]:
 
 def _measures(found: Results) -> Markup:
     """A row for each measure: the value of every subject, and the differences from the first one."""
-    names = [report.name for report in found.reports]
-    keys = dict.fromkeys(key for report in found.reports for key in report.measures)
-    rows = []
-    for key in keys:
-        values = [estimate_text(one.measures[key]) if key in one.measures else "–" for one in found.reports]
-        rows.append([ROWS[key].title, *values, *_differences(found, key)])
-    head = ["measure", *names, *(f"{name} less {names[0]}" for name in names[1:] if found.comparison)]
-    caption = "Measures, with their intervals"
+    head, measures = side_by_side(found)
+    caption, alpha = "Measures, with their intervals", 0.0
     if found.comparison:
         caption += f"; differences are paired, on {found.comparison.groups} groups of the same prompts; p after Holm"
+        alpha = found.comparison.alpha
+    rows = [[*cells, *(_difference(item, alpha) for item in moved)] for cells, moved in measures]
     return tag("div", table(caption, head, rows), class_="numbers")
 
 
-def _differences(found: Results, key: str) -> list[Markup]:
-    if found.comparison is None:
-        return []
-    by_name = {item.subject: item for item in found.comparison.differences if item.measure == key}
-    cells = []
-    for item in (by_name.get(report.name) for report in found.reports[1:]):
-        word = "" if item is None else verdict(item, found.comparison.alpha)
-        text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
-        cells.append(tag("span", text, class_=word if word in ("better", "worse") else None))
-    return cells
+def _difference(item: SubjectDifference | None, alpha: float) -> Markup:
+    word = "" if item is None else verdict(item, alpha)
+    text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
+    return tag("span", text, class_=word if word in ("better", "worse") else None)
 
 
 def _groups(found: Results) -> list[Markup]:
     """The groups of the first subject, those first where some subject is worst."""
     by_group = [{item.id: item for item in report.measured.by_group} for report in found.reports]
     scored = [{group.id: group for group in report.judged.groups} for report in found.reports]
+    # by whichever subject is worst, so that no trouble hides behind a good first one
     worst = {name: min(from_worst(one[name]) for one in by_group if name in one) for name in by_group[0]}
     # one order for all subjects, so that the page reads row by row
     order = sorted(worst, key=lambda name: worst[name])
-    shown = [
-        _group(
-            name,
-            [
-                (report, one[name], groups[name])
-                for report, one, groups in zip(found.reports, by_group, scored, strict=True)
-                if name in one
-            ],
-        )
-        for name in order[:GROUPS_SHOWN]
-    ]
+    shown = []
+    for name in order[:GROUPS_SHOWN]:
+        parts = zip(found.reports, by_group, scored, strict=True)
+        # a subject that could not be asked this group has no column
+        shown.append(_group(name, [(report, one[name], of[name]) for report, one, of in parts if name in one]))
     left = len(order) - len(shown)
     return [*shown, tag("p", f"{left} steadier groups are in measures.json.")] if left else shown
 
@@ -149,6 +130,7 @@ def _answers(name: str, subjects: Sequence[Answered]) -> Markup:
         head = f"{place} {prompt.wording}".strip()
         rows.append([head, tag("pre", _cut(prompt.prompt), *target), *given])
     header = ["", "prompt", *(one.name for one, _, _ in subjects)]
+    # a page with thousands of rows opens slowly
     left = len(group.predictions) - PROMPTS_SHOWN
     more = [tag("p", f"{left} more prompts are in predictions.jsonl.")] if left > 0 else []
     return tag("div", table(f"Answers of group {name}", header, rows), *more, class_="answers")

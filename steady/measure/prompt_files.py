@@ -2,11 +2,11 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -20,6 +20,7 @@ from steady.records import Asked, Message, Prompt, Rejected, content_id
 from steady.scoring.groups import PromptGroup
 
 MAX_FAULTS = 20
+Read = TypeVar("Read")
 ONE_PROMPT, TOO_LONG, EMPTY_PROMPT = "one_prompt", "too_long", "empty_prompt"
 
 
@@ -82,10 +83,8 @@ def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> Pr
         SteadyError: the file is missing or unreadable, or rows are wrong (every one is named with its line; in Parquet lines are
             numbers of rows), or no group has two prompts.
     """
-    found = Collected(path)
-    for line, value in file_rows(path):
-        found.add(line, partial(_drafts, value, columns or {}))
-    file = found.file()
+    file = collect(path, file_rows(path), lambda row: row_drafts(renamed(row, columns or {})))
+    # one group with two prompts is enough: the others are left out by name later
     sizes = Counter(prompt.group_id for prompt in file.prompts)
     if not any(size > 1 for size in sizes.values()):
         raise SteadyError(
@@ -95,21 +94,12 @@ def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> Pr
     return file
 
 
-def _drafts(value: Any, columns: Mapping[str, str]) -> list[Draft]:
-    return row_drafts(renamed(value, columns))
-
-
-def file_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """Rows of a file of data with their lines.
-
-    Raises:
-        SteadyError: it is missing, of an unknown kind, or cannot be read to its end.
-    """
+def file_rows(path: Path, sample: str = SAMPLE) -> Iterator[tuple[int, Any]]:
+    """Rows of a file of data with their lines; SteadyError where it is missing, of an unknown kind, or cannot be read to its end."""
     if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
-    source = SourceParams.model_validate(
-        {"path": str(path), "format": "alpaca"}
-    )  # the kind of file goes by its name alone
+        raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {sample}")
+    # any format: the kind of file goes by its name alone
+    source = SourceParams.model_validate({"path": str(path), "format": "alpaca"})
     if data_suffix(path) not in KNOWN:
         raise SteadyError(f"{path}: a kind of file that is not known. Allowed: {', '.join(KNOWN)}, compressed or not.")
     try:
@@ -119,11 +109,7 @@ def file_rows(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def renamed(value: Any, columns: Mapping[str, str]) -> Any:
-    """A row with the keys that are looked for.
-
-    Raises:
-        Faulty: the row has no such key.
-    """
+    """A row with the keys that are looked for; Faulty where the row has no such key."""
     if not columns or not isinstance(value, dict):
         return value
     if missing := [name for name in columns.values() if name not in value]:
@@ -131,55 +117,57 @@ def renamed(value: Any, columns: Mapping[str, str]) -> Any:
     return {**value, **{key: value[name] for key, name in columns.items()}}
 
 
-class Collected:
-    """Prompts and faults of a file, as its rows are read."""
-
-    def __init__(self, path: Path) -> None:
-        """Begin with no row."""
-        self._path = path
-        self._prompts: list[AskedPrompt] = []
-        self._lines: dict[str, int] = {}
-        self._faults: list[str] = []
-        self._seen: Counter[tuple[str, str]] = Counter()
-
-    def add(self, line: int, drafts: Callable[[], Sequence[Draft]]) -> None:
-        """Add the prompts of a row, or what is wrong with it."""
+def checked_rows(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[Any], Read]) -> list[tuple[int, Read]]:
+    """What `read` makes of each row, with its line; SteadyError where rows are `Faulty`, each named with its line."""
+    found, faults = [], []
+    for line, value in rows:
         try:
-            for draft in drafts():
-                prompt = self._prompt(draft, line)
-                self._prompts.append(prompt)
-                self._lines[prompt.id] = line
+            found.append((line, read(value)))
         except Faulty as error:
-            self._faults += [f"{self._path}:{line}: {fault}" for fault in error.faults]
+            faults += [f"{path}:{line}: {fault}" for fault in error.faults]
+    refuse(faults)
+    return found
 
-    def file(self) -> PromptFile:
-        """All prompts.
 
-        Raises:
-            SteadyError: something is wrong, or there is no row.
-        """
-        if self._faults:
-            left = len(self._faults) - MAX_FAULTS
-            more = [f"… and {left} more"] if left > 0 else []
-            raise SteadyError("\n".join([*self._faults[:MAX_FAULTS], *more]))
-        if not self._prompts:
-            raise SteadyError(f"{self._path}: there is nothing in it. Each line is one prompt, such as {SAMPLE}")
-        return PromptFile(self._path, tuple(self._prompts), self._lines)
+def refuse(faults: Sequence[str]) -> None:
+    """Raise a `SteadyError` with the first faults of a file, and how many more there are; nothing where there is none."""
+    more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+    if faults:
+        raise SteadyError("\n".join([*faults[:MAX_FAULTS], *more]))
 
-    def _prompt(self, draft: Draft, line: int) -> AskedPrompt:
-        group = f"line {line}" if draft.group is None else draft.group
-        occurrence = self._seen[group, draft.text]
-        self._seen[group, draft.text] += 1
-        return AskedPrompt(
-            id=content_id(group, draft.text, occurrence=occurrence),
-            group_id=group,
-            example_id=group,
-            wording=draft.wording,
-            prompt=draft.text,
-            completion=draft.outputs[0] if draft.outputs else "",
-            references=list(draft.outputs),
-            messages=draft.turns,
-        )
+
+def collect(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[Any], Sequence[Draft]]) -> PromptFile:
+    """The prompts that `read` makes of the rows of a file, which come with their lines.
+
+    Raises:
+        SteadyError: rows are `Faulty`, each of which is named with its line, or there is none.
+    """
+    prompts: dict[str, AskedPrompt] = {}
+    lines: dict[str, int] = {}
+    seen: Counter[tuple[str, str]] = Counter()
+    for line, drafts in checked_rows(path, rows, read):
+        for draft in drafts:
+            group = f"line {line}" if draft.group is None else draft.group
+            # the same prompt may stand in a group twice, and each has an id
+            name = content_id(group, draft.text, occurrence=seen[group, draft.text])
+            seen[group, draft.text] += 1
+            prompts[name], lines[name] = _prompt(name, group, draft), line
+    if not prompts:
+        raise SteadyError(f"{path}: there is nothing in it. Each line is one prompt, such as {SAMPLE}")
+    return PromptFile(path, tuple(prompts.values()), lines)
+
+
+def _prompt(name: str, group: str, draft: Draft) -> AskedPrompt:
+    return AskedPrompt(
+        id=name,
+        group_id=group,
+        example_id=group,
+        wording=draft.wording,
+        prompt=draft.text,
+        completion="".join(draft.outputs[:1]),
+        references=list(draft.outputs),
+        messages=draft.turns,
+    )
 
 
 def comparable(file: PromptFile, skipped: Mapping[str, Rejected]) -> tuple[list[PromptGroup], list[Rejected]]:
@@ -192,18 +180,14 @@ def comparable(file: PromptFile, skipped: Mapping[str, Rejected]) -> tuple[list[
     for prompt in file.prompts:
         if prompt.id not in skipped:
             members.setdefault(prompt.group_id, []).append(prompt)
-    # a group that lost its other prompts has no variants left to compare
-    lone = [
-        file.skipped(found[0].id, ONE_PROMPT, f"group {name} has no second prompt")
-        for name, found in members.items()
-        if len(found) == 1
-    ]
-    groups = [
-        PromptGroup(name, tuple(item.id for item in found), tuple(item.asked for item in found))
-        for name, found in members.items()
-        if len(found) > 1
-    ]
-    return groups, [*skipped.values(), *lone]
+    groups, left_out = [], list(skipped.values())
+    for name, found in members.items():
+        if len(found) > 1:
+            groups.append(PromptGroup(name, tuple(item.id for item in found), tuple(item.asked for item in found)))
+        else:
+            # a group that lost its other prompts has no variants left to compare
+            left_out.append(file.skipped(found[0].id, ONE_PROMPT, f"group {name} has no second prompt"))
+    return groups, left_out
 
 
 def fitting(
@@ -219,6 +203,7 @@ def fitting(
     for name, length in lengths.items():
         if length == 0:
             skipped[name] = file.skipped(name, EMPTY_PROMPT, "the tokenizer makes no token of it")
+        # cut prompts would be other prompts, so they are left out and named
         elif context is not None and length + room > context:
             reason = f"{length} tokens and {room} for the response; the model has {context} positions"
             skipped[name] = file.skipped(name, TOO_LONG, reason)

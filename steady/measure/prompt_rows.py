@@ -33,6 +33,27 @@ class Faulty(Exception):  # noqa: N818
         self.faults = faults
 
 
+def checked_object(value: Any, sample: str) -> dict[str, Any]:
+    """A row as a reader of files gives it, where it is an object; `Faulty` has what the reader found otherwise."""
+    if isinstance(value, list):
+        raise Faulty([f"{finding.code}: {finding.reason}" for finding in value])
+    if not isinstance(value, dict):
+        raise Faulty([f"not_object: expected an object such as {sample}"])
+    return value
+
+
+def got(value: Any) -> str:
+    """A value that is refused, as a message shows it: short, with its JSON type."""
+    return f"{show(value)} ({json_type(value)})"
+
+
+def is_output(value: Any) -> bool:
+    """Whether a value can be a right answer: a text that is not blank, or a number."""
+    if isinstance(value, str):
+        return bool(value.strip())
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def row_drafts(value: Any) -> list[Draft]:
     """The prompts of a row of a file.
 
@@ -43,27 +64,19 @@ def row_drafts(value: Any) -> list[Draft]:
     Raises:
         Faulty: the row is none of these.
     """
-    if isinstance(value, list):
-        raise Faulty([f"{finding.code}: {finding.reason}" for finding in value])
-    if not isinstance(value, dict):
-        raise Faulty([f"not_object: expected an object such as {SAMPLE}"])
     # an empty cell of a table is no value, like null in JSON
-    row = {key: item for key, item in value.items() if item is not None and item != ""}
+    row = {key: item for key, item in checked_object(value, SAMPLE).items() if item is not None and item != ""}
     # all faults of a row together, so that a file is mended in one go
-    faults = list(_type_faults(row))
+    faults = [
+        f"wrong_type: `{key}` is {got(row[key])}; it must be a text."
+        for key in TEXT_KEYS
+        if not isinstance(row.get(key, ""), str)
+    ]
     group, outputs = _group(row, faults), _outputs(row, faults)
     asked = _asked(row, faults)
     if faults:
         raise Faulty(faults)
     return [Draft(group, text, turns, outputs, row.get("wording", "")) for text, turns in asked]
-
-
-def _type_faults(row: Mapping[str, Any]) -> list[str]:
-    return [
-        f"wrong_type: `{key}` is {show(row[key])} ({json_type(row[key])}); it must be a text."
-        for key in TEXT_KEYS
-        if not isinstance(row.get(key, ""), str)
-    ]
 
 
 def _group(row: Mapping[str, Any], faults: list[str]) -> str | None:
@@ -74,21 +87,19 @@ def _group(row: Mapping[str, Any], faults: list[str]) -> str | None:
             faults.append(f"missing: `group_id`: prompts that ask for the same thing share one, such as {SAMPLE}")
         return None
     if isinstance(row[key], bool) or not isinstance(row[key], str | int):
-        faults.append(
-            f"wrong_type: `{key}` is {show(row[key])} ({json_type(row[key])}); it must be a text or a whole number."
-        )
+        faults.append(f"wrong_type: `{key}` is {got(row[key])}; it must be a text or a whole number.")
     return str(row[key])
 
 
 def _outputs(row: Mapping[str, Any], faults: list[str]) -> tuple[str, ...]:
+    # the user's own name first, then those of the repository's files
     found = row.get("output", row.get("references") or row.get("completion"))
     items = [] if found is None else found if isinstance(found, list) else [found]
-    for item in items:
-        number = isinstance(item, int | float) and not isinstance(item, bool) and math.isfinite(item)
-        if not number and not (isinstance(item, str) and item.strip()):
-            faults.append(
-                f"wrong_type: `output` has {show(item)} ({json_type(item)}); an output is a text, or a list of texts."
-            )
+    faults += [
+        f"wrong_type: `output` has {got(item)}; an output is a text, or a list of texts."
+        for item in items
+        if not is_output(item)
+    ]
     return tuple(dict.fromkeys(str(item) for item in items)) or _answered(row)
 
 
@@ -105,6 +116,7 @@ def _asked(row: Mapping[str, Any], faults: list[str]) -> list[tuple[str, tuple[M
         turns = _turns(row["messages"], faults)
         return [_shown(turns)] if turns else []
     texts = _texts(row, faults)
+    # a system message makes a conversation of a plain prompt
     system = row.get("system")
     if not isinstance(system, str):
         return [(text, ()) for text in texts]
@@ -115,9 +127,7 @@ def _texts(row: Mapping[str, Any], faults: list[str]) -> list[str]:
     first = row.get("prompt", row.get("instruction"))
     listed = _parsed(next((row[key] for key in LIST_KEYS if key in row), []))
     if not isinstance(listed, list):
-        faults.append(
-            f"wrong_type: a list of prompts is {show(listed)} ({json_type(listed)}); it must be a list of texts."
-        )
+        faults.append(f"wrong_type: a list of prompts is {got(listed)}; it must be a list of texts.")
         return []
     texts = [*([first] if first is not None else []), *listed]
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):

@@ -1,5 +1,6 @@
 """What a measurement found, in memory: the measures of one subject, or of several on the same prompts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,12 +11,10 @@ import msgspec
 from steady.compare.paired import Testing
 from steady.errors import SteadyError
 from steady.measure import runs
-from steady.measure.comparing import PERMUTATIONS, compare_subjects
+from steady.measure.comparing import PERMUTATIONS, Result, Results, compare_subjects
 from steady.measure.group_measures import judge, measured
 from steady.measure.matching import Matcher
 from steady.measure.page import page
-from steady.measure.results import Result, Results
-from steady.measure.running import skipped_counts
 from steady.measure.texts import line, table
 from steady.metrics.files import plain, read_metrics, write_metrics
 from steady.metrics.resampling import Bootstrap
@@ -33,22 +32,14 @@ class Report(Result):
             import pandas
         except ImportError as error:  # nothing else of a measurement needs it
             raise SteadyError("Report.to_frame needs pandas: `pip install pandas`.") from error
-        rows = [
-            {
-                "group": group.id,
-                "wording": prompt.wording,
-                "prompt": prompt.prompt,
-                "output": prompt.completion or None,
-                "answer": item.text,
-                "read": item.parsed,
-                "correct": item.correct,
-                "logprob": item.logprob,
-            }
-            for group in self.judged.groups
-            for item in group.predictions
-            for prompt in [self.judged.prompts[item.prompt_id]]
-        ]
-        return pandas.DataFrame(rows)
+        columns = ["group", "wording", "prompt", "output", "answer", "read", "correct", "logprob"]
+        rows = []
+        for group in self.judged.groups:
+            for item in group.predictions:
+                prompt = self.judged.prompts[item.prompt_id]
+                asked = [group.id, prompt.wording, prompt.prompt, prompt.completion or None]
+                rows.append([*asked, item.text, item.parsed, item.correct, item.logprob])
+        return pandas.DataFrame(rows, columns=columns)
 
     def page(self, path: str | Path) -> Path:
         """Write the page of this subject; it needs no other file and no network."""
@@ -57,8 +48,7 @@ class Report(Result):
     def to_dict(self) -> dict[str, Any]:
         """The content of `measures.json`."""
         about = {"subject": self.name, "summary": line(self), "facts": self.facts, "notes": list(self.notes)}
-        content: dict[str, Any] = {**about, "skipped_prompts": self.skipped, **plain(self.measured)}
-        return content
+        return {**about, "skipped_prompts": self.skipped, **plain(self.measured)}
 
     def __repr__(self) -> str:
         """The table that the command prints."""
@@ -73,9 +63,8 @@ class Compared(Results):
 
     def page(self, path: str | Path) -> Path:
         """Write the page of all subjects; it needs no other file and no network."""
-        place = Path(path)
-        write_bytes(place, page(self).encode())
-        return place
+        write_bytes(Path(path), page(self).encode())
+        return Path(path)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `measures.json`: that of the only subject, or of all with their differences."""
@@ -83,11 +72,8 @@ class Compared(Results):
             return self.reports[0].to_dict()
         # groups are in the files of the subjects' own folders
         subjects = [{key: value for key, value in one.to_dict().items() if key != "by_group"} for one in self.reports]
-        return {
-            "groups": self.comparison.groups,
-            "differences": plain(self.comparison.differences),
-            "subjects": subjects,
-        }
+        groups, differences, _ = self.comparison
+        return {"groups": groups, "differences": plain(differences), "subjects": subjects}
 
 
 def distinct(reports: Sequence[Report], folders: Sequence[Path]) -> list[Report]:
@@ -102,11 +88,7 @@ def distinct(reports: Sequence[Report], folders: Sequence[Path]) -> list[Report]
 
 
 def compared(reports: Sequence[Report], bootstrap: Bootstrap) -> Compared:
-    """Compare reports on the same prompts.
-
-    Raises:
-        SteadyError: they have no group in common.
-    """
+    """Compare reports on the same prompts; SteadyError where they have no group in common."""
     if len(reports) < 2:
         return Compared(tuple(reports))
     testing = Testing(bootstrap, PERMUTATIONS, 1 - bootstrap.confidence)
@@ -115,14 +97,13 @@ def compared(reports: Sequence[Report], bootstrap: Bootstrap) -> Compared:
 
 def report_of(run: runs.Run, matcher: Matcher, bootstrap: Bootstrap) -> Report:
     """Judge and measure a finished run."""
-    labels = run.settings.facts.get("labels") or []
-    assert isinstance(labels, list)
-    judged = judge(run.groups, run.prompts, matcher, labels, run.repeats)
+    labels = run.settings.facts.get("labels")
+    judged = judge(run.groups, run.prompts, matcher, labels if isinstance(labels, list) else [], run.repeats)
     return Report(
         name=run.settings.subject,
         facts=run.settings.facts,
         notes=tuple(run.notes),
-        skipped=skipped_counts(run.skipped),
+        skipped=dict(Counter(item.code for item in run.skipped)),
         judged=judged,
         measured=measured(judged, bootstrap),
     )
@@ -135,6 +116,7 @@ def summarise(folder: Path, matcher: Matcher, bootstrap: Bootstrap) -> Report:
         SteadyError: the run is not finished, or a file is damaged.
     """
     report = report_of(runs.read_run(folder), matcher, bootstrap)
+    # judged now: who opens the file sees what each answer was read as
     write_records(folder / runs.PREDICTIONS, [item for group in report.judged.groups for item in group.predictions])
     write_metrics(folder / MEASURES, report.to_dict())
     report.page(folder / PAGE)

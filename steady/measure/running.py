@@ -1,6 +1,5 @@
 """Measure a subject on a file of prompts: what it costs, score bundle by bundle, keep, summarise."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.inference.progress import progress_bar
 from steady.measure import runs
 from steady.measure.prompt_files import PromptFile
 from steady.measure.subject import Say, Subject
 from steady.metrics.matrices import ScoredGroup, sensitivity
-from steady.records import Rejected
 from steady.scoring.groups import PromptGroup, is_precise
 from steady.scoring.resume import code_digest
 
@@ -30,13 +29,12 @@ class Extent:
 def measure_subject(
     subject: Subject, file: PromptFile, folder: Path, extent: Extent, say: Say, budget_only: bool = False
 ) -> None:
-    """Score a file of groups into `folder`; a run that was killed goes on where it was.
-
-    Raises:
-        SteadyError: the file, the subject or the folder is at fault.
-    """
+    """Score a file of groups into `folder`; a run that was killed goes on. SteadyError where file, subject or folder is at fault."""
     groups, skipped = subject.fitting(file)
-    _tell_skipped(skipped, say)
+    for item in skipped[:20]:
+        say(f"{item.source}:{item.line}: not scored: {item.code}: {item.reason}")
+    if len(skipped) > 20:
+        say(f"… and {len(skipped) - 20} more; all of them are in {runs.SKIPPED}")
     if not groups:
         raise SteadyError(f"{file.path}: no group is left with two prompts that fit the model; see above.")
     subject.budget(groups, say, budget_only)
@@ -51,6 +49,7 @@ def measure_subject(
             # without an early stop the order of groups is that of the file, whatever the seed
             seed=extent.seed if extent.precision is not None else None,
         )
+        # after the lock, so that no other process begins it meanwhile
         if runs.open_run(folder, settings):
             say(f"{folder}: this run is finished already")
             return
@@ -65,35 +64,28 @@ def measure_subject(
         compared = [group for group in scored if len(group.predictions) > 1]
         if not compared:
             raise SteadyError(f"{file.path}: no group has two answers: {skipped[-1].reason}")
-        done = runs.Finished(compared, file.prompts, skipped, subject.notes(), subject.repeats())
-        runs.finish_run(folder, done, settings.key)
-
-
-def _tell_skipped(skipped: Sequence[Rejected], say: Say) -> None:
-    for item in skipped[:20]:
-        say(f"{item.source}:{item.line}: not scored: {item.code}: {item.reason}")
-    if len(skipped) > 20:
-        say(f"… and {len(skipped) - 20} more; all of them are in {runs.SKIPPED}")
+        prompts = {prompt.id: prompt for prompt in file.prompts}
+        done = runs.Run(settings, prompts, compared, skipped, subject.notes(), subject.repeats())
+        runs.finish_run(folder, done)
 
 
 def _score_all(
     subject: Subject, groups: Sequence[PromptGroup], folder: Path, settings: runs.RunSettings, say: Say
 ) -> list[ScoredGroup]:
     """Score what is not done yet, and stop early where POSIX is known to the precision that was asked for."""
-    from tqdm import tqdm
-
     order, precision = None, settings.precision
     if precision is not None:
         order = [int(place) for place in np.random.default_rng(settings.seed).permutation(len(groups))]
     plan = subject.bundles(groups, order)
     key = f"{settings.key} {code_digest()}"  # what other code scored is not gone on with
     found: dict[int, list[ScoredGroup]] = {}
-    for number, places in enumerate(tqdm(plan, desc="scoring", unit="bundle", disable=None)):
+    for number, places in enumerate(progress_bar(plan, "scoring", "bundle")):
         kept, damage = runs.read_part(folder, number, key)
         if damage:
             say(f"{damage} It is scored again.")
         if kept is None:
             kept = subject.score([groups[place] for place in places], say)
+            # at once: a kill loses one bundle
             runs.write_part(folder, number, kept, key)
         found[number] = kept
         if len(found) < len(plan) and precision is not None and _precise(found, precision):
@@ -108,8 +100,3 @@ def _score_all(
 def _precise(found: dict[int, list[ScoredGroup]], precision: float) -> bool:
     kept = [group for groups in found.values() for group in groups]
     return is_precise([sensitivity(group).psi for group in kept if not group.fault], precision)
-
-
-def skipped_counts(skipped: Sequence[Rejected]) -> dict[str, int]:
-    """How many prompts were not scored, by code."""
-    return dict(Counter(item.code for item in skipped))

@@ -1,10 +1,11 @@
 """A folder that holds one measurement: what was asked, the prompts, the answers, the matrices, what was left out."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypeVar
 
 import msgspec
 
@@ -17,6 +18,7 @@ from steady.records import Prediction, Rejected, read_records, write_bytes, writ
 RUN, NOTES, PROMPTS, PREDICTIONS = "run.json", "notes.json", "prompts.jsonl", "predictions.jsonl"
 MATRICES, SKIPPED, REPEATS = "matrices.safetensors", "skipped.jsonl", "repeats.jsonl"
 PARTS = "parts"
+Content = TypeVar("Content")
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -39,19 +41,18 @@ class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 def open_run(folder: Path, settings: RunSettings) -> bool:
-    """Begin a run in `folder`, or go on with the same one; true when it is finished.
-
-    Raises:
-        SteadyError: the folder holds a run with other settings, which are named, or something else.
-    """
+    """Begin a run in `folder`, or go on with the same one; true when it is finished. SteadyError names how another run differs."""
     path = folder / RUN
     if not path.is_file():
+        # never write into a folder that holds something else
         if folder.is_dir() and any(folder.iterdir()):
             raise SteadyError(f"{folder}: not empty, and no run of `measure` ({RUN} is missing). Choose another --out.")
         write_bytes(path, msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
     found = read_settings(folder)
     if found != settings:
+        # facts stand beside the other settings, each under its own name
         was, now = ({**msgspec.structs.asdict(one), **one.facts, "facts": None} for one in (found, settings))
+        # say what differs, so that nobody has to guess why the run is another one
         names = [name for name in dict.fromkeys([*was, *now]) if was.get(name) != now.get(name)]
         changed = [f"{name} was {was.get(name)!r} and is {now.get(name)!r}" for name in names]
         raise SteadyError(
@@ -61,27 +62,16 @@ def open_run(folder: Path, settings: RunSettings) -> bool:
 
 
 def read_settings(folder: Path) -> RunSettings:
-    """Read `run.json`.
-
-    Raises:
-        SteadyError: there is none, or it is damaged.
-    """
+    """Read `run.json`; SteadyError where there is none, or it is damaged."""
     path = folder / RUN
     if not path.is_file():
         raise SteadyError(f"{path}: no such file: {folder} holds no run of `steady measure`.")
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=RunSettings)
-    except msgspec.DecodeError as error:
-        raise SteadyError(f"{path}: damaged ({error}). Delete the folder and score again.") from error
+    return _decoded(path, RunSettings)
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder, so that two processes never write one run.
-
-    Raises:
-        SteadyError: another process holds it.
-    """
+    """Hold the folder, so that two processes never write one run; SteadyError where another process holds it."""
     import fcntl
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,34 +113,11 @@ class Repeats(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: list[str]
 
 
-class Finished(NamedTuple):
-    """What a run leaves: the scored groups, all prompts, those that were not scored, the notes and repeats of the subject."""
-
-    groups: Sequence[ScoredGroup]
-    prompts: Sequence[AskedPrompt]
-    skipped: Sequence[Rejected]
-    notes: list[str]
-    repeats: dict[str, list[str]]
-
-
-def finish_run(folder: Path, run: Finished, key: str) -> None:
-    """Write the files of a finished run, the matrices last, and remove the parts."""
-    write_records(folder / PROMPTS, run.prompts)
-    write_records(folder / SKIPPED, run.skipped)
-    write_json(folder / NOTES, run.notes)
-    if run.repeats:
-        write_records(folder / REPEATS, [Repeats(name, answers) for name, answers in run.repeats.items()])
-    write_records(folder / PREDICTIONS, [item for group in run.groups for item in group.predictions])
-    # the last file of a run: where it is, the run is finished, whatever a kill left of the parts
-    write_matrices(folder / MATRICES, run.groups, key=key)
-    for path in sorted((folder / PARTS).glob("*.safetensors")):
-        path.unlink()
-    if (folder / PARTS).is_dir():
-        (folder / PARTS).rmdir()
-
-
 class Run(msgspec.Struct, frozen=True):
-    """A finished run, read back; the predictions are not judged."""
+    """A finished run: what was asked, the prompts by id, the groups, what was not scored, and what the subject says of itself.
+
+    Read back from its files the predictions are not judged.
+    """
 
     settings: RunSettings
     prompts: dict[str, AskedPrompt]
@@ -160,12 +127,21 @@ class Run(msgspec.Struct, frozen=True):
     repeats: dict[str, list[str]]
 
 
-def read_run(folder: Path) -> Run:
-    """Read a finished run.
+def finish_run(folder: Path, run: Run) -> None:
+    """Write the files of a finished run, the matrices last, and remove the parts."""
+    write_records(folder / PROMPTS, run.prompts.values())
+    write_records(folder / SKIPPED, run.skipped)
+    write_json(folder / NOTES, run.notes)
+    if run.repeats:
+        write_records(folder / REPEATS, [Repeats(name, answers) for name, answers in run.repeats.items()])
+    write_records(folder / PREDICTIONS, [item for group in run.groups for item in group.predictions])
+    # the last file of a run: where it is, the run is finished, whatever a kill left of the parts
+    write_matrices(folder / MATRICES, run.groups, key=run.settings.key)
+    shutil.rmtree(folder / PARTS, ignore_errors=True)
 
-    Raises:
-        SteadyError: a file is missing or damaged (it is named), or the run is not finished.
-    """
+
+def read_run(folder: Path) -> Run:
+    """Read a finished run; SteadyError where a file is missing or damaged (it is named), or the run is not finished."""
     settings = read_settings(folder)
     if not (folder / MATRICES).is_file():
         done = len(list((folder / PARTS).glob("*.safetensors")))
@@ -182,11 +158,12 @@ def read_run(folder: Path) -> Run:
     groups = read_matrices(folder / MATRICES, by_id, settings.key)
     repeats = read_records(folder / REPEATS, Repeats) if (folder / REPEATS).is_file() else []
     by_prompt = {item.prompt_id: item.answers for item in repeats}
-    return Run(settings, prompts, groups, read_records(folder / SKIPPED, Rejected), _read_notes(folder), by_prompt)
+    notes = _decoded(folder / NOTES, list[str])
+    return Run(settings, prompts, groups, read_records(folder / SKIPPED, Rejected), notes, by_prompt)
 
 
-def _read_notes(folder: Path) -> list[str]:
+def _decoded(path: Path, kind: type[Content]) -> Content:
     try:
-        return msgspec.json.decode((folder / NOTES).read_bytes(), type=list[str])
+        return msgspec.json.decode(path.read_bytes(), type=kind)
     except (OSError, msgspec.DecodeError) as error:
-        raise SteadyError(f"{folder / NOTES}: damaged ({error}). Delete the folder and score again.") from error
+        raise SteadyError(f"{path}: damaged ({error}). Delete the folder and score again.") from error

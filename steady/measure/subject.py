@@ -4,9 +4,9 @@ A new kind of subject derives from `Answering` and defines `name`, `facts` and `
 `matrices` too. The model that runs on this machine (`steady.measure.local`) scores whole groups and needs `Subject` alone.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from typing import Protocol
 
@@ -19,15 +19,15 @@ from steady.metrics.resampling import Floats
 from steady.records import Asked, Prediction, Rejected
 from steady.scoring.groups import PromptGroup
 
+# Where a subject says what a run will cost and how far it is: a line each
 Say = Callable[[str], None]
-"""Where a subject says what a run will cost and how far it is: a line each."""
 
 Fact = str | int | float | bool | list[str] | None
+# What the answers depend on beside the prompts, JSON values by name; equal facts and prompts mean the same run. No secrets
 Facts = dict[str, Fact]
-"""What the answers depend on beside the prompts, JSON values by name; equal facts and prompts mean the same run. No secrets."""
 
+# Answers by group and prompt, in the order that they were asked in
 Answers = list[list[str]]
-"""Answers by group and prompt, in the order that they were asked in."""
 
 
 @dataclass(frozen=True)
@@ -43,15 +43,12 @@ class Matrix:
 
 
 class Subject(Protocol):
-    """What a run needs of a subject."""
+    """What a run needs of a subject; one that derives from it defines what it has otherwise."""
 
-    @property
-    def name(self) -> str:
-        """What tables and pages call it, in a few words."""
-
-    @property
-    def facts(self) -> Facts:
-        """What its answers depend on, recorded in `run.json` and shown on the page."""
+    name: str
+    """What tables and pages call it, in a few words."""
+    facts: Facts
+    """What its answers depend on, recorded in `run.json` and shown on the page."""
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
         """The groups that it can be asked, and every prompt that it cannot, with the reason."""
@@ -70,18 +67,21 @@ class Subject(Protocol):
         """Answers and matrices of the groups of one bundle; predictions are not judged yet (`correct` is null)."""
 
     def notes(self) -> list[str]:
-        """Sentences that a reader of the numbers must know, after everything was scored."""
+        """Sentences that a reader of the numbers must know, after everything was scored; none."""
+        return []
 
     def unanswered(self) -> list[Rejected]:
-        """The prompts that got no answer, which scored groups are without, and those left alone in their group."""
+        """The prompts that got no answer, which scored groups are without, and those left alone in their group; none."""
+        return []
 
     def repeats(self) -> dict[str, list[str]]:
-        """All answers, by prompt id, of prompts that were asked more than once; their agreement is the noise floor."""
+        """All answers, by prompt id, of prompts that were asked more than once; their agreement is the noise floor; none."""
+        return {}
 
 
 @dataclass(frozen=True)
-class Answering(ABC):
-    """A subject that gives texts; POSIX needs `matrices` too. `name` and `facts` are those of `Subject`."""
+class Answering(Subject):
+    """A subject that gives texts; POSIX needs `matrices` too."""
 
     name: str
     facts: Facts
@@ -93,18 +93,6 @@ class Answering(ABC):
     def matrices(self, groups: Sequence[PromptGroup], answers: Answers) -> list[Matrix] | None:
         """Log-probabilities of the answers under the prompts of their groups; None where the subject cannot give them."""
         return None
-
-    def notes(self) -> list[str]:
-        """Sentences that a reader of the numbers must know; none."""
-        return []
-
-    def unanswered(self) -> list[Rejected]:
-        """No prompt: every one has an answer."""
-        return []
-
-    def repeats(self) -> dict[str, list[str]]:
-        """None: every prompt is asked once."""
-        return {}
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
         """All groups of two prompts and more."""
@@ -120,28 +108,29 @@ class Answering(ABC):
         return [places] if places else []
 
     def score(self, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
-        """The answers of `respond` with the matrices, where there are some.
-
-        Raises:
-            SteadyError: there is not one answer for each prompt.
-        """
+        """The answers of `respond` with the matrices, where there are some; SteadyError where not every prompt has one answer."""
         answers = self.respond(groups)
+        # a function of the user's may return anything
         _check_shape(self.name, groups, answers)
-        known = self.matrices(groups, answers)
-        matrices: Sequence[Matrix | None] = [None] * len(groups) if known is None else known
-        _check_matrices(self.name, groups, known)
+        matrices = self.matrices(groups, answers)
+        if matrices is None:
+            return [scored(group, given, UNKNOWN) for group, given in zip(groups, answers, strict=True)]
+        _check_matrices(self.name, groups, matrices)
         return [scored(*parts) for parts in zip(groups, answers, matrices, strict=True)]
 
 
-def scored(group: PromptGroup, answers: Sequence[str], matrix: Matrix | None) -> ScoredGroup:
-    """Answers as a scored group; an empty matrix stands for log-probabilities that nobody gave, and the group has no POSIX."""
-    known = matrix or Matrix(np.empty((0, 0)), np.empty(0))
-    logprobs = [float(value) if np.isfinite(value) else None for value in np.diagonal(known.values)]
+# Stands for log-probabilities that nobody gave; the group has no POSIX
+UNKNOWN = Matrix(np.empty((0, 0)), np.empty(0))
+
+
+def scored(group: PromptGroup, answers: Sequence[str], matrix: Matrix) -> ScoredGroup:
+    """Answers as a scored group."""
+    logprobs = [float(value) if np.isfinite(value) else None for value in np.diagonal(matrix.values)]
     predictions = [
         Prediction(prompt_id=name, text=answer.strip(), logprob=logprob)
         for name, answer, logprob in zip_longest(group.prompt_ids, answers, logprobs)
     ]
-    return ScoredGroup(group.id, known.values, known.lengths, tuple(predictions))
+    return ScoredGroup(group.id, matrix.values, matrix.lengths, tuple(predictions))
 
 
 def _check_shape(name: str, groups: Sequence[PromptGroup], answers: Answers) -> None:
@@ -157,8 +146,8 @@ def _check_shape(name: str, groups: Sequence[PromptGroup], answers: Answers) -> 
             raise SteadyError(f"{name}: group {group.id}: an answer is {strange!r:.60}; answers are texts.")
 
 
-def _check_matrices(name: str, groups: Sequence[PromptGroup], matrices: Sequence[Matrix] | None) -> None:
-    for group, matrix in zip(groups, matrices or [], strict=matrices is not None):
+def _check_matrices(name: str, groups: Sequence[PromptGroup], matrices: Sequence[Matrix]) -> None:
+    for group, matrix in zip(groups, matrices, strict=True):
         count = len(group.prompts)
         if matrix.values.shape != (count, count) or matrix.lengths.shape != (count,):
             raise SteadyError(
@@ -175,6 +164,7 @@ class CallableSubject(Answering):
 
     def respond(self, groups: Sequence[PromptGroup]) -> Answers:
         """The answers of one call, dealt out to the groups."""
+        # one call, so that the function can work on all prompts together
         asked = [prompt for group in groups for prompt in group.prompts]
         given = list(self.function(asked))
         if len(given) != len(asked):
@@ -185,10 +175,18 @@ class CallableSubject(Answering):
 
 @dataclass(frozen=True)
 class GivenAnswers(Answering):
-    """Answers that are there already, by prompt id, and matrices by group id where there are some: no model is needed."""
+    """Answers that are there already, by prompt id, and matrices by group id where there are some: no model is needed.
+
+    `several` has all answers, by prompt id, of prompts that were asked more than once.
+    """
 
     answers: Mapping[str, str]
     given_matrices: Mapping[str, Matrix] | None = None
+    several: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def repeats(self) -> dict[str, list[str]]:
+        """The answers of prompts that were asked more than once."""
+        return dict(self.several)
 
     def respond(self, groups: Sequence[PromptGroup]) -> Answers:
         """The answers, put in the order of the prompts."""

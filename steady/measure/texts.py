@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steady.measure.comparing import Comparison, SubjectDifference, headline_keys
+from steady.measure.comparing import Comparison, Result, Results, SubjectDifference, headline_keys
 from steady.measure.group_measures import ROWS
-from steady.measure.results import Result, Results
 from steady.metrics.measures import HIGHER
-from steady.metrics.resampling import Estimate
+from steady.metrics.resampling import FEWEST_GROUPS, Estimate
 
 GROUPS_IN_MARKDOWN = 5
 SHOWN_FACTS = ("max_new_tokens", "chat_template", "thinking", "system", "stop", "dtype", "quantised", "revision")
@@ -38,6 +37,7 @@ def verdict(found: SubjectDifference, alpha: float) -> str:
     interval = found.difference.interval
     if found.p_holm is None or interval is None:
         return ""
+    # both must say so: the interval is not corrected for the number of tests
     if found.p_holm >= alpha or interval[0] <= 0 <= interval[1]:
         return "no difference shown"
     return "better" if (interval[0] > 0) == (ROWS[found.measure].better == HIGHER) else "worse"
@@ -46,12 +46,10 @@ def verdict(found: SubjectDifference, alpha: float) -> str:
 def line(report: Result) -> str:
     """The measures that speak for a subject, in one line."""
     measures = report.measures
-    keys = [
-        key
-        for key in dict.fromkeys(["agreement", "accuracy", "posix", *headline_keys(report.judged)])
-        if key in measures
-    ]
-    found = " · ".join(f"{ROWS[key].label.removeprefix('mean ')} {number(measures[key].value, 2)}" for key in keys)
+    # the measures that everybody knows come first
+    keys = dict.fromkeys(["agreement", "accuracy", "posix", *headline_keys(report.judged)])
+    named = {ROWS[key].label.removeprefix("mean "): measures[key].value for key in keys if key in measures}
+    found = " · ".join(f"{label} {number(value, 2)}" for label, value in named.items())
     return f"{report.name}: {found} ({report.measured.groups} groups)"
 
 
@@ -69,6 +67,8 @@ def remarks(report: Result) -> list[str]:
         notes.append(
             f"{counts.contained} answers contain their output and are not equal to it: --match contains counts them as right"
         )
+    if found.groups < FEWEST_GROUPS:
+        notes.append(f"no intervals: they resample groups, and need at least {FEWEST_GROUPS}")
     if found.sampled_pairs:
         notes.append("POSIX is estimated from a sample of the pairs of each group; the interval includes that")
     if found.degeneracy.degenerate:
@@ -106,8 +106,7 @@ def tables(found: Results) -> str:
     """The tables of all subjects, and their differences from the first."""
     parts = [table(report) for report in found.reports]
     if found.comparison is not None:
-        first = found.reports[0].name
-        parts += [_differences(found.comparison, report.name, first) for report in found.reports[1:]]
+        parts += [_differences(found.comparison, one.name, found.reports[0].name) for one in found.reports[1:]]
     return "\n\n".join(parts)
 
 
@@ -125,41 +124,38 @@ def lines(found: Results) -> str:
 
 def markdown(found: Results) -> str:
     """A summary for a pull request: the measures of every subject, differences, the worst groups, what a reader must know."""
-    names = [report.name for report in found.reports]
-    keys = list(dict.fromkeys(key for report in found.reports for key in report.measures))
-    rows = [
-        [ROWS[key].title, *(_value(report, key) for report in found.reports), *_difference_cells(found, key)]
-        for key in keys
-    ]
-    others = names[1:] if found.comparison else []
-    head = ["measure", *names, *(f"{name} less {names[0]}" for name in others)]
+    head, measures = side_by_side(found)
+    rows = [[*cells, *(difference_text(item) if item else "–" for item in moved)] for cells, moved in measures]
     notes = [f"- {_cell(report.name)}: {_cell(note)}" for report in found.reports for note in remarks(report)]
+    # sorted from worst to best
     worst = found.reports[0].measured.by_group[:GROUPS_IN_MARKDOWN]
     groups = [
         [item.id, number(item.agreement, 2), number(item.psi), str(item.unique_responses)]
         for item in worst
+        # a steady group is no finding
         if item.agreement < 1 or item.psi
     ]
-    parts = [
-        f"### Prompt sensitivity\n\n{_cell(about(found.reports[0]))}",
-        _markdown_table(head, rows),
-        "\n".join(notes),
-    ]
+    title = f"### Prompt sensitivity\n\n{_cell(about(found.reports[0]))}"
+    parts = [title, _markdown_table(head, rows), "\n".join(notes)]
     if groups:
-        title = f"Worst groups of {_cell(names[0])}:"
+        title = f"Worst groups of {_cell(found.reports[0].name)}:"
         parts.append(f"{title}\n\n{_markdown_table(['group', 'agreement', 'ψ', 'different responses'], groups)}")
     return "\n\n".join(part for part in parts if part)
 
 
-def _value(report: Result, key: str) -> str:
-    return estimate_text(report.measures[key]) if key in report.measures else "–"
-
-
-def _difference_cells(found: Results, key: str) -> list[str]:
-    if found.comparison is None:
-        return []
-    by_name = {item.subject: item for item in found.comparison.differences if item.measure == key}
-    return [difference_text(by_name[one.name]) if one.name in by_name else "–" for one in found.reports[1:]]
+def side_by_side(found: Results) -> tuple[list[str], list[tuple[list[str], list[SubjectDifference | None]]]]:
+    """The head of a table of all subjects and, for each measure, its title and values and the differences from the first."""
+    names = [report.name for report in found.reports]
+    # by measure and subject; empty where a subject alone was measured
+    differences = {
+        (item.measure, item.subject): item for item in (found.comparison.differences if found.comparison else ())
+    }
+    others = names[1:] if found.comparison else []
+    rows = []
+    for key in dict.fromkeys(key for report in found.reports for key in report.measures):
+        values = [estimate_text(one.measures[key]) if key in one.measures else "–" for one in found.reports]
+        rows.append(([ROWS[key].title, *values], [differences.get((key, name)) for name in others]))
+    return ["measure", *names, *(f"{name} less {names[0]}" for name in others)], rows
 
 
 def _markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,16 +1,13 @@
 """A file of items, worded by a bank and by the families of rewordings, so that nobody writes variants by hand."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from steady.errors import SteadyError
 from steady.format.draw import balanced_choice
-from steady.measure.prompt_files import Collected, PromptFile, file_rows, renamed
-from steady.measure.prompt_rows import Draft, Faulty
-from steady.prepare.readers.rows import json_type, show
+from steady.measure.prompt_files import PromptFile, collect, file_rows, renamed
+from steady.measure.prompt_rows import Draft, Faulty, checked_object, got, is_output
 from steady.prompts import families
 from steady.prompts.bank import Bank, read_bank
 from steady.prompts.levels import available_wordings
@@ -40,10 +37,7 @@ def item_file(
     """
     bank = None if bank_path is None else read_bank(bank_path)
     wordings = chosen_wordings(bank, per_family, seed)
-    found = Collected(items)
-    for line, value in _rows(items):
-        found.add(line, partial(_drafts, value, columns, bank, wordings))
-    return found.file()
+    return collect(items, _rows(items), lambda row: _drafts(_example(renamed(row, columns)), bank, wordings))
 
 
 def bank_match(bank_path: Path | None) -> str | None:
@@ -68,6 +62,7 @@ def chosen_wordings(bank: Bank | None, per_family: int, seed: int) -> list[Wordi
         orders=max(2, per_family),
         seed=seed,
     )
+    # the canonical wording always comes first
     canonical, *everything = available_wordings(bank, params)
     by_family = {name: [wording for wording in everything if wording.family == name] for name in names}
     chosen = [balanced_choice(members, per_family, f"{seed}:measure:{name}") for name, members in by_family.items()]
@@ -87,43 +82,32 @@ def _rows(path: Path) -> Iterator[tuple[int, Any]]:
     yield from ((n, {"instruction": line}) for n, line in enumerate(text.split("\n"), start=1) if line.strip())
 
 
-def _drafts(value: Any, columns: Mapping[str, str], bank: Bank | None, wordings: Sequence[Wording]) -> list[Draft]:
-    example = _example(renamed(value, columns))
+def _drafts(example: Example, bank: Bank | None, wordings: Sequence[Wording]) -> list[Draft]:
     drafts: dict[str, Draft] = {}
     for wording in wordings:
         if applies(example, wording, bank):
             text = render(example, wording, bank)
+            # by text: two wordings that read the same would agree without a test
             drafts.setdefault(text, Draft(example.group_id, text, (), tuple(example.references), wording.id))
     return list(drafts.values())
 
 
 def _example(value: Any) -> Example:
-    """A row as an item.
-
-    Raises:
-        Faulty: it has nothing to word, or a field is no text.
-    """
-    if isinstance(value, list):
-        raise Faulty([f"{finding.code}: {finding.reason}" for finding in value])
-    if not isinstance(value, dict):
-        raise Faulty([f"not_object: expected an object such as {SAMPLE}"])
+    """A row as an item; Faulty where it has nothing to word, or a field is no text."""
+    checked_object(value, SAMPLE)
     item = next((value[key] for key in TEXTS if value.get(key)), "")
     instruction = value.get("instruction") or ""
     found: Any = next((value[key] for key in OUTPUTS if value.get(key) not in (None, "")), [])
     outputs = found if isinstance(found, list) else [found]
     strange = [one for one in (item, instruction) if not isinstance(one, str)]
-    strange += [one for one in outputs if isinstance(one, bool) or not _is_text(one)]
+    strange += [one for one in outputs if not is_output(one)]
     if strange:
-        raise Faulty([f"wrong_type: {show(one)} ({json_type(one)}); it must be a text." for one in strange])
+        raise Faulty([f"wrong_type: {got(one)}; it must be a text." for one in strange])
     if not f"{item}{instruction}".strip():
         raise Faulty([f"missing: `input` (or `text`, `question`, `instruction`): nothing to word; expected {SAMPLE}"])
     given = next((value[key] for key in ("group_id", "id") if value.get(key) not in (None, "")), None)
     # by content, so that more items change no id of these
     name = content_id("item", instruction, item) if given is None else str(given)
     references = [str(one) for one in outputs]
-    output = references[0] if references else ""
+    output = "".join(references[:1])
     return Example(id=name, group_id=name, instruction=instruction, input=item, output=output, references=references)
-
-
-def _is_text(value: Any) -> bool:
-    return (isinstance(value, str) and bool(value.strip())) or (isinstance(value, int | float) and math.isfinite(value))

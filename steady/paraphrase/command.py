@@ -42,6 +42,7 @@ def paraphrase(order: Order, named: "Named", sampling: Sampling, filters: Filter
     Raises:
         SteadyError: the file, the model or the request is at fault.
     """
+    # the source stays as it is, so that the next call reads the same
     if order.out.suffix != ".jsonl" or order.out.resolve() == order.source.resolve():
         raise SteadyError(f"--out {order.out}: give a new file that ends in .jsonl.")
     given = read_given(order.source, order.every)

@@ -47,36 +47,14 @@ class Source:
     chat: bool
 
 
+# A text and a seed to as many draws as `Sampling.samples` says
 Generate = Callable[[str, int], list[Draw]]
-"""A text and a seed to as many draws as `Sampling.samples` says."""
-
-
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that the draws for a text depend on: the fields of `Source` and of `Sampling`, and the text."""
-
-    model: str
-    revision: str | None
-    weights: str
-    chat: bool
-    samples: int
-    temperature: float
-    top_p: float
-    max_new_tokens: int
-    seed: int
-    ask: str
-    text: str
-
-    @property
-    def key(self) -> str:
-        """The name of its file."""
-        fields = json.dumps(msgspec.to_builtins(self), sort_keys=True, ensure_ascii=False)
-        return hashlib.blake2b(fields.encode(), digest_size=16).hexdigest()
 
 
 class Cached(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One file of the cache: what was asked for, and what came."""
+    """One file of the cache: what was asked for (the fields of `Source` and of `Sampling`, and the text), and what came."""
 
-    asked: Request
+    asked: dict[str, str | float | bool | None]
     draws: list[Draw]
 
 
@@ -90,12 +68,15 @@ def draw_texts(
     Raises:
         SteadyError: a file of the cache is damaged.
     """
-    asked = Request(**vars(source), **vars(sampling), text=text)
-    path = cache / f"{asked.key}.json"
+    asked = {**vars(source), **vars(sampling), "text": text}
+    # all that the draws depend on is in the key, so a changed setting draws again
+    fields = json.dumps(asked, sort_keys=True, ensure_ascii=False)
+    key = hashlib.blake2b(fields.encode(), digest_size=16).hexdigest()
+    path = cache / f"{key}.json"
     if path.is_file():
         return _cached(path), True
     # the seed comes from the key: 48 bits of it, since torch takes no more than 64
-    draws = generate(sampling.ask.replace(SLOT, text), int(asked.key[:12], 16))
+    draws = generate(sampling.ask.replace(SLOT, text), int(key[:12], 16))
     write_bytes(path, msgspec.json.format(msgspec.json.encode(Cached(asked, draws)), indent=1) + b"\n")
     return draws, False
 
@@ -108,11 +89,7 @@ def _cached(path: Path) -> list[Draw]:
 
 
 def read_ask(path: Path | None) -> str:
-    """The request in a file, or the usual one.
-
-    Raises:
-        SteadyError: the file is missing or not UTF-8.
-    """
+    """The request in a file, or the usual one; SteadyError where the file is missing or not UTF-8."""
     if path is None:
         return ASK
     try:

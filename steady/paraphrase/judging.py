@@ -18,8 +18,8 @@ LEAD = re.compile(
     r"\s*(?:(?:the\s+)?(?:rewritten|rephrased|paraphrased?)\s*(?:instruction|version|text)?\s*[:\-–]\s*)", re.I
 )
 
+# Texts to L2-normalised vectors `(texts, width)`
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
-"""Texts to L2-normalised vectors `(texts, width)`."""
 
 
 class Draw(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,6 +68,7 @@ def cleaned(text: str, original: str) -> str:
 
 def kept_spans(text: str, protected: Sequence[str] = ()) -> Counter[str]:
     """The spans of a text that must stay: numbers, code, addresses, slots, quotations, and the names given."""
+    # as whole words: a label `no` is not in `now`
     names = Counter({name: len(re.findall(rf"(?<!\w){re.escape(name)}(?!\w)", text)) for name in protected})
     return Counter(found.group() for found in KEPT_SPANS.finditer(text)) + names
 
@@ -95,38 +96,39 @@ def judge(original: str, draws: Sequence[Draw], known: Collection[str], filters:
     """
     seen = {_plain(text): "a wording that is there already" for text in known}
     found = []
-    for item, vector in _with_vectors(list(_by_rule(original, draws, filters)), original, embed):
-        verdict = _by_meaning(item, vector, filters)
-        if verdict.code is None and (before := seen.get(_plain(item.text))):
-            verdict = _reject(verdict, "duplicate", f"the same as {before}")
-        if verdict.code is None:
-            seen[_plain(item.text)] = f"sample {item.sample}"
-        found.append(verdict)
+    for item in _by_meaning(list(_by_rule(original, draws, filters)), original, filters, embed):
+        words = _plain(item.text)
+        if item.code is None and words in seen:
+            found.append(_reject(item, "duplicate", f"the same as {seen[words]}"))
+            continue
+        if item.code is None:
+            seen[words] = f"sample {item.sample}"
+        found.append(item)
     return found
 
 
 def _by_rule(original: str, draws: Sequence[Draw], filters: Filters) -> Iterator[Judged]:
+    """The draws cleaned, with the reason of those that need no embedding to be rejected."""
     wanted = kept_spans(original, filters.protected)
     for number, draw in enumerate(draws):
         text = cleaned(draw.text, original)
-        item = Judged(sample=number, text=text, distance=round(word_distance(original, text), 4))
-        yield _ruled(item, draw, original, wanted, filters)
-
-
-def _ruled(item: Judged, draw: Draw, original: str, wanted: Counter[str], filters: Filters) -> Judged:
-    if not item.text:
-        return _reject(item, "empty", "the model gave no text")
-    if not draw.finished and not _went_on(draw.text, original):
-        return _reject(item, "unfinished", "it was cut at the limit of new tokens")
-    got = kept_spans(item.text, filters.protected)
-    if got != wanted:
+        distance = round(word_distance(original, text), 4)
+        got = kept_spans(text, filters.protected)
         changes = [*(f"{span!r} is gone" for span in wanted - got), *(f"{span!r} is new" for span in got - wanted)]
-        return _reject(item, "span_changed", "; ".join(changes))
-    if _plain(item.text) == _plain(original):
-        return _reject(item, "unchanged", "the words are those of the original")
-    if (item.distance or 0.0) < filters.min_distance:
-        return _reject(item, "too_close", f"distance {item.distance} is under {filters.min_distance}")
-    return item
+        item = Judged(sample=number, text=text, distance=distance)
+        # the first reason counts, the plainest first
+        if not text:
+            yield _reject(item, "empty", "the model gave no text")
+        elif not draw.finished and not _went_on(draw.text, original):
+            yield _reject(item, "unfinished", "it was cut at the limit of new tokens")
+        elif changes:
+            yield _reject(item, "span_changed", "; ".join(changes))
+        elif _plain(text) == _plain(original):
+            yield _reject(item, "unchanged", "the words are those of the original")
+        elif distance < filters.min_distance:
+            yield _reject(item, "too_close", f"distance {distance} is under {filters.min_distance}")
+        else:
+            yield item
 
 
 def _went_on(text: str, original: str) -> bool:
@@ -134,23 +136,21 @@ def _went_on(text: str, original: str) -> bool:
     return "\n" not in original.strip() and "\n" in LEAD.sub("", text, count=1).strip()
 
 
-def _with_vectors(items: list[Judged], original: str, embed: Embed) -> Iterator[tuple[Judged, float | None]]:
-    """The items with the cosine to the original; those that are rejected already are not embedded."""
+def _by_meaning(items: Sequence[Judged], original: str, filters: Filters, embed: Embed) -> Iterator[Judged]:
+    """The items, those that are not rejected yet with the cosine to the original; those alone are embedded."""
     left = [item for item in items if item.code is None]
     vectors = embed([original, *(item.text for item in left)]) if left else np.zeros((1, 1), np.float32)
     cosines = iter((vectors[1:].astype(np.float64) @ vectors[0].astype(np.float64)).tolist())
     for item in items:
-        yield item, None if item.code else next(cosines)
-
-
-def _by_meaning(item: Judged, cosine: float | None, filters: Filters) -> Judged:
-    if cosine is None:
-        return item
-    item = msgspec.structs.replace(item, similarity=round(cosine, 4))
-    # not `<`: NaN is under no bound
-    if not cosine >= filters.min_similarity:
-        return _reject(item, "too_far", f"similarity {cosine:.4f} is under {filters.min_similarity}")
-    return item
+        if item.code is not None:
+            yield item
+            continue
+        cosine = next(cosines)
+        scored = msgspec.structs.replace(item, similarity=round(cosine, 4))
+        # not `<`: NaN is under no bound
+        is_near = cosine >= filters.min_similarity
+        far = f"similarity {cosine:.4f} is under {filters.min_similarity}"
+        yield scored if is_near else _reject(scored, "too_far", far)
 
 
 def _reject(item: Judged, code: str, reason: str) -> Judged:

@@ -8,14 +8,14 @@ from typing import Any
 from msgspec import UnsetType
 
 from steady.errors import SteadyError
-from steady.prepare.readers.json_lines import json_lines
+from steady.measure.prompt_files import checked_rows, file_rows
+from steady.measure.prompt_rows import Faulty, checked_object
 from steady.prompts.bank import Bank, read_bank
 from steady.records import content_id
 
 SAMPLE = '{"instruction": "Name the capital of Peru.", "output": "Lima", "group_id": "capital-peru"}'
-MAX_FAULTS = 20
+# A row as the user wrote it, with whatever fields it has
 Row = dict[str, Any]
-"""A row as the user wrote it, with whatever fields it has."""
 
 TEXT_KEYS = ("instruction", "prompt")
 
@@ -56,6 +56,7 @@ def read_given(path: Path, every: bool) -> Given:
     """
     if path.suffix in {".yaml", ".yml"}:
         bank = read_bank(path)
+        # the parts of a composed wording are texts without meaning of their own
         if not isinstance(bank.composition, UnsetType):
             raise SteadyError(
                 f"{path}: composed wordings are not paraphrased one by one. Give the bank that it extends, or add values to it."
@@ -63,59 +64,38 @@ def read_given(path: Path, every: bool) -> Given:
         return Given(path, [], bank, _templates(bank))
     if path.suffix != ".jsonl":
         raise SteadyError(f"{path}: expected rows (.jsonl) such as {SAMPLE}, or a bank of wordings (.yaml).")
-    rows = _rows(path)
+    rows = [row for _, row in checked_rows(path, file_rows(path, SAMPLE), _checked)]
+    if not rows:
+        raise SteadyError(f"{path}: no rows. Each line is one prompt, such as {SAMPLE}")
     return Given(path, rows, None, _instructions(rows, every))
 
 
 def _templates(bank: Bank) -> list[Original]:
-    known = tuple(template.template for template in bank.templates.values())
-    return [
-        Original(
-            name=template.id,
-            text=template.template,
-            known=known,
-            shared={"labels": list(template.labels)} if template.labels else {},
-            held_out=not template.trained,
-        )
-        for template in bank.templates.values()
-    ]
+    known = tuple(one.template for one in bank.templates.values())
+    originals = []
+    for one in bank.templates.values():
+        labels = {"labels": list(one.labels)} if one.labels else {}
+        originals.append(Original(one.id, one.template, known, labels, held_out=not one.trained))
+    return originals
 
 
-def _rows(path: Path) -> list[Row]:
-    if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {SAMPLE}")
-    rows: list[Row] = []
-    faults: list[str] = []
-    with path.open("rb") as handle:
-        for line, value, _ in json_lines(handle):
-            found = _faults(value)
-            faults += [f"{path}:{line}: {fault}" for fault in found]
-            if not found:
-                rows.append(_with_group(value))
-    if faults:
-        more = [f"… and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
-        raise SteadyError("\n".join([*faults[:MAX_FAULTS], *more]))
-    if not rows:
-        raise SteadyError(f"{path}: no rows. Each line is one prompt, such as {SAMPLE}")
-    return rows
-
-
-def _faults(value: Any) -> list[str]:
-    if isinstance(value, list):
-        return [f"{finding.code}: {finding.reason}" for finding in value]
-    if not isinstance(value, dict):
-        return [f"not_object: expected an object such as {SAMPLE}"]
+def _checked(value: Any) -> Row:
+    """A row that can be paraphrased, with its group; Faulty otherwise."""
+    row = checked_object(value, SAMPLE)
     faults = []
-    if not any(isinstance(value.get(key), str) and value[key].strip() for key in TEXT_KEYS):
+    if not any(isinstance(row.get(key), str) and row[key].strip() for key in TEXT_KEYS):
         faults.append("missing: `instruction` (or `prompt`) is missing or blank.")
     faults += [
-        f"wrong_type: `{key}` is {value[key]!r:.60}; it must be a text."
+        f"wrong_type: `{key}` is {row[key]!r:.60}; it must be a text."
         for key in ("input", "output")
-        if value.get(key) is not None and not isinstance(value[key], str)
+        if row.get(key) is not None and not isinstance(row[key], str)
     ]
-    if value.get("group_id") is not None and type(value["group_id"]) not in {str, int}:
-        faults.append(f"wrong_type: `group_id` is {value['group_id']!r:.60}; it must be a text or a whole number.")
-    return faults
+    # `type`, since a bool is an int
+    if row.get("group_id") is not None and type(row["group_id"]) not in {str, int}:
+        faults.append(f"wrong_type: `group_id` is {row['group_id']!r:.60}; it must be a text or a whole number.")
+    if faults:
+        raise Faulty(faults)
+    return _with_group(row)
 
 
 def text_key(row: Row) -> str:

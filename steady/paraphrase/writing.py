@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from steady.errors import SteadyError
 from steady.paraphrase.drawing import Generate, Sampling, Source, draw_texts
 from steady.paraphrase.judging import Embed, Filters, Judged, judge
 from steady.paraphrase.originals import Given, Original, Row, text_key
-from steady.prompts.yaml_faults import SLOTS
 from steady.records import write_bytes
 
 
@@ -83,6 +81,7 @@ def paraphrase_rows(given: Given, found: Found, tools: Tools, held_out: float) -
 
 def _template(original: Original, item: Judged, taken: set[str], held_out: bool) -> Row:
     name = f"{original.name}-model-{item.sample + 1}"
+    # the bank may have been paraphrased before
     while name in taken:
         name += "b"
     taken.add(name)
@@ -124,22 +123,18 @@ def write_json_lines(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_bank(path: Path, given: Given, rows: Sequence[Row]) -> None:
-    """The bank as it was, comments and all, with the templates of `rows` below its own.
-
-    Raises:
-        SteadyError: a template lost or doubled a slot, which the filter of spans should have refused.
-    """
+    """The bank as it was, comments and all, with the templates of `rows` below its own."""
     from ruamel.yaml import YAML
     from ruamel.yaml.scalarstring import LiteralScalarString
 
     yaml = YAML()
+    # no folded line and no other quotes: a diff shows what is new
     yaml.width = 4096
     yaml.preserve_quotes = True
     yaml.indent(mapping=2, sequence=4, offset=2)
     content = yaml.load(given.path.read_text(encoding="utf-8"))
+    # each template has its slots: a slot is a span that `judge` wants unchanged
     for row in rows:
-        if SLOTS.findall(row["template"]).count("input") != 1:
-            raise SteadyError(f"{row['id']}: the template needs {{input}} once: {row['template']!r}")
         fields = {key: value for key, value in row.items() if key not in {"paraphrase", "template"}}
         content["wordings"].append({**fields, "template": LiteralScalarString(row["template"])})
     stream = io.StringIO()

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Spec = dict[str, Any]
+# One datum of a chart; each function says which keys it needs
 Row = Mapping[str, Any]
-"""One datum of a chart; each function says which keys it needs."""
 VEGA_LITE = "5.20"
 ARM_COLOURS = ("var(--arm-1)", "var(--arm-2)", "var(--arm-3)", "var(--arm-4)", "var(--arm-5)", "var(--arm-6)")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -24,6 +24,7 @@ CONFIG = {
         "domainColor": "var(--soft)",
         "tickColor": "var(--soft)",
         "labelFontSize": 12,
+        "labelPadding": 6,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
     },
@@ -57,9 +58,9 @@ def _by_arm(arms: Sequence[str], values: Sequence[Any]) -> Spec:
     return {"field": "arm", "scale": {"domain": list(arms), "range": chosen}, "legend": None}
 
 
-def _across(title: str, domain: Sequence[float]) -> Spec:
-    axis = {"title": title, "tickCount": 5}
-    return {"type": "quantitative", "scale": {"domain": list(domain), "nice": False}, "axis": axis}
+def _axis(title: str, **scale: object) -> Spec:
+    """An axis of numbers; five ticks, for the charts are small."""
+    return {"type": "quantitative", "scale": scale, "axis": {"title": title, "tickCount": 5}}
 
 
 def _down(field: str, order: Sequence[str], **axis: object) -> Spec:
@@ -88,8 +89,10 @@ def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequ
         title: of the x axis.
         domain: of the x axis.
     """
+    # lines join the arms in their order, not by their values
     ranks = {name: rank for rank, name in enumerate(arms)}
-    across = _across(title, domain)
+    # the whole domain and no more, so that the charts of several arms have one axis
+    across = _axis(title, domain=list(domain), nice=False)
     value = {"field": "value", **across}
     joint = {"x": value, "detail": {"field": "place"}, "order": {"field": "rank"}, "color": {"value": "var(--soft)"}}
     shared = {
@@ -111,10 +114,9 @@ def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequ
 def dots(rows: Sequence[Row], arm: int, domain: Sequence[float]) -> Spec:
     """A dot for every wording with its interval behind it; `arm` is the arm's place, for its colour and shape.
 
-    Args:
-        rows: `family`, `value`, `low`, `high`, `lane` (0 to 1, spreads the dots of a family), `words`.
+    A row has `family`, `value`, `low`, `high`, `lane` (0 to 1, spreads the dots of a family) and `words`.
     """
-    across, look = _across("accuracy", domain), colour(arm)
+    across, look = _axis("accuracy", domain=list(domain), nice=False), colour(arm)
     shared = {
         "y": _down("family", list(dict.fromkeys(row["family"] for row in rows))),
         "yOffset": {"field": "lane", "type": "quantitative", "scale": {"domain": [-0.2, 1.2]}},
@@ -132,11 +134,7 @@ def dots(rows: Sequence[Row], arm: int, domain: Sequence[float]) -> Spec:
 
 
 def matrix(rows: Sequence[Row], labels: Sequence[str], columns: Sequence[str]) -> Spec:
-    """A confusion matrix: counts in cells, shaded by their share of the row.
-
-    Args:
-        rows: `actual`, `predicted`, `count`, `share`, `words`.
-    """
+    """A confusion matrix: counts in cells, shaded by their share of the row; a row has these and `actual`, `predicted`, `words`."""
     scale = {"domain": [0, 1], "range": [0.03, 0.85]}  # never quite transparent, so that every cell is seen
     shade = {"field": "share", "type": "quantitative", "scale": scale, "legend": None}
     count = {"text": {"field": "count", "type": "quantitative"}}
@@ -151,18 +149,8 @@ def matrix(rows: Sequence[Row], labels: Sequence[str], columns: Sequence[str]) -
 
 
 def curves(rows: Sequence[Row], arms: Sequence[str], title: str) -> Spec:
-    """Lines over optimizer steps.
-
-    Args:
-        rows: `step`, `value`, `arm`, `words`.
-    """
-    step = {"field": "step", "type": "quantitative", "axis": {"title": "optimizer step", "tickCount": 5}}
-    value = {
-        "field": "value",
-        "type": "quantitative",
-        "scale": {"zero": False},
-        "axis": {"title": title, "tickCount": 5},
-    }
+    """Lines over optimizer steps; a row has `step`, `value`, `arm` and `words`."""
+    step, value = {"field": "step", **_axis("optimizer step")}, {"field": "value", **_axis(title, zero=False)}
     points = {"shape": _by_arm(arms, SHAPES), "description": WORDS}
     return _chart(
         rows,

@@ -16,6 +16,7 @@ def words(text: str) -> list[str]:
 
 def marked(canonical: str, reworded: str) -> Markup:
     """The reworded prompt with what it adds in <ins> and what it leaves out in <del>; white space that changed is shown."""
+    # by words: by characters, chance matches within words would be marked
     old, new = words(canonical), words(reworded)
     parts: list[Markup | str] = []
     # autojunk takes words that are frequent in a long prompt for noise, and then marks more than has changed

@@ -12,6 +12,9 @@ from steady.report.markup import Markup, details, joined, table, tag
 MOST_GROUPS = 15
 MOST_WORDINGS = 12
 LONGEST_ANSWER = 120
+SEARCH = Markup(
+    '<input id="search" type="search" autocomplete="off" aria-controls="rows" placeholder="a word, a label, won, lost …">'
+)
 
 
 class Group(NamedTuple):
@@ -28,10 +31,9 @@ def groups_of(prompts: Sequence[Prompt]) -> list[Group]:
         if prompt.split != "train":  # training groups are steady by heart
             rows.setdefault(prompt.group_id, []).append(place)
     # the sort is stable: after the canonical wording the others keep the order of the file
-    ordered = {
-        name: sorted(places, key=lambda place: prompts[place].wording != CANONICAL) for name, places in rows.items()
-    }
-    return [Group(name, places) for name, places in ordered.items() if prompts[places[0]].wording == CANONICAL]
+    for places in rows.values():
+        places.sort(key=lambda place: prompts[place].wording != CANONICAL)
+    return [Group(name, places) for name, places in rows.items() if prompts[places[0]].wording == CANONICAL]
 
 
 def disagreement(answers: Sequence[str]) -> float:
@@ -43,6 +45,7 @@ def disagreement(answers: Sequence[str]) -> float:
 
 def shown_answer(prediction: Prediction) -> str:
     """The label that the answer was read as, or its text where that is no label; an open answer is its text."""
+    # of open answers there is no label to fall back on
     if prediction.parsed is None and not prediction.label_logprobs:
         return prediction.text.strip()[:LONGEST_ANSWER] or "(nothing)"
     return prediction.parsed or f"(no label: {prediction.text.strip()[:40]})"
@@ -55,6 +58,7 @@ def changed_groups(found: Findings) -> Markup:
     ranked = []
     for place, group in enumerate(groups_of(found.sensitivity)):
         moved = [disagreement([shown_answer(answers[row]) for row in group.rows]) for answers in reversed(everyone)]
+        # a text that no arm moved on is no example
         if any(moved):
             ranked.append(([-share for share in moved], place, group))
     # groups themselves are not ordered: equal shares keep the order of the file
@@ -80,14 +84,12 @@ def _group(found: Findings, group: Group, is_open: bool) -> Markup:
     canonical = prompts[group.rows[0]]
     answers = [shown_answer(last.reworded_predictions[row]) for row in group.rows]
     tally = ", ".join(f"{label} {count}" for label, count in Counter(answers).most_common())
-    summary = tag(
-        "span", f"{disagreement(answers):.0%} of pairs differ in {last.name}: {tally}; target {canonical.completion}"
-    )
-    rows = [
-        [_name(found, row), *_cells(found, row, group.rows[0]), tag("pre", _prompt(found, row, group))]
-        for row in _shown(found, group)
-    ]
+    share = f"{disagreement(answers):.0%} of pairs differ in {last.name}"
+    summary = tag("span", f"{share}: {tally}; target {canonical.completion}")
+    first, shown = group.rows[0], _shown(found, group)
+    rows = [[_name(found, row), *_cells(found, row, first), tag("pre", _prompt(found, row, first))] for row in shown]
     header = ["wording", *(arm.name for arm in found.arms), "prompt"]
+    # said, so that the table is not taken for all there is
     hidden = len(group.rows) - len(rows)
     note = tag("p", f"{hidden} more wordings left this arm's answer as it was.", class_="soft") if hidden else ""
     return details(summary, table(f"Text {group.group_id}", header, rows, stacked=True), note, open_=is_open)
@@ -115,19 +117,17 @@ def _cells(found: Findings, row: int, first: int) -> list[Markup]:
     cells = []
     for arm in found.arms:
         answer = shown_answer(arm.reworded_predictions[row])
-        moved = answer != shown_answer(arm.reworded_predictions[first])
-        right = "✓" if arm.reworded_predictions[row].correct else "✗"
-        label = tag("b", answer) if moved else answer
-        cells.append(
-            tag("span", label, f" {right}", tag("small", " moved") if moved else "", class_="moved" if moved else None)
-        )
+        right = " ✓" if arm.reworded_predictions[row].correct else " ✗"
+        if answer == shown_answer(arm.reworded_predictions[first]):
+            cells.append(tag("span", answer, right))
+        else:
+            cells.append(tag("span", tag("b", answer), right, tag("small", " moved"), class_="moved"))
     return cells
 
 
-def _prompt(found: Findings, row: int, group: Group) -> Markup | str:
-    prompts = found.sensitivity
-    first = prompts[group.rows[0]].prompt
-    return first if row == group.rows[0] else marked(first, prompts[row].prompt)
+def _prompt(found: Findings, row: int, first: int) -> Markup | str:
+    canonical = found.sensitivity[first].prompt
+    return canonical if row == first else marked(canonical, found.sensitivity[row].prompt)
 
 
 def won_and_lost(found: Findings) -> Markup:
@@ -136,31 +136,15 @@ def won_and_lost(found: Findings) -> Markup:
     by_name = {arm.name: arm for arm in found.arms}
     rows = []
     for step in found.comparison.steps.values():
+        # places in the file are the same for every arm
         before, after = by_name[step.from_].predictions, by_name[step.to].predictions
         for outcome, ids in (("won", step.quality.won_prompts), ("lost", step.quality.lost_prompts)):
-            for name in ids:
-                place = places[name]
-                prompt = found.evaluation[place]
-                arrow = f"{step.from_} → {step.to}"
-                rows.append(
-                    [
-                        outcome,
-                        arrow,
-                        prompt.completion,
-                        shown_answer(before[place]),
-                        shown_answer(after[place]),
-                        tag("pre", prompt.prompt),
-                    ]
-                )
-    search = tag(
-        "p",
-        tag("label", "Search these rows ", for_="search"),
-        "",
-        Markup(
-            '<input id="search" type="search" autocomplete="off" aria-controls="rows" placeholder="a word, a label, won, lost …">'
-        ),
-        tag("span", f" {len(rows)} rows", id="matches", role="status", aria_live="polite"),
-        class_="search",
-    )
+            for place in (places[name] for name in ids):
+                prompt, answers = found.evaluation[place], [shown_answer(arm[place]) for arm in (before, after)]
+                moved = [outcome, f"{step.from_} → {step.to}", prompt.completion, *answers]
+                rows.append([*moved, tag("pre", prompt.prompt)])
+    label = tag("label", "Search these rows ", for_="search")
+    matches = tag("span", f" {len(rows)} rows", id="matches", role="status", aria_live="polite")
+    search = tag("p", label, SEARCH, matches, class_="search")
     header = ["outcome", "step", "target", "before", "after", "prompt"]
     return joined([search, table("Rows won and lost on the test split", header, rows, stacked=True, name="rows")])

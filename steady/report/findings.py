@@ -79,13 +79,10 @@ class Places:
 
 
 def read_findings(places: Places) -> Findings:
-    """Read it all.
-
-    Raises:
-        SteadyError: a file is missing or damaged, or an arm's predictions are not those of the prompts.
-    """
+    """Read it all; SteadyError where a file is missing or damaged, or an arm's predictions are not those of the prompts."""
     comparison = read_metrics(places.comparison, Comparison)
     run = read_run(list(comparison.arms), places.metrics, places.reports, places.formatted)
+    # a fact that two files have is that of the later one
     recorded = {
         name: value for path in places.provenance for name, value in read_metrics(path, dict[str, object]).items()
     }

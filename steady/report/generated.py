@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from steady.metrics.run import ArmResults, Preview
 from steady.report.findings import Findings
-from steady.report.markup import Markup, details, joined, shown, table, tag
+from steady.report.markup import Markup, cut, details, joined, shown, table, tag
 from steady.report.tables import generated_tables
 
 SAMPLES = 40
@@ -26,39 +26,35 @@ def samples(found: Findings) -> Markup:
     places = [place for place, prompt in enumerate(found.evaluation) if prompt.split == "test"]
     # from the whole file: rows beside one another are often of one source
     chosen = places[:: max(1, len(places) // SAMPLES)][:SAMPLES]
-    rows = [
-        [
-            tag("pre", _short(found.evaluation[place].prompt)),
-            found.evaluation[place].completion,
-            *(_answer(arm, place) for arm in found.arms),
-        ]
-        for place in chosen
-    ]
+    rows = []
+    for place in chosen:
+        prompt, answers = found.evaluation[place], [arm.predictions[place] for arm in found.arms]
+        said = [_said(one.text, one.parsed, " ✓" if one.correct else " ✗") for one in answers]
+        rows.append([_prompt(prompt.prompt), prompt.completion, *said])
     header = ["prompt", "reference", *(arm.name for arm in found.arms)]
     return table(f"{len(rows)} of {len(places)} test prompts, and what each arm answers", header, rows)
 
 
-def _answer(arm: ArmResults, place: int) -> Markup:
-    prediction = arm.predictions[place]
-    chosen = f" (chooses {prediction.parsed})" if prediction.parsed and prediction.parsed != prediction.text else ""
-    mark = "✓" if prediction.correct else "✗"
-    return tag("span", _short(prediction.text) or "(nothing)", tag("small", f"{chosen} {mark}"))
+def _prompt(text: str) -> Markup:
+    return tag("pre", cut(text, LONGEST))
+
+
+def _said(text: str, label: str | None, mark: str = "") -> Markup:
+    """A free answer and, where there are labels, the one that the arm chooses among them, if it is another text."""
+    chosen = f" (chooses {label})" if label and label != text else ""
+    return tag("span", cut(text, LONGEST) or "(nothing)", tag("small", f"{chosen}{mark}"))
 
 
 def own_prompts(arms: Sequence[ArmResults]) -> Markup:
     """The user's prompts, and every arm's answer side by side."""
     answered = next(arm.own for arm in arms if arm.own)
+    # an arm of another run may have answered other prompts
     columns = [arm for arm in arms if len(arm.own) == len(answered)]
-    rows = [
-        [tag("pre", _short(one.prompt)), *(_own(arm, place) for arm in columns)] for place, one in enumerate(answered)
-    ]
+    rows = []
+    for place, one in enumerate(answered):
+        answers = [arm.own[place] for arm in columns]
+        rows.append([_prompt(one.prompt), *(_said(answer.text, answer.label) for answer in answers)])
     return table("The prompts of `evaluate.prompts`", ["prompt", *(arm.name for arm in columns)], rows)
-
-
-def _own(arm: ArmResults, place: int) -> Markup:
-    answer = arm.own[place]
-    chosen = f" (chooses {answer.label})" if answer.label and answer.label != answer.text else ""
-    return tag("span", _short(answer.text) or "(nothing)", tag("small", chosen))
 
 
 def preview_rows(arms: Sequence[ArmResults]) -> list[tuple[str, str, list[Preview]]]:
@@ -74,23 +70,15 @@ def preview_rows(arms: Sequence[ArmResults]) -> list[tuple[str, str, list[Previe
 
 def previews(rows: Sequence[tuple[str, str, list[Preview]]]) -> Markup:
     """First and last answer to each prompt, and all of them on request."""
-    ends = [
-        [
-            name,
-            tag("pre", _short(prompt)),
-            _short(found[0].text),
-            _short(found[-1].text),
-            f"{found[0].step} → {found[-1].step}",
-        ]
-        for name, prompt, found in rows
-    ]
-    every = [
-        [name, tag("pre", _short(prompt)), one.step, _short(one.text)] for name, prompt, found in rows for one in found
-    ]
+    ends, every = [], []
+    for name, prompt, found in rows:
+        first, last = found[0], found[-1]
+        moved = [cut(first.text, LONGEST), cut(last.text, LONGEST), f"{first.step} → {last.step}"]
+        ends.append([name, _prompt(prompt), *moved])
+        every += [[name, _prompt(prompt), one.step, cut(one.text, LONGEST)] for one in found]
     short = table("The fixed prompts of the training", ["arm", "prompt", "before", "after", "optimizer steps"], ends)
-    return joined(
-        [short, details("Every preview", table("Previews", ["arm", "prompt", "optimizer step", "answer"], every))]
-    )
+    long = table("Previews", ["arm", "prompt", "optimizer step", "answer"], every)
+    return joined([short, details("Every preview", long)])
 
 
 def previews_markdown(arms: Sequence[ArmResults]) -> str:
@@ -102,6 +90,7 @@ def previews_markdown(arms: Sequence[ArmResults]) -> str:
     last = ""
     for name, prompt, found in rows:
         lines += ["", f"## {name}"] if name != last else []
+        # a heading for each arm, above its first prompt
         last = name
         quoted = [f"    {line}" for line in prompt.splitlines()]
         lines += ["", "Prompt:", "", *quoted, "", "| step | answer |", "|---|---|"]
@@ -112,7 +101,3 @@ def previews_markdown(arms: Sequence[ArmResults]) -> str:
 def _cell(text: str) -> str:
     # an answer must neither end the cell nor be HTML to a viewer of Markdown
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split()) or "(nothing)"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

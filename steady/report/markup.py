@@ -53,26 +53,21 @@ def table(
     """
 
     # CSS that stacks a table takes its meaning from screen readers; roles give it back
-    def role(value: str) -> str | None:
-        return value if stacked else None
+    def part(element: str, role: str, *children: object, **attributes: object) -> Markup:
+        return tag(element, *children, **attributes, role=role if stacked else None)
 
-    head = tag("tr", *(tag("th", cell, scope="col", role=role("columnheader")) for cell in header), role=role("row"))
-    body = [
-        tag(
-            "tr",
-            tag("th", row[0], scope="row", role=role("rowheader")),
-            *(tag("td", cell, role=role("cell")) for cell in row[1:]),
-            role=role("row"),
-        )
-        for row in rows
-    ]
-    parts = [
-        tag("caption", caption),
-        tag("thead", head, role=role("rowgroup")),
-        tag("tbody", joined(body), role=role("rowgroup")),
-    ]
-    whole = tag("table", *parts, id=name, class_="stacked" if stacked else None, role=role("table"))
-    # what scrolls has to be reached by the keyboard, so the region takes the focus
+    head = part("tr", "row", *(part("th", "columnheader", cell, scope="col") for cell in header))
+    body = []
+    for first, *others in rows:
+        cells = [part("td", "cell", cell) for cell in others]
+        body.append(part("tr", "row", part("th", "rowheader", first, scope="row"), *cells))
+    groups = [part("thead", "rowgroup", head), part("tbody", "rowgroup", joined(body))]
+    look = "stacked" if stacked else None
+    return scrolling(caption, part("table", "table", tag("caption", caption), *groups, id=name, class_=look))
+
+
+def scrolling(caption: object, whole: Markup) -> Markup:
+    """A table in a region of its own that scrolls; the keyboard has to reach it, so the region takes the focus."""
     return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
 
 
@@ -81,11 +76,6 @@ def shown(found: Table) -> Markup:
     return table(found.title, found.header, found.rows)
 
 
-def section(name: str, title: object, *children: object) -> Markup:
-    """A part of the page that the contents link to."""
-    return tag("section", tag("h2", title), *children, id=name)
-
-
-def figure(svg: str, caption: object) -> Markup:
-    """A picture with its caption; the parts of the picture carry their own labels."""
-    return tag("figure", tag("figcaption", caption), Markup(svg))
+def cut(text: str, most: int) -> str:
+    """A text of at most so many characters; a longer one ends with an ellipsis."""
+    return text if len(text) <= most else text[: most - 1] + "…"

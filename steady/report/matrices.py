@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.records import Prediction
-from steady.report.markup import Markup, joined, tag, text
+from steady.report.markup import Markup, cut, joined, scrolling, tag, text
 
 Floats = NDArray[np.float64]
 MOST_ANSWERS = 12
@@ -57,18 +57,14 @@ def folded(group: ScoredGroup, most: int = MOST_ANSWERS) -> Folded:
     responses = group.responses
     votes = Counter(responses)
     columns_of = {answer: place for place, (answer, _) in enumerate(votes.most_common(most))}
-    firsts = {answer: responses.index(answer) for answer in columns_of}
     # an empty response has length 0: its cells are not finite, and are drawn as a dash
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = group.matrix / group.lengths
     # of a sampled matrix not every copy of an answer was scored under every prompt
     columns = [_scored(scores[:, [other == answer for other in responses]]) for answer in columns_of]
-    return Folded(
-        [response_line(group.predictions[place]) for place in firsts.values()],
-        [columns_of.get(answer) for answer in responses],
-        np.stack(columns, axis=1),
-        len(votes) - len(columns_of),
-    )
+    answers = [response_line(group.predictions[responses.index(answer)]) for answer in columns_of]
+    own = [columns_of.get(answer) for answer in responses]
+    return Folded(answers, own, np.stack(columns, axis=1), len(votes) - len(columns_of))
 
 
 def _scored(columns: Floats) -> Floats:
@@ -81,11 +77,8 @@ def _scored(columns: Floats) -> Floats:
 def response_line(prediction: Prediction) -> str:
     """A response in one line: the label of a classifier, or the text that was generated."""
     # a classifier has no tokens; what a model wrote is shown as it is, not as the label read from it
-    answer = " ".join(
-        (prediction.parsed if prediction.parsed and not prediction.token_ids else prediction.text).split()
-    )
-    answer = answer or "(empty)"
-    return answer if len(answer) <= LONGEST_ANSWER else answer[: LONGEST_ANSWER - 1] + "…"
+    answer = prediction.parsed if prediction.parsed and not prediction.token_ids else prediction.text
+    return cut(" ".join(answer.split()) or "(empty)", LONGEST_ANSWER)
 
 
 def matrix_table(caption: str, rows: Sequence[Row], arms: Sequence[tuple[str, ScoredGroup]]) -> Markup:
@@ -96,31 +89,22 @@ def matrix_table(caption: str, rows: Sequence[Row], arms: Sequence[tuple[str, Sc
         arms: names, and their matrices of the same prompts; cells of arm k have the class `a<k>`, so that a page can show one.
     """
     parts = [folded(group) for _, group in arms]
-    named = zip(arms, parts, strict=True)
-    tops = [_top(place, name, group, part) for place, ((name, group), part) in enumerate(named)]
+    named = list(enumerate(zip(arms, parts, strict=True)))
+    tops = [_top(place, name, group, part) for place, ((name, group), part) in named]
     heads = [cell for place, part in enumerate(parts) for cell in _heads(place, part)]
-    body = [
-        tag(
-            "tr",
-            tag("th", row.head, scope="row", role="rowheader"),
-            *(
-                cell
-                for k, (_, group) in enumerate(arms)
-                for cell in _cells(k, parts[k], group.predictions[place], place)
-            ),
-            tag("td", tag("pre", row.prompt), role="cell", class_="prompt"),
-            role="row",
-        )
-        for place, row in enumerate(rows)
-    ]
-    head = [
+    body = []
+    for place, row in enumerate(rows):
+        cells = [cell for k, ((_, group), part) in named for cell in _cells(k, part, group.predictions[place], place)]
+        head = tag("th", row.head, scope="row", role="rowheader")
+        prompt = tag("td", tag("pre", row.prompt), role="cell", class_="prompt")
+        body.append(tag("tr", head, *cells, prompt, role="row"))
+    names = [
         tag("tr", tag("td", "", role="cell"), *tops, tag("td", "", role="cell", class_="prompt"), role="row"),
         tag("tr", _head("wording"), *heads, _head("prompt", class_="prompt"), role="row"),
     ]
-    groups = [tag("thead", *head, role="rowgroup"), tag("tbody", joined(body), role="rowgroup")]
+    groups = [tag("thead", *names, role="rowgroup"), tag("tbody", joined(body), role="rowgroup")]
     many = " many" if any(len(part.answers) > UPRIGHT_HEADS for part in parts) else ""
-    whole = tag("table", tag("caption", caption), *groups, class_=f"heat{many}", role="table")
-    return tag("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
+    return scrolling(caption, tag("table", tag("caption", caption), *groups, class_=f"heat{many}", role="table"))
 
 
 def _head(words: object, **attributes: object) -> Markup:
@@ -136,17 +120,8 @@ def _top(place: int, name: str, group: ScoredGroup, part: Folded) -> Markup:
 
 
 def _heads(place: int, part: Folded) -> list[Markup]:
-    return [
-        _head("answer", class_=f"a{place} said"),
-        *(
-            _head(
-                answer if len(answer) <= LONGEST_HEAD else answer[: LONGEST_HEAD - 1] + "…",
-                title=answer,
-                class_=f"a{place}",
-            )
-            for answer in part.answers
-        ),
-    ]
+    answers = (_head(cut(answer, LONGEST_HEAD), title=answer, class_=f"a{place}") for answer in part.answers)
+    return [_head("answer", class_=f"a{place} said"), *answers]
 
 
 def _cells(place: int, part: Folded, prediction: Prediction, row: int) -> list[Markup]:
@@ -157,12 +132,14 @@ def _cells(place: int, part: Folded, prediction: Prediction, row: int) -> list[M
 
 def _cell(place: int, value: float, own: bool) -> Markup:
     """Written out, for there are tens of thousands on a page."""
+    # what the arm answered under this very prompt
     frame = " own" if own else ""
     return Markup(f'<td role="cell" class="a{place} h{shade(value)}{frame}">{text(nats(value))}</td>')
 
 
 def shade(value: float) -> int:
     """0 for a log-probability of `FAINTEST` and less, `SHADES` for certainty."""
+    # linear in nats, as what POSIX compares is
     return round(SHADES * max(0.0, 1 - value / FAINTEST)) if np.isfinite(value) else 0
 
 
@@ -170,6 +147,7 @@ def nats(value: float) -> str:
     """A log-probability for a narrow cell; a dash where it was not scored."""
     if not np.isfinite(value):
         return "–"
+    # neither `-0.00` nor a digit that says nothing
     if abs(value) < 0.005:
         return "0"
     digits = 2 if value > -1 else 1 if value > -10 else 0

@@ -14,8 +14,8 @@ from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, response_l
 from steady.report.tables import number
 
 MOST_WORST, MOST_BEST = 20, 3
+# Of HTML in the section: the page stays small however long the prompts are
 MOST_CHARACTERS = 900_000
-"""Of HTML in the section: the page stays small however long the prompts are."""
 LONGEST_PROMPT = 900
 
 
@@ -43,12 +43,10 @@ def matrix_groups(found: Findings) -> Markup:
             continue
         shown.append((group, part))
     places = [group.rank for group, _ in shown]
-    walked = [
-        details(
-            _summary(group), _links(places, place), part, open_=place == 0, id=f"matrix-{group.rank}", class_="matrix"
-        )
-        for place, (group, part) in enumerate(shown)
-    ]
+    walked = []
+    for place, (group, part) in enumerate(shown):
+        name, links = f"matrix-{group.rank}", _links(places, place)
+        walked.append(details(_summary(group), links, part, open_=place == 0, id=name, class_="matrix"))
     return joined([_lead(found, len(ranked), len(shown), faults), _choice(found.arms), *walked])
 
 
@@ -61,6 +59,7 @@ def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
     everywhere = [name for name in columns[-1] if all(name in column for column in columns)]
     rows = [list(zip(names, (column[name] for column in columns), strict=True)) for name in everywhere]
     psis = [[psi(group) for _, group in row] for row in rows]
+    # of the last arm, by which the groups are ranked
     faults = Counter(row[-1][1].fault for row in rows)
     order = sorted((-(values[-1] or 0.0), place) for place, values in enumerate(psis) if values[-1] is not None)
     ranked = [Ranked(rank, rows[place], psis[place]) for rank, (_, place) in enumerate(order, start=1)]
@@ -81,12 +80,12 @@ def _choice(arms: Sequence[ArmResults]) -> Markup:
     """Which arm's matrices to show; without style sheets all of them stand side by side."""
     names = {str(place): arm.name for place, arm in enumerate(arms)}
     names |= {"all": "all, side by side"} if len(arms) > 1 else {}
-    buttons = [tag("label", Markup(_radio(key, key == str(len(arms) - 1))), f" {name}") for key, name in names.items()]
+    buttons = []
+    for key, name in names.items():
+        checked = " checked" if key == str(len(arms) - 1) else ""
+        radio = Markup(f'<input type="radio" name="matrix-arm" id="show-{key}"{checked}>')
+        buttons.append(tag("label", radio, f" {name}"))
     return tag("fieldset", tag("legend", "Matrix of"), *buttons, class_="choice")
-
-
-def _radio(key: str, checked: bool) -> str:
-    return f'<input type="radio" name="matrix-arm" id="show-{key}"{" checked" if checked else ""}>'
 
 
 def _links(places: Sequence[int], place: int) -> Markup:
@@ -109,6 +108,7 @@ def _summary(group: Ranked) -> Markup:
 
 
 def _group(found: Findings, prompts: dict[str, Prompt], group: Ranked) -> Markup:
+    # every arm has the same prompts in the same order
     ids = [item.prompt_id for item in group.arms[-1][1].predictions]
     members = [prompts[name] for name in ids]
     first = next((prompt for prompt in members if prompt.wording == CANONICAL), members[0])

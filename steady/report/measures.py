@@ -17,17 +17,10 @@ def measures_tables() -> str:
     header = ["measure", "formula", "unit", "better", "test", "source"]
     tables = []
     for title, measures in kinds.items():
-        rows = [
-            [
-                f"{row.label} (`{row.name}`)",
-                _cell(row.formula),
-                row.unit,
-                row.better,
-                row.test or "–",
-                row.source or "–",
-            ]
-            for row in measures
-        ]
+        rows = []
+        for row in measures:
+            said = [row.unit, row.better, row.test or "–", row.source or "–"]
+            rows.append([f"{row.label} (`{row.name}`)", _cell(row.formula), *said])
         tables.append(f"## {title}\n\n{markdown_table(header, rows)}")
     return "\n\n".join(tables)
 

@@ -10,7 +10,7 @@ from steady.metrics.run import CURVES, ArmResults
 from steady.report import charts
 from steady.report.charts import Row
 from steady.report.findings import Findings
-from steady.report.markup import Markup, figure, joined, tag
+from steady.report.markup import Markup, joined, tag
 from steady.report.tables import estimated
 
 MOST_LABELS = 20  # of a confusion matrix: larger ones cannot be read, and 77 labels made a page of 5 MB
@@ -27,10 +27,20 @@ def legend(arms: Sequence[ArmResults]) -> Markup:
     return tag("div", Markup(charts.draw(charts.legend([arm.name for arm in arms]))), class_="legend")
 
 
+def _figure(spec: charts.Spec, caption: str) -> Markup:
+    """A picture with its caption; the parts of the picture carry their own labels."""
+    return tag("figure", tag("figcaption", caption), Markup(charts.draw(spec)))
+
+
+def _side_by_side(pictures: Sequence[Markup]) -> Markup:
+    return tag("div", *pictures, class_="charts") if pictures else Markup("")
+
+
 def _row(place: str, arm: str, found: Estimate) -> Row | None:
     value = found.value
     if value is None:
         return None
+    # without an interval the mark has no bar
     low, high = found.interval or (value, value)
     words = f"{place}, {arm}: {estimated(found)}"
     return {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
@@ -48,7 +58,7 @@ def quality_picture(found: Findings) -> Markup:
     low = min(row["low"] for row in rows)
     names = [arm.name for arm in found.arms]
     spec = charts.intervals(rows, names, "test split", (max(0.0, round(low - 0.05, 1)), 1.0))
-    return figure(charts.draw(spec), "Task quality under the canonical wording, with 95 % intervals.")
+    return _figure(spec, "Task quality under the canonical wording, with 95 % intervals.")
 
 
 def sensitivity_pictures(found: Findings, measure: SensitivityMeasure) -> Markup:
@@ -61,16 +71,18 @@ def sensitivity_pictures(found: Findings, measure: SensitivityMeasure) -> Markup
     top = 1.0 if is_share else max(row["high"] for row in rows) * 1.02
     bottom = max(0.0, min(row["low"] for row in rows) - 0.02) if is_share else 0.0
     names = [arm.name for arm in found.arms]
-    pictures = [
-        figure(charts.draw(charts.intervals(level, names, measure.title, (bottom, top))), LEVEL_TITLES[name])
-        for name, level in by_level.items()
-        if level
-    ]
-    return tag("div", *pictures, class_="charts")
+    return _side_by_side(
+        [
+            _figure(charts.intervals(level, names, measure.title, (bottom, top)), LEVEL_TITLES[name])
+            for name, level in by_level.items()
+            if level
+        ]
+    )
 
 
 def _cells(arms: Sequence[ArmResults], level: str, measure: str) -> Iterator[Row]:
     families = [family for family in arms[0].sensitivity.levels[level] if family != ALL]
+    # of one family alone the pooled row would be its copy
     for family in [*families, *([ALL] if len(families) > 1 else [])]:
         for arm in arms:
             cell = arm.sensitivity.levels[level].get(family)
@@ -86,10 +98,8 @@ def wording_pictures(found: Findings) -> Markup:
     if not every:
         return Markup("")
     domain = (max(0.0, min(row["low"] for row in every) - 0.01), min(1.0, max(row["high"] for row in every) + 0.01))
-    pictures = [
-        figure(charts.draw(charts.dots(rows, place, domain)), name) for place, (name, rows) in enumerate(tables.items())
-    ]
-    return tag("div", *pictures, class_="charts")
+    placed = enumerate(tables.items())
+    return _side_by_side([_figure(charts.dots(rows, place, domain), name) for place, (name, rows) in placed])
 
 
 def _wording_rows(arm: ArmResults) -> Iterator[Row]:
@@ -107,7 +117,7 @@ def _wording_rows(arm: ArmResults) -> Iterator[Row]:
 
 def confusion_pictures(found: Findings) -> Markup:
     """A matrix for each arm; a column without any answer is left out."""
-    return tag("div", *map(_confusion, found.arms), class_="charts")
+    return _side_by_side([_confusion(arm) for arm in found.arms])
 
 
 def most_confused(matrix: Confusion) -> Confusion:
@@ -138,16 +148,14 @@ def _confusion(arm: ArmResults) -> Markup:
     assert isinstance(whole, Confusion)
     matrix = most_confused(whole)
     # the column of answers without a label is empty for a classifier
-    used = [
-        name
-        for place, name in enumerate(matrix.predicted)
-        if name in matrix.actual or any(row[place] for row in matrix.counts)
-    ]
+    totals = dict(zip(matrix.predicted, map(sum, zip(*matrix.counts, strict=True)), strict=True))
+    used = [name for name in matrix.predicted if name in matrix.actual or totals[name]]
     rows = [
         {
             "actual": actual,
             "predicted": predicted,
             "count": count,
+            # of the row: of all rows that are this label
             "share": round(count / max(1, sum(counts)), 4),
             "words": f"{arm.name}: {count} rows of {actual} called {predicted}",
         }
@@ -159,7 +167,7 @@ def _confusion(arm: ArmResults) -> Markup:
     part = (
         f"; the {MOST_LABELS} labels of {len(whole.actual)} that are most often confused" if matrix is not whole else ""
     )
-    return figure(charts.draw(charts.matrix(rows, matrix.actual, used)), f"{arm.name}: accuracy {right}{part}")
+    return _figure(charts.matrix(rows, matrix.actual, used), f"{arm.name}: accuracy {right}{part}")
 
 
 def curve_pictures(found: Findings) -> Markup:
@@ -173,8 +181,8 @@ def curve_pictures(found: Findings) -> Markup:
             for step, value in arm.curves.get(title, [])
         ]
         if rows:
-            pictures.append(figure(charts.draw(charts.curves(rows, names, title)), title[:1].upper() + title[1:]))
-    return tag("div", *pictures, class_="charts") if pictures else Markup("")
+            pictures.append(_figure(charts.curves(rows, names, title), title[:1].upper() + title[1:]))
+    return _side_by_side(pictures)
 
 
 def all_sensitivity(found: Findings) -> Markup:

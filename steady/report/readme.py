@@ -26,14 +26,17 @@ UNSEEN = ("L1", "paraphrase")
 REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}
 
 
-class Environment(msgspec.Struct):
-    """`metrics/environment.json`: the machine and the packages of the committed run."""
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """`metrics/environment.json`: what may change the last digits of a result. Neither host name nor paths.
+
+    `instructions` are those of the processor that kernels are chosen by, and with the kernel the last digits of a sum.
+    """
 
     python: str
+    packages: dict[str, str | None]
     system: str
     processor: str
     instructions: list[str]
-    packages: dict[str, str | None]
 
 
 class HeldOut(msgspec.Struct):
@@ -77,6 +80,7 @@ def _read(path: Path, kind: type[Results], maker: str) -> Results:
 def _recipes(metrics: Path) -> str:
     """The arms of every recipe that was run over several seeds, then where each step moved which family."""
     parts = []
+    # whatever was committed; a recipe without a file is not mentioned
     for path in sorted(metrics.glob("seeds-*.json")):
         found = read_metrics(path, SeedsResults)
         count = len(found.seeds)
@@ -109,11 +113,7 @@ def _tokens(found: SeedsResults) -> str:
 
 
 def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
-    """The text with every block of figures rendered anew.
-
-    Raises:
-        SteadyError: the text names a block that there is not.
-    """
+    """The text with every block of figures rendered anew; SteadyError where the text names a block that there is not."""
 
     def fill(match: re.Match[str]) -> str:
         name = match[2]
@@ -128,24 +128,17 @@ def _bounds(entry: Estimate | SeedEstimate) -> Sequence[float] | None:
     return entry.interval if isinstance(entry, Estimate) else entry.bounds
 
 
-def estimated(entry: Estimate | SeedEstimate) -> str:
-    """A value with its interval: `0.931 [0.905, 0.955]`."""
-    bounds = _bounds(entry)
-    if entry.value is None:
+def estimated(entry: Estimate | SeedEstimate | None, sign: str = "") -> str:
+    """A value with its interval: `0.931 [0.905, 0.955]`; with the sign `+`, a difference: `+0.031 [-0.005, +0.055]`."""
+    if entry is None or entry.value is None:
         return "–"
-    return f"{entry.value:.3f}" + (f" [{bounds[0]:.3f}, {bounds[1]:.3f}]" if bounds else "")
+    bounds = _bounds(entry)
+    return f"{entry.value:{sign}.3f}" + (f" [{bounds[0]:{sign}.3f}, {bounds[1]:{sign}.3f}]" if bounds else "")
 
 
 def with_spread(entry: SeedEstimate) -> str:
     """A value with its interval and the standard deviation over seeds."""
     return estimated(entry) + ("" if entry.std is None or entry.std != entry.std else f" ± {entry.std:.3f}")
-
-
-def _signed(entry: Estimate | SeedEstimate) -> str:
-    bounds = _bounds(entry)
-    if entry.value is None:
-        return "–"
-    return f"{entry.value:+.3f}" + (f" [{bounds[0]:+.3f}, {bounds[1]:+.3f}]" if bounds else "")
 
 
 def _percent(entry: Estimate | SeedEstimate) -> str:
@@ -167,6 +160,7 @@ def _unseen(seeds: SeedsResults) -> tuple[str, dict[str, SeedEstimates], dict[st
 
 def _found(seeds: SeedsResults) -> str:
     wordings, arms, _ = _unseen(seeds)
+    # the arm that the run is about
     last = list(seeds.arms)[-1]
     trained = "" if seeds.trainable_percent is None else f" ({seeds.trainable_percent:.2f} % of the parameters trained)"
     reference = seeds.references.get("tfidf")
@@ -188,16 +182,10 @@ def _found(seeds: SeedsResults) -> str:
 def _in_short(seeds: SeedsResults) -> str:
     """What the front page has room for; docs/results.md has every measure and reference."""
     _, unseen, _ = _unseen(seeds)
-    rows = [
-        [
-            name,
-            estimated(found["accuracy"]),
-            estimated(unseen[name]["mean_accuracy"]),
-            estimated(found["worst_wording_accuracy"]),
-            estimated(found["agreement"]),
-        ]
-        for name, found in seeds.arms.items()
-    ]
+    rows = []
+    for name, found in seeds.arms.items():
+        paraphrased, worst = unseen[name]["mean_accuracy"], found["worst_wording_accuracy"]
+        rows.append([name, *map(estimated, [found["accuracy"], paraphrased, worst, found["agreement"]])])
     return markdown_table(["", "accuracy", "unseen paraphrases", "worst wording", "agreement"], rows)
 
 
@@ -249,14 +237,13 @@ def _arms(seeds: SeedsResults) -> str:
     columns = headlines()
     rows = [[name, *(with_spread(found[row.name]) for row in columns)] for name, found in seeds.arms.items()]
     for name, reference in seeds.references.items():
-        shown = [estimated(reference[row.name]) if row.name in reference else "–" for row in columns]
-        rows.append([REFERENCE_NAMES.get(name, name), *shown])
+        rows.append([REFERENCE_NAMES.get(name, name), *(estimated(reference.get(row.name)) for row in columns)])
     return markdown_table(["", *(row.label for row in columns)], rows)
 
 
 def _steps(seeds: SeedsResults) -> str:
     rows = [
-        [name.replace("_to_", " → "), *(_signed(found[row.name]) for row in headlines())]
+        [name.replace("_to_", " → "), *(estimated(found[row.name], "+") for row in headlines())]
         for name, found in seeds.steps.items()
     ]
     return markdown_table(["step", *(row.label for row in headlines())], rows)
@@ -274,14 +261,14 @@ def _claim(seeds: SeedsResults, claim: ClaimOverSeeds) -> list[str]:
         for level, family, cell in _cells(seeds)
         for row in SENSITIVITY
     }
+    # held-out and the test split are no levels, so they are among the headlines alone
     places |= {row.endpoint(str(row.headline)): seeds.steps.get(step, {}).get(row.name) for row in headlines()}
-    entry = places.get(claim.endpoint)
-    return [claim.statement, _signed(entry) if entry else "–", verdict]
+    return [claim.statement, estimated(places.get(claim.endpoint), "+"), verdict]
 
 
 def _leave_one_out(held_out: HeldOut) -> str:
     rows = [
-        [family, name.replace("_to_", " → "), f"{entry.from_:.3f}", f"{entry.to:.3f}", _signed(entry.difference)]
+        [family, name.replace("_to_", " → "), f"{entry.from_:.3f}", f"{entry.to:.3f}", estimated(entry.difference, "+")]
         for family, steps in held_out.held_out_family.items()
         for name, measures in steps.items()
         for entry in [measures["agreement"]]

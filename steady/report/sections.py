@@ -6,7 +6,7 @@ from steady.metrics.results import ClaimResult
 from steady.report import examples, pictures, tables
 from steady.report.findings import Findings
 from steady.report.generated import generated_sections
-from steady.report.markup import Markup, details, joined, section, shown, table, tag
+from steady.report.markup import Markup, details, joined, shown, table, tag
 from steady.report.matrix_browser import matrix_groups
 
 TERMS = {
@@ -25,6 +25,11 @@ TERMS = {
     "could have seen": "The smallest effect that the test would have found in 4 of 5 repetitions.",
 }
 
+DOTS = (
+    "A dot is one wording on the test texts, the line its 95 % interval. How far the dots of a family spread is how much the "
+    "wording matters."
+)
+
 
 def sentence(found: Findings) -> str:
     """The answer in one sentence: how often each arm is right when the question is put in words that none was trained on."""
@@ -33,6 +38,7 @@ def sentence(found: Findings) -> str:
     paraphrased = all(cell is not None and cell.n_groups for cell in cells.values())
     shown = {arm.name: (paraphrased and cells[arm.name]) or arm.sensitivity.held_out for arm in found.arms}
     values = [f"{name} {tables.number(cell.measures['mean_accuracy'].value)}" for name, cell in shown.items()]
+    # made before the test, in claims.yaml
     claims = found.comparison.claims
     supported = sum(claim.verdict == "supported" for claim in claims)
     return (
@@ -41,24 +47,18 @@ def sentence(found: Findings) -> str:
     )
 
 
-def verdicts(found: Findings) -> Markup:
-    """The claims, each with its verdict in words."""
-    return tag("ul", *map(_verdict, found.comparison.claims), class_="verdicts")
-
-
 def _verdict(claim: ClaimResult) -> Markup:
-    kind = claim.verdict.replace(" ", "-")
-    parts: list[Markup | str] = [tag("strong", claim.verdict, class_=f"verdict {kind}"), " ", claim.statement]
+    """A claim with its verdict in words, and the numbers that it rests on."""
+    numbers = claim.reason
     if claim.difference is not None:
         numbers = (
-            f"{claim.endpoint.replace('l2', 'L2').replace('_', ' ')}: {claim.against} {tables.number(claim.from_)} → {claim.arm} "
+            f"{claim.endpoint.replace('_', ' ').capitalize()}: {claim.against} {tables.number(claim.from_)} → {claim.arm} "
             f"{tables.number(claim.to)}; difference {tables.estimated(claim.difference, signed=True)}, p (Holm) "
             f"{tables.p_value(claim.p_holm)}; could have seen {tables.number(claim.smallest_detectable)}; n = {claim.n}"
         )
-        parts.append(tag("small", numbers))
-    elif claim.reason:
-        parts.append(tag("small", claim.reason))
-    return tag("li", *parts)
+    kind = f"verdict {claim.verdict.replace(' ', '-')}"
+    small = tag("small", numbers) if numbers else ""
+    return tag("li", tag("strong", claim.verdict, class_=kind), " ", claim.statement, small)
 
 
 def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
@@ -66,29 +66,17 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     quality = {arm.name: arm.evaluate for arm in found.arms}
     sensitivity = {arm.name: arm.sensitivity for arm in found.arms}
     key = pictures.legend(found.arms)
-    yield (
-        "quality",
-        "How good are the arms?",
-        joined([key, pictures.quality_picture(found), shown(tables.quality_table(quality))]),
-    )
-    yield (
-        "steadiness",
-        "Does the answer move when only the wording moves?",
-        joined(
-            [
-                key,
-                pictures.all_sensitivity(found),
-                details("All numbers as a table", shown(tables.sensitivity_table(sensitivity))),
-                tag("h3", "Accuracy under every single wording"),
-                tag(
-                    "p",
-                    "A dot is one wording on the test texts, the line its 95 % interval. How far the dots of a family "
-                    "spread is how much the wording matters.",
-                ),
-                pictures.wording_pictures(found),
-            ]
-        ),
-    )
+    good = [key, pictures.quality_picture(found), shown(tables.quality_table(quality))]
+    yield "quality", "How good are the arms?", joined(good)
+    steady = [
+        key,
+        pictures.all_sensitivity(found),
+        details("All numbers as a table", shown(tables.sensitivity_table(sensitivity))),
+        tag("h3", "Accuracy under every single wording"),
+        tag("p", DOTS),
+        pictures.wording_pictures(found),
+    ]
+    yield "steadiness", "Does the answer move when only the wording moves?", joined(steady)
     # what moved comes before how it was run: a reader who stops early has seen the findings
     yield "steps", "What did each step give?", joined([_degenerate(found), shown(tables.steps_table(found.comparison))])
     yield "texts", "Texts whose answer changed with the wording", examples.changed_groups(found)
@@ -105,11 +93,8 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     yield "prompts", "What the model sees", _prompts(found)
     yield "data", "The data", _data(found)
     yield "run", "How it was run", _run(found)
-    yield (
-        "terms",
-        "Words used here",
-        tag("dl", *(part for name, meaning in TERMS.items() for part in (tag("dt", name), tag("dd", meaning)))),
-    )
+    terms = [part for name, meaning in TERMS.items() for part in (tag("dt", name), tag("dd", meaning))]
+    yield "terms", "Words used here", tag("dl", *terms)
 
 
 def _degenerate(found: Findings) -> Markup:
@@ -137,28 +122,19 @@ def _prompts(found: Findings) -> Markup:
         ["family", *(kind.replace("_", " ") for kind in kinds)],
         [[family, *(counts[kind] for kind in kinds)] for family, counts in found.format.wordings.items()],
     )
-    return joined(
-        [
-            wordings,
-            lengths,
-            details("Two examples under some wordings of each family", tag("div", preview, class_="preview")),
-        ]
-    )
+    examples = details("Two examples under some wordings of each family", tag("div", preview, class_="preview"))
+    return joined([wordings, lengths, examples])
 
 
 def _data(found: Findings) -> Markup:
     rows = found.data.rows
     counts = table("Rows of the sources", list(rows), [list(rows.values())])
     labels = found.data.labels or []
-    header = ["split", "rows", "groups", *labels]
-    splits = table(
-        "Rows by split and label",
-        header,
-        [
-            [name, split.rows, split.groups, *((split.labels or {}).get(label, 0) for label in labels)]
-            for name, split in found.data.splits.items()
-        ],
-    )
+    by_split = [
+        [name, split.rows, split.groups, *((split.labels or {}).get(label, 0) for label in labels)]
+        for name, split in found.data.splits.items()
+    ]
+    splits = table("Rows by split and label", ["split", "rows", "groups", *labels], by_split)
     if not found.rejected:
         return joined([counts, splits, tag("p", "No row was rejected.")])
     rejects = [[f"{row.source}:{row.line}", row.code, row.reason, row.raw[:200]] for row in found.rejected[:100]]
@@ -168,39 +144,30 @@ def _data(found: Findings) -> Markup:
 
 def _run(found: Findings) -> Markup:
     recorded, seconds = found.provenance, found.provenance.seconds
-    facts = [
-        [name, ", ".join(map(str, value)) if isinstance(value, list) else value]
-        for name, value in recorded.facts.items()
-    ]
-    parts = (
-        [table("Commit and machine, as recorded with the committed results", ["what", "is"], facts)] if facts else []
-    )
+    lists = {name: ", ".join(map(str, value)) for name, value in recorded.facts.items() if isinstance(value, list)}
+    parts = []
+    if facts := list((recorded.facts | lists).items()):
+        parts.append(table("Commit and machine, as recorded with the committed results", ["what", "is"], facts))
     if seconds:
+        # stages that came from the cache have no seconds and are not listed
         total = sum(seconds.values())
         timed = [[stage, f"{value:.1f}", f"{value / total:.0%}"] for stage, value in seconds.items()]
         parts.append(table("Seconds by stage", ["stage", "seconds", "share"], [*timed, ["all", f"{total:.1f}", ""]]))
-    versions = [line.split("==") for line in found.versions]
-    # recorded versions are listed where they were recorded at all: a package may have been absent
-    different = {name: value for name, value in recorded.packages.items() if value}
-    shown_versions = [[name, pinned, different.get(name, "")] for name, pinned in versions]
+    # a package may have been absent, or not looked for
+    pinned = [line.split("==") for line in found.versions]
+    versions = [[name, version, recorded.packages.get(name) or ""] for name, version in pinned]
     parts.append(details("Parameters (params.yaml)", tag("pre", found.params)))
-    parts.append(details("Versions", table("Direct dependencies", ["package", "pinned", "recorded"], shown_versions)))
+    parts.append(details("Versions", table("Direct dependencies", ["package", "pinned", "recorded"], versions)))
     return joined(parts)
-
-
-def contents(found: list[tuple[str, str, Markup]]) -> Markup:
-    """Links to the sections."""
-    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in found]
-    return tag("nav", tag("ol", *links), aria_label="Contents")
 
 
 def body(found: Findings) -> Markup:
     """The whole page between its head and its script."""
     parts = list(sections(found))
-    header = tag(
-        "header",
-        tag("h1", "Steady: is it better, and is it the same however it is asked?"),
-        tag("p", sentence(found), class_="answer"),
-        verdicts(found),
-    )
-    return joined([header, contents(parts), tag("main", *(section(*part) for part in parts))])
+    title = tag("h1", "Steady: is it better, and is it the same however it is asked?")
+    verdicts = tag("ul", *map(_verdict, found.comparison.claims), class_="verdicts")
+    header = tag("header", title, tag("p", sentence(found), class_="answer"), verdicts)
+    links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
+    contents = tag("nav", tag("ol", *links), aria_label="Contents")
+    whole = [tag("section", tag("h2", title), content, id=name) for name, title, content in parts]
+    return joined([header, contents, tag("main", *whole)])

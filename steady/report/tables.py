@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-import msgspec
-
 from steady.metrics.cells import LEVELS
 from steady.metrics.measures import QUALITY, SENSITIVITY, TEXT, Measure, TextMeasure, in_tables, on_page
 from steady.metrics.resampling import Estimate
@@ -19,6 +17,7 @@ from steady.metrics.results import (
     SplitQuality,
     Step,
 )
+from steady.report.measures import markdown_table
 
 NOTHING = "–"
 COUNTS = {
@@ -46,6 +45,7 @@ def quality_table(arms: Mapping[str, EvaluateResults]) -> Table:
         return [name, *(estimated(found.measures[row.name]) for row in shown)]
 
     rows = [[*cells(name, found.test), percent(found.trainable_percent)] for name, found in arms.items()]
+    # the same for every arm: they know nothing of the model
     references = next(iter(arms.values())).references
     rows += [[*cells(name, found), NOTHING] for name, found in references.items()]
     return Table("Task quality, test split", ["arm", *(row.label for row in shown), "trainable"], rows)
@@ -71,15 +71,11 @@ def _short(measure: Measure, found: Estimate) -> str:
 def steps_table(comparison: Comparison) -> Table:
     """Differences of arm to arm, with the p of each; not corrected, exploratory."""
     tested = [row for row in on_page(SENSITIVITY) if row.test]
-    rows = [
-        _step_row("test split", step, step.quality.measures, ["accuracy"], len(tested))
-        for step in comparison.steps.values()
-    ]
-    for step in comparison.steps.values():
-        rows += [
-            _step_row(place, step, cell.measures, [row.name for row in tested], len(tested))
-            for place, cell in _cells(step.held_out, step.levels)
-        ]
+    names, steps = [row.name for row in tested], list(comparison.steps.values())
+    rows = [_step_row("test split", step, step.quality.measures, ["accuracy"], len(tested)) for step in steps]
+    for step in steps:
+        cells = _cells(step.held_out, step.levels)
+        rows += [_step_row(place, step, cell.measures, names, len(tested)) for place, cell in cells]
     # all steps of one cell stand below one another, in the order of the cells
     order = list(dict.fromkeys(row[0] for row in rows))
     rows.sort(key=lambda row: order.index(row[0]))
@@ -96,6 +92,7 @@ def _step_row(place: str, step: Step, measures: Differences, names: Sequence[str
 
 def label_tables(arms: Mapping[str, EvaluateResults]) -> list[Table]:
     """The tables, from the results of the arms; none where a row has one label."""
+    # with one label a row the confusion matrix says it all
     several = all(found.multi_label for found in arms.values())
     return [set_table(arms), label_table(arms)] if several else []
 
@@ -114,9 +111,9 @@ def label_table(arms: Mapping[str, EvaluateResults]) -> Table:
     for label in next(iter(arms.values())).labels:
         for name, found in arms.items():
             scores = found.test.per_class[label]
-            counts = msgspec.to_builtins(scores)
             estimates = [estimated(one) for one in (scores.precision, scores.recall, scores.f1)]
-            rows.append([label, name, str(scores.support), *estimates, *(str(counts[key]) for key in COUNTS)])
+            counts = [str(getattr(scores, key)) for key in COUNTS]
+            rows.append([label, name, str(scores.support), *estimates, *counts])
     header = ["label", "arm", "rows", "precision", "recall", "F1", *COUNTS.values()]
     return Table("Every label by itself, test split", header, rows)
 
@@ -130,12 +127,11 @@ def generated_tables(arms: Mapping[str, EvaluateResults], comparison: Comparison
     }
     if not writing:
         return []
+    # whether a measure has a value depends on the data, not on the arm
     first = next(iter(writing.values()))
     measures = [row for row in TEXT if first.test[row.name].value is not None]
-    rows = [
-        [arm, *(estimated(found.test[name]) for name in [*(row.name for row in measures), "distinct_answers"])]
-        for arm, found in writing.items()
-    ]
+    names = [*(row.name for row in measures), "distinct_answers"]
+    rows = [[arm, *(estimated(found.test[name]) for name in names)] for arm, found in writing.items()]
     limit = f" (short: at most {first.within_words_limit} words)"
     header = ["arm", *(row.label for row in measures), "distinct answers"]
     return [Table(f"Free answers to the test prompts{limit}", header, rows), _differences(measures, comparison)]
@@ -155,16 +151,10 @@ def _differences(measures: Sequence[TextMeasure], comparison: Comparison) -> Tab
 def claims_table(comparison: Comparison) -> Table:
     """The verdicts on the primary claims."""
     header = ["claim", "verdict", "difference", "p (Holm)", "could have seen"]
-    rows = [
-        [
-            claim.id,
-            claim.verdict,
-            estimated(claim.difference, signed=True),
-            p_value(claim.p_holm),
-            number(claim.smallest_detectable),
-        ]
-        for claim in comparison.claims
-    ]
+    rows = []
+    for claim in comparison.claims:
+        moved = estimated(claim.difference, signed=True)
+        rows.append([claim.id, claim.verdict, moved, p_value(claim.p_holm), number(claim.smallest_detectable)])
     return Table("Claims", header, rows)
 
 
@@ -212,5 +202,4 @@ def as_text(table: Table) -> str:
 
 def as_markdown(table: Table) -> str:
     """A Markdown table under a heading."""
-    lines = [table.header, ["---"] * len(table.header), *table.rows]
-    return "\n".join([f"### {table.title}", "", *("| " + " | ".join(line) + " |" for line in lines)])
+    return f"### {table.title}\n\n{markdown_table(table.header, table.rows)}"

@@ -24,11 +24,7 @@ class Entry(NamedTuple):
 
 
 def read_lock(text: str, source: str) -> list[Entry]:
-    """The entries of a `dvc.lock`, in its order.
-
-    Raises:
-        SteadyError: the text is no lock file.
-    """
+    """The entries of a `dvc.lock`, in its order; SteadyError where the text is no lock file."""
     # libyaml, and every scalar as text: fifty times as fast as the parser that DVC itself uses.
     try:
         stages: Mapping[str, Any] = (load(text, CBaseLoader) or {}).get("stages", {})
@@ -46,11 +42,7 @@ def read_lock(text: str, source: str) -> list[Entry]:
 
 
 def lock_entries(root: Path) -> list[Entry]:
-    """The entries of the `dvc.lock` of a repository.
-
-    Raises:
-        SteadyError: there is none, or it is no lock file.
-    """
+    """The entries of the `dvc.lock` of a repository; SteadyError where there is none, or it is no lock file."""
     lock = root / "dvc.lock"
     if not lock.is_file():
         raise SteadyError(f"{lock}: no such file. Run `make repro` first, or run from the repository's root.")
@@ -68,6 +60,7 @@ def folder_listing(root: Path, folder: Path) -> dict[str, str]:
     """Relative path -> MD5 of every file below `folder` that the `.dvcignore` of `root` does not leave out."""
     ignored = root / ".dvcignore"
     lines = ignored.read_text(encoding="utf-8").splitlines() if ignored.is_file() else []
+    # DVC hashes a folder without what .dvcignore names
     left_out = GitIgnoreSpec.from_lines(lines)
     return {
         path.relative_to(folder).as_posix(): file_md5(path)
@@ -110,6 +103,7 @@ def damage(root: Path, entry: Entry) -> Iterator[str]:
 
 
 def _folder_damage(root: Path, entry: Entry, listing: Mapping[str, str]) -> Iterator[str]:
+    # the lock file has one hash for the whole folder; the cache knows its files
     recorded = cached_listing(root / ".dvc" / "cache", entry.md5)
     if recorded is None:
         yield f"{entry.path}: the folder is not what was recorded ({entry.md5}); the cache has no whole listing of it"

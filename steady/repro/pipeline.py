@@ -60,17 +60,14 @@ def duration(seconds: float) -> str:
 
 
 def run_pipeline(root: Path, force: bool, echo: Callable[[str], None]) -> dict[str, float]:
-    """Run `dvc repro` with the progress bars of the stages on this terminal; returns the seconds of the stages that ran.
-
-    Raises:
-        SteadyError: a stage failed.
-    """
+    """Run `dvc repro` with the stages' progress bars on this terminal; the seconds of those that ran. SteadyError where one failed."""
     _allow_no_git(root)
     command = [sys.executable, "-m", "dvc", "repro", *(["--force"] if force else [])]
     # A stage is `python -m stages.NAME`, in the environment of this process; unbuffered, for a line's time is when it is read.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     environment = os.environ | {"PATH": path, "PYTHONUNBUFFERED": "1"}
     times = StageTimes()
+    # stderr stays the terminal's, where the stages draw their bars
     with subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         for line in times.read(running.stdout):
@@ -113,6 +110,7 @@ def _stat_digest(root: Path, paths: Iterable[str]) -> str:
     for name in (*SETTINGS, *paths):
         for path in _files(root / name):
             found = path.stat() if path.exists() else None
+            # the inode too: a replaced file may have the old size and time
             facts = (found.st_size, found.st_mtime_ns, found.st_ino) if found else None
             digest.update(f"{path.relative_to(root)} {facts}\n".encode())
     return digest.hexdigest()

@@ -6,20 +6,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import msgspec
+from steady.report.readme import Environment
 
 PACKAGES = ("torch", "transformers", "peft", "tokenizers", "scikit-learn", "numpy", "scipy", "dvc")
 INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
-
-
-class Environment(msgspec.Struct, frozen=True, kw_only=True):
-    """Versions, processor and system: what may change the last digits of a result. Neither host name nor paths."""
-
-    python: str
-    packages: dict[str, str | None]
-    system: str
-    processor: str
-    instructions: list[str]
 
 
 def environment() -> Environment:
@@ -30,7 +20,6 @@ def environment() -> Environment:
         packages={name: _version(name) for name in PACKAGES},
         system=f"{platform.system()} {platform.machine()}",
         processor=processor,
-        # kernels are chosen by these, and with the kernel the last digits of a sum
         instructions=instructions,
     )
 
@@ -46,6 +35,7 @@ def _processor() -> tuple[str, list[str]]:
     """(the name of the processor, which of `INSTRUCTIONS` it has)."""
     # Python's `platform` gives the architecture on Linux, not the processor.
     path = Path("/proc/cpuinfo")
+    # no such file outside Linux
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     # Arm calls them Features.

@@ -5,7 +5,7 @@ The record is a file, so that a copy without Git (a ZIP of the repository) can b
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,8 +19,8 @@ from steady.repro.lockfile import Entry, file_md5
 
 RECORD = "metrics/recorded.json"
 COMPARISON = "metrics/comparison.json"
+# An interval of no width, as of an agreement of 1, would not let a single answer out of hundreds change
 SLACK = 0.01
-"""An interval of no width, as of an agreement of 1, would not let a single answer out of hundreds change."""
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -52,11 +52,7 @@ def make_record(root: Path, entries: Sequence[Entry]) -> Recorded:
 
 
 def read_record(root: Path) -> Recorded | None:
-    """The record, None where there is none.
-
-    Raises:
-        SteadyError: the file is not one.
-    """
+    """The record, None where there is none; SteadyError where the file is not one."""
     path = root / RECORD
     return read_metrics(path, Recorded) if path.is_file() else None
 
@@ -93,25 +89,20 @@ def hold(recorded: Recorded, found: Comparison) -> Held:
         if verdicts.get(name) != before
     ]
     largest, where = 0.0, ""
-    for arm, measure, before in _figures(recorded.figures):
-        after = found.arms.get(arm, {}).get(measure)
-        value = after.value if after is not None else None
-        if not _within(before, value):
-            faults.append(
-                f"{measure} of {arm}: recorded {_shown(before)}, here {'none' if value is None else f'{value:.4g}'}"
-            )
-        if value is not None and before.value is not None and abs(value - before.value) > largest:
-            largest, where = abs(value - before.value), f"{measure} of {arm}"
+    for arm, measures in recorded.figures.items():
+        for measure, before in measures.items():
+            after = found.arms.get(arm, {}).get(measure)
+            value = None if after is None else after.value
+            if not _within(before, value):
+                here = "none" if value is None else f"{value:.4g}"
+                faults.append(f"{measure} of {arm}: recorded {_shown(before)}, here {here}")
+            if value is not None and before.value is not None and abs(value - before.value) > largest:
+                largest, where = abs(value - before.value), f"{measure} of {arm}"
     return Held(faults, largest, where)
 
 
-def _figures(figures: Mapping[str, Mapping[str, Estimate]]) -> Iterator[tuple[str, str, Estimate]]:
-    for arm, measures in figures.items():
-        for name, estimate in measures.items():
-            yield arm, name, estimate
-
-
 def _within(before: Estimate, value: float | None) -> bool:
+    # undefined is reproduced by undefined alone
     if before.value is None or value is None:
         return before.value is value
     low, high = before.interval or (before.value, before.value)

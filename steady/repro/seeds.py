@@ -22,13 +22,16 @@ from steady.metrics.seed_results import (
 )
 
 Statistic = Callable[[Floats], Mapping[str, Floats]]
+# A level and a family; None for the test split
+Place = tuple[str, str] | None
 
 
 def over_seeds(runs: Mapping[int, RunResults], bootstrap: Bootstrap) -> SeedsResults:
     """Everything but `training` and `claims`; `runs` has the run of each training seed, all on the same prompts."""
     arms = {name: [run.by_name[name] for run in runs.values()] for name in next(iter(runs.values())).by_name}
-    pairs = list(steps(list(arms)))
+    pairs = {f"{base}_to_{other}": (arms[other], arms[base]) for base, other in steps(list(arms))}
     first, last = next(iter(arms.values()))[0], list(arms.values())[-1][0]
+    writes = all(found[0].texts for found in arms.values())
     return SeedsResults(
         seeds=list(runs),
         settings=SeedSettings(bootstrap.draws, bootstrap.confidence, bootstrap.seed),
@@ -39,11 +42,9 @@ def over_seeds(runs: Mapping[int, RunResults], bootstrap: Bootstrap) -> SeedsRes
             for name, found in first.evaluate.references.items()
         },
         arms={name: _headlines(found, None, bootstrap) for name, found in arms.items()},
-        steps={f"{base}_to_{other}": _headlines(arms[other], arms[base], bootstrap) for base, other in pairs},
+        steps={name: _headlines(*pair, bootstrap) for name, pair in pairs.items()},
         families=_families(arms, pairs, bootstrap),
-        generated={name: _texts(found, bootstrap) for name, found in arms.items()}
-        if all(found[0].texts for found in arms.values())
-        else {},
+        generated={name: _texts(found, bootstrap) for name, found in arms.items()} if writes else {},
     )
 
 
@@ -54,28 +55,58 @@ def _texts(arms: Sequence[ArmResults], bootstrap: Bootstrap) -> SeedEstimates:
 
 
 def _families(
-    arms: Mapping[str, Sequence[ArmResults]], pairs: Sequence[tuple[str, str]], bootstrap: Bootstrap
+    arms: Mapping[str, Sequence[ArmResults]],
+    pairs: Mapping[str, tuple[Sequence[ArmResults], Sequence[ArmResults]]],
+    bootstrap: Bootstrap,
 ) -> dict[str, dict[str, FamilyOverSeeds]]:
     measures = [row.name for row in in_tables(SENSITIVITY)]
     found: dict[str, dict[str, FamilyOverSeeds]] = {level: {} for level in LEVELS}
     for (level, family), values in next(iter(arms.values()))[0].cells.items():
-        if level not in found or not values.groups:
-            # held-out is no level: it is among the headlines
-            continue  # a level without groups has nothing to resample
-        of_arms = {name: [cell_statistic(arm.cells[level, family]) for arm in seeds] for name, seeds in arms.items()}
-        moved = {
-            f"{base}_to_{other}": [minus(*pair) for pair in zip(of_arms[base], of_arms[other], strict=True)]
-            for base, other in pairs
-        }
-        kinds = [
-            {name: resampled(statistics, measures, len(values.groups), bootstrap) for name, statistics in kind.items()}
-            for kind in (of_arms, moved)
-        ]
-        found[level][family] = FamilyOverSeeds(*kinds)
+        # held-out is no level: it is among the headlines; a level without groups has nothing to resample
+        if level in found and values.groups:
+            place = (level, family)
+            found[level][family] = FamilyOverSeeds(
+                {name: at_place(seeds, None, place, measures, bootstrap) for name, seeds in arms.items()},
+                {name: at_place(*pair, place, measures, bootstrap) for name, pair in pairs.items()},
+            )
     return found
 
 
-def minus(before: Statistic, after: Statistic) -> Statistic:
+def _headlines(arms: Sequence[ArmResults], bases: Sequence[ArmResults] | None, bootstrap: Bootstrap) -> SeedEstimates:
+    """The measures that speak for an arm, or how they differ from those of another one, over seeds."""
+    found: SeedEstimates = {}
+    for headline in dict.fromkeys(row.headline for row in headlines()):
+        measures = [row.name for row in headlines() if row.headline == headline]
+        place = None if headline == TEST_SPLIT else (str(headline), ALL)
+        found |= at_place(arms, bases, place, measures, bootstrap)
+    return {row.name: found[row.name] for row in headlines()}
+
+
+def at_place(
+    arms: Sequence[ArmResults],
+    bases: Sequence[ArmResults] | None,
+    place: Place,
+    measures: Sequence[str],
+    bootstrap: Bootstrap,
+) -> SeedEstimates:
+    """Measures of an arm at one place over seeds or, with `bases`, how they differ from those of another arm."""
+    statistics = [_statistic(arm, place) for arm in arms]
+    if bases is not None:
+        pairs = zip(bases, statistics, strict=True)
+        statistics = [_minus(_statistic(base, place), statistic) for base, statistic in pairs]
+    return resampled(statistics, measures, group_count(arms[0], place), bootstrap)
+
+
+def group_count(arm: ArmResults, place: Place) -> int:
+    """How many groups there are at a place; as many for every arm."""
+    return arm.test.answered().group_count if place is None else len(arm.cells[place].groups)
+
+
+def _statistic(arm: ArmResults, place: Place) -> Statistic:
+    return quality_statistic(arm.test.answered()) if place is None else cell_statistic(arm.cells[place])
+
+
+def _minus(before: Statistic, after: Statistic) -> Statistic:
     """The statistic `after` less `before`, on the same draws of groups."""
 
     def statistic(weights: Floats) -> dict[str, Floats]:
@@ -83,27 +114,6 @@ def minus(before: Statistic, after: Statistic) -> Statistic:
         return {name: other[name] - one[name] for name in one}
 
     return statistic
-
-
-def _headlines(arms: Sequence[ArmResults], bases: Sequence[ArmResults] | None, bootstrap: Bootstrap) -> SeedEstimates:
-    """The measures that speak for an arm, or how they differ from those of another one, over seeds."""
-    found: SeedEstimates = {}
-    for place in dict.fromkeys(row.headline for row in headlines()):
-        measures = [row.name for row in headlines() if row.headline == place]
-        statistics = [_statistic(arm, str(place)) for arm in arms]
-        if bases is not None:
-            pairs = zip(bases, statistics, strict=True)
-            statistics = [minus(_statistic(base, str(place)), statistic) for base, statistic in pairs]
-        found |= resampled(statistics, measures, _groups(arms[0], str(place)), bootstrap)
-    return {row.name: found[row.name] for row in headlines()}
-
-
-def _statistic(arm: ArmResults, place: str) -> Statistic:
-    return quality_statistic(arm.test.answered()) if place == TEST_SPLIT else cell_statistic(arm.cells[place, ALL])
-
-
-def _groups(arm: ArmResults, place: str) -> int:
-    return arm.test.answered().group_count if place == TEST_SPLIT else len(arm.cells[place, ALL].groups)
 
 
 def resampled(
@@ -118,6 +128,7 @@ def resampled(
     Returns:
         For each measure its estimate; without an interval where there are fewer than five groups.
     """
+    # weights of one give the values themselves
     once = [statistic(np.ones((1, groups))) for statistic in statistics]
     values = {name: [float(each[name][0]) for each in once] for name in measures}
     bounds: dict[str, list[float | None] | None] = dict.fromkeys(measures)
@@ -141,6 +152,7 @@ def _drawn(
 ) -> dict[str, Floats]:
     """The means over drawn seeds of every draw of groups, `(draws,)`."""
     seeds = len(statistics)
+    # of its own: the groups' draws are shared with the results of a single run
     generator = np.random.default_rng([bootstrap.seed, seeds, groups])
     drawn: dict[str, list[Floats]] = {name: [] for name in measures}
     for weights in group_weights(groups, bootstrap.draws, bootstrap.seed):
@@ -154,15 +166,11 @@ def _drawn(
 
 def verdicts(compared: Sequence[Comparison]) -> list[ClaimOverSeeds]:
     """What became of each claim; `compared` has the comparison of each seed."""
-    return [
-        ClaimOverSeeds(
-            same[0].id,
-            same[0].statement,
-            same[0].endpoint,
-            same[0].arm,
-            same[0].against,
-            [claim.verdict for claim in same],
-            [claim.p_holm for claim in same],
+    found = []
+    for same in zip(*(one.claims for one in compared), strict=True):
+        claim, outcomes = same[0], [one.verdict for one in same]
+        p_values = [one.p_holm for one in same]
+        found.append(
+            ClaimOverSeeds(claim.id, claim.statement, claim.endpoint, claim.arm, claim.against, outcomes, p_values)
         )
-        for same in zip(*(found.claims for found in compared), strict=True)
-    ]
+    return found

@@ -14,9 +14,8 @@ from steady.compare.claims import Claim
 from steady.errors import SteadyError
 from steady.finetune.params import Arm
 from steady.parameters import Section, faults_of
-from steady.repro.workspaces import make_workspace, tracked_files
+from steady.repro.workspaces import FOLDER, make_workspace, tracked_files
 
-FOLDER = Path(".seeds")
 MARK = ".study"
 
 
@@ -65,11 +64,7 @@ class Run(NamedTuple):
 
 
 def read_study(path: Path) -> Study:
-    """Read and check the file of a study.
-
-    Raises:
-        SteadyError: it is missing, no YAML, or a value is refused; every fault is named.
-    """
+    """Read and check the file of a study; SteadyError where it is missing, no YAML, or a value is refused; every fault is named."""
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. docs/methods.md has an example of a study.")
     try:
@@ -105,6 +100,7 @@ def prepare_run(study: Study, run: Run, root: Path) -> bool:
     make_workspace(root, run.folder, {"seed": run.seed, "arms": arms, **study.changes}, run.base)
     _write_yaml(run.folder / "params.yaml", study.sections)
     claims = [claim.model_dump(mode="json") for claim in study.claims]
+    # the recipe's claims are about its own arms
     (run.folder / "claims.yaml").unlink(missing_ok=True)
     _write_yaml(run.folder / "claims.yaml", {"claims": claims})
     mark.write_text(digest, encoding="utf-8")
@@ -121,6 +117,7 @@ def _write_yaml(path: Path, sections: dict[str, Any]) -> None:
 
 
 def _digest(study: Study, run: Run, root: Path) -> str:
+    # any tracked file may change a result, and a copy of old code must not be gone on with
     digest = hashlib.sha256(json.dumps([study.model_dump(mode="json"), run.base, run.seed]).encode())
     for name in tracked_files(root):
         digest.update(name.encode() + b"\0" + (root / name).read_bytes())

@@ -9,8 +9,6 @@ import numpy as np
 from steady.compare.claims import ENDPOINTS, Claim, Endpoint
 from steady.compare.paired import Testing, group_measures
 from steady.compare.verdicts import NOT_SUPPORTED, SUPPORTED, verdict
-from steady.metrics.arm_quality import quality_statistic
-from steady.metrics.arm_sensitivity import cell_statistic
 from steady.metrics.cells import ALL
 from steady.metrics.measures import SENSITIVITY
 from steady.metrics.resampling import Bootstrap, Floats, ratio
@@ -18,10 +16,10 @@ from steady.metrics.run import ArmResults, RunResults
 from steady.metrics.seed_results import SeedEstimate, SeedEstimates
 from steady.metrics.statistics import detectable, detectable_mean, holm, sign_flip, swap_tests
 from steady.report.measures import markdown_table
-from steady.repro.seeds import Statistic, minus, resampled
+from steady.report.readme import estimated
+from steady.repro.seeds import Place, at_place, group_count
 
-Place = tuple[str, str] | None
-"""A level and a family; None for the test split."""
+# A column of the table, where it is measured, and the measure
 COLUMNS: tuple[tuple[str, Place, str], ...] = (
     ("accuracy", None, "accuracy"),
     ("L1 agreement", ("L1", ALL), "agreement"),
@@ -30,7 +28,6 @@ COLUMNS: tuple[tuple[str, Place, str], ...] = (
     ("L2 mean accuracy", ("L2", ALL), "mean_accuracy"),
     ("L2 worst wording", ("L2", ALL), "worst_wording_accuracy"),
 )
-"""A column of the table, where it is measured, and the measure."""
 
 
 class MethodResults(msgspec.Struct):
@@ -68,8 +65,8 @@ class StudyResults(msgspec.Struct):
     primary: list[PrimaryResult]
 
 
+# The runs of each base, in the order of the seeds
 Runs = Mapping[str, Sequence[RunResults]]
-"""The runs of each base, in the order of the seeds."""
 
 
 def methods_of(
@@ -81,33 +78,18 @@ def methods_of(
         records: of each method what its manifests keep of the training, seed by seed.
     """
     found = {}
-    for name in runs[0].by_name:
-        arms = [run.by_name[name] for run in runs]
-        found[name] = MethodResults(
-            {title: _over_seeds(arms, None, place, measure, bootstrap) for title, place, measure in COLUMNS},
+    for method in runs[0].by_name:
+        arms = [run.by_name[method] for run in runs]
+        found[method] = MethodResults(
+            {title: at_place(arms, None, place, [name], bootstrap)[name] for title, place, name in COLUMNS},
             sum(arm.sensitivity.degeneracy.degenerate for arm in arms),
-            [record.get("steps") for record in records[name]],
+            [record.get("steps") for record in records[method]],
             [
                 record.get("truncation", {}).get("tokens_shown", record.get("train_tokens_last_epoch"))
-                for record in records[name]
+                for record in records[method]
             ],
         )
     return found
-
-
-def _over_seeds(
-    arms: Sequence[ArmResults], against: Sequence[ArmResults] | None, place: Place, measure: str, bootstrap: Bootstrap
-) -> SeedEstimate:
-    statistics = [_statistic(arm, place) for arm in arms]
-    if against is not None:
-        pairs = zip(against, statistics, strict=True)
-        statistics = [minus(_statistic(base, place), statistic) for base, statistic in pairs]
-    groups = arms[0].test.answered().group_count if place is None else len(arms[0].cells[place].groups)
-    return resampled(statistics, [measure], groups, bootstrap)[measure]
-
-
-def _statistic(arm: ArmResults, place: Place) -> Statistic:
-    return quality_statistic(arm.test.answered()) if place is None else cell_statistic(arm.cells[place])
 
 
 def primary_tests(runs: Runs, claims: Sequence[Claim], testing: Testing) -> list[PrimaryResult]:
@@ -125,6 +107,7 @@ def primary_tests(runs: Runs, claims: Sequence[Claim], testing: Testing) -> list
 
 
 def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[PrimaryResult]:
+    # what a claim could have shown depends on the level that Holm's first step leaves it
     strict = testing._replace(alpha=testing.alpha / (len(runs) * len(claims)))
     for base, of_seeds in runs.items():
         for claim in claims:
@@ -132,6 +115,7 @@ def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[P
             one, other = ([run.by_name[name] for run in of_seeds] for name in (claim.against, claim.arm))
             test = _swapped if endpoint.test == "swap" else _flipped
             p, least = test(one, other, endpoint, strict)
+            difference = at_place(other, one, endpoint.cell, [endpoint.measure], testing.bootstrap)
             yield PrimaryResult(
                 base=base,
                 id=claim.id,
@@ -139,10 +123,8 @@ def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[P
                 endpoint=claim.endpoint,
                 arm=claim.arm,
                 against=claim.against,
-                difference=_over_seeds(other, one, endpoint.cell, endpoint.measure, testing.bootstrap),
-                groups=one[0].test.answered().group_count
-                if endpoint.cell is None
-                else len(one[0].cells[endpoint.cell].groups),
+                difference=difference[endpoint.measure],
+                groups=group_count(one[0], endpoint.cell),
                 smallest_detectable=least,
                 p=p,
             )
@@ -188,37 +170,24 @@ def _swapped(
 def study_text(found: StudyResults) -> str:
     """The tables of a study in Markdown: the methods of each base, then the primary tests."""
     seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
-    lines = [f"# {found.name}", "", f"Means over {seeds}, with intervals that resample seeds and groups.", ""]
+    parts = [f"# {found.name}\n\nMeans over {seeds}, with intervals that resample seeds and groups."]
     for base, methods in found.bases.items():
         titles = ["method", *(title for title, _, _ in COLUMNS), "steps", "tokens"]
         rows = [
-            [_name(name, method), *map(_shown, method.columns.values()), _each(method.steps), _each(method.tokens)]
+            [_name(name, method), *map(estimated, method.columns.values()), _each(method.steps), _each(method.tokens)]
             for name, method in methods.items()
         ]
-        lines += [f"## {base}", "", *markdown_table(titles, rows).splitlines(), ""]
+        parts.append(f"## {base}\n\n{markdown_table(titles, rows)}")
     titles = ["base", "claim", "difference", "smallest effect it could show", "p (Holm)", "verdict"]
-    rows = [
-        [
-            result.base,
-            result.statement,
-            _shown(result.difference, "+.3f"),
-            f"{result.smallest_detectable:.3f}" if result.smallest_detectable else "–",
-            f"{result.p_holm:.4f}",
-            result.verdict,
-        ]
-        for result in found.primary
-    ]
-    return "\n".join([*lines, "## Primary tests", "", *markdown_table(titles, rows).splitlines(), ""])
+    rows = []
+    for one in found.primary:
+        least = f"{one.smallest_detectable:.3f}" if one.smallest_detectable else "–"
+        rows.append([one.base, one.statement, estimated(one.difference, "+"), least, f"{one.p_holm:.4f}", one.verdict])
+    return "\n\n".join([*parts, f"## Primary tests\n\n{markdown_table(titles, rows)}\n"])
 
 
 def _name(name: str, method: MethodResults) -> str:
     return f"{name} (one answer to nearly everything)" if method.degenerate else name
-
-
-def _shown(estimate: SeedEstimate, form: str = ".3f") -> str:
-    bounds = estimate.bounds
-    value = "–" if estimate.value is None else format(estimate.value, form)
-    return value + (f" [{format(bounds[0], form)}, {format(bounds[1], form)}]" if bounds else "")
 
 
 def _each(values: Sequence[int | None]) -> str:

@@ -20,12 +20,9 @@ def stage_views() -> "tuple[type[StageParams], ...]":
 
 
 def check_params(path: Path) -> None:
-    """Read a `params.yaml` as every stage will.
-
-    Raises:
-        SteadyError: a stage would refuse it; the faults are listed.
-    """
+    """Read a `params.yaml` as every stage will; SteadyError where a stage would refuse it; the faults are listed."""
     from steady.parameters import read_params
 
+    # a stage looks only at its own sections
     for view in stage_views():
         read_params(path, view)

@@ -15,7 +15,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from steady.errors import SteadyError
+from steady.metrics.run import RunResults, read_run
+from steady.models.arm import read_manifest
 
+# Where the copies lie, below the repository; Git ignores it
+FOLDER = Path(".seeds")
 CONFIG = """[core]
     no_scm = true
     analytics = false
@@ -56,14 +60,11 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe:
 
 
 def compose(folder: Path, overrides: Sequence[str]) -> None:
-    """Put overrides over the `params.yaml` of a folder, as `dvc exp run -S` does; `+recipe=NAME` puts a recipe over it.
-
-    Raises:
-        SteadyError: Hydra refuses them.
-    """
+    """Put overrides over the `params.yaml` of a folder, as `dvc exp run -S` does; SteadyError where Hydra refuses them."""
     from dvc.utils.hydra import compose_and_dump
     from hydra.errors import HydraException
 
+    # `+recipe=NAME` puts the file of `recipe/` over the parameters
     place = str(folder.resolve())
     try:
         compose_and_dump(f"{place}/params.yaml", place, None, "params", place, list(overrides))
@@ -83,11 +84,7 @@ def tracked_files(root: Path) -> list[str]:
 
 
 def change_params(path: Path, changes: Mapping[str, Any]) -> None:
-    """Set dotted keys of a `params.yaml`, keeping the rest.
-
-    Raises:
-        SteadyError: a key is not there.
-    """
+    """Set dotted keys of a `params.yaml`, keeping the rest; SteadyError where a key is not there."""
     yaml = YAML()
     # No line is folded, so that a diff shows what was changed and nothing else.
     yaml.width = 4096
@@ -100,6 +97,7 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
         *parents, last = key.split(".")
         for parent in parents:
             place = place.get(parent, {})
+        # a misspelt key would be added, and read by nobody
         if last not in place:
             raise SteadyError(f"{path}: no key `{key}` to change.")
         place[last] = value
@@ -108,11 +106,7 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
 
 
 def reproduce(folder: Path) -> None:
-    """Run `dvc repro` in a workspace; its output goes to this terminal.
-
-    Raises:
-        SteadyError: a stage failed.
-    """
+    """Run `dvc repro` in a workspace; its output goes to this terminal; SteadyError where a stage failed."""
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     environment = os.environ | {"PATH": os.pathsep.join(places)}
     # Set where this runs below another DVC; the copy is a repository of its own.
@@ -122,3 +116,14 @@ def reproduce(folder: Path) -> None:
         raise SteadyError(
             f"{folder}: `dvc repro` failed; the reason stands above. The folder is left for you to look at."
         )
+
+
+def read_runs(names: Sequence[str], folders: Sequence[Path]) -> list[RunResults]:
+    """The runs that some workspaces hold of the arms `names`, all on the prompts of the first one."""
+    formatted = folders[0] / "data/formatted"
+    return [read_run(names, folder / "metrics/arms", folder / "reports/arms", formatted) for folder in folders]
+
+
+def training_records(name: str, folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """What the manifests of an arm say of its training, workspace by workspace."""
+    return [read_manifest(folder / "models" / name).training for folder in folders]

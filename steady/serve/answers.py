@@ -3,39 +3,43 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
-import msgspec
+from pydantic import Field
 
 from steady.records import Prediction
 from steady.serve.arms import Length, ReadyArm
 from steady.serve.phrasing import Phrasing
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm's answer to one prompt.
-
-    The label and `label_logprobs` of a classifier are those of the offline predictions; the logarithms may differ by up to 1e-5
-    nats (float32) where a prompt is scored among other prompts or on another kind of processor.
-    Where an answer may have several labels, `label` joins them by ", " and `probability` is that of the whole set.
-    A model that generates has a `text`. With labels, `label` is its choice among them and `probability` that of the choice;
-    without, `label` is the text and `probability` that of the whole text.
-    `read_tokens` of the prompt's `prompt_tokens` were read: fewer where it is longer than the arm takes.
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One arm's answer under one wording; `label_logprobs` are natural logarithms in the order of `labels`; `text` is what a
+    model that generates wrote, null for a classifier, and `label` the same text where the answers are open. Where an answer
+    may have several labels, `label` joins them by ", ", `probability` is that of the set, and `label_logprobs` are of each label.
+    Of a prompt that is longer than the arm takes only `read_tokens` of its `prompt_tokens` were read.
     """
 
     wording: str
     label: str
-    probability: float
+    probability: Annotated[float, Field(ge=0, le=1)]
     label_logprobs: list[float]
     text: str | None = None
-    prompt_tokens: int
-    read_tokens: int
+    prompt_tokens: Annotated[int, Field(ge=1)]
+    read_tokens: Annotated[int, Field(ge=1)]
 
 
-def answer(wording: str, prediction: Prediction, length: Length) -> Answer:
-    """What to show of a prediction; the probability is rounded to 6 digits as its logarithm is."""
+def answer(wording: str, prediction: Prediction, length: Length) -> Choice:
+    """What to show of a prediction; the probability is rounded to 6 digits as its logarithm is.
+
+    The label and logarithms of a classifier are those of the offline predictions; the logarithms may differ by up to 1e-5 nats
+    (float32) where a prompt is scored among other prompts or on another kind of processor.
+    """
     generated = bool(prediction.token_ids)
+    # of a model that generates and has labels, the choice among them and not the text
     choice = max(prediction.label_logprobs) if generated and prediction.label_logprobs else prediction.logprob
-    return Answer(
+    return Choice(
         wording=wording,
         label=prediction.text if prediction.parsed is None else prediction.parsed,
         probability=round(math.exp(choice or 0.0), 6),
@@ -48,7 +52,7 @@ def answer(wording: str, prediction: Prediction, length: Length) -> Answer:
 
 def ask(
     arms: Sequence[ReadyArm], phrasing: Phrasing, texts: Sequence[str], wordings: Sequence[str]
-) -> list[dict[str, list[Answer]]]:
+) -> list[dict[str, list[Choice]]]:
     """For each text: arm -> its answers in the order of `wordings`."""
     prompts = [phrasing.prompt(text, wording) for text in texts for wording in wordings]
     names = list(wordings) * len(texts)
@@ -62,7 +66,7 @@ def ask(
     ]
 
 
-def agreement(answers: Sequence[Answer]) -> float | None:
+def agreement(answers: Sequence[Choice]) -> float | None:
     """Equal pairs of answers among all pairs (Elazar et al. 2021), None for fewer than two answers."""
     count = len(answers)
     if count < 2:

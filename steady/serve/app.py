@@ -106,6 +106,7 @@ def _add_predict(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) ->
         """Answer a text, or up to 32, by each arm under each wording: labels as offline, or generated text."""
         started = time.perf_counter()
         texts = [asked.text] if isinstance(asked.text, str) else asked.text  # type: ignore[attr-defined]
+        # named twice is asked once
         names, wordings = list(dict.fromkeys(asked.arms)), list(dict.fromkeys(asked.wordings))  # type: ignore[attr-defined]
         if len(texts) * len(names) * len(wordings) > schema.MOST_PROMPTS:
             raise Refusal(422, "too_many", f"texts x arms x wordings is over {schema.MOST_PROMPTS}; ask in parts")
@@ -141,7 +142,7 @@ def _busy(app: FastAPI) -> Refusal:
 
 
 def _of_arm(arm: ReadyArm, prompts: list[str], wordings: list[str], found: dict[Unit, Prediction]) -> dict[str, object]:
-    """As `schema.ArmAnswer`: `Answer` has the fields of `schema.Choice`, in their order."""
+    """As `schema.ArmAnswer`."""
     asked = zip(wordings, prompts, arm.lengths(prompts), strict=True)
     answers = [answer(wording, found[arm.name, prompt], length) for wording, prompt, length in asked]
     shared = agreement(answers)
@@ -152,6 +153,7 @@ async def _unless_left(app: FastAPI, request: Request, units: list[Unit]) -> dic
     """The predictions, unless the client leaves (its place is free at once), the queue is full, or time is up."""
     work: asyncio.Future[dict[Unit, Prediction]] = asyncio.ensure_future(app.state.batcher.answers(units))
     leaving = asyncio.ensure_future(_has_left(request))
+    # whatever comes first: an answer, the client's leaving, or the end of its time
     either: set[asyncio.Future[Any]] = {work, leaving}
     try:
         await asyncio.wait(either, timeout=app.state.limits.timeout_seconds, return_when="FIRST_COMPLETED")
@@ -197,10 +199,8 @@ def _add_state(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> N
     @app.get("/choices", response_model=schema.Choices)
     async def choices() -> Any:
         """The labels, and the arms and wordings that a request may name."""
-        wordings = [
-            {"id": item.id, "family": item.family, "level": item.level, "trained": item.trained}
-            for item in phrasing.wordings.values()
-        ]
+        shown = schema.WordingChoice.model_fields
+        wordings = [{name: getattr(item, name) for name in shown} for item in phrasing.wordings.values()]
         one = next(iter(arms.values()))
         task = {"labels": list(one.labels), "multi_label": one.multi_label}
         return {**task, "arms": list(arms), "wordings": wordings}
@@ -258,5 +258,6 @@ def _add_refusals(app: FastAPI) -> None:
 
 def _fault(item: Any) -> str:
     """Where and what, without what was sent; names of unknown keys are cut, for they are the client's."""
+    # ASCII, since the names of unknown keys are the client's and may hold anything
     place = ".".join(ascii(part).strip("'")[:40] for part in item["loc"][1:4])
     return f"{place}: {ascii(item['msg'])[1:120]}"

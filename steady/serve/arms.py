@@ -70,6 +70,8 @@ class Length(NamedTuple):
 
 
 Lengths = Callable[[Sequence[str]], list[Length]]
+# of a bank, beside its templates: each of them is part of some prompt
+FIELDS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several", "composition")
 CLASSIFIED_AT_ONCE = 64  # prompts
 GENERATED_AT_ONCE = 16  # prompts of the longest length whose keys and values are held
 
@@ -97,18 +99,15 @@ def current_bank(params: AskParams, arm: Path) -> Bank | None:
     return task_bank(params.format.wordings, labels, multi_label=params.data.multi_label)
 
 
-def read_arms(models: Path, names: Sequence[str], bank: Bank | None) -> list[RecordedArm]:
-    """Read the manifests and phrasebooks of some arms, in the given order.
+def read_arm(folder: Path, bank: Bank | None) -> RecordedArm:
+    """Read the manifest and the phrasebook of an arm, whose name is that of its folder.
 
     Raises:
-        SteadyError: an arm is missing, its phrasebook is not the one it was trained with, or `bank` would word its
-            training prompts otherwise; the message names the templates that changed.
+        SteadyError: it is missing, its phrasebook is not the one it was trained with, or `bank` would word its training prompts
+            otherwise; the message names the templates that changed.
     """
-    return [_read_arm(name, models / name, bank) for name in names]
-
-
-def _read_arm(name: str, folder: Path, bank: Bank | None) -> RecordedArm:
-    manifest = read_manifest(folder)
+    name, manifest = folder.name, read_manifest(folder)
+    # its probabilities are fitted on all prompts of a run
     if manifest.adjusted:
         raise SteadyError(
             f"{folder}: arm {name!r} answers from many prompts together (arms.{name}.scoring: calibrated or averaged_wordings), so "
@@ -135,21 +134,13 @@ def _what_changed(trained: Bank | None, today: Bank | None) -> str:
     if trained is None or today is None:
         return "one of them has no bank"
     old, new = trained.templates, today.templates
-    templates = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    fields = [
-        key
-        for key in ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several", "composition")
-        if getattr(trained, key) != getattr(today, key)
-    ]
-    return ", ".join([*(f"template {name!r}" for name in templates), *(f"`{key}`" for key in fields)]) + " changed"
+    changed = [f"template {name!r}" for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
+    changed += [f"`{key}`" for key in FIELDS if getattr(trained, key) != getattr(today, key)]
+    return f"{', '.join(changed)} changed"
 
 
 def load_arms(recorded: Sequence[RecordedArm], params: AskParams) -> list[ReadyArm]:
-    """Load the weights.
-
-    Raises:
-        SteadyError: an arm is damaged, was made from another base, or two arms have other labels.
-    """
+    """Load the weights; SteadyError where an arm is damaged, was made from another base, or two arms have other labels."""
     ready = [_load_arm(arm, params) for arm in recorded]
     for other in ready:
         if other.labels != ready[0].labels:
@@ -204,11 +195,7 @@ def as_records(prompts: Sequence[str]) -> list[Prompt]:
 
 
 def chosen_arms(asked: Sequence[str], params: AskParams) -> list[str]:
-    """The names of the arms to ask: those asked for, or every arm of `params.yaml`.
-
-    Raises:
-        SteadyError: there is no such arm.
-    """
+    """The names of the arms to ask: those asked for, or every arm of `params.yaml`; SteadyError where there is no such arm."""
     if strangers := [name for name in asked if name not in params.arms]:
         raise SteadyError(f"no arm {strangers[0]!r}. There are: {', '.join(params.arms)}.")
     return list(dict.fromkeys(asked)) or list(params.arms)

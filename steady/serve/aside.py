@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-import msgspec
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from steady.serve.counting import Counts
 
+# Prompts of so many characters in all take about a millisecond to render; the loop can wait that long
 QUICK_CHARACTERS = 20_000
-"""Prompts of so many characters in all take about a millisecond to render; the loop can wait that long."""
 
 Result = TypeVar("Result")
+# The status and the body of an answer
 State = Callable[[], tuple[int, object]]
-"""The status and the body of an answer."""
 
 
 class QuickHealth:
@@ -29,14 +29,8 @@ class QuickHealth:
             await self.app(scope, receive, send)
             return
         status, content = self.state()
-        body = msgspec.json.encode(content)
-        length = str(len(body)).encode()
-        headers = [(b"content-type", b"application/json"), (b"content-length", length)]
-        if status != 200:
-            headers.append((b"retry-after", b"5"))
         self.counts.requests.labels("/health", str(status)).inc()
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await JSONResponse(content, status, None if status == 200 else {"Retry-After": "5"})(scope, receive, send)
 
 
 async def aside(characters: int, work: Callable[[], Result]) -> Result:

@@ -13,15 +13,15 @@ from pathlib import Path
 from steady.errors import SteadyError
 from steady.parameters import read_params
 from steady.records import CANONICAL
-from steady.serve.answers import Answer, agreement, ask
-from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arms
+from steady.serve.answers import Choice, agreement, ask
+from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arm
 from steady.serve.phrasing import Phrasing, make_phrasing
 from steady.serve.rows import Row, check_out, read_rows, write_rows
 
 BATCH = 64
 SHOWN = 60
 LINE = 120
-Answers = dict[str, list[Answer]]
+Answers = dict[str, list[Choice]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wo
     names = chosen_arms(arms, view)
     bank = current_bank(view, models / names[0])
     # what can be wrong is looked for before the weights are loaded, which takes longest
-    recorded = read_arms(models, names, bank)
+    recorded = [read_arm(models / name, bank) for name in names]
     phrasing = make_phrasing(recorded, bank, listed)
     chosen = phrasing.chosen(wordings)
     return Asker(load_arms(recorded, view), phrasing, chosen)
@@ -138,12 +138,9 @@ def as_they_come(lines: Iterable[str], most: int) -> Iterator[list[str]]:
 
 
 def header(asker: Asker) -> str:
-    """The names of the columns of `table` under one wording."""
-    return "  ".join([*(f"{arm.name:<{_width(asker.arms)}}" for arm in asker.arms), "text"])
-
-
-def _width(arms: Sequence[ReadyArm]) -> int:
-    return max([len(label) for label in arms[0].labels] + [len(arm.name) - 5 for arm in arms]) + 5
+    """The names of the columns of `table` under one wording, each as wide as a label and its probability."""
+    width = max([len(label) for label in asker.arms[0].labels] + [len(arm.name) - 5 for arm in asker.arms]) + 5
+    return "  ".join([*(f"{arm.name:<{width}}" for arm in asker.arms), "text"])
 
 
 def table(text: str, answers: Answers) -> Iterator[str]:
@@ -166,6 +163,7 @@ def table(text: str, answers: Answers) -> Iterator[str]:
 
 def columns(text: str, answers: Answers) -> Iterator[str]:
     """Generated texts side by side, a column for each arm: for each wording the text and, below it, the choice among labels."""
+    # narrower columns break every word
     width = max(24, LINE // len(answers) - 3)
     yield "> " + " ".join(text.split())
     yield " | ".join(f"{name:<{width}}" for name in answers).rstrip()
@@ -178,24 +176,19 @@ def columns(text: str, answers: Answers) -> Iterator[str]:
     yield ""
 
 
-def _cell(item: Answer, width: int) -> list[str]:
+def _cell(item: Choice, width: int) -> list[str]:
     lines = [line for part in (item.text or "(nothing)").splitlines() for line in textwrap.wrap(part, width) or [""]]
     return [*lines, f"= {item.label} {item.probability:.2f}"] if item.label_logprobs else lines
 
 
 def as_json(text: str, answers: Answers) -> str:
     """One JSON line: the text, and for each arm its answers and their agreement."""
-    found = {
-        name: {"answers": [_plain(item) for item in column], "agreement": agreement(column)}
-        for name, column in answers.items()
-    }
+    found = {}
+    for name, column in answers.items():
+        # a classifier writes no text
+        shown = [{key: value for key, value in vars(item).items() if value is not None} for item in column]
+        found[name] = {"answers": shown, "agreement": agreement(column)}
     return json.dumps({"text": text, "arms": found}, ensure_ascii=False)
-
-
-def _plain(item: Answer) -> Row:
-    names = ["wording", "label", "probability", "label_logprobs", *(["text"] if item.text is not None else [])]
-    names += ["prompt_tokens", "read_tokens"]
-    return {name: getattr(item, name) for name in names}
 
 
 def _file(asker: Asker, request: Request) -> Iterator[str]:
@@ -208,9 +201,8 @@ def _file(asker: Asker, request: Request) -> Iterator[str]:
         for text, answers in zip(texts, answered, strict=True):
             yield from shown(request, text, answers)
         return
-    write_rows(
-        request.out, [line for row, found in zip(rows, answered, strict=True) for line in with_answers(row, found)]
-    )
+    pairs = zip(rows, answered, strict=True)
+    write_rows(request.out, [line for row, found in pairs for line in with_answers(row, found)])
     shortened = sum(any(True for _ in cut(answers)) for answers in answered)
     read = f"; the prompts of {shortened} rows were cut (columns ending in `_read_tokens`)" if shortened else ""
     yield f"{len(rows)} rows of {request.source} under {len(asker.wordings)} wording(s), written to {request.out}{read}"

@@ -82,7 +82,7 @@ class Batcher:
         with self._changed:
             if not self._open:
                 raise Closed
-            if len(self._tickets) >= self.capacity:
+            if self.full:
                 raise Full
             ticket = Ticket(asked, asyncio.get_running_loop().create_future(), dict.fromkeys(asked))
             self._tickets[ticket] = None

@@ -1,9 +1,12 @@
 """An ASGI layer that reads each body whole before the application sees it: bounded in bytes and in seconds."""
 
 import asyncio
-import json
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+# the rest of a refused body would be read as the next request
+CLOSE = {"connection": "close"}
 
 
 def error_body(code: str, message: str) -> dict[str, dict[str, str]]:
@@ -31,10 +34,12 @@ class BoundedBody:
         except Left:
             return
         except TimeoutError:
-            await _refuse(send, 408, "too_slow", f"the body has to arrive within {self.seconds:g} seconds")
+            refusal = error_body("too_slow", f"the body has to arrive within {self.seconds:g} seconds")
+            await JSONResponse(refusal, 408, CLOSE)(scope, receive, send)
             return
         if body is None:
-            await _refuse(send, 413, "too_large", f"a body has at most {self.limit} bytes")
+            refusal = error_body("too_large", f"a body has at most {self.limit} bytes")
+            await JSONResponse(refusal, 413, CLOSE)(scope, receive, send)
             return
         await self.app(scope, _replay(body, receive), send)
 
@@ -68,14 +73,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return again
-
-
-async def _refuse(send: Send, status: int, code: str, message: str) -> None:
-    body = json.dumps(error_body(code, message)).encode()
-    headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(body)).encode()),
-        (b"connection", b"close"),  # the rest of the body would be read as the next request
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

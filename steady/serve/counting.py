@@ -11,6 +11,7 @@ class Counts:
     """Counters of one server; a registry of its own, so that two servers of a process do not mix."""
 
     def __init__(self) -> None:
+        # the global registry would keep the counters of an earlier server
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "steady_requests", "Requests by path and status", ["path", "status"], registry=self.registry

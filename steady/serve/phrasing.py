@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank
 from steady.prompts.render import applies, render
 from steady.records import CANONICAL, Example, Wording, content_id, read_records
-from steady.serve.arms import RecordedArm
+
+if TYPE_CHECKING:
+    from steady.serve.arms import RecordedArm
 
 ALL = "all"
 
@@ -30,22 +33,23 @@ class Phrasing:
         Raises:
             SteadyError: there is no such wording or family.
         """
-        found: dict[str, None] = {}
-        for name in asked or (CANONICAL,):
-            found |= dict.fromkeys(self._named(name))
-        return list(found)
+        return [wording.id for wording in chosen_wordings(self.wordings, asked)]
 
-    def _named(self, name: str) -> list[str]:
-        if name in self.wordings:
-            return [name]
-        family = [key for key, wording in self.wordings.items() if name in (ALL, wording.family)]
-        if not family:
-            families = dict.fromkeys(wording.family for wording in self.wordings.values())
+
+def chosen_wordings(wordings: Mapping[str, Wording], asked: Sequence[str]) -> list[Wording]:
+    """See `Phrasing.chosen`; a wording that is named twice is chosen once."""
+    found: dict[str, Wording] = {}
+    for name in asked or (CANONICAL,):
+        named = {name: wordings[name]} if name in wordings else {}
+        family = {key: one for key, one in wordings.items() if name in (ALL, one.family)}
+        if not named and not family:
+            families = dict.fromkeys(one.family for one in wordings.values())
             raise SteadyError(
                 f"no wording {name!r}. Give `all`, a family ({', '.join(families)}) or an id, such as "
-                f"{', '.join(list(self.wordings)[:4])}; data/formatted/wordings.jsonl lists them."
+                f"{', '.join(list(wordings)[:4])}; data/formatted/wordings.jsonl lists them."
             )
-        return family
+        found |= named or family
+    return list(found.values())
 
 
 def example_of(text: str, instruction: str = "") -> Example:
@@ -54,7 +58,7 @@ def example_of(text: str, instruction: str = "") -> Example:
     return Example(id=name, group_id=name, instruction=instruction, input=text)
 
 
-def make_phrasing(arms: Iterable[RecordedArm], bank: Bank | None, listed: Path) -> Phrasing:
+def make_phrasing(arms: "Iterable[RecordedArm]", bank: Bank | None, listed: Path) -> Phrasing:
     """The wordings of the arms' phrasebooks, and those of `listed` (`data/formatted/wordings.jsonl`) where it is there.
 
     A wording of `listed` that is not in an arm's book was never trained on, so no check of the training prompts covers it.

@@ -57,6 +57,7 @@ def _object(path: Path, number: int, line: str) -> Row:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise SteadyError(f"{path}:{number}: not JSON: {error}") from error
+    # a text alone would be read, but nothing could be written beside it
     if not isinstance(row, dict):
         raise SteadyError(f"{path}:{number}: expected an object, got {type(row).__name__}.")
     return row
@@ -70,11 +71,7 @@ def _text(path: Path, line: int, row: Row, field: str) -> str:
 
 
 def check_out(path: Path) -> None:
-    """Refuse an output before any work is done.
-
-    Raises:
-        SteadyError: its suffix is neither `.jsonl` nor `.csv`.
-    """
+    """Refuse an output before any work is done; SteadyError where its suffix is neither `.jsonl` nor `.csv`."""
     if path.suffix not in SUFFIXES:
         raise SteadyError(f"{path}: --out ends in {' or '.join(SUFFIXES)}, got {path.suffix!r}.")
 

@@ -6,28 +6,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
 
 from steady.records import CANONICAL
+from steady.serve.answers import Choice
 
 LONGEST_TEXT = 8_000  # characters; longer than any prompt that the models read
 MOST_TEXTS = 32
 MOST_PROMPTS = 512  # texts x wordings x arms of one request
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_TEXT, pattern=r"\S")]
-
-
-class Choice(BaseModel):
-    """One arm's answer under one wording; `label_logprobs` are natural logarithms in the order of `labels`; `text` is what a
-    model that generates wrote, null for a classifier, and `label` the same text where the answers are open. Where an answer
-    may have several labels, `label` joins them by ", ", `probability` is that of the set, and `label_logprobs` are of each label.
-    Of a prompt that is longer than the arm takes only `read_tokens` of its `prompt_tokens` were read.
-    """
-
-    wording: str
-    label: str
-    probability: float = Field(ge=0, le=1)
-    label_logprobs: list[float]
-    text: str | None = None
-    prompt_tokens: int = Field(ge=1)
-    read_tokens: int = Field(ge=1)
 
 
 class ArmAnswer(BaseModel):

@@ -6,8 +6,8 @@ from typing import Any
 import uvicorn
 
 GRACE_SECONDS = 10
+# How long the model's thread may keep Python to itself while the event loop waits; Python's own is ten times that
 SWITCH_SECONDS = 0.0005
-"""How long the model's thread may keep Python to itself while the event loop waits; Python's own is ten times that."""
 
 
 def run(app: Any, host: str, port: int) -> None:
@@ -27,6 +27,7 @@ def configuration(app: Any, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE_SECONDS,
+        # far above the usual capacity, whose refusal says more than uvicorn's
         limit_concurrency=1000,
         backlog=256,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from steady.errors import SteadyError
-from steady.serve.answers import Answer
+from steady.serve.answers import Choice
 from steady.serve.asking import Request, as_json, predict, table, with_answers
 from steady.serve.rows import read_rows, write_rows
 
@@ -32,10 +32,10 @@ class Parrot:
         ]
 
 
-def answer(text: str, arm: str, wording: str) -> Answer:
+def answer(text: str, arm: str, wording: str) -> Choice:
     label = "billing" if (len(text) + len(arm) + (wording != "canonical")) % 2 else "other"
     shown = {"wording": wording, "label": label, "probability": 0.75, "label_logprobs": [-0.287682, -1.386294]}
-    return Answer(**shown, prompt_tokens=len(text), read_tokens=min(len(text), LONGEST))
+    return Choice(**shown, prompt_tokens=len(text), read_tokens=min(len(text), LONGEST))
 
 
 def request(texts=(), **changes) -> Request:

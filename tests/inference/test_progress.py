@@ -32,3 +32,7 @@ def test_a_long_run_leaves_a_line_in_a_log(monkeypatch):
         bar.update(1)
     assert "training:  50%" in written.getvalue() and "2/4" in written.getvalue()
     bar.close()
+    # what is printed next stands on a line of its own
+    written.write("finished\n")
+    *bars, last = written.getvalue().splitlines()
+    assert last == "finished" and "\r" not in written.getvalue() and all(line.startswith("training:") for line in bars)

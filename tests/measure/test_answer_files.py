@@ -44,6 +44,7 @@ def test_measures_of_a_file_of_answers_are_those_computed_by_hand(tmp_path):
     assert values["repeat_agreement"] == pytest.approx((1 + 0) / 2)
     assert "posix" not in values
     assert "agreement between repeats of one prompt" in output
+    assert f"page: {tmp_path}/out/index.html" in output and "no intervals: they resample groups" in output
     again = run(tmp_path / "out", "--match", "contains", "--print", "json")
     assert json.loads(again)["measures"]["accuracy"]["value"] == pytest.approx((1 + 1 / 2) / 2)
 

@@ -1,5 +1,6 @@
 """Measuring from Python: functions, answers, models, what comes out, and what the measuring part never imports."""
 
+import logging
 import subprocess
 import sys
 
@@ -54,6 +55,16 @@ def test_a_loaded_model_and_its_tokenizer_are_measured_like_one_by_name(llama_fo
     named = measure(str(llama_folder), GROUPS, **limits)
     assert loaded.measures["posix"].value == pytest.approx(named.measures["posix"].value, abs=1e-3)
     assert loaded.facts["max_new_tokens"] == 4
+
+
+def test_nothing_is_printed_while_a_model_is_measured(llama_folder, capfd):
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.enable_progress_bar()
+    logging.getLogger("bitsandbytes").setLevel(logging.NOTSET)
+    measure(str(llama_folder), GROUPS, max_new_tokens=2, batch_tokens=500)
+    assert capfd.readouterr() == ("", "")
+    assert not logging.getLogger("bitsandbytes").isEnabledFor(logging.WARNING)
 
 
 def test_reports_on_the_same_prompts_are_compared_in_pairs():

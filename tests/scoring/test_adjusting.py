@@ -7,7 +7,7 @@ from steady.errors import SteadyError
 from steady.models.arm import ArmManifest, write_manifest
 from steady.records import Prediction, Prompt
 from steady.scoring.adjusting import FEWEST_PROMPTS, adjusted, averaged, calibrated
-from steady.serve.arms import read_arms
+from steady.serve.arms import read_arm
 
 HALVES = FEWEST_PROMPTS // 2
 
@@ -74,4 +74,4 @@ def test_an_arm_that_answers_from_many_prompts_together_is_not_asked_one_at_a_ti
     (tmp_path / "few").mkdir()
     write_manifest(tmp_path / "few", manifest)
     with pytest.raises(SteadyError, match=r"arm 'few' answers from many prompts together .* Ask the others with --arm"):
-        read_arms(tmp_path, ["few"], None)
+        read_arm(tmp_path / "few", None)

@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 import msgspec
 
@@ -18,7 +18,7 @@ class _Line(msgspec.Struct, frozen=True):
 _decoder = msgspec.json.Decoder(_Line)
 
 
-class Cache:
+class Cache(AbstractContextManager["Cache"]):
     """Replies by the digest of their request. Memory holds places in the file alone, whatever the replies weigh."""
 
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
@@ -55,12 +55,8 @@ class Cache:
         """Append a reply."""
         line = msgspec.json.encode(_Line(key, reply)) + b"\n"
         self._handle.write(line)
+        # the handle appends, so it stands behind the new line
         self._places[key] = self._handle.tell() - len(line), len(line)
 
-    def __enter__(self) -> "Cache":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._handle.close()

@@ -7,8 +7,8 @@ from steady.measure.endpoint.client import Client
 from steady.measure.endpoint.protocol import Asking, Reply, Request, given_request
 
 REQUESTS = 6
+# Nats for a token: more than rounding in bfloat16 makes of it, far less than what wrong tokens or zeros differ by
 TOLERANCE = 0.05
-"""Nats for a token: more than rounding in bfloat16 makes of it, far less than what wrong tokens or zeros differ by."""
 
 
 def check_canary(client: Client, asking: Asking, generated: Sequence[Request]) -> None:
@@ -32,9 +32,11 @@ def check_canary(client: Client, asking: Asking, generated: Sequence[Request]) -
     asked = [
         (prompt.prompt_ids + response.token_ids, f"canary {place}") for place, (prompt, response) in enumerate(tried)
     ]
+    # twice, in both orders: a server that mixes up requests or batches gives other values
     forwards = _asked(client, asking, asked, "forwards")
     backwards = _asked(client, asking, asked[::-1], "backwards")[::-1]
     for (prompt, response), values in zip(tried[:2], forwards, strict=False):
+        # the first value is none: there is nothing before the first token
         if len(set(values[1:])) == 1 < len(values[1:]):  # zeros would agree with a generation of zeros
             raise _refusal(client, f"all of them are {values[-1]}")
         differing = _largest(values[len(prompt.prompt_ids) :], response.logprobs)
@@ -56,11 +58,7 @@ def _asked(
 
 
 def given_logprobs(client: Client, request: Request) -> list[float | None]:
-    """The reply to a `given_request`: a natural log for each token that was sent; the first has none.
-
-    Raises:
-        SteadyError: the server refused the request, or gave another number of values.
-    """
+    """A natural log for each token of a `given_request`, none for the first; SteadyError where the server gave others."""
     sent = len(request.body["prompt"])
     reply = client.reply(request)
     if reply.refusal:

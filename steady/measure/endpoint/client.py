@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,8 +22,8 @@ LONGEST_DELAY = 60.0  # seconds between two tries, unless the server says how lo
 LONGEST_WAIT = 600.0  # seconds that a server may make a request wait
 LARGEST_BODY = 2**26
 AGAIN = {408, 409, 425, 429}
+# Statuses of a request that is at fault itself, such as one with a prompt too long for the model
 REFUSED = {400, 413, 422}
-"""Statuses of a request that is at fault itself, such as one with a prompt too long for the model."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,7 @@ class _RefusedError(Exception):
 
 
 def read_key(variable: str) -> str | None:
-    """The key of the environment, None where the variable is not set.
-
-    Raises:
-        SteadyError: it could not be a header; its value is not shown.
-    """
+    """The key of the environment, None where it is not set; SteadyError, without its value, where it could not be a header."""
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise SteadyError(f"{variable}: holds characters that no key has, such as a line break. Set it again.")
@@ -66,17 +63,14 @@ def read_key(variable: str) -> str | None:
 
 
 def checked_url(url: str) -> str:
-    """The URL up to the part that names what is asked for.
-
-    Raises:
-        SteadyError: it is no HTTP URL, or could hold a secret, which would be written into files.
-    """
+    """The URL up to the part that names what is asked for; SteadyError where it is no HTTP URL, or could hold a secret."""
     import httpx
 
     try:
         parts = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise SteadyError(f"--endpoint: no URL ({error}). Give one such as http://localhost:8000/v1") from error
+    # the URL is written into files, and any of these could hold a key
     if parts.userinfo or parts.query or parts.fragment:
         raise SteadyError(
             "--endpoint: a URL without user, password, query or fragment; a key goes into the environment."
@@ -86,7 +80,7 @@ def checked_url(url: str) -> str:
     return url.rstrip("/").removesuffix("/chat/completions").removesuffix("/completions")
 
 
-class Client:
+class Client(AbstractContextManager["Client"]):
     """Sends what the cache does not have. A `with` block closes the connections."""
 
     def __init__(self, endpoint: Endpoint, cache: Cache) -> None:
@@ -101,15 +95,13 @@ class Client:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._reached = False
+        # one client for all threads: httpx keeps its connections in a pool
         # redirects are not followed: they would take the key to another host
         self._http = httpx.Client(
             headers={"Authorization": f"Bearer {self._key}"} if self._key else {},
             timeout=httpx.Timeout(endpoint.timeout, connect=min(endpoint.timeout, 20.0)),
             limits=httpx.Limits(max_connections=endpoint.concurrency, max_keepalive_connections=endpoint.concurrency),
         )
-
-    def __enter__(self) -> "Client":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
@@ -135,15 +127,15 @@ class Client:
         self._stopped.clear()
         waiting = self._unanswered(requests)
         flying: set[Future[None]] = set()
-        if not len(self.cache):  # a wrong key or field then costs one request
-            for first in waiting:
-                self._ask(first, alone=True)
-                progress()
-                break
+        # one request alone, so that a wrong key or field costs no more
+        if not len(self.cache) and (first := next(waiting, None)):
+            self._ask(first, alone=True)
+            progress()
         with ThreadPoolExecutor(self.endpoint.concurrency) as pool:
             try:
                 for request in waiting:
                     flying.add(pool.submit(self._ask, request))
+                    # no more than that are made at a time, so that memory does not grow
                     if len(flying) == self.endpoint.concurrency:
                         flying = _settled(flying, progress)
                 while flying:
@@ -221,6 +213,7 @@ class Client:
         reason = f"status {status}: {self._shown(content.decode(errors='replace'))}"
         if status in REFUSED:
             return _RefusedError(reason)
+        # a server that is busy or broken may be well again
         if status in AGAIN or status >= 500:
             after = _seconds(headers.get("retry-after", ""))
             if after <= LONGEST_WAIT:
@@ -242,11 +235,7 @@ class Client:
 
 
 def _settled(flying: set[Future[None]], progress: Callable[[], object]) -> set[Future[None]]:
-    """What is still in flight once something has ended.
-
-    Raises:
-        SteadyError: a request has failed for good.
-    """
+    """What is still in flight once something has ended; SteadyError where a request has failed for good."""
     done, left = wait(flying, return_when=FIRST_COMPLETED)
     for future in done:
         future.result()

@@ -67,11 +67,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def read_fields(text: str) -> dict[str, Any]:
-    """Fields of a request body from JSON.
-
-    Raises:
-        SteadyError: it is no JSON object.
-    """
+    """Fields of a request body from JSON; SteadyError where it is no JSON object."""
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except msgspec.MsgspecError as error:
@@ -90,23 +86,30 @@ def generation_request(asking: Asking, prompt: Asked, name: str, repeat: int = 0
     else:
         body = {"prompt": prompt}
     body |= {"model": asking.model, "max_tokens": asking.max_new_tokens, "temperature": 0}
+    # an empty list is refused by some servers
     if asking.stop:
         body["stop"] = list(asking.stop)
     hint = ""
     if asking.scored:
+        # chat completions want true, completions a number of alternatives
         body |= {"return_token_ids": True, "logprobs": True if asking.chat else 1}
         hint = " --posix needs the fields return_token_ids and logprobs; without it, answers alone are asked for."
-    return Request(CHAT if asking.chat else COMPLETIONS, _merged(body, asking.more), name, str(repeat), hint)
+    # null leaves a field out, for servers that refuse one
+    body = {key: value for key, value in {**body, **asking.more}.items() if value is not None}
+    return Request(CHAT if asking.chat else COMPLETIONS, body, name, str(repeat), hint)
 
 
 def given_request(asking: Asking, tokens: Sequence[int], name: str, repeat: str = "0") -> Request:
     """Ask for the log-probabilities of given tokens: nothing is generated, the tokens come back with theirs."""
-    body = {"model": asking.model, "prompt": list(tokens), "max_tokens": 0, "echo": True, "logprobs": 1}
-    return Request(COMPLETIONS, body | {"temperature": 0}, name, repeat)
-
-
-def _merged(body: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in {**body, **more}.items() if value is not None}
+    body = {
+        "model": asking.model,
+        "prompt": list(tokens),
+        "max_tokens": 0,
+        "echo": True,
+        "logprobs": 1,
+        "temperature": 0,
+    }
+    return Request(COMPLETIONS, body, name, repeat)
 
 
 class _Token(msgspec.Struct):
@@ -145,11 +148,7 @@ _decoder = msgspec.json.Decoder(_Body)
 
 
 def read_reply(content: bytes) -> Reply:
-    """The first choice of a reply.
-
-    Raises:
-        msgspec.MsgspecError: the body was cut short, or is no completion.
-    """
+    """The first choice of a reply; msgspec.MsgspecError where the body was cut short, or is no completion."""
     body = _decoder.decode(content)
     if not body.choices:
         raise msgspec.ValidationError("`choices` is empty")

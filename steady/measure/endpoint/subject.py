@@ -9,20 +9,21 @@ import msgspec
 import numpy as np
 
 from steady.errors import SteadyError
+from steady.inference.progress import progress_bar
 from steady.measure.endpoint.cache import Cache
 from steady.measure.endpoint.canary import REQUESTS, check_canary, given_logprobs
 from steady.measure.endpoint.client import Client, Endpoint, checked_url
 from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request, read_fields
 from steady.measure.prompt_files import ONE_PROMPT, PromptFile, comparable
-from steady.measure.subject import Facts, Say
+from steady.measure.subject import UNKNOWN, Facts, Say, Subject
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction, Rejected
 from steady.scoring.groups import Mask, PromptGroup, sample_pairs
 
 REFUSED = "refused"
 CHAT = ("auto", "on", "off")
+# Of English text; the tokenizer of the server is not known here
 CHARACTERS_PER_TOKEN = 4
-"""Of English text; the tokenizer of the server is not known here."""
 
 
 @dataclass(frozen=True)
@@ -39,40 +40,17 @@ class Plan:
     seed: int = 0
 
 
-class EndpointSubject:
+class EndpointSubject(Subject):
     """Answers, and POSIX where the server gives log-probabilities of given tokens; `cache` is the file that keeps replies."""
 
     def __init__(self, endpoint: Endpoint, asking: Asking, plan: Plan, cache: Path) -> None:
-        self.name = asking.model
+        self.name, self.facts = asking.model, _facts(endpoint, asking, plan)
         self._endpoint, self._asking, self._plan, self._cache = endpoint, asking, plan, cache
         self._file: PromptFile | None = None
         self._groups: list[PromptGroup] = []
-        self._faults: dict[str, int] = {}
-
-    @property
-    def facts(self) -> Facts:
-        """What the answers depend on."""
-        asking, plan = self._asking, self._plan
-        return {
-            "endpoint": self._endpoint.url,
-            "model": asking.model,
-            "chat_template": asking.chat,
-            "system": asking.system,
-            "max_new_tokens": asking.max_new_tokens,
-            "stop": list(asking.stop),
-            "request_fields": msgspec.json.encode(asking.more, order="deterministic").decode() if asking.more else "",
-            "repeats": plan.repeats,
-            "posix": plan.posix,
-            "max_pairs": plan.max_pairs,
-            "seed": plan.seed if plan.max_pairs else None,
-        }
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
-        """All groups of two prompts and more: which prompts are too long, only the server knows.
-
-        Raises:
-            SteadyError: there is a conversation, and prompts are sent as plain text.
-        """
+        """All groups of two prompts and more: only the server knows what is too long; SteadyError for `messages` as plain text."""
         talk = next((prompt for prompt in file.prompts if prompt.messages), None)
         if talk and not self._asking.chat:
             raise SteadyError(
@@ -97,6 +75,7 @@ class EndpointSubject:
         )
         if self._plan.posix:
             pairs = [int(self._wanted(group, len(group.prompts)).sum()) for group in groups]
+            # every pair as long as the longest one: a bound, for what is said is `at most`
             longest = [max(_tokens(request) for request in self._generations([group], 1)) for group in groups]
             read = sum(count * (length + limit) for count, length in zip(pairs, longest, strict=True))
             say(f"For POSIX at most {sum(pairs) + REQUESTS:,} requests more, which read at most about {read:,} tokens.")
@@ -124,15 +103,11 @@ class EndpointSubject:
             say(f"the server counted {client.read:,} tokens of prompts and {client.written:,} of answers in this run")
             return [self._scored(client, group) for group in groups]
 
-    def notes(self) -> list[str]:
-        """None beside the measures."""
-        return []
-
     def unanswered(self) -> list[Rejected]:
         """The prompts that the server refused, and those that are left alone in their group."""
         assert self._file is not None
         found = []
-        with Cache(self._cache, _told_before) as cache:
+        with Cache(self._cache, lambda line: None) as cache:
             for group in self._groups:
                 refusals = [cache[request.key(self._endpoint.url)].refusal for request in self._generations([group], 1)]
                 named = [(REFUSED, refusal) for refusal in refusals]
@@ -149,26 +124,21 @@ class EndpointSubject:
         """All answers to each prompt that was answered, by its id; the first is the one that is measured."""
         if self._plan.repeats == 1:
             return {}
-        asked = [
-            (name, prompt)
-            for group in self._groups
-            for name, prompt in zip(group.prompt_ids, group.prompts, strict=True)
-        ]
         found = {}
-        with Cache(self._cache, _told_before) as cache:
-            for name, prompt in asked:
-                requests = [
-                    generation_request(self._asking, prompt, name, repeat) for repeat in range(self._plan.repeats)
-                ]
-                replies = [cache[request.key(self._endpoint.url)] for request in requests]
-                if not any(reply.refusal for reply in replies):
-                    found[name] = [reply.text.strip() for reply in replies]
+        # damaged lines were named when the replies were read first
+        with Cache(self._cache, lambda line: None) as cache:
+            for group in self._groups:
+                for name, prompt in zip(group.prompt_ids, group.prompts, strict=True):
+                    asked = [
+                        generation_request(self._asking, prompt, name, place) for place in range(self._plan.repeats)
+                    ]
+                    replies = [cache[request.key(self._endpoint.url)] for request in asked]
+                    if not any(reply.refusal for reply in replies):
+                        found[name] = [reply.text.strip() for reply in replies]
         return found
 
     def _fill(self, client: Client, requests: Iterable[Request], what: str, count: int) -> None:
-        from tqdm import tqdm
-
-        with tqdm(total=count, desc=what, unit="request", disable=None) as bar:
+        with progress_bar(None, what, "request", total=count) as bar:
             client.fill(requests, bar.update)
 
     def _generations(self, groups: Sequence[PromptGroup], repeats: int) -> Iterator[Request]:
@@ -201,12 +171,10 @@ class EndpointSubject:
         """The first answers; without POSIX the matrix is empty."""
         answered = self._answered(client, group)
         count, sampled = len(answered), None
-        matrix, lengths = np.empty((0, 0)), np.empty(0)
+        matrix, lengths = UNKNOWN.values, UNKNOWN.lengths
         if self._plan.posix:
-            matrix, lengths = (
-                np.full((count, count), np.nan),
-                np.asarray([float(len(one.token_ids)) for _, one in answered]),
-            )
+            matrix = np.full((count, count), np.nan)
+            lengths = np.asarray([float(len(one.token_ids)) for _, one in answered])
             for row, column in np.argwhere(self._wanted(group, count)):
                 prompt, response = answered[row][1], answered[column][1]
                 values = given_logprobs(client, self._pair(group, prompt, response))
@@ -221,16 +189,13 @@ class EndpointSubject:
 
 
 def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
-    """A model of a server by its name there and the options of the command.
-
-    Raises:
-        SteadyError: an option is at fault.
-    """
+    """A model of a server by its name there and the options of the command; SteadyError where an option is at fault."""
     if options["chat"] not in CHAT:
         raise SteadyError(f"--chat-template {options['chat']}: a server has one; allowed: {', '.join(CHAT)}.")
     chat = options["chat"] != "off"
     if options["system"] and not chat:
         raise SteadyError("--system: a system message needs the chat template; leave out --chat-template off.")
+    # the fields are called as the options are
     limits = {name: options[name] for name in ("concurrency", "timeout")}
     endpoint = Endpoint(checked_url(options["endpoint"]), options["api_key_variable"], **limits)
     framing = {name: options[name] for name in ("system", "max_new_tokens", "stop")}
@@ -239,13 +204,25 @@ def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
     return EndpointSubject(endpoint, asking, plan, options["replies"])
 
 
-def _told_before(line: str) -> None:
-    """A damaged line was named, and its request was sent again, when the replies were read first."""
+def _facts(endpoint: Endpoint, asking: Asking, plan: Plan) -> Facts:
+    return {
+        "endpoint": endpoint.url,
+        "model": asking.model,
+        "chat_template": asking.chat,
+        "system": asking.system,
+        "max_new_tokens": asking.max_new_tokens,
+        "stop": list(asking.stop),
+        "request_fields": msgspec.json.encode(asking.more, order="deterministic").decode() if asking.more else "",
+        "repeats": plan.repeats,
+        "posix": plan.posix,
+        "max_pairs": plan.max_pairs,
+        # of the pairs that are drawn: without a limit there are none
+        "seed": plan.seed if plan.max_pairs else None,
+    }
 
 
 def _tokens(request: Request) -> int:
     """About how many tokens the prompt of a request has."""
-    texts = (
-        [request.body["prompt"]] if "prompt" in request.body else [turn["content"] for turn in request.body["messages"]]
-    )
+    body = request.body
+    texts = [body["prompt"]] if "prompt" in body else [turn["content"] for turn in body["messages"]]
     return sum(-(-len(text) // CHARACTERS_PER_TOKEN) for text in texts)

@@ -1,0 +1,63 @@
+"""The figure of the README: the arms under wordings that none was trained on, as SVG for a light and for a dark page."""
+
+import re
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from steady.metrics.cells import ALL
+from steady.metrics.files import read_metrics
+from steady.metrics.seed_results import SeedEstimates, SeedsResults
+from steady.report import charts
+from steady.report.charts import Row, Spec
+
+WIDTH = 300  # small, so that its letters can still be read where a phone shrinks it
+PANELS = (("mean_accuracy", "share of right answers"), ("agreement", "share of pairs of wordings with the same answer"))
+GROUPS = (("L1", "paraphrase", "unseen paraphrases"), ("L2", ALL, "unseen kinds of rewording"))
+
+
+def front_figures(metrics: Path) -> dict[str, str]:
+    """The figure by file name, from `seeds.json` in the folder; the same results give the same bytes, whatever the fonts.
+
+    GitHub shows an SVG as an image, which does not know the theme of the page around it. So there are two files, each with the
+    colours of the report's page written into it.
+    """
+    seeds = read_metrics(metrics / "seeds.json", SeedsResults)
+    names = list(seeds.arms)
+    panels = [_panel(seeds, names, measure, title) for measure, title in PANELS]
+    drawn = charts.draw({"vconcat": [charts.legend(names), *panels], "spacing": 14, "padding": 4})
+    light, dark = _palettes()
+    return {"arms-light.svg": _coloured(drawn, light), "arms-dark.svg": _coloured(drawn, dark)}
+
+
+def _panel(seeds: SeedsResults, names: list[str], measure: str, title: str) -> Spec:
+    rows = list(_rows(seeds, measure))
+    return {**charts.intervals(rows, names, title, (0.0, 1.0)), "width": WIDTH}
+
+
+def _rows(seeds: SeedsResults, measure: str) -> Iterator[Row]:
+    places: list[tuple[str, Mapping[str, SeedEstimates], str]] = []
+    if measure == "mean_accuracy":
+        # under one wording alone there is nothing to agree with
+        places.append(("the plain wording", seeds.arms, "accuracy"))
+    for level, family, words in GROUPS:
+        if cell := seeds.families.get(level, {}).get(family):
+            places.append((words, cell.arms, measure))
+    for place, arms, name in places:
+        for arm, found in arms.items():
+            value = found[name].value
+            if value is not None:
+                low, high = found[name].bounds or (value, value)
+                words = f"{place}, {arm}: {value:.3f} [{low:.3f}, {high:.3f}]"
+                yield {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
+
+
+def _palettes() -> list[dict[str, str]]:
+    """The colours of the report's page, light and dark."""
+    style = files("steady.report").joinpath("page.css").read_text(encoding="utf-8")
+    blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
+    return [dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6})", block)) for block in blocks]
+
+
+def _coloured(svg: str, palette: Mapping[str, str]) -> str:
+    return re.sub(r"var\((--[a-z0-9-]+)\)", lambda match: palette[match[1]], svg) + "\n"
