@@ -17,7 +17,7 @@ unexport PYTHONHOME PYTHONPATH
 PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help environment repro test test-all docs check seeds leave-one-out table verify schema readme serve bench clean
+.PHONY: help environment repro test test-all torture docs check seeds leave-one-out table verify schema readme serve bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,10 @@ test: $(STAMP) ## quick tests (minutes)
 
 test-all: $(STAMP) ## slow tests too: the pipeline end to end, in clones
 	@$(PYTEST) -m slow
+
+torture: $(STAMP) ## resumes from every step, damaged checkpoints, failing disks, flipped bytes, batches, architectures: the figures
+	@OMP_NUM_THREADS=1 python -m pytest tests/torture -m "torture or not torture"
+	@PYTHONPATH=. OMP_NUM_THREADS=1 python -W ignore tests/architectures.py
 
 docs: $(STAMP) ## the guides as a site, in site/; `mkdocs serve` shows it while you write
 	@mkdocs build --strict --quiet

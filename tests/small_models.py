@@ -33,7 +33,7 @@ PROMPTS = [
 
 @cache
 def byte_tokenizer(with_end: bool = True) -> Any:
-    """One token a byte; ids 256 and 257 are padding and end where there are any."""
+    """One token a byte; ids 256 and 257 are end and padding where there are any."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 

@@ -3,6 +3,7 @@
 They lie in a folder of their own: where STEADY_CASES points, or in ../shared/cases beside the repository.
 """
 
+import csv
 import os
 import random
 import re
@@ -197,3 +198,16 @@ def test_misspelling_keeps_to_whole_characters_of_the_texts_own_script(script):
             made = misspell([Part("input", text)], operator, 4, random.Random(seed))
             assert unicodedata.normalize("NFC", made) != unicodedata.normalize("NFC", text), operator
             assert latin(made) <= latin(text) and not marked(made) - marked(text), f"{operator}: {made}"
+
+
+def test_texts_whose_end_was_not_read_are_counted_and_marked(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "tests/serve"))
+    from arms_fixture import make_trained
+
+    params, models, listed = map(str, make_trained(tmp_path).paths)
+    places = ["--params", params, "--models", models, "--listed", listed]
+    out = tmp_path / "out.csv"
+    _, said = run("predict", "--in", str(CASES / "32-cut-texts/long.jsonl"), "--out", str(out), *places)
+    assert "the prompts of 2 rows were cut" in said
+    rows = list(csv.DictReader(out.open(encoding="utf-8")))
+    assert [int(row["tuned_read_tokens"]) < int(row["tuned_prompt_tokens"]) for row in rows] == [True, False, True]

@@ -10,7 +10,7 @@ from typing import Any
 from steady.errors import SteadyError
 from steady.finetune.params import LoraParams, TrainParams
 from steady.models.base import Base
-from steady.models.description import linear_layers
+from steady.models.description import linear_layers, not_adapted
 
 
 def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: Sequence[int] = ()) -> Any:
@@ -27,6 +27,8 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
 
     _check_modules(model, params)
     settings = params.config()
+    if params.target_modules == "all-linear":
+        settings["exclude_modules"] = list(not_adapted(model)) or None
     if new_tokens:
         settings["trainable_token_indices"] = {name: list(new_tokens) for name in _embedding_names(model)}
     config = LoraConfig(task_type=task, base_model_name_or_path=base.public_id, revision=base.revision, **settings)

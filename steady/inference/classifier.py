@@ -33,7 +33,7 @@ def in_batches(score: Logits, prompts: Sequence[str], batch_size: int, progress:
     return scored[[place[text] for text in prompts]]
 
 
-def model_logits(model: Any, tokenizer: Any, max_length: int) -> Logits:
+def model_logits(model: Any, tokenizer: Any, max_length: int | None) -> Logits:
     """The logits of a sequence-classification model (base, adapter on base, or fully tuned)."""
     set_padding(model, tokenizer)
     return _padded_scorer(lambda batch: model(**batch.to(model.device)).logits, tokenizer, max_length)
@@ -50,7 +50,7 @@ def mean_pooled(encoder: Any, tokenizer: Any, max_length: int) -> Logits:
     return _padded_scorer(features, tokenizer, max_length)
 
 
-def _padded_scorer(forward: Callable[[Any], Any], tokenizer: Any, max_length: int) -> Logits:
+def _padded_scorer(forward: Callable[[Any], Any], tokenizer: Any, max_length: int | None) -> Logits:
     """Score so that a prompt's logits hardly depend on what it is batched with: alone, on a server, or among thousands.
 
     The order of float sums depends on shapes, so every prompt is padded to its own length rounded up to `LENGTH_STEP`, not to
@@ -61,7 +61,7 @@ def _padded_scorer(forward: Callable[[Any], Any], tokenizer: Any, max_length: in
     import torch
 
     def score(prompts: list[str]) -> NDArray[np.float32]:
-        encoded = tokenizer(prompts, truncation=True, max_length=max_length)
+        encoded = tokenizer(prompts, truncation=max_length is not None, max_length=max_length)
         found: dict[int, NDArray[np.float32]] = {}
         for length, rows in _by_length([len(ids) for ids in encoded["input_ids"]], max_length).items():
             twice = rows * 2 if len(rows) == 1 else rows
@@ -74,9 +74,10 @@ def _padded_scorer(forward: Callable[[Any], Any], tokenizer: Any, max_length: in
     return score
 
 
-def _by_length(lengths: Sequence[int], max_length: int) -> dict[int, list[int]]:
+def _by_length(lengths: Sequence[int], max_length: int | None) -> dict[int, list[int]]:
     """Padded length -> the rows that are padded to it."""
     rows: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
-        rows.setdefault(min(-(-length // LENGTH_STEP) * LENGTH_STEP, max_length), []).append(row)
+        padded = -(-length // LENGTH_STEP) * LENGTH_STEP
+        rows.setdefault(padded if max_length is None else min(padded, max_length), []).append(row)
     return rows

@@ -13,7 +13,7 @@ from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
 from steady.models.base import ENCODERS, Base, locate
 from steady.models.chat import choose_template, thinks
-from steady.models.description import Description, check_classes, describe, not_followed, task_of
+from steady.models.description import NO_LIMIT, Description, check_classes, describe, not_followed, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
 from steady.models.tokenizer import unknown_id
@@ -181,9 +181,10 @@ def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, rev
     )
 
 
-def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[LabelScorer, int]:
-    """A classifier, and the most tokens of a prompt."""
-    limit = min(tokenizer.model_max_length, known.positions or tokenizer.model_max_length)
+def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[LabelScorer, int | None]:
+    """A classifier, and the most tokens of a prompt; None: T5 and its kind have no limit, and neither has their tokenizer."""
+    limits = [known.positions or NO_LIMIT, tokenizer.model_max_length]
+    limit = min(limits) if min(limits) < NO_LIMIT else None
     return LabelScorer(model_logits(model, tokenizer, limit), known.labels, BATCH_SIZE), limit
 
 

@@ -153,16 +153,49 @@ def check_positions(model: Any, tokenizer: Any, max_length: int) -> None:
         )
 
 
+def check_ends(model: Any, tokenizer: Any) -> None:
+    """Refuse a classifier that reads the class at the end token with a tokenizer that writes none.
+
+    Raises:
+        SteadyError: an encoder-decoder classifies, and its tokenizer does not end a text with the end token.
+    """
+    config = model.config
+    if _classifies(model) and config.is_encoder_decoder and tokenizer("a")["input_ids"][-1] != config.eos_token_id:
+        raise SteadyError(
+            f"This {config.model_type} classifier reads the class at its end token ({config.eos_token_id}), and its tokenizer "
+            "does not write one behind a text. Save the model with a tokenizer that does (`add_eos_token`, or a post-processor)."
+        )
+
+
 def linear_layers(model: Any) -> tuple[str, ...]:
     """The last names of the layers that `all-linear` adapts, sorted: linear ones and GPT-2's `Conv1D`, without the output layer."""
+    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    output = next((name for name, one in model.named_modules() if one is head), None)
+    names = {name.split(".")[-1] for name in _linear(model) if name != output}
+    return tuple(sorted(names - set(not_adapted(model))))
+
+
+def not_adapted(model: Any) -> tuple[str, ...]:
+    """The last names of linear layers that LoRA cannot be put on, sorted: `all-linear` leaves them out."""
+    names = {name.split(".")[-1] for name in _linear(model)}
+    # PEFT trains the head of a classifier whole, and takes DistilBERT's `pre_classifier` for one by the end of its name.
+    found = {name for name in names if name.endswith(("classifier", "score"))} if _classifies(model) else set()
+    # Mamba's kernels, and Falcon Mamba everywhere, read the weights of these layers and pass by what LoRA adds to their output.
+    if model.config.model_type in ("mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"):
+        found |= names & {"out_proj", "dt_proj"}
+    return tuple(sorted(found))
+
+
+def _classifies(model: Any) -> bool:
+    return type(model).__name__.endswith("ForSequenceClassification")
+
+
+def _linear(model: Any) -> list[str]:
+    """The names of linear layers."""
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    found = [
-        name for name, one in model.named_modules() if isinstance(one, torch.nn.Linear | Conv1D) and one is not head
-    ]
-    return tuple(sorted({name.split(".")[-1] for name in found}))
+    return [name for name, one in model.named_modules() if isinstance(one, torch.nn.Linear | Conv1D)]
 
 
 def _positions(config: Any, tokenizer: Any, model: Any) -> int | None:

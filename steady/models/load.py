@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from steady.errors import SteadyError
 from steady.models.base import Base, locate
 from steady.models.checksums import verify_sums
-from steady.models.description import check_task
+from steady.models.description import check_ends, check_task
 from steady.models.params import AUTO_MODELS, COMMIT_LENGTH, ModelParams, is_hub_id
 from steady.models.precision import keep_packing, weight_settings
 from steady.models.tokenizer import declared_ends, end_ids
@@ -94,8 +94,14 @@ def load_tokenizer(params: ModelParams) -> Any:
 
 
 def set_padding(model: Any, tokenizer: Any) -> None:
-    """Tell a classifier its padding token, where its configuration does not: decoders find the last token of a text by it."""
+    """Tell a classifier its padding token, where its configuration does not: decoders find the last token of a text by it.
+
+    Raises:
+        SteadyError: it reads the class at an end token that the tokenizer does not write.
+    """
     config = getattr(model, "config", None)
+    if config is not None:
+        check_ends(model, tokenizer)
     if config is not None and getattr(config.get_text_config(), "pad_token_id", None) is None:
         config.get_text_config().pad_token_id = config.pad_token_id = tokenizer.pad_token_id
 

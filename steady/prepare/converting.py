@@ -70,7 +70,7 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
             continue
         if draft.language is None and isinstance(language, str):
             draft.language = language or None
-        if paraphrases and draft.instruction:
+        if paraphrases:
             draft.meta = {**draft.meta, PARAPHRASES: paraphrases}
         yield placed(draft, file, line, source)
 
@@ -126,7 +126,7 @@ def _pick(values: Mapping[str, Any], column: Column) -> Any:
 
 
 def _paraphrases(row: Row) -> list[str]:
-    """Other wordings of its instruction that a row brings, which may be in any format."""
+    """Other wordings of its instruction, or of its question where it has none, that a row of any format brings."""
     value = row.values.get(PARAPHRASES)
     if value is None:
         return []

@@ -13,6 +13,8 @@ from steady.report.findings import Findings
 from steady.report.markup import Markup, joined, tag
 from steady.report.tables import estimated
 
+MOST_LABELS = 20  # of a confusion matrix: larger ones cannot be read, and 77 labels made a page of 5 MB
+OTHERS = "(other labels)"
 LEVEL_TITLES = {
     "L2": "L2: families never trained on",
     "L1": "L1: new wordings of trained families",
@@ -118,9 +120,33 @@ def confusion_pictures(found: Findings) -> Markup:
     return _side_by_side([_confusion(arm) for arm in found.arms])
 
 
+def most_confused(matrix: Confusion) -> Confusion:
+    """The matrix, or of one with many labels the part whose labels are most often taken for another or given for one.
+
+    The answers that it leaves out are one more column.
+    """
+    if len(matrix.actual) <= MOST_LABELS:
+        return matrix
+    place = {name: column for column, name in enumerate(matrix.predicted)}
+    given = dict(zip(matrix.predicted, map(sum, zip(*matrix.counts, strict=True)), strict=True))
+    wrong = {
+        name: sum(counts) + given[name] - 2 * counts[place[name]]
+        for name, counts in zip(matrix.actual, matrix.counts, strict=True)
+    }
+    chosen = set(sorted(wrong, key=lambda name: -wrong[name])[:MOST_LABELS])
+    kept = [name for name in matrix.predicted if name in chosen or name not in wrong]
+    rows = [
+        [*(counts[place[name]] for name in kept), sum(counts) - sum(counts[place[name]] for name in kept)]
+        for name, counts in zip(matrix.actual, matrix.counts, strict=True)
+        if name in chosen
+    ]
+    return Confusion([name for name in matrix.actual if name in chosen], [*kept, OTHERS], rows)
+
+
 def _confusion(arm: ArmResults) -> Markup:
-    matrix = arm.evaluate.test.confusion
-    assert isinstance(matrix, Confusion)
+    whole = arm.evaluate.test.confusion
+    assert isinstance(whole, Confusion)
+    matrix = most_confused(whole)
     # the column of answers without a label is empty for a classifier
     totals = dict(zip(matrix.predicted, map(sum, zip(*matrix.counts, strict=True)), strict=True))
     used = [name for name in matrix.predicted if name in matrix.actual or totals[name]]
@@ -138,7 +164,10 @@ def _confusion(arm: ArmResults) -> Markup:
         if predicted in used
     ]
     right = estimated(arm.evaluate.test.measures["accuracy"])
-    return _figure(charts.matrix(rows, matrix.actual, used), f"{arm.name}: accuracy {right}")
+    part = (
+        f"; the {MOST_LABELS} labels of {len(whole.actual)} that are most often confused" if matrix is not whole else ""
+    )
+    return _figure(charts.matrix(rows, matrix.actual, used), f"{arm.name}: accuracy {right}{part}")
 
 
 def curve_pictures(found: Findings) -> Markup:

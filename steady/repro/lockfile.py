@@ -78,9 +78,9 @@ def listing_md5(listing: Mapping[str, str]) -> str:
 
 
 def cached_listing(cache: Path, md5: str) -> dict[str, str] | None:
-    """The listing of a folder as it was recorded, from DVC's cache; None where the cache has none."""
+    """The listing of a folder as it was recorded, from DVC's cache; None where the cache has none, or a damaged one."""
     path = cache_path(cache, md5)
-    if not path.is_file():
+    if not path.is_file() or file_md5(path) != md5.removesuffix(DIRECTORY):
         return None
     return {item["relpath"]: item["md5"] for item in json.loads(path.read_bytes())}
 
@@ -106,7 +106,7 @@ def _folder_damage(root: Path, entry: Entry, listing: Mapping[str, str]) -> Iter
     # the lock file has one hash for the whole folder; the cache knows its files
     recorded = cached_listing(root / ".dvc" / "cache", entry.md5)
     if recorded is None:
-        yield f"{entry.path}: the folder is not what was recorded ({entry.md5}); the cache has no listing of it"
+        yield f"{entry.path}: the folder is not what was recorded ({entry.md5}); the cache has no whole listing of it"
         return
     for name in sorted(recorded.keys() | listing.keys()):
         if name not in listing:

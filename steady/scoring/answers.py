@@ -12,7 +12,6 @@ from steady.metrics.results import CLASSIFIES
 from steady.models.arm import ArmManifest, read_manifest
 from steady.models.load import pick_device, prepare_torch
 from steady.models.params import ModelParams
-from steady.models.ranks import size
 from steady.parameters import Runtime
 from steady.records import Prediction, Prompt
 from steady.scoring.adjusting import adjusted
@@ -102,7 +101,7 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
     task, settings = arm.manifest.label_task, arm.settings
     if arm.logits is not None:
         batch_size, progress = settings.batch_size, settings.runtime.progress
-        partial = _partial(arm, prompts) if size() > 1 else Partial()
+        partial = _partial(arm, prompts)
         texts = [prompt.prompt for prompt in prompts]
         score = shared_logits(arm.logits, texts, batch_size, partial, progress)
         predictions = classify(score, prompts, task.labels, batch_size, progress, task.multi_label)

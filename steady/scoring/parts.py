@@ -68,7 +68,8 @@ def in_parts(
 
 
 def shared_logits(score: Logits, texts: Sequence[str], batch_size: int, partial: Partial, progress: bool) -> Logits:
-    """What scores `texts` in process 0, after all processes have scored some batches of them each.
+    """What scores `texts` in process 0, after all processes have scored some batches of them each; a stopped run goes on from the
+    batches that are kept.
 
     Args:
         score: see `in_batches`, as `texts` and `batch_size`.
@@ -76,7 +77,7 @@ def shared_logits(score: Logits, texts: Sequence[str], batch_size: int, partial:
     Raises:
         ShareDone: see `in_parts`.
     """
-    if size() == 1:
+    if size() == 1 and partial.folder is None:
         return score
     batches: list[list[str]] = []
 

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from steady.records import Prediction
-from steady.serve.arms import ReadyArm
+from steady.serve.arms import Length, ReadyArm
 from steady.serve.phrasing import Phrasing
 
 
@@ -18,6 +18,7 @@ class Choice:
     """One arm's answer under one wording; `label_logprobs` are natural logarithms in the order of `labels`; `text` is what a
     model that generates wrote, null for a classifier, and `label` the same text where the answers are open. Where an answer
     may have several labels, `label` joins them by ", ", `probability` is that of the set, and `label_logprobs` are of each label.
+    Of a prompt that is longer than the arm takes only `read_tokens` of its `prompt_tokens` were read.
     """
 
     wording: str
@@ -25,9 +26,11 @@ class Choice:
     probability: Annotated[float, Field(ge=0, le=1)]
     label_logprobs: list[float]
     text: str | None = None
+    prompt_tokens: Annotated[int, Field(ge=1)]
+    read_tokens: Annotated[int, Field(ge=1)]
 
 
-def answer(wording: str, prediction: Prediction) -> Choice:
+def answer(wording: str, prediction: Prediction, length: Length) -> Choice:
     """What to show of a prediction; the probability is rounded to 6 digits as its logarithm is.
 
     The label and logarithms of a classifier are those of the offline predictions; the logarithms may differ by up to 1e-5 nats
@@ -42,6 +45,8 @@ def answer(wording: str, prediction: Prediction) -> Choice:
         probability=round(math.exp(choice or 0.0), 6),
         label_logprobs=prediction.label_logprobs,
         text=prediction.text if generated else None,
+        prompt_tokens=length.prompt,
+        read_tokens=length.read,
     )
 
 
@@ -53,8 +58,8 @@ def ask(
     names = list(wordings) * len(texts)
     columns = {}
     for arm in arms:
-        predictions = arm.predict(prompts)
-        columns[arm.name] = [answer(name, found) for name, found in zip(names, predictions, strict=True)]
+        found = zip(names, arm.predict(prompts), arm.lengths(prompts), strict=True)
+        columns[arm.name] = [answer(*one) for one in found]
     width = len(wordings)
     return [
         {name: column[row * width : (row + 1) * width] for name, column in columns.items()} for row in range(len(texts))

@@ -118,16 +118,21 @@ def _add_predict(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) ->
         found = await _unless_left(app, request, units)
         app.state.counts.seconds.observe(time.perf_counter() - started)
         labels = list(next(iter(arms.values())).labels)
-        body = await aside(size, lambda: _body(labels, names, wordings, prompts, found))
+        asked_arms = [arms[name] for name in names]
+        body = await aside(size, lambda: _body(labels, asked_arms, wordings, prompts, found))
         return Response(body, media_type="application/json")
 
 
 def _body(
-    labels: list[str], names: list[str], wordings: list[str], prompts: list[list[str]], found: dict[Unit, Prediction]
+    labels: list[str],
+    arms: list[ReadyArm],
+    wordings: list[str],
+    prompts: list[list[str]],
+    found: dict[Unit, Prediction],
 ) -> bytes:
     """The answer as JSON, with an entry for each text."""
     results = [
-        {"prompts": row, "arms": {name: _of_arm(name, row, wordings, found) for name in names}} for row in prompts
+        {"prompts": row, "arms": {arm.name: _of_arm(arm, row, wordings, found) for arm in arms}} for row in prompts
     ]
     return msgspec.json.encode({"labels": labels, "results": results})
 
@@ -136,9 +141,10 @@ def _busy(app: FastAPI) -> Refusal:
     return Refusal(429, "busy", f"{app.state.limits.capacity} requests are under way; come again", 1)
 
 
-def _of_arm(name: str, prompts: list[str], wordings: list[str], found: dict[Unit, Prediction]) -> dict[str, object]:
+def _of_arm(arm: ReadyArm, prompts: list[str], wordings: list[str], found: dict[Unit, Prediction]) -> dict[str, object]:
     """As `schema.ArmAnswer`."""
-    answers = [answer(wording, found[name, prompt]) for wording, prompt in zip(wordings, prompts, strict=True)]
+    asked = zip(wordings, prompts, arm.lengths(prompts), strict=True)
+    answers = [answer(wording, found[arm.name, prompt], length) for wording, prompt, length in asked]
     shared = agreement(answers)
     return {"answers": answers, "agreement": 1.0 if shared is None else shared}
 

@@ -1,8 +1,10 @@
 """The arms as they answer: loaded once, each refused where its training prompts are not the prompts of today."""
 
+import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ConfigDict, Field
 
@@ -10,13 +12,14 @@ from steady.errors import SteadyError
 from steady.finetune.params import Arm
 from steady.metrics.results import CLASSIFIES
 from steady.models.arm import PHRASEBOOK, ArmManifest, read_manifest
+from steady.models.load import load_tokenizer
 from steady.models.params import ModelParams
 from steady.parameters import Runtime, Section, StageParams
 from steady.prompts.bank import Bank, task_bank
 from steady.prompts.params import LabelNames
 from steady.prompts.phrasebook import Phrasebook, fingerprint, phrasebook, read_phrasebook
 from steady.records import Prediction, Prompt
-from steady.scoring.answers import Scoring, answer, open_arm
+from steady.scoring.answers import OpenArm, Scoring, answer, open_arm
 
 
 class BankFile(Section):
@@ -57,6 +60,16 @@ class RecordedArm:
 
 
 Predict = Callable[[Sequence[str]], list[Prediction]]
+
+
+class Length(NamedTuple):
+    """Tokens of a prompt, and how many of them an arm reads."""
+
+    prompt: int
+    read: int
+
+
+Lengths = Callable[[Sequence[str]], list[Length]]
 # of a bank, beside its templates: each of them is part of some prompt
 FIELDS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name", "several", "composition")
 CLASSIFIED_AT_ONCE = 64  # prompts
@@ -71,6 +84,7 @@ class ReadyArm:
     labels: tuple[str, ...]
     max_length: int
     predict: Predict
+    lengths: Lengths
     multi_label: bool = False
 
 
@@ -149,8 +163,27 @@ def _load_arm(arm: RecordedArm, params: AskParams) -> ReadyArm:
         task.labels,
         opened.manifest.max_length,
         lambda prompts: answer(opened, as_records(prompts)).predictions,
+        _lengths(opened),
         task.multi_label,
     )
+
+
+def _lengths(arm: OpenArm) -> Lengths:
+    """What measures prompts for an arm."""
+    # With a tokenizer of its own: the one that scores is in use on another thread, and may be set to cut meanwhile.
+    if arm.scorer is None:
+        tokenizer = load_tokenizer(arm.settings.model)
+        limit = arm.manifest.max_length
+        return lambda prompts: [_length(ids, limit) for ids in tokenizer(list(prompts))["input_ids"]]
+    from steady.inference.language import whole_prompt
+
+    loaded = arm.scorer.language
+    language = replace(loaded, tokenizer=copy.deepcopy(loaded.tokenizer))
+    return lambda prompts: [_length(whole_prompt(language, prompt), language.max_length) for prompt in prompts]
+
+
+def _length(ids: Sequence[int], limit: int | None) -> Length:
+    return Length(len(ids), len(ids) if limit is None else min(len(ids), limit))
 
 
 def as_records(prompts: Sequence[str]) -> list[Prompt]:

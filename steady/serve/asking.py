@@ -91,10 +91,17 @@ def shown(request: Request, text: str, answers: Answers) -> Iterator[str]:
     """The lines of one text: JSON, generated texts in columns, or labels in a table."""
     if request.as_json:
         yield as_json(text, answers)
-    elif written(answers):
-        yield from columns(text, answers)
     else:
-        yield from table(text, answers)
+        yield from columns(text, answers) if written(answers) else table(text, answers)
+        yield from cut(answers)
+
+
+def cut(answers: Answers) -> Iterator[str]:
+    """A line for each prompt that an arm did not read to its end."""
+    for name, column in answers.items():
+        for item in column:
+            if item.read_tokens < item.prompt_tokens:
+                yield f"  cut: {name} read {item.read_tokens} of the {item.prompt_tokens} tokens of the prompt ({item.wording})"
 
 
 def written(answers: Answers) -> bool:
@@ -196,7 +203,9 @@ def _file(asker: Asker, request: Request) -> Iterator[str]:
         return
     pairs = zip(rows, answered, strict=True)
     write_rows(request.out, [line for row, found in pairs for line in with_answers(row, found)])
-    yield f"{len(rows)} rows of {request.source} under {len(asker.wordings)} wording(s), written to {request.out}"
+    shortened = sum(any(True for _ in cut(answers)) for answers in answered)
+    read = f"; the prompts of {shortened} rows were cut (columns ending in `_read_tokens`)" if shortened else ""
+    yield f"{len(rows)} rows of {request.source} under {len(asker.wordings)} wording(s), written to {request.out}{read}"
 
 
 def with_answers(row: Row, answers: Answers) -> Iterator[Row]:
@@ -204,9 +213,11 @@ def with_answers(row: Row, answers: Answers) -> Iterator[Row]:
     for place, first in enumerate(next(iter(answers.values()))):
         found: Row = {**row, "wording": first.wording}
         for name, column in answers.items():
-            found |= {f"{name}_label": column[place].label, f"{name}_probability": column[place].probability}
-            if column[place].text is not None:
-                found[f"{name}_text"] = column[place].text
+            item = column[place]
+            found |= {f"{name}_label": item.label, f"{name}_probability": item.probability}
+            found |= {f"{name}_prompt_tokens": item.prompt_tokens, f"{name}_read_tokens": item.read_tokens}
+            if item.text is not None:
+                found[f"{name}_text"] = item.text
             if len(column) > 1:
                 found[f"{name}_agreement"] = agreement(column)
         yield found

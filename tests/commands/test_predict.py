@@ -13,6 +13,8 @@ from steady.serve.answers import Choice
 from steady.serve.asking import Request, as_json, predict, table, with_answers
 from steady.serve.rows import read_rows, write_rows
 
+LONGEST = 600  # tokens of a prompt that are read
+
 
 class Parrot:
     """Answers by the length of a text, under two wordings unless told otherwise."""
@@ -32,7 +34,8 @@ class Parrot:
 
 def answer(text: str, arm: str, wording: str) -> Choice:
     label = "billing" if (len(text) + len(arm) + (wording != "canonical")) % 2 else "other"
-    return Choice(wording=wording, label=label, probability=0.75, label_logprobs=[-0.287682, -1.386294])
+    shown = {"wording": wording, "label": label, "probability": 0.75, "label_logprobs": [-0.287682, -1.386294]}
+    return Choice(**shown, prompt_tokens=len(text), read_tokens=min(len(text), LONGEST))
 
 
 def request(texts=(), **changes) -> Request:
@@ -74,6 +77,10 @@ def test_files_come_back_with_every_arm_beside_the_row(tmp_path, suffix):
     assert texts == [row["text"] for row in rows for _ in range(2)]
     numbers = ("baseline_probability", "tuned_probability", "baseline_agreement", "tuned_agreement")
     assert [float(found[0].pop(name)) for name in numbers] == [0.75, 0.75, 0, 0]
+    assert [found[0].pop(f"{arm}_{which}_tokens") for arm in ("baseline", "tuned") for which in ("prompt", "read")] in (
+        [3] * 4,
+        ["3"] * 4,
+    )
     assert found[0] == {
         "number": "1",
         "text": "abc",
@@ -86,6 +93,21 @@ def test_files_come_back_with_every_arm_beside_the_row(tmp_path, suffix):
 def test_a_long_text_is_shortened_on_the_screen_and_columns_stay_in_line():
     lines = list(table("word " * 100, Parrot(["canonical"]).ask(["word " * 100])[0]))
     assert len(lines) == 1 and lines[0].endswith("…") and len(lines[0]) < 120
+
+
+def test_a_prompt_whose_end_was_not_read_is_named_everywhere(tmp_path):
+    text = "a" * (LONGEST + 5)
+    said = list(predict(Parrot(["canonical"]), request(["abc", text])))
+    assert [line for line in said if "cut:" in line] == [
+        f"  cut: {arm} read 600 of the 605 tokens of the prompt (canonical)" for arm in ("baseline", "tuned")
+    ]
+    shown = json.loads(as_json(text, Parrot().ask([text])[0]))["arms"]["tuned"]["answers"][0]
+    assert (shown["prompt_tokens"], shown["read_tokens"]) == (605, 600)
+    write_rows(tmp_path / "in.csv", [{"text": "abc"}, {"text": text}])
+    (line,) = predict(Parrot(), request(source=tmp_path / "in.csv", out=tmp_path / "out.csv"))
+    assert "the prompts of 1 rows were cut" in line
+    (*_, row) = csv.DictReader((tmp_path / "out.csv").open())
+    assert (row["tuned_prompt_tokens"], row["tuned_read_tokens"]) == ("605", "600")
 
 
 def test_agreement_is_written_only_where_there_are_several_wordings():

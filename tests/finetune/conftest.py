@@ -1,17 +1,11 @@
-"""A tiny random encoder with the real tokenizer of the packaged one, made once."""
+"""Settings of LoRA and of a short training, and the tiny encoder."""
 
 import pytest
-from small_models import random_encoder
+from model_fixtures import tiny_encoder  # noqa: F401
 
 from steady.finetune.params import LoraParams, TrainParams
-from steady.models.params import ModelParams
 
 LABELS = ("billing", "technical")
-
-
-@pytest.fixture(scope="session")
-def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> ModelParams:
-    return random_encoder(tmp_path_factory.mktemp("tiny"))
 
 
 @pytest.fixture

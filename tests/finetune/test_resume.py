@@ -228,21 +228,6 @@ def test_a_run_that_early_stopping_had_ended_is_not_trained_on(root, tiny_encode
     assert digests(tmp_path / "again") == digests(tmp_path / "whole")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("place", range(5))
-@pytest.mark.parametrize("family", FAMILIES)
-def test_stopped_at_any_step_it_ends_with_the_same_bytes(
-    family, place, whole, root, tiny_encoder, tmp_path, monkeypatch
-):
-    given = settings(root, family, tiny_encoder)
-    batch = random.Random(f"{family}:steps").sample(range(1, 2 * STEPS), 5)[place]
-    with monkeypatch.context() as patch, pytest.raises(Stopped):
-        stop_at(patch, batch)
-        train_arm(tmp_path, *given, tmp_path / "checkpoints")
-    train_arm(tmp_path, *given, tmp_path / "checkpoints")
-    assert digests(tmp_path) == whole[family]
-
-
 KILLED = """
 import sys
 sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]

@@ -11,6 +11,7 @@ from steady.format.figures import format_figures
 from steady.format.formatted import Formatted, make_formatted, read_splits, write_formatted
 from steady.format.lengths import Encode
 from steady.format.preview import preview, typical_examples
+from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.params import FormatStage
 from steady.records import Example, Prompt, ScheduleRow, Split, Wording, read_records, write_records
 
@@ -193,6 +194,14 @@ def test_splits_are_read_with_the_paraphrases_of_their_groups(example: Callable[
     for split in ("train", "validation", "test"):
         write_records(tmp_path / f"{split}.jsonl", pair if split == "train" else [])
     assert [row.meta["prompts"] for row in read_splits(tmp_path)["train"]] == [["Run.\n\nx"], ["Go.\n\nx"]]
+
+
+def test_paraphrases_that_a_row_brings_reword_its_instruction_or_else_its_question(
+    example: Callable[..., Example],
+) -> None:
+    meta = {"paraphrases": ["Go!"]}
+    rows = [example("x", instruction="Run.", group="a", meta=meta), example("Who?", group="b", meta=meta)]
+    assert [row.meta["prompts"] for row in with_paraphrases(rows)] == [["Go!\n\nx"], ["Go!"]]
 
 
 def test_figures_count_wordings_and_tokens(result: Formatted, encode: Encode) -> None:

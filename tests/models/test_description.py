@@ -7,6 +7,7 @@ from small_models import byte_tokenizer, random_model
 from transformers import BertConfig, GenerationConfig, GPT2Config, T5Config
 
 from steady.errors import SteadyError
+from steady.inference.classifier import model_logits
 from steady.models.description import check_classes, check_own_labels, check_task, describe, linear_layers, task_of
 from steady.models.tokenizer import end_ids
 
@@ -105,3 +106,23 @@ def test_the_heads_own_classes_are_compared_with_the_labels_of_the_data():
 
 def test_the_layers_of_gpt2_are_named_without_its_output_layer():
     assert linear_layers(random_model("gpt2")) == ("c_attn", "c_fc", "c_proj")
+
+
+def test_a_head_whose_name_peft_takes_for_another_is_left_to_it():
+    from transformers import DistilBertConfig, DistilBertForSequenceClassification
+
+    model = DistilBertForSequenceClassification(
+        DistilBertConfig(vocab_size=9, dim=8, hidden_dim=8, n_layers=1, n_heads=2)
+    )
+    assert linear_layers(model) == ("k_lin", "lin1", "lin2", "out_lin", "q_lin", "v_lin")
+
+
+def test_a_classifier_that_reads_at_the_end_token_needs_a_tokenizer_that_writes_it():
+    from transformers import T5ForSequenceClassification
+
+    sizes = {"vocab_size": 300, "d_model": 8, "d_ff": 8, "d_kv": 4, "num_layers": 1, "num_heads": 2}
+    model = T5ForSequenceClassification(
+        T5Config(**sizes, eos_token_id=257, pad_token_id=256, decoder_start_token_id=256)
+    )
+    with pytest.raises(SteadyError, match=r"t5 classifier reads the class at its end token \(257\)"):
+        model_logits(model, byte_tokenizer(), 10)

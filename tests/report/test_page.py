@@ -9,11 +9,13 @@ from click.testing import CliRunner
 
 from stages.report import main
 from steady.errors import SteadyError
+from steady.metrics.results import Confusion
 from steady.report.differences import marked
 from steady.report.examples import disagreement, groups_of
 from steady.report.findings import read_findings
 from steady.report.markup import Markup, tag
 from steady.report.page import render_page
+from steady.report.pictures import MOST_LABELS, OTHERS, most_confused
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 
@@ -145,3 +147,20 @@ def test_the_stage_writes_the_page_and_says_what_it_did(places, page, tmp_path):
     assert out.read_text() == page
     missing = CliRunner().invoke(main, [*arguments, "--metrics=nowhere"])
     assert missing.exit_code == 1 and "nowhere" in missing.output and "Traceback" not in missing.output
+
+
+def test_of_many_labels_the_most_confused_are_shown_and_no_answer_is_lost():
+    names = [f"label {n}" for n in range(77)]
+    # every label is right three times; the first 30 are taken for the next one, the lower their number the more often
+    counts = [
+        [3 * (column == row) + max(0, 30 - row) * (column == row + 1) for column in range(78)] for row in range(77)
+    ]
+    counts[0][77] = 2  # answers without a label
+    found = most_confused(Confusion(names, [*names, "(none)"], counts))
+    assert found.actual == names[:MOST_LABELS]
+    assert found.predicted == [*names[:MOST_LABELS], "(none)", OTHERS]
+    assert [sum(row) for row in found.counts] == [sum(row) for row in counts[:MOST_LABELS]]
+    assert found.counts[0][MOST_LABELS] == 2
+    assert found.counts[-1][-1] == 11, "the last of them is taken for one that is not shown"
+    few = Confusion(names[:3], [*names[:3], "(none)"], [[1, 0, 0, 0]] * 3)
+    assert most_confused(few) is few

@@ -62,10 +62,9 @@ def test_the_predictions_of_a_classifier_are_the_same_for_any_number_of_processe
     batches.clear()
     assert by_processes(monkeypatch, number, work) == expected
     assert sorted(batches) == sorted(alone)  # each batch was scored once, whole
-    if number > 1:
-        batches.clear()
-        by_processes(monkeypatch, number, work)
-        assert batches == []  # the parts are there
+    batches.clear()
+    by_processes(monkeypatch, number, work)
+    assert batches == []  # the parts are there
 
 
 def test_process_0_says_that_it_misses_the_part_of_another(tmp_path, monkeypatch):

@@ -23,7 +23,7 @@ from steady.prompts.bank import read_bank
 from steady.prompts.levels import available_wordings
 from steady.scoring.predictions import classify
 from steady.serve.app import Limits, make_app
-from steady.serve.arms import ReadyArm, as_records
+from steady.serve.arms import Length, ReadyArm, as_records
 from steady.serve.phrasing import Phrasing
 from steady.serve.server import configuration
 
@@ -106,7 +106,13 @@ def an_app(gate: Gate, **limits: Any) -> Any:
 
     def arm(name: str, shift: int) -> ReadyArm:
         score = letters(gate, shift)
-        return ReadyArm(name, LABELS, 192, lambda prompts: classify(score, as_records(prompts), LABELS, 64))
+        return ReadyArm(
+            name,
+            LABELS,
+            192,
+            lambda prompts: classify(score, as_records(prompts), LABELS, 64),
+            lambda prompts: [Length(len(prompt), min(len(prompt), 192)) for prompt in prompts],
+        )
 
     arms = [arm(name, shift) for shift, name in enumerate(("baseline", "tuned"))]
     return make_app(arms, a_phrasing(), Limits(**limits))

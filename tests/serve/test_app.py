@@ -23,6 +23,14 @@ def test_one_text_is_answered_by_every_arm_under_the_canonical_wording(served):
     assert sum(2.718281828**value for value in answers[0]["label_logprobs"]) == pytest.approx(1, abs=1e-4)
 
 
+def test_a_prompt_that_is_not_read_to_its_end_has_both_numbers(served):
+    whole, cut = (
+        post(served, {"text": text}).json()["results"][0]["arms"]["tuned"]["answers"][0] for text in ("a", "a" * 300)
+    )
+    assert cut["prompt_tokens"] - whole["prompt_tokens"] == 299
+    assert cut["read_tokens"] == 192 < cut["prompt_tokens"]
+
+
 def test_many_texts_under_many_wordings_come_back_in_order(served):
     wordings = list(served.client().get("/choices").json()["wordings"])
     ids = [item["id"] for item in wordings][::-1]

@@ -61,6 +61,14 @@ def test_the_server_answers_many_clients_as_the_offline_predictions_do(trained, 
                 assert given["label_logprobs"] == pytest.approx(expected.label_logprobs, rel=0, abs=TOLERANCE)
 
 
+def test_what_an_arm_reads_of_a_prompt_is_what_it_was_trained_with(trained):
+    asker = open_asker(*trained.paths, (), ("canonical",))
+    (short, long) = asker.ask(["Refund please", "Refund please " * 300])
+    for arm in asker.arms:
+        assert short[arm.name][0].read_tokens == short[arm.name][0].prompt_tokens < arm.max_length
+        assert long[arm.name][0].read_tokens == arm.max_length < 600 < long[arm.name][0].prompt_tokens
+
+
 @pytest.mark.parametrize("batch_size", [64, 5])
 def test_the_same_prompts_in_the_same_batches_get_the_same_bits(trained, batch_size):
     first, second = (trained.offline("tuned", batch_size) for _ in range(2))

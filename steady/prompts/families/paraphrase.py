@@ -66,8 +66,8 @@ def templates_of(wordings: Sequence[Wording]) -> set[str]:
 def with_paraphrases(examples: Iterable[Example]) -> list[Example]:
     """Give each example the other wordings that the data have for it, as `meta["prompts"]`: whole prompts, each once.
 
-    They are the instructions listed in its `meta["paraphrases"]`, with its own input, and the prompts of the other examples
-    of its group that ask for the same output. Examples that have none come back as they are.
+    They are the instructions (or questions) listed in its `meta["paraphrases"]`, with its own input, and the prompts of the other
+    examples of its group that ask for the same output. Examples that have none come back as they are.
     """
     rows = list(examples)
     groups: dict[tuple[str, str], list[Example]] = {}
@@ -81,7 +81,11 @@ def _with_prompts(example: Example, group: list[Example]) -> Example:
     if example.messages:
         return example
     own = item_text(example.instruction, example.input)
-    listed_beside = [item_text(text, example.input) for text in example.meta.get(PARAPHRASES, ())]
+    instructs = bool(example.instruction)  # a question without an instruction is reworded itself
+    listed_beside = [
+        item_text(text, example.input) if instructs else item_text("", text)
+        for text in example.meta.get(PARAPHRASES, ())
+    ]
     # Those of the same group and target ask for the same thing in other words.
     siblings = [item_text(other.instruction, other.input) for other in group]
     others = [text for text in dict.fromkeys([*listed_beside, *siblings]) if text != own]
