@@ -231,6 +231,7 @@ def test_stopped_it_goes_on_and_ends_with_the_same_adapter_and_curves(
     assert curves
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["dpo", "grpo"])
 def test_an_adapter_on_four_bits_is_trained_in_float32(tmp_path, objective):
     import torch

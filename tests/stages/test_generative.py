@@ -110,13 +110,13 @@ def test_posix_comes_from_the_matrices_that_are_kept(run):
     said = read_records(run / "reports/arms/tuned/sensitivity.jsonl", Prediction)
     answers = {one.prompt_id: one for one in said}
     groups = read_matrices(run / "reports/arms/tuned/matrices/matrices.safetensors", answers)
-    matrices = {group.id: group.scores for group in groups}
+    matrices = {group.id: group for group in groups}
     prompts = read_records(run / "formatted/sensitivity.jsonl", Prompt)
     assert set(matrices) == {prompt.group_id for prompt in prompts}
     logprobs = {one.prompt_id: one.logprob for one in said}
     for group in matrices.values():
-        diagonal = dict(zip(group.prompt_ids, group.matrix.diagonal(), strict=True))
-        assert all(abs(diagonal[name] - logprobs[name]) < 1e-5 for name in group.prompt_ids)
+        diagonal = zip(group.predictions, group.matrix.diagonal(), strict=True)
+        assert all(abs(value - logprobs[one.prompt_id]) < 1e-5 for one, value in diagonal)
     found = metrics(run, "arms/tuned/sensitivity")["levels"]["L2"]["all"]["measures"]
     step = metrics(run, "comparison")["steps"]["baseline_to_tuned"]["levels"]["L2"]["all"]["measures"]
     for name in ("posix", "posix_scaled"):
