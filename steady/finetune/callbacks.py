@@ -1,5 +1,6 @@
 """Trainer callbacks: the wording of the epoch, the progress bar, and live curves."""
 
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,10 @@ class EpochWordings(TrainerCallback):
     def on_epoch_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Set the epoch; the state counts it as a fraction."""
         self.dataset.epoch = int((state.epoch or 0) + 1e-6)
+
+    def on_train_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        """Set the last epoch that was trained: a resume after the last step begins none, and its tokens are recorded."""
+        self.dataset.epoch = max(0, math.ceil((state.epoch or 0) - 1e-6) - 1)
 
 
 class TrainingBar(TrainerCallback):

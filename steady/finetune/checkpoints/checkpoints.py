@@ -7,6 +7,7 @@ what another setting, other data or other code has left.
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ from steady.errors import SteadyError
 from steady.models.checksums import sha256_of
 from steady.models.ranks import rank, wait_for_all
 
+logger = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 STATE = "trainer_state.json"
 PREFIX = "checkpoint-"
@@ -155,8 +157,12 @@ class Checkpoints:
         return f"the best so far is {self.path(int(best)).name}, and there {fault}" if fault else None
 
     def remove(self) -> None:
-        """Delete everything: the training has succeeded."""
+        """Delete everything: the training has succeeded. What cannot be deleted is named, for the arm is written and right."""
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            logger.warning(
+                "%s could not be deleted. The arm is complete and needs it no longer: delete it.", self.folder
+            )
 
 
 @contextmanager
