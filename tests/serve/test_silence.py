@@ -27,6 +27,12 @@ def test_predict_says_nothing_but_its_answers(trained):
     assert len(ran.stdout.splitlines()) == 2
 
 
+def test_the_scoring_of_the_stages_is_imported_without_a_word():
+    command = [sys.executable, "-c", "import steady.evaluate.evaluate, steady.inference.arm, peft, bitsandbytes"]
+    ran = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert (ran.stdout, ran.stderr) == ("", "")
+
+
 def test_training_and_loading_an_adapter_warn_of_nothing(trained, tmp_path):
     book = trained.folder / "models" / "tuned" / "phrasebook.json"
     names = list(read_phrasebook(book).wordings)

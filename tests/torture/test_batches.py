@@ -66,10 +66,11 @@ KINDS: dict[str, Callable[[], Answer]] = {
 
 def changed(answer: Answer, prompts: Sequence[Prompt], runs: Sequence[tuple[int, int]]) -> int:
     """How many answers are another one than with the first batch size and threads, over all the runs."""
-    found = []
+    found, before = [], torch.get_num_threads()
     for batch, threads in runs:
         torch.set_num_threads(threads)
         found.append([(one.text, one.parsed) for one in answer(prompts, batch)])
+    torch.set_num_threads(before)  # the other tests run on one
     return sum(one != other for run in found[1:] for one, other in zip(found[0], run, strict=True))
 
 

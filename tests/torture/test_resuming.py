@@ -243,7 +243,7 @@ def test_no_damage_of_a_checkpoint_is_silent(whole, tmp_path, caplog, figure):
     run = whole("llama", "sft")
     tried = damages(run.states[30])
     faults = silent(run, tried, tmp_path, caplog)
-    figure("damaged checkpoints", f"{len(tried)} tried, {len(faults)} silent, 0 tracebacks")
+    figure("damaged checkpoints", f"{len(tried)} tried, {len(faults)} silent; a traceback would have ended this test")
     assert len(tried) >= 30 and faults == []
 
 
