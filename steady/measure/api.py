@@ -1,7 +1,7 @@
 """Measuring from Python: a model, a function or answers that are there already, on groups of prompts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -177,7 +177,15 @@ def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
         called = getattr(subject, "__qualname__", type(subject).__name__)
         return CallableSubject(name or called, {"function": called}, subject)
     given = subject if isinstance(subject, GivenGroups) else GivenGroups(subject)
-    return _given(name or "answers", given, file)
+    try:
+        # arrays of NumPy serve too
+        answers = [list(texts) for texts in given.answers if not isinstance(texts, str)]
+    except TypeError as error:
+        raise SteadyError(
+            f"{type(subject).__name__} {subject!r:.60} cannot be measured. Give (model, tokenizer), the name of a model, a function "
+            "from a list of prompts to a list of answers, or a list of answers for each group."
+        ) from error
+    return _given(name or "answers", replace(given, answers=answers), file)
 
 
 def _model(subject: Any, settings: Settings) -> Subject:
@@ -210,7 +218,11 @@ def _given(name: str, given: GivenGroups, file: PromptFile) -> Subject:
     if given.matrices is None:
         return GivenAnswers(name, {}, answers)
     # without lengths an answer counts as one token, as a label of a classifier does
-    lengths = given.lengths or [[1] * len(texts) for texts in given.answers]
+    lengths = [[1] * len(texts) for texts in given.answers] if given.lengths is None else given.lengths
+    if not len(given.matrices) == len(lengths) == len(members):
+        raise SteadyError(
+            f"{name}: {len(given.matrices)} matrices and {len(lengths)} lists of lengths for {len(members)} groups; one each."
+        )
     matrices = {
         group: Matrix(np.asarray(matrix, dtype=np.float64), np.asarray(counts, dtype=np.float64))
         for group, matrix, counts in zip(members, given.matrices, lengths, strict=True)
