@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeGuard, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -130,13 +130,18 @@ def _is_model(subject: Any) -> bool:
 
 
 def _prompts(groups: Groups, outputs: Any) -> PromptFile:
-    if outputs is not None and (isinstance(groups, str | Path) or _are_rows(groups)):
+    own = isinstance(groups, str | Path) or _are_rows(groups)
+    if outputs is not None and own:
         raise SteadyError(
             "outputs: they are of groups by name or in order; rows and files have an `output` of their own."
         )
     if isinstance(groups, str | Path):
         return read_prompt_file(Path(groups))
     return collect(Path("groups"), enumerate(_rows(groups, outputs), start=1), row_drafts)
+
+
+def _are_rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any]) -> TypeGuard[Sequence[Mapping[str, Any]]]:
+    return not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups)
 
 
 def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> list[Any]:
@@ -159,10 +164,6 @@ def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> 
         for name, members in named.items()
         for prompt in members
     ]
-
-
-def _are_rows(groups: Any) -> bool:
-    return not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups)
 
 
 def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
