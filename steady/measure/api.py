@@ -1,9 +1,9 @@
 """Measuring from Python: a model, a function or answers that are there already, on groups of prompts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeGuard, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -130,13 +130,18 @@ def _is_model(subject: Any) -> bool:
 
 
 def _prompts(groups: Groups, outputs: Any) -> PromptFile:
-    if outputs is not None and (isinstance(groups, str | Path) or _are_rows(groups)):
+    own = isinstance(groups, str | Path) or _are_rows(groups)
+    if outputs is not None and own:
         raise SteadyError(
             "outputs: they are of groups by name or in order; rows and files have an `output` of their own."
         )
     if isinstance(groups, str | Path):
         return read_prompt_file(Path(groups))
     return collect(Path("groups"), enumerate(_rows(groups, outputs), start=1), row_drafts)
+
+
+def _are_rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any]) -> TypeGuard[Sequence[Mapping[str, Any]]]:
+    return not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups)
 
 
 def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> list[Any]:
@@ -161,10 +166,6 @@ def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> 
     ]
 
 
-def _are_rows(groups: Any) -> bool:
-    return not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups)
-
-
 def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
     name = settings.get("name", "")
     if _is_model(subject):
@@ -177,7 +178,15 @@ def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
         called = getattr(subject, "__qualname__", type(subject).__name__)
         return CallableSubject(name or called, {"function": called}, subject)
     given = subject if isinstance(subject, GivenGroups) else GivenGroups(subject)
-    return _given(name or "answers", given, file)
+    try:
+        # arrays of NumPy serve too
+        answers = [list(texts) for texts in given.answers if not isinstance(texts, str)]
+    except TypeError as error:
+        raise SteadyError(
+            f"{type(subject).__name__} {subject!r:.60} cannot be measured. Give (model, tokenizer), the name of a model, a function "
+            "from a list of prompts to a list of answers, or a list of answers for each group."
+        ) from error
+    return _given(name or "answers", replace(given, answers=answers), file)
 
 
 def _model(subject: Any, settings: Settings) -> Subject:
@@ -210,7 +219,11 @@ def _given(name: str, given: GivenGroups, file: PromptFile) -> Subject:
     if given.matrices is None:
         return GivenAnswers(name, {}, answers)
     # without lengths an answer counts as one token, as a label of a classifier does
-    lengths = given.lengths or [[1] * len(texts) for texts in given.answers]
+    lengths = [[1] * len(texts) for texts in given.answers] if given.lengths is None else given.lengths
+    if not len(given.matrices) == len(lengths) == len(members):
+        raise SteadyError(
+            f"{name}: {len(given.matrices)} matrices and {len(lengths)} lists of lengths for {len(members)} groups; one each."
+        )
     matrices = {
         group: Matrix(np.asarray(matrix, dtype=np.float64), np.asarray(counts, dtype=np.float64))
         for group, matrix, counts in zip(members, given.matrices, lengths, strict=True)

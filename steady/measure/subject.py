@@ -141,9 +141,8 @@ def _check_shape(name: str, groups: Sequence[PromptGroup], answers: Answers) -> 
             raise SteadyError(
                 f"{name}: group {group.id} has {len(group.prompts)} prompts and got {len(given)} answers."
             )
-        strange = next((answer for answer in given if not isinstance(answer, str)), None)
-        if strange is not None:
-            raise SteadyError(f"{name}: group {group.id}: an answer is {strange!r:.60}; answers are texts.")
+        if strange := [answer for answer in given if not isinstance(answer, str)]:
+            raise SteadyError(f"{name}: group {group.id}: an answer is {strange[0]!r:.60}; answers are texts.")
 
 
 def _check_matrices(name: str, groups: Sequence[PromptGroup], matrices: Sequence[Matrix]) -> None:

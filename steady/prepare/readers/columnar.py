@@ -81,7 +81,7 @@ def hub(source: SourceParams) -> Iterator[Record]:
     from huggingface_hub.utils import logging
 
     # every try to reach the Hub is a warning otherwise, beside the one error of them all
-    logging.set_verbosity_error()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         # Streamed, since a data set of the Hub may be larger than the disk.
         rows = datasets.load_dataset(
