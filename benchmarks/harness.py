@@ -1,9 +1,11 @@
 """Evaluation against lm-evaluation-harness: the same token ids, the same candidates, the choices compared row by row.
 
 Of every prompt both give the log-likelihood of each candidate and a free greedy answer: the evaluate stage from one reading of
-the prompt, the harness by its `loglikelihood` and `generate_until`. It takes the base and the arm `tuned` of the last
-`dvc repro`; `--tasks` names files of Natural-Instructions whose answers are a few labels. The harness has requirements of its
-own, so it runs in an environment of its own that also sees this one's packages, so that torch and transformers are the same:
+the prompt, the harness by its `loglikelihood` and `generate_until`. In bfloat16 the two round differently (ours merges the
+adapter, the harness keeps it beside the base), so that near ties may fall otherwise; `--dtype float32` shows whether anything
+else differs. It takes the base and the arm `tuned` of the last `dvc repro`; `--tasks` names files of Natural-Instructions whose
+answers are a few labels. The harness has requirements of its own, so it runs in an environment of its own that also sees this
+one's packages, so that torch and transformers are the same:
 
     python -m venv /tmp/harness
     realpath .venv/lib/python3.*/site-packages > "$(echo /tmp/harness/lib/python3.*)/site-packages/steady.pth"
@@ -74,12 +76,12 @@ def natural_instructions(path: Path, rows: int) -> Task:
 class Ours:
     """The evaluate stage's own scorer, on the arm."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, dtype: str) -> None:
         import torch
 
         from steady.scoring.answers import Scoring, open_arm
 
-        view = settings()
+        view = settings(dtype)
         arm = open_arm(ARM, Scoring(view.model, view.evaluate.batch_size, view.evaluate.max_new_tokens, view.runtime))
         assert arm.scorer is not None
         torch.set_num_threads(threads)
@@ -101,23 +103,21 @@ class Ours:
 class Harness:
     """The harness, which puts the adapter on by itself, as its users have it do with `peft=`."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, dtype: str) -> None:
         import torch
         from lm_eval.models.huggingface import HFLM
 
         from steady.inference.language import language_model
         from steady.models.load import load_language
 
-        view = settings()
+        view = settings(dtype)
         base, tokenizer = load_language(view.model, "cpu")
         self.language = language_model(base, tokenizer, view.model.chat_template)
         torch.set_num_threads(threads)
         with tempfile.TemporaryDirectory() as folder:
             base.save_pretrained(folder)
             tokenizer.save_pretrained(folder)
-            self.model = HFLM(
-                folder, peft=str(ARM), dtype="bfloat16", device="cpu", batch_size=view.evaluate.batch_size
-            )
+            self.model = HFLM(folder, peft=str(ARM), dtype=dtype, device="cpu", batch_size=view.evaluate.batch_size)
         self.limits = {"until": [], "max_gen_toks": view.evaluate.max_new_tokens, "do_sample": False}
 
     def ask(self, task: Task, rows: int) -> tuple[list[list[float]], list[str]]:
@@ -147,12 +147,13 @@ class Harness:
         return cells, [text.strip() for text in answers]
 
 
-def settings() -> Any:
-    """The parameters of the run, as the evaluate stage has them."""
+def settings(dtype: str) -> Any:
+    """The parameters of the run, as the evaluate stage has them, but for the numbers."""
     from steady.evaluate.evaluate import EvaluateStage
     from steady.parameters import read_params
 
-    return read_params(Path("params.yaml"), EvaluateStage)
+    view = read_params(Path("params.yaml"), EvaluateStage)
+    return view.model_copy(update={"model": view.model.model_copy(update={"dtype": dtype})})
 
 
 def answers(side: Ours | Harness, task: Task) -> Answers:
@@ -191,10 +192,9 @@ def compare(task: Task, found: dict[str, Answers]) -> list[Row]:
     ]
 
 
-def in_own_process(python: str, who: str, threads: int, rows: int, paths: tuple[Path, ...]) -> list[Answers]:
-    """The answers of one side to every task."""
-    command = [python, "-m", "benchmarks.harness", "--who", who, "--threads", str(threads), "--rows", str(rows)]
-    command += [part for path in paths for part in ("--tasks", str(path))]
+def in_own_process(python: str, who: str) -> list[Answers]:
+    """The answers of one side to every task, with the options of this process."""
+    command = [python, "-m", "benchmarks.harness", *sys.argv[1:], "--who", who]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{who}: {done.stderr.strip()[-2000:]}")
@@ -203,27 +203,23 @@ def in_own_process(python: str, who: str, threads: int, rows: int, paths: tuple[
 
 
 @click.command()
-@click.option("--python", help="The Python of the environment that has lm-eval.")
+@click.option("--python", required=True, help="The Python of the environment that has lm-eval.")
 @click.option("--threads", default=2, show_default=True)
 @click.option("--rows", default=400, show_default=True, help="Prompts of each task, at most.")
 @click.option(
     "--tasks", multiple=True, type=click.Path(path_type=Path), help="Natural-Instructions, after the tickets."
 )
+@click.option("--dtype", type=click.Choice(["bfloat16", "float32"]), default="bfloat16", show_default=True)
 @click.option("--who", type=click.Choice(list(SIDES)), hidden=True)
-def main(python: str | None, threads: int, rows: int, tasks: tuple[Path, ...], who: str | None) -> None:
+def main(python: str, threads: int, rows: int, tasks: tuple[Path, ...], dtype: str, who: str | None) -> None:
     """Time the evaluation of the arm `tuned` against lm-evaluation-harness."""
     asked = [tickets(rows), *(natural_instructions(path, rows) for path in tasks)]
     if who:
-        side = SIDES[who](threads)
+        side = SIDES[who](threads, dtype)
         found = [answers(side, task) for task in asked]
         click.echo(json.dumps([(one.seconds, one.scores, one.texts) for one in found]))
         return
-    if python is None:
-        raise SystemExit("--python: the Python of the environment that has lm-eval")
-    sides = {
-        side: in_own_process(python if side == "harness" else sys.executable, side, threads, rows, tasks)
-        for side in SIDES
-    }
+    sides = {side: in_own_process(python if side == "harness" else sys.executable, side) for side in SIDES}
     for place, task in enumerate(asked):
         for row in compare(task, {side: found[place] for side, found in sides.items()}):
             bar = "" if row.bar is None else f"   bar {row.bar:g}"
