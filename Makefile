@@ -14,7 +14,8 @@ export NO_MKDOCS_2_WARNING := 1
 unexport PYTHONHOME PYTHONPATH
 
 # One process a processor, each with one thread: twice as fast as one process with two, since most tests are too small to share.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+# A file stays in one process; tests/conftest.py has the longest first, where pytest-xdist would have those of most tests.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help environment repro test test-all torture docs check seeds leave-one-out table verify schema readme serve bench clean

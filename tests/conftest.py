@@ -37,6 +37,16 @@ class FrozenLibraries:
 gc.callbacks.append(FrozenLibraries())
 
 
+# Folders whose files take longest: trainings and whole runs come first, so that no process is left with one at the end.
+LONGEST = ("serve", "stages", "finetune", "torture", "hub", "measure", "models", "prepare")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; a folder's order stays."""
+    folders = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: folders.get(item.nodeid.removeprefix("tests/").partition("/")[0], len(folders)))
+
+
 @pytest.fixture(scope="session")
 def warm() -> Iterator[Path]:
     """The folder of a `python` that has the libraries imported; first on `PATH`, before the folder of this Python and DVC."""
