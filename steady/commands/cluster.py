@@ -130,7 +130,8 @@ def collect(root: Path, name: str | None) -> None:
     if fetched:
         show(folder.root, plan.commit)
     left = [one for one in found if one.state != "done"]
-    for line in table(folder, plan, left) if left else ():
+    # without the last line, which counts what the table shows
+    for line in list(table(folder, plan, left))[:-1]:
         click.echo(line)
     click.echo(
         f"{len(fetched)} of {len(plan.points)} experiments are here; `dvc exp apply {plan.name}-N` takes one over"
