@@ -192,6 +192,7 @@ def _printed(found: "Compared", form: str) -> str:
 def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
     """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
     from steady.measure.choosing import prompts_of, subject_folders
+    from steady.measure.processes import launched, this_process
 
     if options["answers"]:
         return list(_given(sources, options))
@@ -212,8 +213,10 @@ def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
     options["out"] = out = options["out"] or Path("measured")
     file = prompts_of(sources, options)
     folders = subject_folders(out, [name for name, _ in subjects])
-    for folder, (_, opened) in zip(folders, subjects, strict=True):
-        _score(opened(), file, folder, options)
+    if not launched(options):
+        with this_process():
+            for folder, (_, opened) in zip(folders, subjects, strict=True):
+                _score(opened(), file, folder, options)
     return folders
 
 
@@ -245,9 +248,14 @@ def _given(sources: tuple[Path, ...], options: Options) -> Iterator[Path]:
 
 def _score(subject: "Subject", file: "PromptFile", folder: Path, options: Options) -> None:
     from steady.measure.running import Extent, measure_subject
+    from steady.models.ranks import rank
+
+    def say(line: str) -> None:
+        if rank() == 0:
+            click.echo(line, err=True)
 
     extent = Extent(options["precision"], options["seed"])
-    measure_subject(subject, file, folder, extent, lambda line: click.echo(line, err=True), options["budget"])
+    measure_subject(subject, file, folder, extent, say, options["budget"])
 
 
 def _subjects(options: Options) -> Iterator[tuple[str, "Callable[[], Subject]"]]:
