@@ -64,7 +64,6 @@ def ranks() -> Iterator[Row]:
     from transformers import PrinterCallback
 
     from benchmarks.training import BATCH, model, our_trainer, settings, texts, tokenizer
-
     from steady.models.load import quiet_libraries
 
     quiet_libraries()
