@@ -39,7 +39,7 @@ test-all: $(STAMP) ## slow tests too: the pipeline end to end, in clones
 	@$(PYTEST) -m slow
 
 torture: $(STAMP) ## resumes from every step, damaged checkpoints, failing disks, flipped bytes, batches, architectures: the figures
-	@OMP_NUM_THREADS=1 python -m pytest tests/torture -m "torture or not torture"
+	@$(PYTEST) tests/torture -m "torture or not torture"
 	@PYTHONPATH=. OMP_NUM_THREADS=1 python -W ignore tests/architectures.py
 
 docs: $(STAMP) ## the guides as a site, in site/; `mkdocs serve` shows it while you write
