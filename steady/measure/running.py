@@ -44,7 +44,10 @@ def measure_subject(
     if len(skipped) > 20:
         say(f"… and {len(skipped) - 20} more; all of them are in {runs.SKIPPED}")
     if not groups:
-        raise SteadyError(f"{file.path}: no group is left with two prompts that fit the model; see above.")
+        raise SteadyError(
+            f"{file.path}: no group is left with two prompts to compare; see above. Prompts that ask for the same thing "
+            "share a `group_id`."
+        )
     subject.budget(groups, say, budget_only)
     if budget_only:
         return

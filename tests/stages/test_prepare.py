@@ -144,7 +144,7 @@ def test_another_seed_gives_another_split(tmp_path: Path) -> None:
     [
         (b"nope", ":2: not_json: Expecting value at column 1"),
         (b'["text"]', ":2: not_object: the line is ['text'] (a list)"),
-        (b'{"label": "billing"}', ":2: missing_field: there is no `text`; the row has `label`."),
+        (b'{"label": "billing"}', ":2: missing_field: there is no `text`; the row has `label` (`columns` renames)."),
         (b'{"text": 3, "label": "billing"}', ":2: wrong_type: `text` is 3 (a number); it must be text."),
         (b'{"text": " ", "label": "billing"}', ":2: empty_text: `text` is ' '"),
         (
