@@ -14,7 +14,8 @@ export NO_MKDOCS_2_WARNING := 1
 unexport PYTHONHOME PYTHONPATH
 
 # One process a processor, each with one thread: twice as fast as one process with two, since most tests are too small to share.
-PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+# A file stays in one process; tests/conftest.py has the longest first, where pytest-xdist would have those of most tests.
+PYTEST := OMP_NUM_THREADS=1 python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help environment repro test test-all torture docs check seeds leave-one-out table verify schema readme serve bench clean
@@ -38,7 +39,7 @@ test-all: $(STAMP) ## slow tests too: the pipeline end to end, in clones
 	@$(PYTEST) -m slow
 
 torture: $(STAMP) ## resumes from every step, damaged checkpoints, failing disks, flipped bytes, batches, architectures: the figures
-	@OMP_NUM_THREADS=1 python -m pytest tests/torture -m "torture or not torture"
+	@$(PYTEST) tests/torture -m "torture or not torture"
 	@PYTHONPATH=. OMP_NUM_THREADS=1 python -W ignore tests/architectures.py
 
 docs: $(STAMP) ## the guides as a site, in site/; `mkdocs serve` shows it while you write

@@ -1,9 +1,11 @@
 """Agreement of one model on the same prompts by `llm-consistency` and by `steady measure`, and the time that each takes.
 
-`python -m benchmarks.rivals PEER ENDPOINT MODEL LOCAL [GROUPS]`: PEER is the Python of an environment with `llm-consistency[openai]`,
-ENDPOINT an OpenAI-compatible server with MODEL, LOCAL the same model as `measure --model` loads it. All send the prompts that the peer
-makes of sample tickets as questions of multiple choice. The two tools define agreement otherwise, so each definition is computed
-here by hand from the answers of every run.
+`python -m benchmarks.rivals PEER SERVER MODEL PROMPTS`: PEER is the Python of an environment with `llm-consistency[openai]`, SERVER
+that of one with `transformers[serving]`, MODEL a folder that both can load, PROMPTS the folder `data` of `instruction-induction`:
+tasks that several people have put into words. Each of 20 tasks gives a group: one of its inputs as a question of multiple choice under
+three of its instructions. The tools take turns, peer, ours, ours, peer, each in a process of its own, so that a busy machine slows
+both; then ours runs without a server. The two define agreement otherwise, so each definition is also computed here by hand from
+the answers of every run.
 """
 
 import json
@@ -12,47 +14,85 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
 
 from steady.records import Prediction, read_records
 
-GROUPS = 20
-LABELS = ("billing", "technical", "account", "shipping", "other")
-LETTERS = "ABCDE"
+GROUPS, WORDINGS, OPTIONS = 20, 3, 4
+LETTERS = "ABCD"
 READ = rf"\b([{LETTERS}])\b"
+PORT = 8139
+# Of the server and of the run without one; in float32 their answers are the same, and it takes three times as long
+DTYPE = "bfloat16"
+START_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a run says its agreement is, the answers of each group with their counts, and its seconds."""
+    """What a run says its agreement is, the answers of each group with their counts, and the seconds of its process."""
 
     said: float
     answers: Mapping[str, Mapping[str, int]]
     seconds: float
 
 
-def questions(groups: int) -> dict[str, Any]:
-    """Tickets of the sample as questions of multiple choice, in the form that the peer reads."""
-    with Path("data/raw/tickets.jsonl").open(encoding="utf-8") as handle:
-        rows = [json.loads(line) for line in islice(handle, groups)]
+def questions(folder: Path) -> dict[str, Any]:
+    """Tasks as questions of multiple choice in the form that the peer reads, and under `wordings` the stems of each."""
+    read = (_question(path, folder / "raw/execute" / path.name) for path in sorted(folder.glob("annotations/*.json")))
+    found = list(islice(filter(None, read), GROUPS))
     return {
-        "questions": [
-            {
-                "id": f"q{number}",
-                "stem": f"Which folder does this ticket belong to? {row['text']}",
-                "options": [
-                    {"label": letter, "text": label, "is_correct": label == row["label"]}
-                    for letter, label in zip(LETTERS, LABELS, strict=True)
-                ],
-            }
-            for number, row in enumerate(rows)
-        ]
+        "questions": [{**question, "stem": stems[0]} for question, stems in found],
+        "wordings": {question["id"]: stems for question, stems in found},
     }
+
+
+def _question(annotations: Path, execute: Path) -> tuple[dict[str, Any], list[str]] | None:
+    """The question of a task without its stem, and its stems; None for the two tasks whose examples have no `input`."""
+    examples = list(json.loads(execute.read_text(encoding="utf-8"))["examples"].values())
+    if "input" not in examples[0]:
+        return None
+    instructions = dict.fromkeys(json.loads(annotations.read_text(encoding="utf-8"))["annotations"])
+    stems = [f"{text}\n\n{examples[0]['input']}" for text in islice(instructions, WORDINGS)]
+    # the right output and those of other inputs, in the order of the alphabet
+    texts = sorted(islice(dict.fromkeys(example["output"] for example in examples), OPTIONS))
+    options = [
+        {"label": letter, "text": text, "is_correct": text == examples[0]["output"]}
+        for letter, text in zip(LETTERS, texts, strict=False)
+    ]
+    return {"id": annotations.stem, "options": options}, stems
+
+
+@contextmanager
+def serving(python: str, model: str) -> Iterator[str]:
+    """`transformers serve` until the block ends; its URL, once it answers."""
+    options = ["--device", "cpu", "--dtype", DTYPE, "--host", "127.0.0.1", "--port", str(PORT)]
+    running = subprocess.Popen([python, "-m", "transformers.cli.transformers", "serve", model, *options])
+    try:
+        end = time.monotonic() + START_SECONDS
+        while not _healthy():
+            if running.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"`transformers serve` did not start (exit code {running.poll()})")
+            time.sleep(0.5)
+        yield f"http://127.0.0.1:{PORT}/v1"
+    finally:
+        running.terminate()
+        running.wait(30)
+
+
+def _healthy() -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{PORT}/health") as reply:
+            return bool(reply.status == 200)
+    except URLError:
+        return False
 
 
 def modal_share(counts: Iterable[int]) -> float:
@@ -92,41 +132,52 @@ def measure(prompts: Mapping[str, list[str]], subject: list[str], folder: Path) 
     return Found(measures["agreement"]["value"], answers, seconds)
 
 
-def main(peer: str, endpoint: str, model: str, local: str, groups: str = str(GROUPS)) -> None:
-    """Run all and print their figures beside those by hand."""
+def peer(python: str, asked: Path, endpoint: str, model: str) -> tuple[Found, dict[str, list[str]]]:
+    """One run of `llm-consistency`, and the prompts that it sent."""
+    begun = time.perf_counter()
+    command = [python, str(Path(__file__).with_name("rivals_peer.py")), str(asked), endpoint, model]
+    ran = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    seconds = time.perf_counter() - begun
+    theirs = json.loads(ran.stdout.splitlines()[-1])
+    return Found(theirs["mean_rc_agree"], theirs["answers"], seconds), theirs["prompts"]
+
+
+def main(python: str, server: str, model: str, folder: str) -> None:
+    """Run all, and print the figures of each run beside those by hand as soon as it is done."""
     with TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "questions.json").write_text(json.dumps(questions(int(groups))), encoding="utf-8")
-        script = str(Path(__file__).with_name("rivals_peer.py"))
-        ran = subprocess.run(
-            [peer, script, str(folder / "questions.json"), endpoint, model],
-            check=True,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        theirs = json.loads(ran.stdout.splitlines()[-1])
-        prompts = theirs["prompts"]
-        asked = ["--endpoint", endpoint, "--model", model, "--repeats", "1", "--concurrency", "2"]
-        runs = {
-            "llm-consistency": Found(theirs["mean_rc_agree"], theirs["answers"], theirs["seconds"]),
-            "steady measure": measure(prompts, asked, folder / "server"),
-            "in process": measure(prompts, ["--model", local], folder / "local"),
-        }
-    print(f"{len(prompts)} groups, {sum(map(len, prompts.values()))} prompts")
-    for tool, found in runs.items():
-        modal, pairs = (
-            sum(share(counts.values()) for counts in found.answers.values()) / len(prompts)
-            for share in (modal_share, pair_share)
-        )
-        letters = {name: {key: counts.get(key, 0) for key in LETTERS} for name, counts in found.answers.items()}
-        same = sum(
-            letters[name] == {key: counts.get(key, 0) for key in LETTERS}
-            for name, counts in runs["llm-consistency"].answers.items()
-        )
-        print(
-            f"{tool:16} {found.seconds:6.1f} s, says {found.said:.4f}; by hand: most frequent answer {modal:.4f}, pairs {pairs:.4f}; "
-            f"{same} groups answered as in the first run"
-        )
+        place = Path(name)
+        (place / "questions.json").write_text(json.dumps(questions(Path(folder))), encoding="utf-8")
+        with serving(server, model) as url:
+            asked = ["--endpoint", url, "--model", model, "--repeats", "1", "--concurrency", "2", "--timeout", "600"]
+            first, prompts = peer(python, place / "questions.json", url, model)
+            print(f"{len(prompts)} groups, {sum(map(len, prompts.values()))} prompts")
+            show("llm-consistency", first, first)
+            for turn in (1, 2):
+                show(f"steady measure {turn}", measure(prompts, asked, place / f"server{turn}"), first)
+            show("llm-consistency again", peer(python, place / "questions.json", url, model)[0], first)
+        show("steady in process", measure(prompts, ["--model", model, "--dtype", DTYPE], place / "local"), first)
+
+
+def show(tool: str, found: Found, first: Found) -> None:
+    """Print a run: what it says, what both definitions give by hand, and the groups where the answers are others than at first."""
+    modal, pairs = (
+        sum(share(counts.values()) for counts in found.answers.values()) / len(found.answers)
+        for share in (modal_share, pair_share)
+    )
+    letters, wanted = ({name: _letters(counts) for name, counts in one.answers.items()} for one in (found, first))
+    same = sum(letters[name] == wanted[name] for name in wanted)
+    print(
+        f"{tool:22} {found.seconds:6.1f} s, says {found.said:.4f}; by hand: most frequent answer {modal:.4f}, pairs {pairs:.4f}; "
+        f"{same} groups answered as in the first run"
+    )
+    for task, counts in found.answers.items():
+        if found is first or letters[task] != wanted[task]:
+            print(f"  {task:24} {dict(counts)}")
+    sys.stdout.flush()
+
+
+def _letters(counts: Mapping[str, int]) -> list[int]:
+    return [counts.get(letter, 0) for letter in LETTERS]
 
 
 if __name__ == "__main__":

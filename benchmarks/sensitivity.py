@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,19 +87,6 @@ def whole_group_check(model: Any, tokenizer: Any) -> Iterator[Row]:
     yield Row("package, whole group / from its calls, processor", whole.processor / sampled.processor, "x", None)
 
 
-def curve(model: Any, tokenizer: Any) -> Iterator[Row]:
-    """Processor time by number of groups and of different responses; both lines should be straight."""
-    ours = Ours(model, tokenizer, 30)
-    groups = [prompt_texts(length, 12) for length in range(90, 98)]
-    for count in (1, 2, 4, 8):
-        seconds = timed(partial(ours.score, groups[:count]), 3).processor
-        yield Row(f"{count} groups of 12: seconds a group, processor", seconds / count, "s", None)
-    texts = prompt_texts(100)
-    for unique in (1, 5, 9, 13, 17, 21):
-        seconds = timed(partial(ours.score, [texts], unique), 3).processor
-        yield Row(f"a group of 21 with {unique} different responses, processor", seconds, "s", None)
-
-
 def memory(shape: str, device: str) -> Row:
     """Peak memory of scoring over the model and the declared budget; alone in its process, for a peak never falls."""
     before = _resident("VmRSS")
@@ -137,7 +123,6 @@ def rows(shapes: Sequence[str], device: str, threads: int, repeats: int) -> Iter
                 )
         if shape == "nano":
             yield from whole_group_check(model, tokenizer)
-            yield from curve(model, tokenizer)
     for shape in () if device.startswith("cuda") else shapes:
         command = [sys.executable, "-m", "benchmarks.sensitivity", "--memory", shape, "--threads", str(threads)]
         found = subprocess.run(command, capture_output=True, text=True, check=True).stdout

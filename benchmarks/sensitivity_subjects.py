@@ -12,9 +12,12 @@ SHAPES = {
     "tiny": (64, 2, 176, 2, 512),
     "nano": (256, 4, 704, 4, 8192),
     "110M": (768, 12, 2048, 12, 32000),
+    "135M": (576, 30, 1536, 9, 49152),
+    "360M": (960, 32, 2560, 15, 49152),
     "1B": (2048, 16, 8192, 32, 32000),
 }
-"""Hidden size, layers, feed-forward size, heads, vocabulary of random Llamas; nano is the shape of the pre-trained model."""
+"""Hidden size, layers, feed-forward size, heads, vocabulary of random Llamas; nano is the shape of the pre-trained model,
+135M and 360M those of the SmolLM2 models, but for their shared keys and values."""
 BATCH_TOKENS = 16384
 
 

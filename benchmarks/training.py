@@ -3,8 +3,7 @@
 The same random model of 5 million weights with LoRA on all linear layers, the same rows of varying length, batch, precision
 and threads; only the calls of `train()` are timed. Each runs in a process of its own, for its peak memory.
 
-`python -m benchmarks.training --task CAUSAL_LM --answers short --threads 1`
-`python -m benchmarks.training --tickets --rows 128`: the base and the prompts of the last `dvc repro` of a causal recipe
+`python -m benchmarks.training --task CAUSAL_LM --answers short --threads 1`; `benchmarks.sft` trains a real base.
 """
 
 import json
@@ -15,14 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from benchmarks.rows import Row
 
-PROMPTS = "data/formatted/evaluation.jsonl"
 VOCABULARY = 8192
 BATCH = 16
 LENGTH = 512
@@ -69,28 +66,6 @@ def texts(rows: int, answers: str, even: bool = False) -> list[tuple[str, str]]:
     return made
 
 
-def tickets(rows: int) -> list[tuple[str, str]]:
-    """Prompts and answers of the last run."""
-    from steady.records import Prompt, read_records
-
-    return [(one.prompt, one.completion) for one in read_records(Path(PROMPTS), Prompt)[:rows]]
-
-
-def pretrained() -> tuple[Any, Any]:
-    """The base of params.yaml in its own dtype, with LoRA as the recipe has it, and the tokenizer."""
-    from peft import LoraConfig, get_peft_model
-
-    from steady.evaluate.evaluate import EvaluateStage
-    from steady.models.load import load_language, prepare_torch
-    from steady.parameters import read_params
-
-    params = read_params(Path("params.yaml"), EvaluateStage).model
-    prepare_torch(params, 0)
-    base, tokens = load_language(params, "cpu")
-    lora = LoraConfig(task_type="CAUSAL_LM", r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear")
-    return get_peft_model(base, lora), tokens
-
-
 def tokenizer() -> Any:
     """One token a word."""
     from tokenizers import Tokenizer, models, pre_tokenizers
@@ -103,7 +78,7 @@ def tokenizer() -> Any:
     return PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", eos_token="</s>", unk_token="<unk>")
 
 
-def model(task: str, device: str) -> Any:
+def model(task: str, device: str, rank: int = 8) -> Any:
     """About 5 million weights, of the shape of the repository's own bases, with LoRA."""
     import torch
     from peft import LoraConfig, get_peft_model
@@ -131,7 +106,7 @@ def model(task: str, device: str) -> Any:
                 eos_token_id=1,
             )
         )
-    lora = LoraConfig(task_type=task, r=8, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear")
+    lora = LoraConfig(task_type=task, r=rank, lora_alpha=16, lora_dropout=0.0, target_modules="all-linear")
     return get_peft_model(base.to(device), lora)
 
 
@@ -153,18 +128,15 @@ def settings(folder: str, device: str) -> dict[str, Any]:
     }
 
 
-def stock(task: str, rows: list[tuple[str, str]], folder: str, device: str, real: bool = False) -> Any:
-    """The trainer as the scripts of TRL and transformers set it up; `real`: the base of params.yaml, with its chat template."""
+def stock(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> Any:
+    """The trainer as the scripts of TRL and transformers set it up."""
     from datasets import Dataset
     from transformers import DataCollatorForSeq2Seq, Seq2SeqTrainer, Seq2SeqTrainingArguments
     from trl import SFTConfig, SFTTrainer
 
-    net, tokens = pretrained() if real else (model(task, device), tokenizer())
+    net, tokens = model(task, device), tokenizer()
     if task == "CAUSAL_LM":
         data = Dataset.from_list([{"prompt": prompt, "completion": f" {answer}"} for prompt, answer in rows])
-        if real:
-            said = [(("prompt", "user", prompt), ("completion", "assistant", answer)) for prompt, answer in rows]
-            data = Dataset.from_list([{key: [{"role": r, "content": t}] for key, r, t in row} for row in said])
         arguments = SFTConfig(max_length=LENGTH, gradient_checkpointing=False, **settings(folder, device))
         return SFTTrainer(model=net, args=arguments, train_dataset=data, processing_class=tokens)
     ends = [tokens.eos_token_id]
@@ -180,8 +152,15 @@ def stock(task: str, rows: list[tuple[str, str]], folder: str, device: str, real
     )
 
 
-def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str, real: bool = False) -> Any:
+def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str) -> Any:
     """The trainer of this package, which encodes its rows while it trains."""
+    return our_trainer(task, rows, model(task, device), tokenizer(), settings(folder, device))
+
+
+def our_trainer(
+    task: str, rows: list[tuple[str, str]], net: Any, tokens: Any, arguments: dict[str, Any], framed: bool = False
+) -> Any:
+    """The trainer of this package on any model; `framed`: prompts go through the chat template."""
     from transformers import Seq2SeqTrainingArguments
 
     from steady.finetune.language.batches import CausalBatches, SequenceBatches
@@ -192,30 +171,28 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str, real:
     from steady.prompts.schedule import TrainingPrompts
     from steady.records import CANONICAL, Example, ScheduleRow
 
-    net, tokens = pretrained() if real else (model(task, device), tokenizer())
     examples = [Example(id=str(n), group_id=str(n), instruction=p, output=a) for n, (p, a) in enumerate(rows)]
+    rows_together = arguments["per_device_train_batch_size"]
     schedule = [ScheduleRow(example_id=one.id, wordings=[CANONICAL]) for one in examples]
     prompts = TrainingPrompts(examples, schedule, phrasebook([CANONICAL_WORDING], None))
-    made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, real), Sampling(batch_rows=BATCH))  # type: ignore[arg-type]
+    made = GenerativeRows(prompts, RowEncoder(tokens, task, LENGTH, framed), Sampling(batch_rows=rows_together))  # type: ignore[arg-type]
 
-    shared = settings(folder, device) | {"remove_unused_columns": False}
+    shared = arguments | {"remove_unused_columns": False}
     if task == "SEQ_2_SEQ_LM":
         from steady.finetune.language.trainers import SequenceTrainer
 
-        arguments = Seq2SeqTrainingArguments(**shared)
-        return SequenceTrainer(
-            made, model=net, args=arguments, processing_class=tokens, data_collator=SequenceBatches(0)
-        )
+        given: Any = Seq2SeqTrainingArguments(**shared)
+        return SequenceTrainer(made, model=net, args=given, processing_class=tokens, data_collator=SequenceBatches(0))
     from trl import SFTConfig
 
     from steady.finetune.language.causal import CausalTrainer
 
-    batches = CausalBatches(0, answers_only=True)
-    arguments = SFTConfig(
+    batches = CausalBatches(tokens.pad_token_id, answers_only=True)
+    given = SFTConfig(
         dataset_kwargs={"skip_prepare_dataset": True}, max_length=None, gradient_checkpointing=False, **shared
     )
     first = batches([made[0], made[1]])
-    return CausalTrainer(made, first, model=net, args=arguments, processing_class=tokens, data_collator=batches)
+    return CausalTrainer(made, first, model=net, args=given, processing_class=tokens, data_collator=batches)
 
 
 @click.command()
@@ -226,20 +203,19 @@ def ours(task: str, rows: list[tuple[str, str]], folder: str, device: str, real:
 @click.option("--threads", default=1)
 @click.option("--device", default="cpu")
 @click.option("--even", is_flag=True, help="Prompts of one length.")
-@click.option("--tickets", "real", is_flag=True, help="The base and the prompts of the last run, a causal recipe.")
-def main(who: str, task: str, answers: str, rows: int, threads: int, device: str, even: bool, real: bool) -> None:
+def main(who: str, task: str, answers: str, rows: int, threads: int, device: str, even: bool) -> None:
     """Train one epoch, and print tokens a second by the wall clock and by the processor, and the peak memory."""
     if who == "both":
         for one in ("stock", "ours"):
-            flags = [*["--even"] * even, *["--tickets"] * real]
+            flags = ["--even"] * even
             print(one, json.dumps(run(one, task, answers, rows, threads, device=device, flags=flags)))
         return
     import torch
 
     torch.set_num_threads(threads)
-    made = tickets(rows) if real else texts(rows, answers, even)
+    made = texts(rows, answers, even)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = (stock if who == "stock" else ours)(task, made, folder, device, real)
+        trainer = (stock if who == "stock" else ours)(task, made, folder, device)
         wall, processor = time.perf_counter(), time.process_time()
         trainer.train()
         wall, processor = time.perf_counter() - wall, time.process_time() - processor

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
@@ -27,6 +28,12 @@ class Function(NamedTuple):
     lines: int
 
 
+@lru_cache(maxsize=1)  # every rule is held to one file after the other
+def parsed(text: str) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(text)
+
+
 def functions(tree: ast.AST) -> list[Function]:
     """Every function of a module, methods and inner ones too."""
     return [
@@ -44,7 +51,7 @@ def check_lengths(path: str, text: str) -> Iterator[Finding]:
     allowed = LONGEST_STAGE if is_stage else longest
     if lines > allowed:
         yield Finding(path, 0, "file-length", f"{lines} lines, allowed {allowed}")
-    for function in functions(ast.parse(text)):
+    for function in functions(parsed(text)):
         if function.lines > LONGEST_FUNCTION:
             reason = f"{function.name} has {function.lines} lines, allowed {LONGEST_FUNCTION}"
             yield Finding(path, function.line, "function-length", reason)
@@ -54,7 +61,7 @@ def check_parameters(path: str, text: str) -> Iterator[Finding]:
     """Findings for functions of the library with too many parameters; a command of click has as many as it has options."""
     if not path.startswith(("steady/", "stages/")):
         return
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [item.arg for item in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
             count = len(names) - (names[:1] in (["self"], ["cls"]))
@@ -73,7 +80,7 @@ def check_loose_files(names: Sequence[str]) -> Iterator[Finding]:
 
 def median_length(texts: Sequence[str]) -> float:
     """The median length of the functions of all files, in lines; 0 where there is none."""
-    lengths = [function.lines for text in texts for function in functions(ast.parse(text))]
+    lengths = [function.lines for text in texts for function in functions(parsed(text))]
     return median(lengths) if lengths else 0.0
 
 
@@ -87,7 +94,7 @@ def check_names(path: str) -> Iterator[Finding]:
 def check_click(path: str, text: str) -> Iterator[Finding]:
     """Findings for click in the library."""
     if path.startswith("steady/") and not path.startswith(CLICK_PLACES):
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(parsed(text)):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if "click" in names:
@@ -100,7 +107,7 @@ def check_remote_code(path: str, text: str) -> Iterator[Finding]:
     Every `Auto….from_pretrained` passes `trust_remote_code=False` itself or through `**settings`, and nothing passes
     another value.
     """
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(parsed(text)):
         if isinstance(node, ast.Call):
             given = {keyword.arg: keyword.value for keyword in node.keywords}
             if _is_auto_load(node) and "trust_remote_code" not in given and None not in given:

@@ -1,11 +1,15 @@
 """The one exception a user may cause: a message that says what, where, the value, what is allowed and what to do."""
 
 import errno
+import os
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
+HERE = Path(__file__).parents[1]
 EXTRAS = {
     "fastapi": "serve",
     "prometheus_client": "serve",
@@ -42,13 +46,13 @@ FAULTS = {
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Turn a `SteadyError`, a package that an extra brings, or a disk that is full into one message and exit status 1."""
+    """Turn a `SteadyError`, an extra or a package that cannot be imported, or a full disk into one message and exit status 1."""
     try:
         yield
-    except ModuleNotFoundError as error:
-        if (extra := EXTRAS.get((error.name or "").partition(".")[0])) is None:
+    except ImportError as error:
+        if (advice := _import_advice(error)) is None:
             raise
-        raise click.ClickException(f"{error.name} is not installed: pip install 'steady[{extra}]'") from error
+        raise click.ClickException(advice) from error
     except SteadyError as error:
         # Click prints it without a traceback and exits with 1.
         raise click.ClickException(str(error)) from error
@@ -56,6 +60,19 @@ def reported() -> Iterator[None]:
         if (advice := _disk_advice(error)) is None:
             raise
         raise click.ClickException(f"{error}. {advice}") from error
+
+
+def _import_advice(error: ImportError) -> str | None:
+    """What to install, or that a package of another Python came first."""
+    if extra := EXTRAS.get((error.name or "").partition(".")[0]):
+        return f"{error.name} is not installed: pip install 'steady[{extra}]'"
+    # Module systems put the packages of a site's own Python there.
+    folders = [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+    foreign = [file for file in files if any(map(file.is_relative_to, folders)) and not file.is_relative_to(HERE)]
+    if not foreign:
+        return None
+    return f"{foreign[-1]}: {error}. PYTHONPATH puts its folder before the packages of this environment: `unset PYTHONPATH`."
 
 
 def _disk_advice(error: Exception) -> str | None:

@@ -59,14 +59,15 @@ def claim_world(environment: MutableMapping[str, str]) -> World:
             )
         return World(int(environment["RANK"]), int(environment["WORLD_SIZE"]), int(environment["LOCAL_RANK"]))
     for name, size_name, rank_name in OTHERS:
-        size, rank = _number(environment, size_name), _number(environment, rank_name)
+        size, rank, given = _number(environment, size_name), _number(environment, rank_name), size_name
         if size_name == "SLURM_STEP_NUM_TASKS" and size is None and (rank or "SLURM_STEP_ID" in environment):
-            size = _number(environment, "SLURM_NTASKS")  # older versions of Slurm set this one alone
+            given = "SLURM_NTASKS"  # older versions of Slurm set this one alone
+            size = _number(environment, given)
         if size is None or size < 2:
             continue
         if rank is not None:
             raise SteadyError(
-                f"This is process {rank} of {size} that {name} started ({size_name}={size}), and all of them would write the same "
+                f"This is process {rank} of {size} that {name} started ({given}={size}), and all of them would write the same "
                 f"files. Start one process; for several in one stage set {LAUNCHER} instead (docs/cluster.md)."
             )
         if not size_name.startswith("SLURM"):

@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
     def answer(self, content: bytes, body: dict[str, Any], fault: Fault) -> None:
         found = self.server.answer(self.path, body)
         status, value = found if isinstance(found, tuple) else (200, found)
-        text = json.dumps(value).encode()
+        text = value.encode() if isinstance(value, str) else json.dumps(value).encode()  # a text is no JSON
         if fault == "cut":
             self.send(status, text, {}, text[: len(text) // 2])
             self.close_connection = True

@@ -7,6 +7,7 @@ import csv
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -14,13 +15,22 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from dvc.utils.hydra import compose_and_dump
+from ruamel.yaml import YAML
 
 from steady.errors import SteadyError
+from steady.finetune.params import FinetuneParams
 from steady.format.lengths import load_encode, tokenizer_file
+from steady.models.base import locate
 from steady.models.load import load_tokenizer
 from steady.models.params import ModelParams
+from steady.parameters import read_params
+from steady.prepare.params import DataParams, PrepareParams
+from steady.prepare.prepare import Outputs, prepare
+from steady.prepare.splits import SPLITS
 from steady.prompts.families.spelling import OPERATORS, misspell
 from steady.prompts.parts import Part
+from steady.records import Example, read_records
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = Path(os.environ.get("STEADY_CASES") or ROOT.parent / "shared" / "cases")
@@ -168,6 +178,62 @@ def test_the_default_of_named_chat_templates_is_used(tiny):
     except SteadyError as error:
         raise AssertionError(str(error)) from error
     assert "[user] red" in tokenizer.decode(ids)
+
+
+@pytest.mark.parametrize("wrong", ["q_proj", "c_fcc", "qkv_proj"])
+def test_names_of_layers_that_a_model_has_not_are_named_with_those_it_has(tiny, wrong):
+    from transformers import AutoModelForCausalLM
+
+    from steady.finetune.lora import add_lora
+
+    model = AutoModelForCausalLM.from_pretrained(tiny / "gpt2lm")
+    params = read_params(ROOT / "params.yaml", FinetuneParams)
+    base = locate(params.model.model_copy(update={"id": str(tiny / "gpt2lm")}))
+    lora = params.lora.model_copy(update={"target_modules": ["c_attn", wrong]})
+    with pytest.raises(SteadyError, match=f"{wrong}.*matches no module(?s:.)*c_attn, c_fc, c_proj"):
+        add_lora(model, lora, base, "CAUSAL_LM")
+
+
+def test_a_class_of_one_row_is_learned_rather_than_missed(tmp_path):
+    rows = str(CASES / "21-rare-class/rows.jsonl")
+    params = DataParams.model_validate(
+        {
+            "sources": [{"path": rows, "format": "text-label"}],
+            "train_rows": 0.5,
+            "validation_rows": 0.2,
+            "test_rows": 0.3,
+        }
+    )
+    splits = {name: tmp_path / f"{name}.jsonl" for name in SPLITS}
+    prepare(params, 0, Outputs(splits, tmp_path / "rejected.jsonl", tmp_path / "data.json"))
+    rare = [name for name in SPLITS for row in read_records(splits[name], Example) if row.output == "accident"]
+    assert rare == ["train"]
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_values_set_for_an_experiment_are_what_they_say_or_are_refused(number, tmp_path):
+    """Each line has an override and what params.yaml must hold afterwards."""
+    lines = (CASES / "26-exp-run-values/overrides.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    override = lines[number].split("\t")[0].strip("'")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    compose_and_dump(str(tmp_path / "params.yaml"), str(tmp_path), None, "params", str(tmp_path), [override])
+    try:
+        sources = read_params(tmp_path / "params.yaml", PrepareParams).data.sources
+        params = read_params(tmp_path / "params.yaml", FinetuneParams)
+    except SteadyError as error:
+        assert override in ("data.max_rows=", "+data.note=x") and re.search(r"`?data.*(max_rows|note)", str(error))
+        return
+    expected = {
+        "lora.target_modules=[query,value]": (params.lora.target_modules, ["query", "value"]),
+        "lora.modules_to_save=null": (params.lora.modules_to_save, None),
+        "format.trained_families=[]": (
+            YAML(typ="safe").load(tmp_path / "params.yaml")["format"]["trained_families"],
+            [],
+        ),
+        "train.learning_rate=2e-4": (params.train.learning_rate, 0.0002),
+    }
+    found, wanted = expected.get(override, ([source.path for source in sources], ["data/raw/news.jsonl"]))
+    assert found == wanted and len(lines) == 8
 
 
 TEXTS = {

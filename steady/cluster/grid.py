@@ -129,14 +129,6 @@ def _overlap(one: str, other: str, separator: str = "/") -> bool:
     return long == short or long.startswith(short + separator)
 
 
-def cache_of(root: Path) -> str:
-    """The folder of the DVC cache of a repository."""
-    from dvc.repo import Repo
-
-    with Repo(str(root)) as repo:
-        return str(Path(repo.cache.local_cache_dir).resolve())
-
-
 def clean_commit(root: Path) -> str:
     """The commit that the tasks check out.
 

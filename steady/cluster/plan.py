@@ -1,6 +1,7 @@
 """What is on disk of a grid: the plan, written once, and a record and a log of each task, written by the task itself."""
 
 import json
+import shutil
 import time
 from pathlib import Path
 from typing import Literal
@@ -19,20 +20,24 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """A grid as it was submitted.
 
     Attributes:
-        commit: what the tasks check out.
         cache: the DVC cache that all share.
         points: the overrides of each task.
-        shared: the stages that run once before the tasks.
         cluster: where it runs.
+        shared: the stages that run once before the tasks.
+        commit: what the tasks check out; empty where they run in copies of the repository (`steady.cluster.copies`).
+        command: the command that made these copies and reads their results; None for a grid of experiments.
+        inputs: a digest of what determines the copies beside `points`.
         jobs: the ids that Slurm gave the tasks, and `shared_job` that of the shared stages; empty on this machine.
     """
 
     name: str
-    commit: str
     cache: str
     points: list[list[str]]
-    shared: list[str]
     cluster: Literal["slurm", "local"]
+    shared: list[str] = []
+    commit: str = ""
+    command: str | None = None
+    inputs: str = ""
     jobs: list[str] = []
     shared_job: str | None = None
 
@@ -95,6 +100,11 @@ class Folder:
         again = Attempt(attempts=self.attempt(number).attempts + 1, began=time.time())
         self.write_attempt(number, again)
         return again
+
+    def forget(self) -> None:
+        """Delete the records and logs of all tasks, before they are begun anew; their clones and copies stay."""
+        for name in ("tasks", "logs"):
+            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def ended_states(self) -> dict[str, str]:
         """How Slurm says that jobs ended, by job id; it forgets within minutes, so what it said once is kept."""

@@ -1,4 +1,8 @@
-"""One task of a grid: a clone of the commit, `dvc exp run` with the overrides of the task, and the experiment pushed back."""
+"""One task of a grid: a clone of the commit, `dvc exp run` with the overrides of the task, and the experiment pushed back.
+
+The stages that all tasks share, and the runs of commands such as `steady seeds`, have a copy of the repository with its
+parameters set already (`steady.repro.workspaces`); their tasks run `dvc repro` there.
+"""
 
 import contextlib
 import os
@@ -45,7 +49,7 @@ class Task:
         with log.open("ab") as handle:
             handle.write(f"--- attempt {attempt.attempts}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
             handle.flush()
-            steps = _shared_steps if self.number == SHARED else _steps
+            steps = _experiment if plan.command is None and self.number != SHARED else _reproduce
             try:
                 attempt.code = steps(folder, plan, self.number, handle)
             except (OSError, subprocess.CalledProcessError) as error:  # no clone, or no room for one
@@ -62,18 +66,17 @@ class Task:
         return DelayedSubmission(self)
 
 
-def _shared_steps(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
-    return _run(folder.work(number), log, ["dvc", "repro", *plan.shared])
+def _reproduce(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
+    _unlock(folder.work(number))
+    return _run(folder.work(number), log, ["dvc", "repro", *(plan.shared if number == SHARED else [])])
 
 
-def _steps(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
+def _experiment(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
     """Clone, run, push; each only where it is not done, for a task may be stopped between any two of them."""
     work, experiment = folder.work(number), plan.experiment(number)
     if not (work / ".git").is_dir():
         clone(folder.root, plan, work)
-    for lock in ("lock", "rwlock"):  # of a DVC that was killed, maybe on another machine: no other one works here
-        with contextlib.suppress(FileNotFoundError):
-            (work / ".dvc/tmp" / lock).unlink()
+    _unlock(work)
     # Whether DVC still has the experiment of an earlier attempt is asked of Git: to run it again would be refused.
     if experiment not in experiments(work):
         words = [word for override in plan.points[number] for word in ("-S", override)]
@@ -97,10 +100,7 @@ def clone(root: Path, plan: Plan, work: Path) -> None:
         ["git", "-C", str(part), "config", "user.email", "steady@localhost"],
     ):
         subprocess.run(words, check=True)
-    # DVC keeps an index in SQLite, whose locks do not hold on network disks: it goes to the disk of the machine.
-    index = Path(tempfile.gettempdir()) / f"steady-dvc-{os.getuid()}"
-    lines = f"[core]\n    site_cache_dir = {index}\n[cache]\n    dir = {plan.cache}\n"
-    (part / ".dvc/config.local").write_text(lines, encoding="utf-8")
+    (part / ".dvc/config.local").write_text(f"[cache]\n    dir = {plan.cache}\n", encoding="utf-8")
     part.rename(work)
 
 
@@ -111,10 +111,21 @@ def experiments(root: Path) -> set[str]:
     return {name.rpartition("/")[2] for name in listed.split()}
 
 
+def _unlock(work: Path) -> None:
+    """Remove the locks of a DVC that was killed, maybe on another machine: nobody else works in this folder."""
+    for lock in ("lock", "rwlock"):
+        with contextlib.suppress(FileNotFoundError):
+            (work / ".dvc/tmp" / lock).unlink()
+
+
 def _run(work: Path, log: BinaryIO, words: Sequence[str]) -> int:
-    """Run a program of this environment in a clone; its output goes to the log."""
-    # The programs lie beside this Python, also where nobody activated the environment.
-    own = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])}
+    """Run a program of this environment in a clone or copy; its output goes to the log."""
+    own = {
+        # The programs lie beside this Python, also where nobody activated the environment.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        # DVC keeps an index in SQLite, whose locks do not hold on network disks: it goes to the disk of the machine.
+        "DVC_SITE_CACHE_DIR": str(Path(tempfile.gettempdir()) / f"steady-dvc-{os.getuid()}"),
+    }
     environment = {name: value for name, value in os.environ.items() if name not in ("DVC_ROOT", "DVC_STAGE")} | own
     return subprocess.run(
         words, cwd=work, env=environment, stdout=log, stderr=subprocess.STDOUT, check=False

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -18,6 +18,37 @@ models_option = click.option("--models", type=FOLDER, default="models", help="Th
 listed_option = click.option("--listed", type=FILE, default="data/formatted/wordings.jsonl", help="All wordings.")
 revision_option = click.option("--revision", help="Commit, branch or tag of a Hub model; the full commit is recorded.")
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="Threads of a CPU.")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def cluster_options(default: str) -> Callable[[Function], Function]:
+    """The options of commands that run a grid, with the default of `--cluster`; `steady.cluster.start.request_of` reads them."""
+    options = (
+        click.option(
+            "--cluster", type=click.Choice(["slurm", "local"]), default=default, help="Slurm, or this machine."
+        ),
+        click.option("--partition", help="The partition of Slurm."),
+        click.option("--gpus", type=click.IntRange(0), default=1, help="GPUs of a run, on each node."),
+        click.option("--cpus", type=click.IntRange(1), help="Processors of a run, on each node."),
+        click.option("--nodes", type=click.IntRange(1), default=1, help="Nodes of a run."),
+        click.option("--time", default="1:00:00", help="Time limit of a run on Slurm; near it, it is queued again."),
+        click.option("--at-once", type=click.IntRange(1), default=1, help="Runs at a time."),
+        click.option(
+            "--slurm", multiple=True, metavar="KEY=VALUE", help="Another option of sbatch: account=NAME, mem=32G"
+        ),
+        click.option("--dry-run", is_flag=True, help="Show the grid and its cost, and stop."),
+    )
+
+    def add(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+collect_option = click.option("--collect", is_flag=True, help="Read the results of runs that were submitted before.")
 
 
 class Command(click.Command):

@@ -1,7 +1,7 @@
 """Measure how much a model's answers move when only the wording moves: any model, any file of prompts."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 OF_WEIGHTS = ("revision", "gguf_file", "adapters", "same_base", "thinking")
 OF_LOCAL = (*OF_WEIGHTS, "dtype", "device", "threads", "batch_tokens", "precision")
+OF_ASKING = ("chat", "system", "stop", "max_new_tokens", "max_pairs")
+OF_ITEMS = ("wordings", "per_family")
 OF_ENDPOINT = ("repeats", "posix", "concurrency", "timeout", "request_fields", "api_key_variable", "replies")
 FAILED = 3
 Options = dict[str, Any]  # of the command, by name
@@ -31,7 +33,16 @@ AT_LEAST_ONE = click.IntRange(min=1)
 @click.option(
     "--column", "columns", multiple=True, metavar="KEY=NAME", help="What the file calls a key: prompt=question."
 )
-@click.option("--items", type=FILE, help="A file of items to be worded, in place of one of prompts.")
+@click.option(
+    "--source",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="How the file is read: delimiter=;, encoding=latin-1, records=KEY of a JSON document, hub_split=test, config=NAME …",
+)
+@click.option(
+    "--items", type=click.Path(path_type=Path), help="A file of items to be worded, in place of one of prompts."
+)
 @click.option("--wordings", type=FILE, help="The bank that words them; default: their own instructions.")
 @click.option("--per-family", type=AT_LEAST_ONE, default=2, help="Wordings of each family of rewordings.")
 @revision_option
@@ -132,9 +143,9 @@ AT_LEAST_ONE = click.IntRange(min=1)
 def main(sources: tuple[Path, ...], **options: Any) -> None:
     """Measure how much a model's answers move when only the wording of prompts moves.
 
-    SOURCES is one file of prompts: JSON Lines, CSV, TSV or Parquet with `group_id` and `prompt` (or `messages`), and an `output`
-    where the right answer is known. Prompts that ask for the same thing share a group_id. A run that is killed goes on when it is
-    called again.
+    SOURCES is one file of prompts: JSON Lines, CSV, TSV or Parquet, or a data set of the Hub (`hub:OWNER/NAME`, or its folder), with
+    `group_id` and `prompt` (or `messages`), and an `output` where the right answer is known. Prompts that ask for the same thing
+    share a group_id. A run that is killed goes on when it is called again.
 
     Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model, and several
     folders are compared.
@@ -180,55 +191,71 @@ def _printed(found: "Compared", form: str) -> str:
 
 def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
     """The folders of finished runs: those that were named, or those of the subjects that were measured just now."""
-    from steady.measure.choosing import folder_name, prompts_of
+    from steady.measure.choosing import prompts_of, subject_folders
+    from steady.measure.processes import launched, this_process
 
     if options["answers"]:
         return list(_given(sources, options))
     # nothing is loaded yet: a wrong option is said first
     subjects = list(_subjects(options))
-    if twice := [name for name, times in Counter(name for name, _ in subjects).items() if times > 1]:
-        raise SteadyError(f"{twice[0]}: named twice; a subject is compared with others, not with itself.")
+    _refuse_twice([name for name, _ in subjects])
     if not subjects:
         strange = next((source for source in sources if not source.is_dir()), None)
         if strange is not None or not sources:
             raise SteadyError(
                 f"{strange or 'nothing to measure'}: no folder of a run. To measure a model on prompts, add --model."
             )
+        unread = ("items", "columns", "settings", *OF_ITEMS, *OF_LOCAL, *OF_ASKING)
+        _refuse_mixed(unread, "of prompts and models, and a finished run is read again as it is")
         return list(sources)
+    if options["items"] is None:
+        _refuse_mixed(("per_family",), "of --items")
     options["out"] = out = options["out"] or Path("measured")
     file = prompts_of(sources, options)
-    folders = []
-    for name, opened in subjects:
-        folders.append(out if len(subjects) == 1 else out / folder_name(name))
-        _score(opened(), file, folders[-1], options)
+    folders = subject_folders(out, [name for name, _ in subjects])
+    if not launched(options):
+        with this_process():
+            for folder, (_, opened) in zip(folders, subjects, strict=True):
+                _score(opened(), file, folder, options)
     return folders
+
+
+def _refuse_twice(subjects: Sequence[str | Path]) -> None:
+    if twice := [name for name, times in Counter(subjects).items() if times > 1]:
+        raise SteadyError(f"{twice[0]}: named twice; a subject is compared with others, not with itself.")
 
 
 def _given(sources: tuple[Path, ...], options: Options) -> Iterator[Path]:
     """Measure files of answers, each into a folder."""
     from steady.measure.answer_files import read_answer_file
-    from steady.measure.choosing import columns_of, folder_name
+    from steady.measure.choosing import columns_of, settings_of, subject_folders
     from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
 
     if sources or options["models"] or options["items"] or options["endpoint"]:
         raise SteadyError(
             "--answers: the prompts and answers are in its file; leave out SOURCES, --model, --items and --endpoint."
         )
-    _refuse_mixed(OF_LOCAL + OF_ENDPOINT, "of a model, which --answers does not need")
+    _refuse_mixed(OF_LOCAL + OF_ENDPOINT + OF_ASKING + OF_ITEMS, "of a model, which --answers does not need")
+    _refuse_twice(options["answers"])
     options["out"] = out = options["out"] or Path("measured")
-    for path in options["answers"]:
-        file, subject = read_answer_file(path, columns_of(options))
+    folders = subject_folders(out, [path.name for path in options["answers"]])
+    for folder, path in zip(folders, options["answers"], strict=True):
+        file, subject = read_answer_file(path, columns_of(options), settings_of(options))
         check_outputs(file, find_matcher(options["match"] or NORMALIZED))
-        folder = out if len(options["answers"]) == 1 else out / folder_name(path.name)
         _score(subject, file, folder, options)
         yield folder
 
 
 def _score(subject: "Subject", file: "PromptFile", folder: Path, options: Options) -> None:
     from steady.measure.running import Extent, measure_subject
+    from steady.models.ranks import rank
+
+    def say(line: str) -> None:
+        if rank() == 0:
+            click.echo(line, err=True)
 
     extent = Extent(options["precision"], options["seed"])
-    measure_subject(subject, file, folder, extent, lambda line: click.echo(line, err=True), options["budget"])
+    measure_subject(subject, file, folder, extent, say, options["budget"])
 
 
 def _subjects(options: Options) -> Iterator[tuple[str, "Callable[[], Subject]"]]:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
-from steady.commands import FILE, command, root_option
+from steady.commands import FILE, cluster_options, collect_option, command, root_option
 from steady.errors import SteadyError
 
 
@@ -14,25 +15,32 @@ from steady.errors import SteadyError
 @root_option
 @click.option("--recipe", help="A name of recipe/; the parameters as they are where none is given.")
 @click.option("--out", type=FILE, help="Default: metrics/seeds.json, with a recipe metrics/seeds-RECIPE.json.")
-def main(seeds: tuple[int, ...], root: Path, recipe: str | None, out: Path | None) -> None:
+@collect_option
+@cluster_options("local")
+def main(seeds: tuple[int, ...], root: Path, recipe: str | None, out: Path | None, collect: bool, **given: Any) -> None:
     """Run the pipeline once for each of SEEDS (the data and the prompts stay), and write means, spread and intervals.
 
-    What has run before comes from DVC's cache. Each seed has a copy of the repository under .seeds/.
+    What has run before comes from DVC's cache. Each seed has a copy of the repository under .cluster/. With --cluster slurm the
+    seeds are jobs, and the same command with --collect writes the summary when they are done.
     """
     if len(set(seeds)) != len(seeds):
         raise SteadyError(f"seeds: {' '.join(map(str, seeds))} names one twice.")
-    from steady.repro.workspaces import FOLDER, make_workspace, reproduce
+    from steady.cluster.copies import Copies, results
+    from steady.repro.workspaces import make_workspace
 
-    folders = {seed: root / FOLDER / (recipe or "") / f"seed-{seed}" for seed in seeds}
-    for seed, folder in folders.items():
-        click.echo(f"seed {seed}")
+    def make(number: int, folder: Path) -> None:
         # the seed of the training alone: data and prompts have seeds of their own, and come from the cache
-        make_workspace(root, folder, {"seed": seed}, recipe)
-        reproduce(folder)
-    collect(folders, root / (out or f"metrics/seeds{f'-{recipe}' if recipe else ''}.json"))
+        make_workspace(root, folder, {"seed": seeds[number]}, recipe)
+
+    name, base = (f"seeds-{recipe}", [f"+recipe={recipe}"]) if recipe else ("seeds", [])
+    typed = f"steady seeds {' '.join(map(str, seeds))}{f' --recipe {recipe}' if recipe else ''}"
+    copies = Copies(name, typed, [[*base, f"seed={seed}"] for seed in seeds], make)
+    folders = results(root, copies, given, collect, click.echo)
+    if folders:
+        summarize(dict(zip(seeds, folders, strict=True)), root / (out or f"metrics/{name}.json"))
 
 
-def collect(folders: Mapping[int, Path], out: Path) -> None:
+def summarize(folders: Mapping[int, Path], out: Path) -> None:
     """Read what the runs of the seeds left in their folders, and write and print the summary."""
     from steady.compare.params import CompareStage
     from steady.metrics.files import read_metrics, write_metrics

@@ -153,19 +153,23 @@ def _bank_faults(params: FormatStage, bank: Bank | None, labels: Sequence[str]) 
 
 
 def _room_faults(wordings: Sequence[Wording], bank: Bank | None, params: FormatStage, encode: Encode) -> Iterator[str]:
-    """A bank whose canonical wording and label list leave no room for the text, which would be cut away from every prompt."""
+    """A family that is used, the canonical wording included, and whose label list leaves no room for the text in any wording."""
     if bank is None or not bank.templates:
         return
     most = params.format.max_length - LEAST_ROOM
-    frames = frame_lengths(wordings, bank, encode)
-    if frames[CANONICAL] > most:
-        crowded = Counter(wording.family for wording in wordings if frames[wording.id] > most)
+    used = {CANONICAL, *params.format.trained_families, *params.sensitivity.families}
+    frames = frame_lengths([wording for wording in wordings if wording.family in used], bank, encode)
+    families = {wording.id: wording.family for wording in wordings}
+    crowded = Counter(families[name] for name, tokens in frames.items() if tokens > most)
+    # Some wordings of a family are longer than the others; what is cut of their prompts is counted and printed.
+    if any(number == sum(families[name] == family for name in frames) for family, number in crowded.items()):
         counts = ", ".join(f"{family} {number}" for family, number in crowded.items())
         yield (
             f"format.max_length is {params.format.max_length} tokens. Without its text the canonical wording takes "
             f"{frames[CANONICAL]} of them, the longest one {max(frames.values())}, with a list of {len(bank.labels)} labels; "
             f"at least {LEAST_ROOM} are for the text. Wordings without that room: {counts}. Raise it to "
-            f"{max(frames.values()) + LEAST_ROOM} or more, shorten the labels, or leave the slot {{labels}} out of the templates."
+            f"{max(frames.values()) + LEAST_ROOM} or more, shorten the labels, leave the slot {{labels}} out of the templates, or "
+            "leave these families out of `format.trained_families` and `sensitivity.families`."
         )
 
 

@@ -16,19 +16,22 @@ SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?",
 Given = dict[tuple[str | None, str], list[str]]
 
 
-def read_answer_file(path: Path, columns: Mapping[str, str]) -> tuple[PromptFile, GivenAnswers]:
+def read_answer_file(
+    path: Path, columns: Mapping[str, str], settings: Mapping[str, str] | None = None
+) -> tuple[PromptFile, GivenAnswers]:
     """The prompts of a file and their answers: rows as `row_drafts` takes them, with one prompt and an `answer`.
 
     The first answer to a prompt is measured; further ones are its repeats.
 
     Args:
         columns: what the file calls keys: `{"answer": "response"}`.
+        settings: see `steady.measure.prompt_files.read_prompt_file`.
 
     Raises:
         SteadyError: the file is missing or unreadable, or rows are wrong; each is named with its line.
     """
     given = Given()
-    file = collect(path, file_rows(path), lambda row: _drafts(renamed(row, columns), given))
+    file = collect(path, file_rows(path, SAMPLE, settings), lambda row: _drafts(renamed(row, columns), given))
     answers = {prompt.id: given[prompt.group_id, prompt.prompt] for prompt in file.prompts}
     digest = hashlib.blake2b(msgspec.json.encode(answers, order="deterministic"), digest_size=16).hexdigest()
     several = {name: texts for name, texts in answers.items() if len(texts) > 1}

@@ -1,9 +1,9 @@
 """Measuring from Python: a model, a function or answers that are there already, on groups of prompts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeGuard, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -53,6 +53,11 @@ class Settings(TypedDict, total=False):
     stop: tuple[str, ...]
 
 
+FEWEST_DRAWS = 100
+# Settings that a function or answers cannot follow
+OF_MODELS = ("max_new_tokens", "batch_tokens", "max_pairs", "chat_template", "system", "thinking", "stop")
+
+
 def measure(
     subject: Subject | GivenGroups | Sequence[Sequence[str]] | tuple[Any, Any] | str | Function,
     groups: Groups,
@@ -71,8 +76,10 @@ def measure(
     Raises:
         SteadyError: groups, settings, the model or the answers are at fault.
     """
+    _check_settings(subject, settings)
     file = _prompts(groups, settings.get("outputs"))
     matcher = find_matcher(settings.get("match", NORMALIZED))
+    bootstrap = _bootstrap(settings.get("draws", 2000), settings.get("confidence", 0.95), settings.get("seed", 0))
     check_outputs(file, matcher)
     opened = _subject(subject, file, settings)
     chosen, skipped = opened.fitting(file)
@@ -91,28 +98,65 @@ def measure(
     asked = RunSettings(subject=opened.name, facts=opened.facts, prompts=file.digest)
     prompts = {prompt.id: prompt for prompt in file.prompts}
     run = Run(asked, prompts, answered, skipped, opened.notes(), opened.repeats())
-    bootstrap = Bootstrap(settings.get("draws", 2000), settings.get("confidence", 0.95), settings.get("seed", 0))
     return report_of(run, matcher, bootstrap)
 
 
 def compare(*reports: Report, draws: int = 2000, confidence: float = 0.95, seed: int = 0) -> Compared:
     """Reports on the same prompts, each compared with the first; SteadyError where they have no group of prompts in common."""
-    return compared(reports, Bootstrap(draws, confidence, seed))
+    return compared(reports, _bootstrap(draws, confidence, seed))
+
+
+def _bootstrap(draws: int, confidence: float, seed: int) -> Bootstrap:
+    if draws < FEWEST_DRAWS or not 0 < confidence < 1:
+        raise SteadyError(
+            f"draws {draws}, confidence {confidence}: at least {FEWEST_DRAWS} draws, and a confidence between 0 and 1."
+        )
+    return Bootstrap(draws, confidence, seed)
+
+
+def _check_settings(subject: Any, settings: Settings) -> None:
+    """Refuse settings that nobody would follow."""
+    if strange := [name for name in settings if name not in Settings.__annotations__]:
+        raise SteadyError(f"{strange[0]}: no setting of measure. There are: {', '.join(Settings.__annotations__)}.")
+    if not _is_model(subject) and (unused := [name for name in OF_MODELS if name in settings]):
+        raise SteadyError(f"{unused[0]}: a setting of models, which {type(subject).__name__} is not. Leave it out.")
+
+
+def _is_model(subject: Any) -> bool:
+    """Whether it is a model's name, or a model and its tokenizer."""
+    # every model of transformers that can be measured has `generate`; a pair of lists of answers has not
+    pair = isinstance(subject, tuple) and len(subject) == 2
+    return isinstance(subject, str) or (pair and hasattr(subject[0], "generate"))
 
 
 def _prompts(groups: Groups, outputs: Any) -> PromptFile:
+    own = isinstance(groups, str | Path) or _are_rows(groups)
+    if outputs is not None and own:
+        raise SteadyError(
+            "outputs: they are of groups by name or in order; rows and files have an `output` of their own."
+        )
     if isinstance(groups, str | Path):
         return read_prompt_file(Path(groups))
     return collect(Path("groups"), enumerate(_rows(groups, outputs), start=1), row_drafts)
 
 
+def _are_rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any]) -> TypeGuard[Sequence[Mapping[str, Any]]]:
+    return not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups)
+
+
 def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> list[Any]:
     """The groups as rows of a file; rows are left as they are."""
-    if not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups):
+    if _are_rows(groups):
         return [dict(item) for item in groups]
     named = groups if isinstance(groups, Mapping) else {str(place): members for place, members in enumerate(groups)}
+    if strange := [name for name, members in named.items() if isinstance(members, str) or not members]:
+        raise SteadyError(f"group {strange[0]}: expected a list of prompts, got {named[strange[0]]!r:.60}.")
+    if outputs is not None and not isinstance(outputs, Mapping) and len(outputs) != len(named):
+        raise SteadyError(f"outputs: {len(outputs)} of {len(named)} groups; there is one, or a list, for each group.")
     # outputs in order belong to the groups in order
     given = outputs if isinstance(outputs, Mapping) else dict(zip(named, outputs or [], strict=False))
+    if unknown := [name for name in given if name not in named]:
+        raise SteadyError(f"outputs: there is no group {unknown[0]!r}. There are: {', '.join(map(str, named)):.300}.")
     # a row of a file has a list of outputs, never a tuple
     outputs_of = {name: list(one) if isinstance(one := given.get(name), tuple) else one for name in named}
     return [
@@ -124,10 +168,7 @@ def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> 
 
 def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
     name = settings.get("name", "")
-    # every model of transformers that can be measured has `generate`; a pair of lists of answers has not
-    if isinstance(subject, str) or (
-        isinstance(subject, tuple) and len(subject) == 2 and hasattr(subject[0], "generate")
-    ):
+    if _is_model(subject):
         return _model(subject, settings)
     if hasattr(subject, "fitting") and hasattr(subject, "score"):
         found: Subject = subject
@@ -137,7 +178,15 @@ def _subject(subject: Any, file: PromptFile, settings: Settings) -> Subject:
         called = getattr(subject, "__qualname__", type(subject).__name__)
         return CallableSubject(name or called, {"function": called}, subject)
     given = subject if isinstance(subject, GivenGroups) else GivenGroups(subject)
-    return _given(name or "answers", given, file)
+    try:
+        # arrays of NumPy serve too
+        answers = [list(texts) for texts in given.answers if not isinstance(texts, str)]
+    except TypeError as error:
+        raise SteadyError(
+            f"{type(subject).__name__} {subject!r:.60} cannot be measured. Give (model, tokenizer), the name of a model, a function "
+            "from a list of prompts to a list of answers, or a list of answers for each group."
+        ) from error
+    return _given(name or "answers", replace(given, answers=answers), file)
 
 
 def _model(subject: Any, settings: Settings) -> Subject:
@@ -170,7 +219,11 @@ def _given(name: str, given: GivenGroups, file: PromptFile) -> Subject:
     if given.matrices is None:
         return GivenAnswers(name, {}, answers)
     # without lengths an answer counts as one token, as a label of a classifier does
-    lengths = given.lengths or [[1] * len(texts) for texts in given.answers]
+    lengths = [[1] * len(texts) for texts in given.answers] if given.lengths is None else given.lengths
+    if not len(given.matrices) == len(lengths) == len(members):
+        raise SteadyError(
+            f"{name}: {len(given.matrices)} matrices and {len(lengths)} lists of lengths for {len(members)} groups; one each."
+        )
     matrices = {
         group: Matrix(np.asarray(matrix, dtype=np.float64), np.asarray(counts, dtype=np.float64))
         for group, matrix, counts in zip(members, given.matrices, lengths, strict=True)

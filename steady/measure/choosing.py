@@ -7,6 +7,7 @@ from typing import Any
 from steady.errors import SteadyError
 from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
 from steady.measure.prompt_files import PromptFile, read_prompt_file
+from steady.measure.runs import RUN
 from steady.measure.subject import Subject
 
 NO_ADAPTER = "none"
@@ -19,31 +20,44 @@ def prompts_of(sources: Sequence[Path], options: dict[str, Any]) -> PromptFile:
     Raises:
         SteadyError: there is not one file, it is at fault, or no answer could equal some output.
     """
-    columns = columns_of(options)
+    columns, settings = columns_of(options), settings_of(options)
     items, wordings = options["items"], options["wordings"]
     # a bank words items, and never prompts that are written out
-    if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(Path.is_dir, sources)):
+    if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(_is_run, sources)):
         raise SteadyError(
-            f"give one file of prompts, or --items FILE (and --wordings BANK) in place of it; "
-            f"got {', '.join(map(str, sources)) or 'none'}."
+            "give one file, folder or data set of prompts, or --items FILE (and --wordings BANK) in place of it; "
+            f"got {', '.join(f'{one} (a run)' if _is_run(one) else str(one) for one in sources) or 'none'}."
         )
     if items is None:
-        file = read_prompt_file(sources[0], columns)
+        file = read_prompt_file(sources[0], columns, settings)
     else:
         from steady.measure.worded_items import bank_match, item_file
 
-        file = item_file(items, wordings, options["per_family"], options["seed"], columns)
+        file = item_file(items, wordings, options["per_family"], options["seed"], columns, settings)
         options["match"] = options["match"] or bank_match(wordings)
     check_outputs(file, find_matcher(options["match"] or NORMALIZED))
     return file
 
 
+def _is_run(path: Path) -> bool:
+    return (path / RUN).is_file()
+
+
 def columns_of(options: Mapping[str, Any]) -> dict[str, str]:
     """What files call keys, as `--column` says it; SteadyError where one is not KEY=NAME."""
-    strange = [column for column in options["columns"] if not all(column.partition("="))]
+    return _pairs("--column", options["columns"], "KEY=NAME, such as prompt=question")
+
+
+def settings_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """How files are read, as `--source` says it; SteadyError where one is not KEY=VALUE."""
+    return _pairs("--source", options["settings"], "KEY=VALUE, such as encoding=latin-1")
+
+
+def _pairs(option: str, given: Sequence[str], expected: str) -> dict[str, str]:
+    strange = [text for text in given if not all(text.partition("="))]
     if strange:
-        raise SteadyError(f"--column {strange[0]}: expected KEY=NAME, such as prompt=question.")
-    return dict(column.split("=", 1) for column in options["columns"])
+        raise SteadyError(f"{option} {strange[0]}: expected {expected}.")
+    return dict(text.split("=", 1) for text in given)
 
 
 def local_subject(model: str, adapter: str, options: Mapping[str, Any]) -> Subject:
@@ -60,7 +74,10 @@ def local_subject(model: str, adapter: str, options: Mapping[str, Any]) -> Subje
     return local_model(named, Limits(**limits))
 
 
-def folder_name(name: str) -> str:
-    """A subject's name as a folder's."""
+def subject_folders(out: Path, names: Sequence[str]) -> list[Path]:
+    """A folder for each subject: `out` for one alone, otherwise one in it that is called as the subject is."""
     # a Hub id has a slash, an endpoint's name may have anything
-    return "".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in name).strip("-.")
+    called = ["".join(sign if sign.isalnum() or sign in "-._" else "-" for sign in name).strip("-.") for name in names]
+    # names that are equal as folders are told apart by their place, which the same command gives again
+    folders = [name if called.count(name) == 1 else f"{name}-{place}" for place, name in enumerate(called, start=1)]
+    return [out] if len(names) == 1 else [out / name for name in folders]

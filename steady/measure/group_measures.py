@@ -14,11 +14,11 @@ from steady.measure.matching import Matcher, unequal_but_contained
 from steady.measure.prompt_files import AskedPrompt
 from steady.metrics import sensitivity as measure
 from steady.metrics.answers import Answers, numbered, read_answers
-from steady.metrics.arm_sensitivity import cell_statistic
+from steady.metrics.arm_sensitivity import cell_estimates, cell_statistic
 from steady.metrics.cells import ALL, Cell, CellValues, cell_values
 from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.measures import HIGHER, LOWER, SENSITIVITY, SensitivityMeasure
-from steady.metrics.resampling import Bootstrap, Estimate, Statistic, estimate, one_blas_thread, ratio, weighted_mean
+from steady.metrics.resampling import Bootstrap, Estimate, Statistic, one_blas_thread, ratio, weighted_mean
 from steady.metrics.results import Degeneracy
 
 # What people call measures whose names in the pipeline's files mean its wordings and labels
@@ -140,7 +140,7 @@ def measured(judged: Judged, bootstrap: Bootstrap) -> Measured:
     answers, groups = judged.answers, judged.groups
     summaries = [_summary(group, judged.values, place) for place, group in enumerate(groups)]
     targets = [prompt.completion or f"\0{prompt.group_id}" for prompt in answers.prompts]  # no output: one of its own
-    found = estimate(judged.statistic, len(groups), bootstrap)
+    found = cell_estimates(judged.statistic, judged.values, bootstrap)
     known = {KEYS.get(name, name): value for name, value in found.items() if not np.isnan(value.value or 0.0)}
     return Measured(
         groups=len(groups),

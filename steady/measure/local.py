@@ -15,6 +15,7 @@ from steady.measure.prompt_files import AskedPrompt, PromptFile, fitting
 from steady.measure.subject import Facts, Say, Subject
 from steady.metrics.matrices import ScoredGroup
 from steady.models.chat import takes_system
+from steady.models.params import is_hub_id
 from steady.records import Asked, Rejected
 from steady.scoring.groups import PromptGroup, bundles
 from steady.scoring.resume import fingerprint
@@ -171,6 +172,8 @@ def _hidden(file: PromptFile, opened: OpenModel) -> list[str]:
 
 def local_model(named: Named, limits: Limits) -> LocalModel:
     """Load a model by name; errors as `open_model` has them."""
+    if named.revision and not is_hub_id(named.id):
+        raise SteadyError(f"--revision {named.revision}: {named.id} is no model of the Hub and has none. Leave it out.")
     opened = open_model(named)
     base = opened.base
     assert base is not None

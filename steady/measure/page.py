@@ -18,8 +18,8 @@ PROMPTS_SHOWN = 40
 LONGEST_TEXT = 1200  # characters of a prompt or an answer
 COLOURS = 6
 LETTERS = (
-    "Answers with one letter were read as the same; ✓ and ✗ compare with the output, and a dash is an answer of which nothing "
-    "could be read."
+    "Sorted by ψ, and by agreement where there are no log-probabilities. Answers with one letter were read as the same; ✓ and ✗ "
+    "compare with the output, and a dash is an answer of which nothing could be read."
 )
 
 
@@ -82,11 +82,13 @@ def _groups(found: Results) -> list[Markup]:
     worst = {name: min(from_worst(one[name]) for one in by_group if name in one) for name in by_group[0]}
     # one order for all subjects, so that the page reads row by row
     order = sorted(worst, key=lambda name: worst[name])
-    shown = []
+    shown: list[Markup] = []
     for name in order[:GROUPS_SHOWN]:
         parts = zip(found.reports, by_group, scored, strict=True)
         # a subject that could not be asked this group has no column
-        shown.append(_group(name, [(report, one[name], of[name]) for report, one, of in parts if name in one]))
+        asked = [(report, one[name], of[name]) for report, one, of in parts if name in one]
+        # the worst one is open, so that a reader sees what a group holds
+        shown.append(_group(name, asked, open_=not shown))
     left = len(order) - len(shown)
     return [*shown, tag("p", f"{left} steadier groups are in measures.json.")] if left else shown
 
@@ -94,7 +96,7 @@ def _groups(found: Results) -> list[Markup]:
 Answered = tuple[Result, GroupSummary, ScoredGroup]
 
 
-def _group(name: str, subjects: Sequence[Answered]) -> Markup:
+def _group(name: str, subjects: Sequence[Answered], open_: bool) -> Markup:
     heads = [_head(item, report.name if len(subjects) > 1 else "") for report, item, _ in subjects]
     paired = [(report.name, group) for report, _, group in subjects if group.matrix.size]
     parts = [_answers(name, subjects)]
@@ -102,7 +104,7 @@ def _group(name: str, subjects: Sequence[Answered]) -> Markup:
         # the prompts stand above already, so rows have numbers alone
         rows = [Row(joined([place]), joined([""])) for place in range(1, len(paired[0][1].predictions) + 1)]
         parts.append(details("log-probabilities", matrix_table(f"Log-probabilities of group {name}", rows, paired)))
-    return details(f"{name} · {' · '.join(heads)}", *parts)
+    return details(f"{name} · {' · '.join(heads)}", *parts, open_=open_)
 
 
 def _head(item: GroupSummary, name: str) -> str:

@@ -9,17 +9,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from pydantic import ValidationError
 
 from steady.errors import SteadyError
 from steady.measure.prompt_rows import SAMPLE, Draft, Faulty, row_drafts
-from steady.prepare.readers.files import KNOWN, File, records
+from steady.prepare.readers.files import HUB, KNOWN, find_files, records
 from steady.prepare.readers.opening import UnreadableError, data_suffix
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import listed
+from steady.prepare.readers.rows import Finding, listed
 from steady.records import Asked, Message, Prompt, Rejected, content_id
 from steady.scoring.groups import PromptGroup
 
 MAX_FAULTS = 20
+LINES_SHOWN = 5
+# Settings of a data source that say how its files are read, and nothing of what is done with the rows
+READ = ("encoding", "delimiter", "quoting", "header", "records", "config", "revision", "hub_split")
 Read = TypeVar("Read")
 ONE_PROMPT, TOO_LONG, EMPTY_PROMPT = "one_prompt", "too_long", "empty_prompt"
 
@@ -73,17 +77,20 @@ class PromptFile:
         return {prompt.id: prompt.prompt for prompt in self.prompts}
 
 
-def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> PromptFile:
-    """Read a file of prompts: JSON Lines, a JSON document, CSV, TSV, Parquet or Arrow, compressed or not; see `row_drafts`.
+def read_prompt_file(
+    path: Path, columns: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None
+) -> PromptFile:
+    """Read prompts; see `file_rows` for the kinds of files, and `row_drafts` for those of rows.
 
     Args:
         columns: what the file calls keys: `{"prompt": "question"}`.
+        settings: how the file is read, by those keys of `data.sources` that `READ` names.
 
     Raises:
         SteadyError: the file is missing or unreadable, or rows are wrong (every one is named with its line; in Parquet lines are
             numbers of rows), or no group has two prompts.
     """
-    file = collect(path, file_rows(path), lambda row: row_drafts(renamed(row, columns or {})))
+    file = collect(path, file_rows(path, SAMPLE, settings), lambda row: row_drafts(renamed(row, columns or {})))
     # one group with two prompts is enough: the others are left out by name later
     sizes = Counter(prompt.group_id for prompt in file.prompts)
     if not any(size > 1 for size in sizes.values()):
@@ -94,18 +101,58 @@ def read_prompt_file(path: Path, columns: Mapping[str, str] | None = None) -> Pr
     return file
 
 
-def file_rows(path: Path, sample: str = SAMPLE) -> Iterator[tuple[int, Any]]:
-    """Rows of a file of data with their lines; SteadyError where it is missing, of an unknown kind, or cannot be read to its end."""
-    if not path.is_file():
+def file_rows(path: Path, sample: str = SAMPLE, settings: Mapping[str, str] | None = None) -> Iterator[tuple[int, Any]]:
+    """Rows of a file of data with their lines: JSON Lines, a JSON document, CSV, TSV, Parquet or Arrow, compressed or not.
+
+    `path` may also be `hub:OWNER/NAME`, a folder that is laid out as a data set of the Hub is, or one of `save_to_disk`; their lines
+    are numbers of rows.
+
+    Args:
+        settings: see `read_prompt_file`.
+
+    Raises:
+        SteadyError: a setting is wrong, or the file is missing, of an unknown kind, or cannot be read to its end.
+    """
+    source = _source(path, settings or {})
+    if not (source.path.startswith(HUB) or path.exists()):
         raise SteadyError(f"{path}: no such file. Each line is one prompt, such as {sample}")
-    # any format: the kind of file goes by its name alone
-    source = SourceParams.model_validate({"path": str(path), "format": "alpaca"})
-    if data_suffix(path) not in KNOWN:
+    if path.is_file() and data_suffix(path) not in KNOWN:
         raise SteadyError(f"{path}: a kind of file that is not known. Allowed: {', '.join(KNOWN)}, compressed or not.")
+    before = 0
     try:
-        yield from ((line, value) for line, value, _ in records(File(path, str(path)), source))
+        for file in find_files(source):
+            line = 0
+            for line, value, _ in records(file, source):
+                # what a reader found in a row, or the row
+                yield before + line, [_hinted(one, settings) for one in value] if isinstance(value, list) else value
+            # several files are those of `save_to_disk`, whose rows are numbered on
+            before += line
     except UnreadableError as error:
-        raise SteadyError(f"{path}:{error.line}: {error.finding.code}: {error.finding.reason}") from error
+        finding = _hinted(error.finding, settings)
+        raise SteadyError(f"{path}:{before + error.line}: {finding.code}: {finding.reason}") from error
+
+
+def _hinted(finding: Finding, settings: Mapping[str, str] | None) -> Finding:
+    """A finding that says how a setting that it advises is given, where it can be."""
+    if settings is None or not any(f"`{key}" in finding.reason for key in READ):
+        return finding
+    return finding._replace(reason=f"{finding.reason} Settings are given by --source KEY=VALUE.")
+
+
+def _source(path: Path, settings: Mapping[str, str]) -> SourceParams:
+    if strange := [key for key in settings if key not in READ]:
+        raise SteadyError(f"--source {strange[0]}: unknown. Allowed: {', '.join(READ)}.")
+    # what `datasets` wrote for itself it does not load by name
+    named = path.is_dir() and not (path / "dataset_info.json").is_file()
+    # any format: the kind of file goes by its name alone
+    given = {"path": f"{HUB}{path}" if named else str(path), "format": "alpaca", **settings}
+    try:
+        return SourceParams.model_validate(given)
+    except ValidationError as error:
+        # the check of the whole section names its key itself
+        places = (": ".join(["--source", *map(str, item["loc"])]) for item in error.errors())
+        reasons = (item["msg"].removeprefix("Value error, ") for item in error.errors())
+        raise SteadyError("\n".join(map(": ".join, zip(places, reasons, strict=True)))) from error
 
 
 def renamed(value: Any, columns: Mapping[str, str]) -> Any:
@@ -118,15 +165,24 @@ def renamed(value: Any, columns: Mapping[str, str]) -> Any:
 
 
 def checked_rows(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[Any], Read]) -> list[tuple[int, Read]]:
-    """What `read` makes of each row, with its line; SteadyError where rows are `Faulty`, each named with its line."""
-    found, faults = [], []
+    """What `read` makes of each row, with its line; SteadyError where rows are `Faulty`, named with their lines by fault."""
+    found: list[tuple[int, Read]] = []
+    faults: dict[str, list[int]] = {}
     for line, value in rows:
         try:
             found.append((line, read(value)))
         except Faulty as error:
-            faults += [f"{path}:{line}: {fault}" for fault in error.faults]
-    refuse(faults)
+            for fault in error.faults:
+                faults.setdefault(fault, []).append(line)
+    # a column that is missing is missing in every row, which is one fault
+    refuse([f"{path}:{lines[0]}: {fault}{_also(lines[1:])}" for fault, lines in faults.items()])
     return found
+
+
+def _also(lines: Sequence[int]) -> str:
+    """The further lines that a fault is in."""
+    more = f" and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
+    return f" (also in {', '.join(map(str, lines[:LINES_SHOWN]))}{more})" if lines else ""
 
 
 def refuse(faults: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from steady.prepare.readers.rows import json_type, show
+from steady.prepare.readers.rows import json_type, listed, show
 from steady.records import Message
 
 SAMPLE = '{"group_id": "capital-peru", "prompt": "What is the capital of Peru?", "output": "Lima"}'
@@ -84,11 +84,18 @@ def _group(row: Mapping[str, Any], faults: list[str]) -> str | None:
     if key is None:
         # a list of paraphrases is a group by itself
         if not any(name in row for name in LIST_KEYS):
-            faults.append(f"missing: `group_id`: prompts that ask for the same thing share one, such as {SAMPLE}")
+            faults.append(
+                f"missing: `group_id`: prompts that ask for the same thing share one, such as {SAMPLE}; {_columns(row)}"
+            )
         return None
     if isinstance(row[key], bool) or not isinstance(row[key], str | int):
         faults.append(f"wrong_type: `{key}` is {got(row[key])}; it must be a text or a whole number.")
     return str(row[key])
+
+
+def _columns(row: Mapping[str, Any]) -> str:
+    """What a row has, and what to do where it is called otherwise; empty cells are left out of it."""
+    return f"the row has {listed(row)}. Another name is given by --column KEY=NAME."
 
 
 def _outputs(row: Mapping[str, Any], faults: list[str]) -> tuple[str, ...]:
@@ -131,7 +138,9 @@ def _texts(row: Mapping[str, Any], faults: list[str]) -> list[str]:
         return []
     texts = [*([first] if first is not None else []), *listed]
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-        faults.append("missing: `prompt` (or `instruction`, `messages`, `paraphrases`) is missing, blank or no text.")
+        faults.append(
+            f"missing: `prompt` (or `instruction`, `messages`, `paraphrases`) is missing, blank or no text; {_columns(row)}"
+        )
         return []
     # a whole prompt has its input in it already
     item = row.get("input") if "prompt" not in row else None

@@ -15,7 +15,7 @@ from steady.measure.comparing import PERMUTATIONS, Result, Results, compare_subj
 from steady.measure.group_measures import judge, measured
 from steady.measure.matching import Matcher
 from steady.measure.page import page
-from steady.measure.texts import line, table
+from steady.measure.texts import line, table, tables
 from steady.metrics.files import plain, read_metrics, write_metrics
 from steady.metrics.resampling import Bootstrap
 from steady.records import write_bytes, write_records
@@ -60,6 +60,10 @@ class Compared(Results):
     """What was found of subjects on the same prompts."""
 
     reports: tuple[Report, ...]
+
+    def __repr__(self) -> str:
+        """The tables that the command prints."""
+        return tables(self)
 
     def page(self, path: str | Path) -> Path:
         """Write the page of all subjects; it needs no other file and no network."""

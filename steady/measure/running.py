@@ -1,6 +1,7 @@
 """Measure a subject on a file of prompts: what it costs, score bundle by bundle, keep, summarise."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from steady.measure import runs
 from steady.measure.prompt_files import PromptFile
 from steady.measure.subject import Say, Subject
 from steady.metrics.matrices import ScoredGroup, sensitivity
+from steady.models.ranks import from_first, my_places, rank, size, wait_for_all
 from steady.scoring.groups import PromptGroup, is_precise
 from steady.scoring.resume import code_digest
 
@@ -29,18 +31,28 @@ class Extent:
 def measure_subject(
     subject: Subject, file: PromptFile, folder: Path, extent: Extent, say: Say, budget_only: bool = False
 ) -> None:
-    """Score a file of groups into `folder`; a run that was killed goes on. SteadyError where file, subject or folder is at fault."""
+    """Score a file of groups into `folder`; a run that was killed goes on.
+
+    Several processes (`steady.models.ranks`) score some bundles each, and process 0 alone writes the run.
+
+    Raises:
+        SteadyError: the file, the subject or the folder is at fault.
+    """
     groups, skipped = subject.fitting(file)
     for item in skipped[:20]:
         say(f"{item.source}:{item.line}: not scored: {item.code}: {item.reason}")
     if len(skipped) > 20:
         say(f"… and {len(skipped) - 20} more; all of them are in {runs.SKIPPED}")
     if not groups:
-        raise SteadyError(f"{file.path}: no group is left with two prompts that fit the model; see above.")
+        raise SteadyError(
+            f"{file.path}: no group is left with two prompts to compare; see above. Prompts that ask for the same thing "
+            "share a `group_id`."
+        )
     subject.budget(groups, say, budget_only)
     if budget_only:
         return
-    with runs.locked(folder):
+    # the lock is that of all processes
+    with runs.locked(folder) if rank() == 0 else nullcontext():
         settings = runs.RunSettings(
             subject=subject.name,
             facts=subject.facts,
@@ -50,10 +62,12 @@ def measure_subject(
             seed=extent.seed if extent.precision is not None else None,
         )
         # after the lock, so that no other process begins it meanwhile
-        if runs.open_run(folder, settings):
+        if from_first(rank() == 0 and runs.open_run(folder, settings)):
             say(f"{folder}: this run is finished already")
             return
         scored = _score_all(subject, groups, folder, settings, say)
+        if rank():
+            return
         reached = {group.id for group in scored}
         skipped += [
             file.skipped(group.prompt_ids[0], NOT_REACHED, f"group {group.id}: POSIX was precise enough without it")
@@ -79,18 +93,21 @@ def _score_all(
     plan = subject.bundles(groups, order)
     key = f"{settings.key} {code_digest()}"  # what other code scored is not gone on with
     found: dict[int, list[ScoredGroup]] = {}
-    for number, places in enumerate(progress_bar(plan, "scoring", "bundle")):
+    mine = my_places(len(plan))
+    for number in progress_bar(mine, "scoring", "bundle", rank() == 0):
         kept, damage = runs.read_part(folder, number, key)
         if damage:
             say(f"{damage} It is scored again.")
         if kept is None:
-            kept = subject.score([groups[place] for place in places], say)
+            kept = subject.score([groups[place] for place in plan[number]], say)
             # at once: a kill loses one bundle
             runs.write_part(folder, number, kept, key)
         found[number] = kept
         if len(found) < len(plan) and precision is not None and _precise(found, precision):
             say(f"stopped: POSIX is known to {precision:.0%} of itself")
             break
+    if size() > 1:
+        found = _of_all(found, folder, len(plan), key)
     # bundles are of like length, the results in the order of the file
     places_done = [place for number in found for place in plan[number]]
     scored = [group for kept in found.values() for group in kept]
@@ -100,3 +117,20 @@ def _score_all(
 def _precise(found: dict[int, list[ScoredGroup]], precision: float) -> bool:
     kept = [group for groups in found.values() for group in groups]
     return is_precise([sensitivity(group).psi for group in kept if not group.fault], precision)
+
+
+def _of_all(mine: dict[int, list[ScoredGroup]], folder: Path, bundles: int, key: str) -> dict[int, list[ScoredGroup]]:
+    """In process 0 the bundles of all processes, in order, once all are scored; in the others their own."""
+    wait_for_all()
+    if rank():
+        return mine
+    found = {}
+    for number in range(bundles):
+        kept = mine.get(number) or runs.read_part(folder, number, key)[0]
+        if kept is None:
+            raise SteadyError(
+                f"{folder}: bundle {number} of another process is not there, or is damaged. The folder has to lie on a disk that all "
+                "machines share. Run the same command again."
+            )
+        found[number] = kept
+    return found

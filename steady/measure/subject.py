@@ -5,10 +5,10 @@ A new kind of subject derives from `Answering` and defines `name`, `facts` and `
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -141,9 +141,8 @@ def _check_shape(name: str, groups: Sequence[PromptGroup], answers: Answers) -> 
             raise SteadyError(
                 f"{name}: group {group.id} has {len(group.prompts)} prompts and got {len(given)} answers."
             )
-        strange = next((answer for answer in given if not isinstance(answer, str)), None)
-        if strange is not None:
-            raise SteadyError(f"{name}: group {group.id}: an answer is {strange!r:.60}; answers are texts.")
+        if strange := [answer for answer in given if not isinstance(answer, str)]:
+            raise SteadyError(f"{name}: group {group.id}: an answer is {strange[0]!r:.60}; answers are texts.")
 
 
 def _check_matrices(name: str, groups: Sequence[PromptGroup], matrices: Sequence[Matrix]) -> None:
@@ -166,7 +165,11 @@ class CallableSubject(Answering):
         """The answers of one call, dealt out to the groups."""
         # one call, so that the function can work on all prompts together
         asked = [prompt for group in groups for prompt in group.prompts]
-        given = list(self.function(asked))
+        found: Any = self.function(asked)
+        # a text is a sequence of texts too, and None is what a function without `return` gives
+        if isinstance(found, str) or not isinstance(found, Iterable):
+            raise SteadyError(f"{self.name}: the function returned {found!r:.60}; it must return a list of texts.")
+        given = list(found)
         if len(given) != len(asked):
             raise SteadyError(f"{self.name}: the function got {len(asked)} prompts and returned {len(given)} answers.")
         stops = np.cumsum([0, *(len(group.prompts) for group in groups)]).tolist()

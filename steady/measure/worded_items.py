@@ -21,7 +21,12 @@ SAMPLE = '{"input": "My parcel never came.", "output": "shipping"}'
 
 
 def item_file(
-    items: Path, bank_path: Path | None, per_family: int, seed: int, columns: Mapping[str, str]
+    items: Path,
+    bank_path: Path | None,
+    per_family: int,
+    seed: int,
+    columns: Mapping[str, str],
+    settings: Mapping[str, str] | None = None,
 ) -> PromptFile:
     """Every item under the canonical wording and under `per_family` wordings of each family, the same for all items.
 
@@ -31,13 +36,16 @@ def item_file(
     Args:
         bank_path: the templates of the task; None where the items bring their own instructions.
         seed: draws the wordings.
+        settings: see `steady.measure.prompt_files.read_prompt_file`.
 
     Raises:
         SteadyError: the bank or rows are wrong; every fault is named with its line.
     """
     bank = None if bank_path is None else read_bank(bank_path)
     wordings = chosen_wordings(bank, per_family, seed)
-    return collect(items, _rows(items), lambda row: _drafts(_example(renamed(row, columns)), bank, wordings))
+    return collect(
+        items, _rows(items, settings or {}), lambda row: _drafts(_example(renamed(row, columns)), bank, wordings)
+    )
 
 
 def bank_match(bank_path: Path | None) -> str | None:
@@ -69,12 +77,12 @@ def chosen_wordings(bank: Bank | None, per_family: int, seed: int) -> list[Wordi
     return [canonical, *(wording for members in chosen for wording in members)]
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _rows(path: Path, settings: Mapping[str, str]) -> Iterator[tuple[int, Any]]:
     if path.suffix != ".txt":
-        yield from file_rows(path)
+        yield from file_rows(path, SAMPLE, settings)
         return
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = path.read_text(encoding=settings.get("encoding", "utf-8-sig"))
     except OSError as error:
         raise SteadyError(f"{path}: no such file. Each row is one item, such as {SAMPLE}") from error
     except UnicodeDecodeError as error:

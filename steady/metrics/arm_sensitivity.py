@@ -12,15 +12,19 @@ from steady.metrics.matrices import ScoredGroup
 from steady.metrics.measures import SENSITIVITY
 from steady.metrics.resampling import (
     Bootstrap,
+    Estimate,
     Statistic,
     estimate,
     estimate_columns,
+    lowest_interval,
     one_blas_thread,
     ratio,
     weighted_mean,
 )
 from steady.metrics.results import CellResults, Degeneracy, SensitivityResults, WordingAccuracy
 from steady.records import Wording
+
+WORST = "worst_wording_accuracy"
 
 
 @one_blas_thread()
@@ -58,7 +62,7 @@ def sensitivity_metrics(
 
 def cell_metrics(answers: Answers, cell: Cell, values: CellValues, bootstrap: Bootstrap) -> CellResults:
     """One cell: counts, the degeneracy flag and every measure as an estimate."""
-    measures = estimate(cell_statistic(values), len(values.groups), bootstrap)
+    measures = cell_estimates(cell_statistic(values), values, bootstrap)
     # without groups there is no column to take a maximum of
     null = (
         measure.spread_null(values.scores, bootstrap.draws, bootstrap.seed) if values.groups else np.asarray([np.nan])
@@ -75,6 +79,15 @@ def cell_metrics(answers: Answers, cell: Cell, values: CellValues, bootstrap: Bo
         degenerate=_degeneracy(answers.rows(cell.rows)).degenerate,
         measures=measures,
     )
+
+
+def cell_estimates(statistic: Statistic, values: CellValues, bootstrap: Bootstrap) -> dict[str, Estimate]:
+    """The measures of a cell as estimates; the interval of the worst wording is that of a minimum."""
+    found = estimate(statistic, len(values.groups), bootstrap)
+    worst = found.get(WORST)
+    if worst is not None and worst.interval is not None:
+        worst.interval = lowest_interval(values.scores, bootstrap)
+    return found
 
 
 def cell_statistic(values: CellValues) -> Statistic:

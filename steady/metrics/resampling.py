@@ -129,6 +129,29 @@ def percentile_interval(drawn: Floats, confidence: float) -> Floats:
     return bounds.reshape(2, *drawn.shape[1:])
 
 
+def lowest_interval(scores: Floats, bootstrap: Bootstrap) -> list[float]:
+    """Interval of the lowest column mean, which holds its value and covers the lowest expectation at least as often as it says.
+
+    The lowest of noisy means lies below the lowest expectation, and that of resampled means lower still: their percentiles can miss
+    both. The lower bound here is the lowest of the columns' own percentiles. It is above the lowest expectation only where that
+    column's own is. The upper bound adds to the value the upper percentile, over draws, of how far any column falls below its mean.
+    It is below the lowest expectation only where some mean lies that far below its own.
+
+    Args:
+        scores: shares `(groups, columns)`, NaN where a group has none; at least one is known.
+    """
+    table = scores[:, ~np.isnan(scores).all(axis=0)]
+    means = weighted_mean(np.ones((1, len(table))), table)[0]
+    draws = [weighted_mean(weights, table) for weights in group_weights(len(table), bootstrap.draws, bootstrap.seed)]
+    drawn = np.concatenate(draws)
+    # a column that a draw lacks has not fallen there, and its percentiles are those of the other draws
+    drawn = np.where(np.isnan(drawn), means, drawn)
+    tail, value = (1 - bootstrap.confidence) / 2, means.min()
+    low = np.quantile(drawn, tail, axis=0).min()
+    high = value + np.quantile((means - drawn).max(axis=1), 1 - tail)
+    return [float(min(low, value)), float(np.clip(high, value, 1.0))]
+
+
 def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
     """Element-wise quotient, NaN where the denominator is 0."""
     over, under = np.broadcast_arrays(

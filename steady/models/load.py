@@ -47,12 +47,21 @@ def quiet_libraries() -> None:
 
 
 def pick_device(device: str) -> "torch.device":
-    """`auto` is the GPU where there is one; any other value is a torch device string."""
+    """`auto` is the GPU where there is one; any other value is a torch device string; SteadyError where there is none of it."""
     import torch
 
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
+    try:
+        found = torch.device(device)
+        # a device that is not there has a name all the same
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0].rstrip(".")
+        raise SteadyError(
+            f"device {device}: {reason}. Give auto, cpu, or a GPU of this machine, such as cuda:0."
+        ) from error
+    return found
 
 
 def load_tokenizer(params: ModelParams) -> Any:

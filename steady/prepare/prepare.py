@@ -132,7 +132,7 @@ def _read_all(params: DataParams, table: Table, counts: Counts, rejected: Reject
 
 
 def _reject_contradictions(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> Rows:
-    """Reject the rows whose text or group is given two answers; returns them."""
+    """Reject the rows whose text or group is given two answers, or leave them out where their source says so; returns them."""
     same_output = [
         place
         for place, source in enumerate(params.sources)
@@ -142,11 +142,16 @@ def _reject_contradictions(params: DataParams, table: Table, counts: Counts, rej
     for row in np.union1d(by_text, by_group).tolist():
         draft = table.draft(row)
         found = [finding for finding, rows in ((_LABELS, by_text), (_OUTPUTS, by_group)) if row in rows]
+        place = table.source[row]
+        if {finding.code for finding in found} <= {*params.sources[place].leave_out}:
+            counts.left_out[found[0].code] += 1
+            counts.sources[place]["left_out"] += 1
+            continue
         group = "" if draft.group is None else f"group {draft.group!r}, "
         named = [finding._replace(reason=f"{group}output {draft.output!r}: {finding.reason}") for finding in found]
         raw = msgspec.json.encode(draft)
         rejected.add([rejection(draft.source, draft.line, finding, raw) for finding in named])
-        counts.sources[table.source[row]]["rejected"] += 1
+        counts.sources[place]["rejected"] += 1
     return np.union1d(by_text, by_group)
 
 

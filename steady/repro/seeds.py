@@ -6,11 +6,11 @@ import numpy as np
 
 from steady.labels import Floats
 from steady.metrics.arm_quality import quality_statistic
-from steady.metrics.arm_sensitivity import cell_statistic
+from steady.metrics.arm_sensitivity import WORST, cell_statistic
 from steady.metrics.arm_text import text_statistic
 from steady.metrics.cells import ALL, LEVELS
 from steady.metrics.measures import QUALITY, SENSITIVITY, TEST_SPLIT, TEXT, headlines, in_tables, on_page
-from steady.metrics.resampling import FEWEST_GROUPS, Bootstrap, group_weights, percentile_interval
+from steady.metrics.resampling import FEWEST_GROUPS, Bootstrap, group_weights, lowest_interval, percentile_interval
 from steady.metrics.results import Comparison
 from steady.metrics.run import ArmResults, RunResults, steps
 from steady.metrics.seed_results import (
@@ -95,7 +95,14 @@ def at_place(
     if bases is not None:
         pairs = zip(bases, statistics, strict=True)
         statistics = [_minus(_statistic(base, place), statistic) for base, statistic in pairs]
-    return resampled(statistics, measures, group_count(arms[0], place), bootstrap)
+    found = resampled(statistics, measures, group_count(arms[0], place), bootstrap)
+    worst = found.get(WORST)
+    if place is not None and bases is None and worst is not None and worst.interval is not None:
+        # Of resampled minima the percentiles lie low, and can miss the value (lowest_interval); those of seeds stay in.
+        ends = np.mean([lowest_interval(arm.cells[place].scores, bootstrap) for arm in arms], axis=0)
+        bounds = [end for end in worst.interval if end is not None]
+        worst.interval = [float(min(ends[0], *bounds)), float(max(ends[1], *bounds))]
+    return found
 
 
 def group_count(arm: ArmResults, place: Place) -> int:

@@ -1,8 +1,5 @@
 """A study: methods by seeds by bases as a grid of runs over one cache, each in a copy of the repository."""
 
-import hashlib
-import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,9 +10,7 @@ from steady.compare.claims import Claim
 from steady.errors import SteadyError
 from steady.finetune.params import Arm
 from steady.parameters import Section, faults_of, read_yaml
-from steady.repro.workspaces import FOLDER, make_workspace, tracked_files
-
-MARK = ".study"
+from steady.repro.workspaces import make_workspace
 
 
 class Study(Section):
@@ -55,11 +50,10 @@ class Study(Section):
 
 
 class Run(NamedTuple):
-    """One cell of the grid and the copy of the repository that it runs in."""
+    """One cell of the grid."""
 
     base: str
     seed: int
-    folder: Path
 
 
 def read_study(path: Path) -> Study:
@@ -71,36 +65,24 @@ def read_study(path: Path) -> Study:
         raise SteadyError("\n".join(f"{path}: {fault}" for fault in faults_of(error, Study))) from error
 
 
-def grid(study: Study, root: Path) -> Iterator[Run]:
+def grid(study: Study) -> list[Run]:
     """Every run of a study, base by base."""
-    for base in study.bases:
-        for seed in study.seeds:
-            yield Run(base, seed, root / FOLDER / f"study-{study.name}" / base / f"seed-{seed}")
+    return [Run(base, seed) for base in study.bases for seed in study.seeds]
 
 
-def prepare_run(study: Study, run: Run, root: Path) -> bool:
-    """Make the copy of a run; one that was made of the same files for the same study is left as it is.
-
-    What a stopped training goes on from lies in the copy, so it must not be made anew without a reason.
-
-    Returns:
-        Whether it was made.
+def make_run(study: Study, run: Run, root: Path, folder: Path) -> None:
+    """Make the copy of the repository in which a run of a study takes place.
 
     Raises:
         SteadyError: there is no such recipe, or a key of `changes` is not in its parameters.
     """
-    mark, digest = run.folder / MARK, _digest(study, run, root)
-    if mark.is_file() and mark.read_text(encoding="utf-8") == digest:
-        return False
     arms = {name: arm.shown() for name, arm in study.methods.items()}
-    make_workspace(root, run.folder, {"seed": run.seed, "arms": arms, **study.changes}, run.base)
-    _write_yaml(run.folder / "params.yaml", study.sections)
+    make_workspace(root, folder, {"seed": run.seed, "arms": arms, **study.changes}, run.base)
+    _write_yaml(folder / "params.yaml", study.sections)
     claims = [claim.model_dump(mode="json") for claim in study.claims]
     # the recipe's claims are about its own arms
-    (run.folder / "claims.yaml").unlink(missing_ok=True)
-    _write_yaml(run.folder / "claims.yaml", {"claims": claims})
-    mark.write_text(digest, encoding="utf-8")
-    return True
+    (folder / "claims.yaml").unlink(missing_ok=True)
+    _write_yaml(folder / "claims.yaml", {"claims": claims})
 
 
 def _write_yaml(path: Path, sections: dict[str, Any]) -> None:
@@ -110,11 +92,3 @@ def _write_yaml(path: Path, sections: dict[str, Any]) -> None:
     values.update(sections)
     with path.open("w", encoding="utf-8") as handle:
         yaml.dump(values, handle)
-
-
-def _digest(study: Study, run: Run, root: Path) -> str:
-    # any tracked file may change a result, and a copy of old code must not be gone on with
-    digest = hashlib.sha256(json.dumps([study.model_dump(mode="json"), run.base, run.seed]).encode())
-    for name in tracked_files(root):
-        digest.update(name.encode() + b"\0" + (root / name).read_bytes())
-    return digest.hexdigest()

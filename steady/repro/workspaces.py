@@ -4,10 +4,8 @@ DVC takes a stage from the cache where it has run with the same parameters, code
 is new, and running it again costs nothing.
 """
 
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,8 +16,6 @@ from steady.errors import SteadyError
 from steady.metrics.run import RunResults, read_run
 from steady.models.arm import read_manifest
 
-# Where the copies lie, below the repository; Git ignores it
-FOLDER = Path(".seeds")
 CONFIG = """[core]
     no_scm = true
     analytics = false
@@ -51,12 +47,19 @@ def make_workspace(root: Path, folder: Path, changes: Mapping[str, Any], recipe:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, target)
     (folder / ".dvc").mkdir(exist_ok=True)
-    cache = (root / ".dvc" / "cache").resolve()
     # The copy is no Git repository, and shares the cache so that what has run before costs nothing.
-    (folder / ".dvc" / "config.local").write_text(CONFIG.format(cache=cache), encoding="utf-8")
+    (folder / ".dvc" / "config.local").write_text(CONFIG.format(cache=cache_of(root)), encoding="utf-8")
     if recipe is not None:
         compose(folder, [f"+recipe={recipe}"])
     change_params(folder / "params.yaml", changes)
+
+
+def cache_of(root: Path) -> str:
+    """The folder of the DVC cache of a repository; it may lie outside of it, as `dvc cache dir` sets it."""
+    from dvc.config import Config
+
+    own = Config(str(root.resolve() / ".dvc"))["cache"].get("dir")
+    return str(Path(own or root / ".dvc/cache").resolve())
 
 
 def compose(folder: Path, overrides: Sequence[str]) -> None:
@@ -103,19 +106,6 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
         place[last] = value
     with path.open("w", encoding="utf-8") as handle:
         yaml.dump(values, handle)
-
-
-def reproduce(folder: Path) -> None:
-    """Run `dvc repro` in a workspace; its output goes to this terminal; SteadyError where a stage failed."""
-    places = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
-    environment = os.environ | {"PATH": os.pathsep.join(places)}
-    # Set where this runs below another DVC; the copy is a repository of its own.
-    environment.pop("DVC_ROOT", None)
-    done = subprocess.run([sys.executable, "-m", "dvc", "repro"], cwd=folder, env=environment, check=False)
-    if done.returncode:
-        raise SteadyError(
-            f"{folder}: `dvc repro` failed; the reason stands above. The folder is left for you to look at."
-        )
 
 
 def read_runs(names: Sequence[str], folders: Sequence[Path]) -> list[RunResults]:

@@ -1,6 +1,7 @@
 """What a stopped run had scored already: a file for each bundle, in a folder whose name says exactly what was asked."""
 
 import hashlib
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import msgspec
 from steady.errors import SteadyError
 from steady.records import read_records, write_records
 
+logger = logging.getLogger(__name__)
 FOLDER = ".checkpoints"
 Kept = TypeVar("Kept", bound=msgspec.Struct)
 
@@ -40,9 +42,14 @@ class Partial:
             write_records(path, records)
 
     def clear(self) -> None:
-        """Remove what was kept; for when the results are written."""
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove what was kept; for when the results are written. What cannot be deleted is named, for the results are right."""
+        if self.folder is None:
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self.folder.exists():
+            logger.warning(
+                "%s could not be deleted. The results are complete and need it no longer: delete it.", self.folder
+            )
 
     def _path(self, number: int) -> Path | None:
         return None if self.folder is None else self.folder / f"{number:06d}.jsonl"

@@ -126,3 +126,15 @@ def test_tasks_of_a_bare_srun_are_refused_in_a_line_each_and_write_nothing(proje
     refusals = [line for line in done.stderr.splitlines() if line.startswith("Error: This is process")]
     assert done.returncode == 1 and len(refusals) == 4 and all("of 4 that srun started" in line for line in refusals)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_seeds_run_as_jobs_after_the_stages_that_they_share(project, steady, wait):
+    words = ("--recipe", "smoke", "--cluster", "slurm", "--gpus", "0", "--cpus", "1", "--time", "30", "--at-once", "2")
+    code, text = steady(project, "seeds", "0", "1", *words)
+    assert code == 0 and "once before them: prepare, format\n" in text, text
+    wait(end_of_all, 600, "the end of both seeds")
+    _, table = steady(project, "cluster", "status", "--name", "seeds-smoke")
+    assert table.splitlines()[-1] == "seeds-smoke: 2 experiments: 2 done"
+    manifests = [project / f".cluster/seeds-smoke/work/{n:04d}/models/tuned/steady.json" for n in (0, 1)]
+    assert [f'"seed": {seed}' in path.read_text() for seed, path in enumerate(manifests)] == [True, True]

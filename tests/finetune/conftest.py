@@ -1,4 +1,6 @@
-"""Settings of LoRA and of a short training, and the tiny encoder."""
+"""Settings of LoRA and of a short training, the tiny encoder, and checkpoints that cost little."""
+
+from collections.abc import Iterator
 
 import pytest
 from model_fixtures import tiny_encoder  # noqa: F401
@@ -6,6 +8,15 @@ from model_fixtures import tiny_encoder  # noqa: F401
 from steady.finetune.params import LoraParams, TrainParams
 
 LABELS = ("billing", "technical")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_saves() -> Iterator[None]:
+    """Nothing waits for the disk, and PEFT writes no card: the arm has its own, and a checkpoint needs none."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("steady.finetune.checkpoints.checkpoints._to_disk", lambda path: None)
+        patch.setattr("peft.PeftModel.create_or_update_model_card", lambda *_: None)
+        yield
 
 
 @pytest.fixture

@@ -132,7 +132,9 @@ def test_tokens_are_dealt_to_their_rows():
     assert logits.shape == (3, 3, 1)
 
 
-def settings(root: Path, family: str, encoder: Any, objective: str, **consistency: Any) -> tuple[Any, Any]:
+def settings(
+    root: Path, family: str, encoder: Any, objective: str, epochs: int = 4, **consistency: Any
+) -> tuple[Any, Any]:
     """An arm with grouped batches of two items, dropout and accumulation."""
     sections: dict[str, Any] = {
         "arm": {
@@ -140,7 +142,7 @@ def settings(root: Path, family: str, encoder: Any, objective: str, **consistenc
             "sampler": "grouped",
             "settings": {f"consistency.{k}": v for k, v in consistency.items()},
         },
-        "train": {"per_device_train_batch_size": 4, "eval_steps": 2, "base_dropout": 0.1, "num_train_epochs": 4},
+        "train": {"per_device_train_batch_size": 4, "eval_steps": 2, "base_dropout": 0.1, "num_train_epochs": epochs},
     }
     if family == "bert":
         model = {"task": "SEQ_CLS", "pooling": "mean"}
@@ -158,7 +160,7 @@ def test_with_a_weight_of_nothing_it_is_sft_on_the_same_batches_to_the_byte_and_
         "none": ("consistency", {"lambda_max": 0.0}),
         "some": ("consistency", {"lambda_max": 3.0, "start": 0.0}),
     }.items():
-        train_arm(tmp_path / name, *settings(tmp_path, family, tiny_encoder, arm[0], **arm[1]))
+        train_arm(tmp_path / name, *settings(tmp_path, family, tiny_encoder, arm[0], epochs=2, **arm[1]))
         weights[name] = (tmp_path / name / "arm/adapter_model.safetensors").read_bytes()
     assert weights["none"] == weights["sft"] != weights["some"]
 

@@ -131,15 +131,31 @@ def test_several_losses_are_summed(tmp_path):
     assert first["sft"] > 1
 
 
-def test_dpo_twice_gives_the_same_adapter_and_the_same_curves(tmp_path):
-    runs = []
-    for name in ("one", "two"):
-        model, tokenizer = adapted()
-        record = prefer(model, tokenizer, TrainingRun("tuned", params(), material(), tmp_path / name))
-        files = sorted((tmp_path / name).rglob("*.tsv"))
-        runs.append((adapter(model), record, [path.read_bytes() for path in files]))
-    assert all(runs[1][0][name].equal(tensor) for name, tensor in runs[0][0].items())
-    assert runs[0][1:] == runs[1][1:] and runs[0][2]
+Preferred = tuple[dict[str, Any], dict[str, Any], dict[str, bytes]]
+
+
+def preferred(objective: str, folder: Path) -> Preferred:
+    """A training that goes on from the checkpoints in a folder: the adapter, the record and the curves."""
+    model, tokenizer = adapted()
+    saved = Checkpoints(folder / "checkpoints")
+    record = prefer(model, tokenizer, TrainingRun("tuned", params(objective), material(), folder, saved))
+    return adapter(model), record, {path.name: path.read_bytes() for path in folder.rglob("*.tsv")}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Preferred]:
+    """Trainings that nobody stopped."""
+    return {objective: preferred(objective, tmp_path_factory.mktemp(objective)) for objective in ("dpo", "grpo")}
+
+
+def check_same(one: Preferred, other: Preferred) -> None:
+    """Equal to the bit, and not empty."""
+    assert all(one[0][name].equal(tensor) for name, tensor in other[0].items())
+    assert one[1:] == other[1:] and one[2]
+
+
+def test_dpo_twice_gives_the_same_adapter_and_the_same_curves(whole, tmp_path):
+    check_same(preferred("dpo", tmp_path), whole["dpo"])
 
 
 @pytest.mark.parametrize("init", [True, "pissa", "olora"])
@@ -198,13 +214,13 @@ class Stopped(BaseException):
 
 @pytest.mark.parametrize(("objective", "batches"), [("dpo", (2, 4)), ("dpo", (5,)), ("grpo", (1, 2)), ("grpo", (3,))])
 def test_stopped_it_goes_on_and_ends_with_the_same_adapter_and_curves(
-    tmp_path, monkeypatch, caplog, objective, batches
+    whole, tmp_path, monkeypatch, caplog, objective, batches
 ):
     from transformers import Trainer
 
     step = Trainer.training_step
 
-    def run(folder: Path, batch: int) -> Any:
+    def run(batch: int) -> Preferred:
         seen = iter(range(10**6))
 
         def stopping(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -213,22 +229,16 @@ def test_stopped_it_goes_on_and_ends_with_the_same_adapter_and_curves(
             return step(self, *args, **kwargs)
 
         monkeypatch.setattr(Trainer, "training_step", stopping)
-        model, tokenizer = adapted()
-        saved = Checkpoints(folder / "checkpoints")
-        record = prefer(model, tokenizer, TrainingRun("tuned", params(objective), material(), folder, saved))
-        return adapter(model), record, {path.name: path.read_bytes() for path in folder.rglob("*.tsv")}
+        return preferred(objective, tmp_path)
 
-    whole = run(tmp_path / "whole", -1)
     done = 0  # steps before the last checkpoint, one each
     for batch in batches:
         with pytest.raises(Stopped):
-            run(tmp_path / "stopped", batch - done)
+            run(batch - done)
         done = batch
-    weights, record, curves = run(tmp_path / "stopped", -1)
+    again = run(-1)
     assert f"Going on from step {done}" in caplog.text
-    assert all(weights[name].equal(tensor) for name, tensor in whole[0].items())
-    assert (record, curves) == whole[1:]
-    assert curves
+    check_same(again, whole[objective])
 
 
 @pytest.mark.slow

@@ -250,6 +250,19 @@ def test_a_label_list_that_leaves_no_room_for_the_text_is_refused_with_its_token
         make_formatted(stage_params(max_length=23), splits, encode)
 
 
+def test_a_family_without_room_for_the_text_is_refused_where_the_canonical_wording_has_it(
+    stage_params: Params, splits: Splits, encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lengths(wordings: list[Wording], *_: object) -> dict[str, int]:
+        return {wording.id: 60 if wording.family == "paraphrase" else 20 for wording in wordings}
+
+    monkeypatch.setattr("steady.format.formatted.frame_lengths", lengths)
+    with pytest.raises(SteadyError, match=r"Wordings without that room: paraphrase \d+\. Raise it to 68 or more"):
+        make_formatted(stage_params(max_length=64), splits, encode)
+    used = {"trained_families": ("format",), "sensitivity": {"families": ["spelling", "format"]}}
+    make_formatted(stage_params(max_length=64, **used), splits, encode)
+
+
 def test_long_schedules_are_counted_in_part(result: Formatted, encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("steady.format.figures.TRAIN_PROMPTS_COUNTED", 50)
     train = format_figures(result, encode).tokens["train"]

@@ -53,4 +53,5 @@ def hub(point_client: Callable[[str], None]) -> Iterator[Hub]:
     found = Hub()
     with served(found) as address:
         point_client(address)
+        found.address = address
         yield found

@@ -1,6 +1,5 @@
 """Measuring from Python: functions, answers, models, what comes out, and what the measuring part never imports."""
 
-import logging
 import subprocess
 import sys
 
@@ -41,6 +40,8 @@ def test_answers_with_matrices_have_posix_by_hand():
     given = GivenGroups([["a", "b"]], [[[-1, -5], [-3, -2]]], [[2, 2]])
     report = measure(given, [["p", "q"]])
     assert report.measures["posix"].value == pytest.approx((2 / 2 + 3 / 2) / 2)
+    arrays = GivenGroups(np.asarray([["a", "b"]]), np.asarray(given.matrices), np.asarray([[2, 2]]))
+    assert measure(arrays, [["p", "q"]]).measures["posix"] == report.measures["posix"]
     assert measure([["a", "a "]], [["p", "q"]], match="exact").measures["agreement"].value == 1
 
 
@@ -61,10 +62,8 @@ def test_nothing_is_printed_while_a_model_is_measured(llama_folder, capfd):
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.enable_progress_bar()
-    logging.getLogger("bitsandbytes").setLevel(logging.NOTSET)
     measure(str(llama_folder), GROUPS, max_new_tokens=2, batch_tokens=500)
     assert capfd.readouterr() == ("", "")
-    assert not logging.getLogger("bitsandbytes").isEnabledFor(logging.WARNING)
 
 
 def test_reports_on_the_same_prompts_are_compared_in_pairs():
@@ -114,6 +113,23 @@ def test_where_wordings_are_shared_the_worst_of_them_is_measured_and_compared():
         (answer, {"a": ["x"]}, {}, "no group has two prompts"),
         (answer, GROUPS, {"match": "fuzzy"}, "--match fuzzy"),
         ("no/such folder", GROUPS, {}, "cannot load the model"),
+        (lambda prompts: None, GROUPS, {}, "returned None; it must return a list"),
+        (lambda prompts: "four", GROUPS, {}, "returned 'four'; it must return a list"),
+        ([["a", None], ["b", "c"]], GROUPS, {}, "an answer is None; answers are texts"),
+        (3, GROUPS, {}, r"int 3 cannot be measured. Give \(model, tokenizer\)"),
+        (
+            GivenGroups([["a", "b"]] * 2, [np.zeros((2, 2))]),
+            GROUPS,
+            {},
+            "1 matrices and 2 lists of lengths for 2 groups",
+        ),
+        (answer, {"a": []}, {}, r"group a: expected a list of prompts, got \[\]"),
+        (answer, GROUPS, {"mach": "exact"}, "mach: no setting of measure. There are: name, match"),
+        (answer, GROUPS, {"system": "Be brief."}, "system: a setting of models, which function is not"),
+        (answer, GROUPS, {"outputs": {"capitol": "Lima"}}, "there is no group 'capitol'. There are: egg, capital"),
+        (answer, GROUPS, {"outputs": ["Lima"]}, "outputs: 1 of 2 groups"),
+        (answer, [{"group_id": "a", "prompt": "x"}] * 2, {"outputs": ["Lima"]}, "have an `output` of their own"),
+        (answer, GROUPS, {"draws": 3}, "at least 100 draws"),
     ],
 )
 def test_what_cannot_be_measured_is_one_message(subject, groups, settings, message):

@@ -141,6 +141,31 @@ def test_columns_are_renamed_and_a_missing_one_is_named(tmp_path):
         read_prompt_file(path, {"prompt": "ask"})
 
 
+def test_a_fault_that_every_row_has_is_one_line_with_the_columns_and_what_to_do(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("id,question\n" + "1,a\n" * 9)
+    with pytest.raises(SteadyError) as raised:
+        read_prompt_file(path)
+    (fault,) = str(raised.value).splitlines()
+    assert fault.startswith(f"{path}:2: missing: `prompt`")
+    assert fault.endswith(
+        "the row has `id`, `question`. Another name is given by --column KEY=NAME. (also in 3, 4, 5, 6, 7 and 3 more)"
+    )
+
+
+def test_other_delimiters_encodings_and_keys_are_settings_and_a_fault_says_how_they_are_given(tmp_path):
+    rows = "group_id;prompt\na;dé\na;un\n"
+    (tmp_path / "p.csv").write_bytes(rows.encode("latin-1"))
+    with pytest.raises(SteadyError, match=r"other_delimiter.*Set `delimiter`.*--source KEY=VALUE"):
+        read_prompt_file(tmp_path / "p.csv", settings={"encoding": "latin-1"})
+    with pytest.raises(SteadyError, match=r"p.csv:2: bad_utf8.*set `encoding`.*--source KEY=VALUE"):
+        read_prompt_file(tmp_path / "p.csv", settings={"delimiter": ";"})
+    found = read_prompt_file(tmp_path / "p.csv", settings={"delimiter": ";", "encoding": "latin-1"})
+    assert [prompt.prompt for prompt in found.prompts] == ["dé", "un"]
+    (tmp_path / "p.json").write_text(json.dumps({"rows": ROWS}))
+    assert len(read_prompt_file(tmp_path / "p.json", settings={"records": "rows"}).prompts) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -202,12 +227,23 @@ def test_faults_of_items_have_their_lines(tmp_path):
     ("arguments", "message"),
     [
         ([], "nothing to measure"),
-        (["--model", "m"], "give one file of prompts, or --items"),
-        (["--model", "m", "p.jsonl", "--items", "i.jsonl"], "give one file of prompts, or --items"),
-        (["--model", "m", "p.jsonl", "--wordings", "b.yaml"], "give one file of prompts, or --items"),
+        (["--model", "m"], "give one file, folder or data set of prompts, or --items"),
+        (["--model", "m", "p.jsonl", "--items", "i.jsonl"], "give one file, folder or data set of prompts, or --items"),
+        (
+            ["--model", "m", "p.jsonl", "--wordings", "b.yaml"],
+            "give one file, folder or data set of prompts, or --items",
+        ),
         (["--model", "m", "p.jsonl", "--column", "prompt"], "expected KEY=NAME"),
         (["--model", "m", "--model", "n", "--adapter", "a", "p.jsonl"], "adapters lie on one base"),
         (["--model", "m", "--model", "m", "p.jsonl"], "m: named twice"),
+        (["--model", "m", "p.jsonl", "--source", "delimiter"], "--source delimiter: expected KEY=VALUE"),
+        (["--model", "m", "p.jsonl", "--source", "sep=;"], "--source sep: unknown. Allowed: encoding, delimiter"),
+        (["--model", "m", "p.jsonl", "--source", "delimiter=;;"], "--source: delimiter: String should have at most 1"),
+        (["--model", "m", "p.jsonl", "--source", "encoding=x"], "--source: `encoding`: Python knows no 'x'; say utf-8"),
+        (["--model", "m", "p.jsonl", "--per-family", "3"], "--per-family: an option of --items"),
+        (["--answers", "a.jsonl", "--system", "x"], "--system: an option of a model, which --answers does not need"),
+        (["--answers", "a.jsonl", "--answers", "a.jsonl"], "a.jsonl: named twice"),
+        (["tests", "--adapter", "a"], "--adapter: an option of prompts and models, and a finished run is read again"),
         (["--model", "m", "p.jsonl", "--match", "fuzzy"], "--match fuzzy: unknown"),
         (["--model", "m", "p.jsonl", "--fail-if", "agreement"], "expected a measure"),
         (["--model", "m", "p.jsonl", "--fail-if", "luck < 1"], "there is no measure 'luck'"),

@@ -13,8 +13,8 @@ from steady.metrics.files import laid_out, plain, rounded
 from steady.metrics.matrices import ScoredGroup
 from steady.metrics.measures import SENSITIVITY
 from steady.metrics.posix import classifier_group
-from steady.metrics.resampling import Bootstrap
-from steady.records import Prediction, Wording
+from steady.metrics.resampling import Bootstrap, lowest_interval
+from steady.records import CANONICAL, Prediction, Wording
 
 
 @pytest.fixture
@@ -200,3 +200,15 @@ def _l2_values(asked, answers, wordings, labels, rows):
             Prediction(prompt_id=fields["id"], text=answer, parsed=answer, label_logprobs=np.log(shares).tolist())
         )
     return cell(measured(prompts, wordings, labels, predictions, 2.0, 10), "L2")
+
+
+def test_the_worst_wordings_interval_is_that_of_a_minimum(wordings, labels, prompt, prediction):
+    asked = [prompt(f"g{n}", wording.id, labels[n % 3]) for n in range(40) for wording in wordings]
+    # right answers in a pattern that neither groups nor wordings share
+    right = [place * 2654435761 % 2**32 >> 16 & 1 for place in range(len(asked))]
+    answers = [prediction(p, p.completion if good else "no label") for p, good in zip(asked, right, strict=True)]
+    found = measured(asked, wordings, labels, answers)["held_out"]["measures"]["worst_wording_accuracy"]
+    table = np.reshape(right, (40, len(wordings))).astype(float)
+    unseen = table[:, [not wording.trained and wording.id != CANONICAL for wording in wordings]]
+    assert found["value"] == unseen.mean(axis=0).min()
+    assert found["interval"] == lowest_interval(unseen, Bootstrap(100, 0.95, 0))

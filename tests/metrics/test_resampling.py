@@ -9,6 +9,7 @@ from steady.metrics.resampling import (
     estimate,
     estimate_columns,
     group_weights,
+    lowest_interval,
     one_blas_thread,
     percentile_interval,
     ratio,
@@ -123,3 +124,28 @@ def test_one_blas_thread_is_given_back():
     with one_blas_thread():
         assert set(threads()) <= {1}
     assert threads() == before
+
+
+def studies(expected, count):
+    """Scores of groups that have three of the wordings each, and the percentiles of the lowest mean, which the interval replaces."""
+    generator = np.random.default_rng(5)
+    for trial in range(count):
+        scores = (generator.random((80, len(expected))) < expected).astype(float)
+        scores[generator.permuted(np.tile(np.arange(len(expected)) >= 3, (80, 1)), axis=1)] = np.nan
+        how = Bootstrap(200, 0.95, trial)
+        lowest = estimate(lambda weights, table=scores: {"": weighted_mean(weights, table).min(axis=1)}, 80, how)[""]
+        yield lowest, lowest_interval(scores, how)
+
+
+@pytest.mark.parametrize("expected", [[0.8] * 9, [0.2] * 9, np.linspace(0.55, 0.95, 9), [0.6] + [0.9] * 8])
+def test_the_interval_of_a_lowest_mean_holds_its_value_and_covers_the_lowest_expectation(expected):
+    found = list(studies(np.asarray(expected), 150))
+    assert all(low <= lowest.value <= high for lowest, (low, high) in found)
+    assert np.mean([low <= min(expected) <= high for _, (low, high) in found]) >= 0.9
+    if len(set(expected)) == 1:  # where percentiles, which lie below the value, miss it
+        assert np.mean([lowest.interval[1] >= min(expected) for lowest, _ in found]) < 0.5
+
+
+def test_columns_without_a_group_are_not_the_lowest():
+    scores = np.asarray([[1.0, np.nan]] * 6)
+    assert lowest_interval(scores, HOW) == [1.0, 1.0]

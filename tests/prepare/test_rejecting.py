@@ -46,3 +46,13 @@ def test_a_file_that_cannot_be_read_stops_the_stage_whatever_is_allowed_and_hide
     assert all(
         code in str(error.value) for code in ("empty_text", "nowhere/b.jsonl:1: missing_file", "c.jsonl:1: empty_file")
     )
+
+
+def test_rows_that_contradict_each_other_are_left_out_where_a_source_says_so(write, run) -> None:
+    twice = [{"text": "one text", "label": label} for label in "ab"]
+    source = {"path": write("a.jsonl", rows(18, 0) + twice), "format": "text-label"}
+    with pytest.raises(SteadyError, match="2 of 20 rows are rejected"):
+        run([source], near_duplicate_threshold=None)
+    found = run([source | {"leave_out": ["conflicting_labels"]}], near_duplicate_threshold=None)
+    assert found.metrics["left_out"] == {"conflicting_labels": 2} and found.metrics["rows"]["rejected"] == 0
+    assert len(found.all()) == 18

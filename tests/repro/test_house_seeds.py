@@ -2,6 +2,7 @@
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from steady.errors import SteadyError
+from steady.metrics.arm_sensitivity import WORST
 from steady.metrics.measures import SENSITIVITY, TEXT, headlines, in_tables
-from steady.metrics.resampling import Bootstrap
+from steady.metrics.resampling import Bootstrap, weighted_mean
 from steady.metrics.results import ClaimResult, Comparison, Settings
 from steady.report import readme
 from steady.repro import seeds, workspaces
@@ -47,6 +49,23 @@ def test_groups_are_resampled_even_where_seeds_agree():
     low, high = found.interval
     assert 0.25 < low < 0.45 and 0.55 < high < 0.75
     assert found.std == 0
+
+
+def test_the_interval_of_a_worst_wording_over_seeds_holds_its_value(monkeypatch):
+    tables = [np.random.default_rng(seed).integers(0, 2, (30, 24)).astype(float) for seed in (1, 2)]
+    arms = [SimpleNamespace(cells={("L2", "all"): SimpleNamespace(scores=table, groups=table)}) for table in tables]
+    monkeypatch.setattr(
+        seeds, "_statistic", lambda arm, place: lambda weights: {WORST: lowest(weights, arm.cells[place].scores)}
+    )
+    found = seeds.at_place(arms, None, ("L2", "all"), [WORST], BOOTSTRAP)[WORST]
+    # the percentiles of resampled minima do not
+    statistics = [seeds._statistic(arm, ("L2", "all")) for arm in arms]
+    assert seeds.resampled(statistics, [WORST], 30, BOOTSTRAP)[WORST].interval[1] < found.value
+    assert found.interval[0] < found.value < found.interval[1] <= 1
+
+
+def lowest(weights, table):
+    return weighted_mean(weights, table).min(axis=1)
 
 
 @settings(max_examples=20)

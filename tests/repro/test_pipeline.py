@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from steady.repro.pipeline import StageTimes, duration, remember, unchanged
+from steady.repro.pipeline import StageTimes, _allow_no_git, duration, remember, unchanged
 
 
 def test_a_stage_lasts_until_the_next_one_starts_and_what_dvc_says_around_it_is_left_out():
@@ -55,3 +55,14 @@ def test_a_file_of_another_size_or_time_and_a_new_one_are_a_change(tmp_path: Pat
         remember(tmp_path)
     (tmp_path / ".dvc/tmp/steady-repro.json").write_text("{")
     assert not unchanged(tmp_path)
+
+
+def test_a_copy_without_git_is_one_that_dvc_runs_in(tmp_path: Path):
+    """What an unpacked ZIP is; in a clone nothing is set."""
+    for name, git in (("my dad's projects (ü)", False), ("clone", True)):
+        (tmp_path / name / ".dvc").mkdir(parents=True)
+        if git:
+            (tmp_path / name / ".git").mkdir()
+        _allow_no_git(tmp_path / name)
+        local = tmp_path / name / ".dvc/config.local"
+        assert (local.is_file() and "no_scm = True" in local.read_text()) is not git

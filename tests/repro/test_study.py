@@ -7,14 +7,16 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from steady.commands.study import main
 from steady.compare import paired
 from steady.compare.claims import Claim
 from steady.errors import SteadyError
 from steady.metrics.resampling import Bootstrap
 from steady.metrics.run import read_run
-from steady.repro.study import grid, prepare_run, read_study
+from steady.repro.study import grid, make_run, read_study
 from steady.repro.study_results import StudyResults, methods_of, primary_tests, study_text
 
 ROOT = Path(__file__).parents[2]
@@ -58,27 +60,24 @@ def test_a_faulty_study_is_refused_with_what_is_allowed(old, new, message, study
         read_study(study_file)
 
 
-def test_a_run_gets_the_methods_seed_sections_and_claims_and_is_made_anew_only_for_a_reason(study_file, tmp_path):
-    root = tmp_path / "root"
+def test_a_run_gets_the_methods_seed_sections_and_claims(study_file, tmp_path):
+    root, folder = tmp_path / "root", tmp_path / "copy"
     root.mkdir()
     for name in ("params.yaml", "claims.yaml", ".gitignore"):
         shutil.copy(ROOT / name, root)
     shutil.copytree(ROOT / "recipe", root / "recipe")
     subprocess.run(["git", "init", "-q", str(root)], check=True)
     study = read_study(study_file)
-    runs = list(grid(study, root))
-    assert [(run.base, run.seed) for run in runs] == [("smoke", 0), ("smoke", 1)]
-    run = runs[1]
-    assert prepare_run(study, run, root)
-    params = read_yaml(run.folder / "params.yaml")
+    runs = grid(study)
+    assert runs == [("smoke", 0), ("smoke", 1)]
+    make_run(study, runs[1], root, folder)
+    params = read_yaml(folder / "params.yaml")
     assert params["arms"] == read_yaml(study_file)["methods"]
     assert (params["seed"], params["lora"]["r"], params["consistency"]) == (1, 2, {"lambda_max": 3.0})
     assert params["data"] == read_yaml(ROOT / "recipe/smoke.yaml")["data"]
-    assert read_yaml(run.folder / "claims.yaml") == {"claims": read_yaml(study_file)["claims"]}
-    (run.folder / "checkpoint").touch()
-    assert not prepare_run(study, run, root) and (run.folder / "checkpoint").exists()
-    (root / "recipe/new.yaml").write_text("# another file\n")
-    assert prepare_run(study, run, root) and not (run.folder / "checkpoint").exists()
+    assert read_yaml(folder / "claims.yaml") == {"claims": read_yaml(study_file)["claims"]}
+    shown = CliRunner().invoke(main, [str(study_file), "--root", str(root), "--dry-run", "--at-once", "2"])
+    assert "   1  +recipe=smoke seed=1\n" in shown.output and "2 experiments, 2 at once" in shown.output
 
 
 @pytest.fixture(scope="module")

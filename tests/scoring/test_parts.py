@@ -1,5 +1,8 @@
 """Scoring by several processes gives the bytes of one, and goes on from the parts that are there."""
 
+import errno
+import os
+
 import msgspec
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from steady.errors import SteadyError
 from steady.inference.likelihood import make_scorer
 from steady.labels import LabelTask
 from steady.models import ranks
+from steady.records import Prediction
 from steady.scoring.generated import Wanted, generated_answers
 from steady.scoring.parts import shared_logits
 from steady.scoring.predictions import classify
@@ -73,3 +77,16 @@ def test_process_0_says_that_it_misses_the_part_of_another(tmp_path, monkeypatch
     texts = [prompt.prompt for prompt in PROMPTS]
     with pytest.raises(SteadyError, match="bundle 1 of another process is not there"):
         shared_logits(lambda batch: np.zeros((len(batch), 3), np.float32), texts, 1, Partial(tmp_path), False)
+
+
+def test_what_was_kept_and_cannot_be_deleted_is_named(tmp_path, monkeypatch, caplog):
+    partial = Partial(tmp_path / "scoring")
+    for text in ("", f"{partial.folder} could not be deleted."):
+        partial.keep(0, [Prediction(prompt_id="p", text="red", parsed="red")])
+        partial.clear()
+        assert partial.folder.exists() == bool(text) and text in caplog.text and bool(caplog.text) == bool(text)
+        monkeypatch.setattr(os, "rmdir", refused)
+
+
+def refused(*_, **__):
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))

@@ -11,13 +11,11 @@ from model_fixtures import tiny_encoder  # noqa: F401
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/finetune"), str(ROOT / "tests/hub"), str(ROOT / "tests/serve")]
 
-FIGURES: list[tuple[str, str]] = []
-
 
 @pytest.fixture
-def figure() -> Callable[[str, object], None]:
-    """Write a line of the table that is printed at the end."""
-    return lambda name, value: FIGURES.append((name, str(value)))
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    """Write a line of the table that is printed at the end; the reports carry it out of the processes that run tests."""
+    return lambda name, value: record_property(name, str(value))
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +36,8 @@ def one_thread() -> Iterator[None]:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table."""
-    width = max((len(name) for name, _ in FIGURES), default=0)
-    for name, value in FIGURES:
+    reports = [report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "when")]
+    figures = sorted(item for report in reports if report.when == "call" for item in report.user_properties)
+    width = max((len(name) for name, _ in figures), default=0)
+    for name, value in figures:
         terminalreporter.write_line(f"{name:<{width}}  {value}")

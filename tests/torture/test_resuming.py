@@ -29,6 +29,7 @@ from steady.finetune.run import TrainingData
 STEPS = 40
 FAMILIES = {"bert": "classifier", "llama": "causal", "t5": "seq2seq"}
 KINDS = [*((family, objective) for objective in ("sft", "consistency") for family in FAMILIES), ("llama", "dpo")]
+KINDS += [("llama", "by_wording")]  # `sft` too, in batches of one wording; `consistency` has those of groups
 Given = tuple[FinetuneParams, TrainingData]
 Figure = Callable[[str, object], None]
 
@@ -49,6 +50,8 @@ def settings(root: Path, family: str, objective: str, encoder: Path) -> Given:
     train |= {"base_dropout": 0.1, "learning_rate": 1e-3}
     if objective == "consistency":
         arm |= {"sampler": "grouped", "settings": {"consistency.start": 0.1, "train.per_device_train_batch_size": 4}}
+    if objective == "by_wording":
+        arm = {"objective": "sft", "sampler": "by_wording"}
     if objective == "dpo":
         train |= {"max_steps": 2}
     sections: dict[str, Any] = {

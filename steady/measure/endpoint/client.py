@@ -21,6 +21,8 @@ from steady.measure.endpoint.protocol import Reply, Request, read_reply
 LONGEST_DELAY = 60.0  # seconds between two tries, unless the server says how long
 LONGEST_WAIT = 600.0  # seconds that a server may make a request wait
 LARGEST_BODY = 2**26
+NOT_FOUND = 404
+SHOWN_BODY = 80  # characters of what is no completion
 AGAIN = {408, 409, 425, 429}
 # Statuses of a request that is at fault itself, such as one with a prompt too long for the model
 REFUSED = {400, 413, 422}
@@ -163,7 +165,8 @@ class Client(AbstractContextManager["Client"]):
                 reply = self._send(request)
             except _RefusedError as refused:
                 if alone:
-                    raise SteadyError(f"{self.endpoint.url}: {request.name}: {refused}{request.hint}") from refused
+                    hint = request.hint or " It is the first request: check --model and --request-fields."
+                    raise SteadyError(f"{self.endpoint.url}: {request.name}: {refused}{hint}") from refused
                 reply = Reply("", refusal=str(refused))
             except _PassingError as again:
                 fault = again
@@ -176,9 +179,11 @@ class Client(AbstractContextManager["Client"]):
                 self.written += reply.completion_tokens
             self._reached = True
             return
+        kept = "What was answered is kept: run the same command again, perhaps with a lower --concurrency."
+        never = "Nothing was answered yet: is the URL that of an OpenAI-compatible server, and is the server well?"
         raise SteadyError(
-            f"{self.endpoint.url}: {request.name}: {fault}, after {self.endpoint.tries} tries. What was answered is kept: "
-            "run the same command again, perhaps with a lower --concurrency."
+            f"{self.endpoint.url}: {request.name}: {fault}, after {self.endpoint.tries} tries. "
+            f"{kept if len(self.cache) else never}"
         )
 
     def _send(self, request: Request) -> Reply:
@@ -196,7 +201,7 @@ class Client(AbstractContextManager["Client"]):
                         raise _PassingError("body too slow or too long")
             if response.status_code == 200:
                 return read_reply(bytes(content))
-        except httpx.ConnectError as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             if not self._reached:
                 raise SteadyError(
                     f"{self.endpoint.url}: cannot connect ({self._shown(str(error))}). Is it up?"
@@ -205,7 +210,14 @@ class Client(AbstractContextManager["Client"]):
         except httpx.RequestError as error:
             raise _PassingError(type(error).__name__) from error
         except msgspec.MsgspecError as error:
-            raise _PassingError(f"a body without a completion: {error}") from error
+            start = self._shown(bytes(content).decode(errors="replace"))[:SHOWN_BODY]
+            # a page where no completion has come from yet is no server that is busy
+            if start.startswith("<") and not self._reached:
+                raise SteadyError(
+                    f"{self.endpoint.url}: answers with a page, not with a completion: {start!r}. Give the URL that ends before "
+                    "/chat/completions, mostly with /v1."
+                ) from error
+            raise _PassingError(f"a body without a completion: {error}, in {start!r}") from error
         raise self._fault(response.status_code, response.headers, bytes(content))
 
     def _fault(self, status: int, headers: Mapping[str, str], content: bytes) -> Exception:
@@ -221,10 +233,12 @@ class Client(AbstractContextManager["Client"]):
             reason = (
                 f"{reason} It asks to wait {after:.0f} s. What was answered is kept: run the same command again then."
             )
-        hint = ""
+        hint = " Check --model, and the URL, which ends before /chat/completions." if status == NOT_FOUND else ""
         if status in {401, 403}:
             state = "holds a key that it does not take" if self._key else "is not set"
             hint = f" The environment variable {self.endpoint.key_variable} {state}."
+        if 300 <= status < 400:
+            hint = " Redirects are not followed, for they would get the key: give the URL that this one leads to."
         return SteadyError(f"{self.endpoint.url}: {reason}{hint}")
 
     def _shown(self, text: str) -> str:

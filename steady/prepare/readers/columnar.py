@@ -74,9 +74,14 @@ def hub(source: SourceParams) -> Iterator[Record]:
     Raises:
         UnreadableError: it cannot be loaded.
     """
-    import datasets
-
     name = source.path.removeprefix("hub:")
+    if not name.strip("/"):
+        raise UnreadableError("no_dataset", "there is no name in it; expected hub:OWNER/NAME, or a folder.")
+    import datasets
+    from huggingface_hub.utils import logging
+
+    # every try to reach the Hub is a warning otherwise, beside the one error of them all
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         # Streamed, since a data set of the Hub may be larger than the disk.
         rows = datasets.load_dataset(
@@ -91,9 +96,11 @@ def hub(source: SourceParams) -> Iterator[Record]:
                 number += 1
                 yield number, _named(values, names), ""
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        detail = str(error).splitlines()[0]
+        detail = next(iter(str(error).splitlines()), type(error).__name__).rstrip(".")
         raise UnreadableError(
-            "no_dataset", f"`datasets` cannot load it: {detail}. Check the name, `config`, `hub_split` and `revision`."
+            "no_dataset",
+            f"`datasets` cannot load it: {detail}. Check the name, `config`, `hub_split` and `revision`. Without a network, "
+            "name a folder that holds its files.",
         ) from error
 
 

@@ -8,6 +8,8 @@ import msgspec
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.rows import Finding, listed
 
+SPLIT_NAMES = {"train": ("train", "training"), "validation": ("validation", "valid", "val", "dev"), "test": ("test",)}
+"""The splits, each with what others call it."""
 WRITE_ROWS = "write rows instead: `frame.to_json(path, orient='records', lines=True)`"
 
 
@@ -43,22 +45,51 @@ def _several_lines(start: bytes) -> str:
     """Rows within one document, or documents of several lines one after another; the file may go on behind its beginning."""
     text = start.decode("utf-8", "replace")
     members: list[str] = []
-    depth = 0
-    # The names on the first level whose value is an array of objects or of arrays.
+    # The keys of the objects and arrays that are open; "" is the document, or an item of an array.
+    path: list[str] = []
     for place, sign in enumerate(text):
         if sign in "[{":
-            inner = text[place + 1 :].lstrip()[:1]
-            if depth == 1 and sign == "[" and inner in "[{" and inner:
-                members.append(text[:place].rpartition(":")[0].rstrip().rpartition('"')[0].rpartition('"')[2])
-            depth += 1
-        elif sign in "]}":
-            depth -= 1
+            key = _key_before(text, place) if "" not in path[1:] else ""
+            if sign == "[" and key and text[place + 1 :][:200].lstrip().startswith(("[", "{")):
+                members.append(".".join([*path[1:], key]))
+            path.append(key)
+        elif sign in "]}" and path:
+            path.pop()
     if members:
-        return f"the file is one JSON document with its rows under {listed(members)}; set `records: {members[0]}`."
+        return (
+            f"the file is one JSON document with its rows under {listed(members)}; set `records: {_records(members)}`."
+        )
     return (
         "the rows go over several lines each; one JSON object a line is read, or one array of them in a .json file. "
         "`jq -c . FILE` writes such lines."
     )
+
+
+def _key_before(text: str, place: int) -> str:
+    """The key of the value that begins at a place, "" for an item of an array; keys are shorter than 200 characters."""
+    before = text[max(0, place - 200) : place].rstrip()
+    return before[:-1].rstrip()[:-1].rpartition('"')[2] if before.endswith(":") else ""
+
+
+def _records(keys: Sequence[str]) -> str:
+    """What to write for `records`: the first key, or one for each split where keys are called as splits are."""
+    last = {key.rpartition(".")[2].lower(): key for key in reversed(keys)}
+    found = [(split, last[name]) for split, names in SPLIT_NAMES.items() for name in names if name in last]
+    of_splits = dict(reversed(found))
+    if len(of_splits) < 2:
+        return keys[0]
+    return "{" + ", ".join(f"{split}: {of_splits[split]}" for split in SPLIT_NAMES if split in of_splits) + "}"
+
+
+def _row_keys(values: Mapping[str, Any]) -> list[str]:
+    """The keys of a document that hold rows, dotted where they lie deeper."""
+    found = []
+    for key, value in values.items():
+        if _is_rows(value):
+            found.append(key)
+        elif isinstance(value, Mapping):
+            found += [f"{key}.{inner}" for inner in _row_keys(value)]
+    return found
 
 
 def other_form(values: Mapping[str, Any], findings: Sequence[Finding]) -> list[Finding]:
@@ -70,10 +101,10 @@ def other_form(values: Mapping[str, Any], findings: Sequence[Finding]) -> list[F
         reason = f"a table as pandas splits it (columns, index and data); {WRITE_ROWS}."
     elif len(columns) > 1 and (_same_keys(columns) or _same_lengths(columns)):
         reason = f"a table by columns ({listed(values)}), not by rows; {WRITE_ROWS}."
-    elif rows := [name for name, value in values.items() if _is_rows(value)]:
+    elif rows := _row_keys(values):
         if "wrong_type" in {finding.code for finding in findings}:
             return list(findings)
-        reason = f"a document whose rows lie under {listed(rows)}; set `records: {rows[0]}`."
+        reason = f"a document whose rows lie under {listed(rows)}; set `records: {_records(rows)}`."
     elif list(values) == [str(number) for number in range(len(values))]:
         reason = f"an array of {len(values)}; say which place holds what, such as `columns: {{text: 0, label: 1}}`."
     else:

@@ -55,7 +55,10 @@ def answer(hub: Hub, request: Request) -> Answer:
         return _create(hub, request)
     if parts[:2] == ["api", "validate-yaml"]:
         return _json({"errors": [], "warnings": []})
-    return _api(hub, request, parts[2:]) if parts[:2] == ["api", "models"] else _file(hub, request, parts)
+    if parts[0] == "api" and parts[1] in ("models", "datasets"):
+        return _api(hub, request, parts[2:])
+    # the files of a data set lie below a folder, those of a model do not
+    return _file(hub, request, parts[1:] if parts[0] == "datasets" else parts)
 
 
 def _file(hub: Hub, request: Request, parts: list[str]) -> Answer:

@@ -40,13 +40,14 @@ class Repository:
 
 
 class Hub:
-    """All repositories, who may log in (token to name), and what was asked for."""
+    """All repositories, who may log in (token to name), what was asked for, and where it is served."""
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
         self.tokens: dict[str, str] = {}
         self.requests: list[str] = []
         self.lock = threading.Lock()
+        self.address = ""
 
     def publish(self, repo_id: str, files: Files, commit: str | None = None, *, gated: bool = False) -> str:
         """Put files into a repository, made where it is missing, as a commit that `main` moves to."""

@@ -205,6 +205,15 @@ def test_the_bodies_are_those_of_the_protocol():
     assert given_request(asking, [1, 2], "").body["prompt"] == [1, 2]
 
 
+def test_a_page_in_place_of_a_completion_costs_one_request_and_its_beginning_is_shown(tmp_path):
+    with StandIn(lambda path, body: "<html>Welcome") as server:
+        with pytest.raises(
+            SteadyError, match=r"with a page, not with a completion: '<html>Welcome'.*before /chat/completions"
+        ):
+            fill(server, tmp_path / "r.jsonl", requests(3))
+        assert len(server.came) == 1
+
+
 @pytest.mark.parametrize("content", ["{}", '{"choices": []}', "[]", '{"choices": [{"text": "a'])
 def test_a_body_without_a_completion_is_asked_for_again(tmp_path, content):
     bodies = iter([json.loads(content) if content.endswith(("}", "]")) else content])

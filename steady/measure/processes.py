@@ -1,0 +1,39 @@
+"""`steady measure` in several processes: `STEADY_LAUNCHER` starts the command again in each of them, as far as the runs are scored."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from steady.errors import SteadyError
+from steady.launchers import LAUNCHED, claim_world, launch, launcher_of
+from steady.models.ranks import joined
+
+
+def launched(options: Mapping[str, Any]) -> bool:
+    """Whether the processes of `STEADY_LAUNCHER` have scored all subjects, so that this one has their finished runs to read.
+
+    Raises:
+        SteadyError: a process ended before its work was done, or several processes cannot do what the options want.
+    """
+    # a server is asked, and a sample is timed, by one process
+    words = None if options["endpoint"] or options["budget"] else launcher_of(os.environ)
+    if words and options["precision"]:
+        raise SteadyError("--precision: one process alone knows when to stop. Leave it out, or unset STEADY_LAUNCHER.")
+    if words:
+        launch(words, "steady", sys.argv[1:])
+    return bool(words)
+
+
+@contextmanager
+def this_process() -> Iterator[None]:
+    """Score as the process that this is, of one or of several; one that `launched` has started ends behind the block.
+
+    Raises:
+        SystemExit: this is such a process.
+    """
+    with joined(claim_world(os.environ)):
+        yield
+    if os.environ.get(LAUNCHED):
+        sys.exit(0)
