@@ -61,8 +61,12 @@ def sizes() -> Iterator[Row]:
 
 def ranks() -> Iterator[Row]:
     """The rank of LoRA on all linear layers: processor seconds of a training step of 16 rows of 60 words."""
-    from benchmarks.training import BATCH, model, our_trainer, settings, texts, tokenizer
+    from transformers import PrinterCallback
 
+    from benchmarks.training import BATCH, model, our_trainer, settings, texts, tokenizer
+    from steady.models.load import quiet_libraries
+
+    quiet_libraries()
     steps = 6
     rows = texts(BATCH * steps, "short", even=True)
     for rank in (2, 8, 32, 128):
@@ -70,6 +74,7 @@ def ranks() -> Iterator[Row]:
             net = model("CAUSAL_LM", "cpu", rank)
             trained = sum(tensor.numel() for tensor in net.parameters() if tensor.requires_grad)
             trainer = our_trainer("CAUSAL_LM", rows, net, tokenizer(), settings(folder, "cpu"))
+            trainer.remove_callback(PrinterCallback)
             seconds = timed(trainer.train).processor / steps
         yield Row(f"training, LoRA rank {rank} ({trained / 1e6:.2f} M trained): a step", seconds, "s", None)
 

@@ -179,6 +179,8 @@ def compare(task: Task, found: dict[str, Answers]) -> list[Row]:
     apart = max(
         abs(a - b) for one, two in zip(ours.scores, peer.scores, strict=True) for a, b in zip(one, two, strict=True)
     )
+    # how far ours has the harness's choice behind its own: near ties alone may differ
+    behind = [max(row) - row[task.labels.index(name)] for row, name in zip(ours.scores, chosen["harness"], strict=True)]
     name = f"{task.name}, {rows} rows"
     return [
         Row(f"{name}: harness / ours, wall clock", peer.seconds.wall / ours.seconds.wall, "x", 4.0),
@@ -187,6 +189,7 @@ def compare(task: Task, found: dict[str, Answers]) -> list[Row]:
         Row(f"{name}: accuracy, ours", equal(chosen["ours"], task.right), "", None),
         Row(f"{name}: accuracy, harness", equal(chosen["harness"], task.right), "", None),
         Row(f"{name}: rows with the same choice", equal(chosen["ours"], chosen["harness"]), "", 1.0),
+        Row(f"{name}: largest lead of another choice", max(behind), "nats", None),
         Row(f"{name}: rows with the same free answer", equal(ours.texts, peer.texts), "", None),
         Row(f"{name}: largest difference of a log-likelihood", apart, "nats", None),
     ]

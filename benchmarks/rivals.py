@@ -3,7 +3,7 @@
 `python -m benchmarks.rivals PEER SERVER MODEL PROMPTS`: PEER is the Python of an environment with `llm-consistency[openai]`, SERVER
 that of one with `transformers[serving]`, MODEL a folder that both can load, PROMPTS the folder `data` of `instruction-induction`:
 tasks that several people have put into words. Each of 20 tasks gives a group: one of its inputs as a question of multiple choice under
-four of its instructions. The tools take turns, peer, ours, ours, peer, each in a process of its own, so that a busy machine slows
+three of its instructions. The tools take turns, peer, ours, ours, peer, each in a process of its own, so that a busy machine slows
 both; then ours runs without a server. The two define agreement otherwise, so each definition is also computed here by hand from
 the answers of every run.
 """
@@ -26,10 +26,12 @@ from urllib.request import urlopen
 
 from steady.records import Prediction, read_records
 
-GROUPS, WORDINGS, OPTIONS = 20, 4, 4
+GROUPS, WORDINGS, OPTIONS = 20, 3, 4
 LETTERS = "ABCD"
 READ = rf"\b([{LETTERS}])\b"
 PORT = 8139
+# Of the server and of the run without one; in float32 their answers are the same, and it takes three times as long
+DTYPE = "bfloat16"
 START_SECONDS = 300.0
 
 
@@ -71,8 +73,7 @@ def _question(annotations: Path, execute: Path) -> tuple[dict[str, Any], list[st
 @contextmanager
 def serving(python: str, model: str) -> Iterator[str]:
     """`transformers serve` until the block ends; its URL, once it answers."""
-    # float32, since the order of sums in 16 bits decides near-ties
-    options = ["--device", "cpu", "--dtype", "float32", "--host", "127.0.0.1", "--port", str(PORT)]
+    options = ["--device", "cpu", "--dtype", DTYPE, "--host", "127.0.0.1", "--port", str(PORT)]
     running = subprocess.Popen([python, "-m", "transformers.cli.transformers", "serve", model, *options])
     try:
         end = time.monotonic() + START_SECONDS
@@ -142,31 +143,37 @@ def peer(python: str, asked: Path, endpoint: str, model: str) -> tuple[Found, di
 
 
 def main(python: str, server: str, model: str, folder: str) -> None:
-    """Run all and print their figures beside those by hand."""
+    """Run all, and print the figures of each run beside those by hand as soon as it is done."""
     with TemporaryDirectory() as name:
         place = Path(name)
         (place / "questions.json").write_text(json.dumps(questions(Path(folder))), encoding="utf-8")
         with serving(server, model) as url:
-            asked = ["--endpoint", url, "--model", model, "--repeats", "1", "--concurrency", "2"]
+            asked = ["--endpoint", url, "--model", model, "--repeats", "1", "--concurrency", "2", "--timeout", "600"]
             first, prompts = peer(python, place / "questions.json", url, model)
-            runs = {"llm-consistency": first}
-            runs |= {f"steady measure {turn}": measure(prompts, asked, place / f"server{turn}") for turn in (1, 2)}
-            runs["llm-consistency again"], _ = peer(python, place / "questions.json", url, model)
-        runs["steady in process"] = measure(prompts, ["--model", model, "--dtype", "float32"], place / "local")
-    print(f"{len(prompts)} groups, {sum(map(len, prompts.values()))} prompts")
-    for tool, found in runs.items():
-        modal, pairs = (
-            sum(share(counts.values()) for counts in found.answers.values()) / len(prompts)
-            for share in (modal_share, pair_share)
-        )
-        letters, wanted = ({name: _letters(counts) for name, counts in one.answers.items()} for one in (found, first))
-        same = sum(letters[name] == wanted[name] for name in wanted)
-        print(
-            f"{tool:22} {found.seconds:6.1f} s, says {found.said:.4f}; by hand: most frequent answer {modal:.4f}, pairs {pairs:.4f}; "
-            f"{same} groups answered as in the first run"
-        )
-    for task, counts in first.answers.items():
-        print(f"  {task:24} {dict(counts)}")
+            print(f"{len(prompts)} groups, {sum(map(len, prompts.values()))} prompts")
+            show("llm-consistency", first, first)
+            for turn in (1, 2):
+                show(f"steady measure {turn}", measure(prompts, asked, place / f"server{turn}"), first)
+            show("llm-consistency again", peer(python, place / "questions.json", url, model)[0], first)
+        show("steady in process", measure(prompts, ["--model", model, "--dtype", DTYPE], place / "local"), first)
+
+
+def show(tool: str, found: Found, first: Found) -> None:
+    """Print a run: what it says, what both definitions give by hand, and the groups where the answers are others than at first."""
+    modal, pairs = (
+        sum(share(counts.values()) for counts in found.answers.values()) / len(found.answers)
+        for share in (modal_share, pair_share)
+    )
+    letters, wanted = ({name: _letters(counts) for name, counts in one.answers.items()} for one in (found, first))
+    same = sum(letters[name] == wanted[name] for name in wanted)
+    print(
+        f"{tool:22} {found.seconds:6.1f} s, says {found.said:.4f}; by hand: most frequent answer {modal:.4f}, pairs {pairs:.4f}; "
+        f"{same} groups answered as in the first run"
+    )
+    for task, counts in found.answers.items():
+        if found is first or letters[task] != wanted[task]:
+            print(f"  {task:24} {dict(counts)}")
+    sys.stdout.flush()
 
 
 def _letters(counts: Mapping[str, int]) -> list[int]:

@@ -157,7 +157,10 @@ def work(who: str, job: Job) -> None:
 
 
 def forward_passes(trainer: Any, passes: int) -> list[Timed]:
-    """Seconds of so many passes of the base, without its output layer, over each of our batches but the first."""
+    """Seconds of so many passes of the base, without its output layer, over each of our batches but the first.
+
+    Each batch is read twice, and the second time counts: a shape that is new to the kernels takes longer.
+    """
     import torch
 
     from benchmarks.sensitivity_subjects import timed
@@ -165,9 +168,11 @@ def forward_passes(trainer: Any, passes: int) -> list[Timed]:
     base = trainer.model.get_base_model().model
     batches = [batch["input_ids"] for batch in trainer.get_train_dataloader()][1:]
     with torch.inference_mode(), trainer.model.disable_adapter():
-        return [
-            Timed(*(passes * part for part in timed(lambda ids=ids: base(ids, use_cache=False)))) for ids in batches
-        ]
+        found = []
+        for ids in batches:
+            base(ids, use_cache=False)
+            found.append(timed(lambda ids=ids: base(ids, use_cache=False)))
+        return [Timed(*(passes * part for part in one)) for one in found]
 
 
 def in_turns(job: Job) -> dict[str, dict[str, Any]]:
@@ -199,6 +204,8 @@ def in_turns(job: Job) -> dict[str, dict[str, Any]]:
                 assert process.stdin is not None
                 print(file=process.stdin, flush=True)
                 last[who] = told(who)
+        for process in running.values():
+            process.wait()
         return {who: json.loads(text) for who, text in last.items()}
 
 

@@ -55,7 +55,7 @@ def hold_results(root: Path, list_files: bool = False) -> None:
     # other settings give other results: there is nothing to hold them against
     if own := [name for name, digest in record.inputs.items() if here[name] != digest]:
         click.echo(
-            f"Results of your own: {' and '.join(own)} are not those of the recorded results. See reports/index.html."
+            f"Results of your own: {' and '.join(own)} changed since results were recorded. See reports/index.html."
         )
         return
     changed = recorded.changed_outputs(record.outputs, recorded.output_hashes(entries))

@@ -18,8 +18,8 @@ PROMPTS_SHOWN = 40
 LONGEST_TEXT = 1200  # characters of a prompt or an answer
 COLOURS = 6
 LETTERS = (
-    "Answers with one letter were read as the same; ✓ and ✗ compare with the output, and a dash is an answer of which nothing "
-    "could be read."
+    "Sorted by ψ, and by agreement where there are no log-probabilities. Answers with one letter were read as the same; ✓ and ✗ "
+    "compare with the output, and a dash is an answer of which nothing could be read."
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from click.testing import CliRunner
 from minilm_params import minilm_text, minilm_values
 
+from steady.cluster import copies
 from steady.commands.leave_one_out import main, trained_without
 from steady.metrics.files import write_metrics
 from steady.metrics.measures import SENSITIVITY
@@ -51,8 +52,14 @@ def test_the_file_has_each_family_once_with_the_comparison_of_its_own_rotation(t
         settings = Settings(0.05, "Holm", 100, 100, 0.95, 0)
         write_metrics(folder / "metrics/comparison.json", Comparison(settings, {}, {}, [], {"baseline_to_tuned": step}))
 
+    def results(root, wanted, *_):
+        folders = [root / str(number) for number in range(len(wanted.points))]
+        for number, folder in enumerate(folders):
+            wanted.make(number, folder)
+        return folders
+
     monkeypatch.setattr(workspaces, "make_workspace", workspace)
-    monkeypatch.setattr(workspaces, "reproduce", lambda folder: None)
+    monkeypatch.setattr(copies, "results", results)
     done = CliRunner().invoke(main, ["--root", str(tmp_path)])
     assert done.exit_code == 0, done.output
     found = json.loads((tmp_path / "metrics" / "leave-one-out.json").read_text())["held_out_family"]

@@ -29,28 +29,43 @@ def address(page: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-@pytest.fixture
-def opened(browser, address):
-    contexts, heard = [], []
+SCREEN, PHONE = {"width": 1200, "height": 900}, {"width": 390, "height": 844}
 
-    def open_page(**settings):
-        context = browser.new_context(**settings)
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("console", lambda message: heard.append(message.text))
-        tab.on("pageerror", lambda error: heard.append(str(error)))
-        tab.on("request", lambda request: heard.append(request.url) if request.url != address else None)
-        tab.goto(address)
+
+class Tab:
+    """A tab and what was heard from it: messages, errors, and addresses other than that of the page."""
+
+    def __init__(self, context, address: str) -> None:
+        self.tab, self.address, self.heard = context.new_page(), address, []
+        self.tab.on("console", lambda message: self.heard.append(message.text))
+        self.tab.on("pageerror", lambda error: self.heard.append(str(error)))
+        self.tab.on("request", lambda request: self.heard.append(request.url) if request.url != address else None)
+
+
+@pytest.fixture(scope="module")
+def tabs(browser, address):
+    """With a mouse and with a touch screen; a tab of its own for each test would take twice as long."""
+    return {touch: Tab(browser.new_context(has_touch=touch), address) for touch in (False, True)}
+
+
+@pytest.fixture
+def opened(tabs):
+    def open_page(viewport=SCREEN, color_scheme="light", has_touch=False):
+        tab = tabs[has_touch].tab
+        tab.set_viewport_size(viewport)
+        tab.emulate_media(media="screen", color_scheme=color_scheme)
+        tab.goto(tabs[has_touch].address)
         return tab
 
     yield open_page
-    for context in contexts:
-        context.close()
-    assert [line for line in heard if line != "data:,"] == []
+    for one in tabs.values():
+        heard = [line for line in one.heard if line != "data:,"]
+        one.heard.clear()
+        assert heard == []
 
 
 def test_the_answer_stands_first_and_nothing_is_wider_than_the_screen(opened):
-    tab = opened(viewport={"width": 1200, "height": 900})
+    tab = opened()
     assert "that no arm was trained on" in tab.locator(".answer").inner_text()
     assert tab.locator(".verdict").count() == 4
     assert tab.evaluate("document.documentElement.scrollWidth") <= 1200
@@ -58,7 +73,7 @@ def test_the_answer_stands_first_and_nothing_is_wider_than_the_screen(opened):
 
 
 def test_on_a_phone_charts_fill_the_width_and_prompts_stand_below_their_answers(opened):
-    tab = opened(viewport={"width": 390, "height": 844}, has_touch=True)
+    tab = opened(PHONE, has_touch=True)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 390
     cells = tab.locator(".stacked tbody tr").first
     assert cells.locator("td").last.bounding_box()["y"] > cells.locator("td").first.bounding_box()["y"]
@@ -102,7 +117,7 @@ def test_the_keyboard_reaches_the_findings_and_walks_the_marks(opened):
 
 
 def test_one_walks_from_the_worst_matrix_to_the_steadiest_with_the_keyboard(opened):
-    tab = opened(viewport={"width": 1200, "height": 900})
+    tab = opened()
     groups = tab.locator("details.matrix")
     assert groups.count() == 12 and tab.locator("details.matrix[open]").count() == 1
     tab.locator("details.matrix[open] .walk a", has_text="steadier").focus()
@@ -116,7 +131,7 @@ def test_one_walks_from_the_worst_matrix_to_the_steadiest_with_the_keyboard(open
 
 
 def test_the_matrix_is_that_of_the_arm_that_is_chosen_or_of_all_side_by_side(opened):
-    tab = opened(viewport={"width": 1200, "height": 900})
+    tab = opened()
     tops = tab.locator("details.matrix[open] th.arm")
 
     def shown():

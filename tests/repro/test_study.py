@@ -7,8 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from steady.commands.study import main
 from steady.compare import paired
 from steady.compare.claims import Claim
 from steady.errors import SteadyError
@@ -74,6 +76,8 @@ def test_a_run_gets_the_methods_seed_sections_and_claims(study_file, tmp_path):
     assert (params["seed"], params["lora"]["r"], params["consistency"]) == (1, 2, {"lambda_max": 3.0})
     assert params["data"] == read_yaml(ROOT / "recipe/smoke.yaml")["data"]
     assert read_yaml(folder / "claims.yaml") == {"claims": read_yaml(study_file)["claims"]}
+    shown = CliRunner().invoke(main, [str(study_file), "--root", str(root), "--dry-run", "--at-once", "2"])
+    assert "   1  +recipe=smoke seed=1\n" in shown.output and "2 experiments, 2 at once" in shown.output
 
 
 @pytest.fixture(scope="module")

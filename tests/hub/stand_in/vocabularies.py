@@ -20,10 +20,10 @@ INST = (
 )
 
 
-def texts() -> Iterator[str]:
-    """Every text of the sample data, and the label names."""
+def texts(rows: int = 400) -> Iterator[str]:
+    """The texts of the first rows of each file of the sample data, and the label names."""
     for name in FILES:
-        for line in (ROOT / f"data/raw/{name}.jsonl").read_text(encoding="utf-8").splitlines()[:400]:
+        for line in (ROOT / f"data/raw/{name}.jsonl").read_text(encoding="utf-8").splitlines()[:rows]:
             yield from json.loads(line).values()
 
 
@@ -44,7 +44,8 @@ def tokenizer_of(kind: str) -> Any:
         "t5": transformers.T5Tokenizer,
         "distilbert": transformers.DistilBertTokenizer,
     }
-    tokenizer = kinds[kind]().train_new_from_iterator(texts(), SIZE, show_progress=False)
+    rows = 100 if kind == "t5" else 400  # its pieces of likely words take ten times as long as pairs of bytes
+    tokenizer = kinds[kind]().train_new_from_iterator(texts(rows), SIZE, show_progress=False)
     if kind.startswith("qwen"):
         tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
         tokenizer.chat_template = CHATML
