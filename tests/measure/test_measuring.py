@@ -241,7 +241,8 @@ def test_the_page_asks_for_nothing_and_escapes_what_it_shows(llama_folder, tmp_p
     assert "&lt;script&gt;" in page
     for word in ("<script", "src=", "href=", "http:", "https:", "url(", "@import"):
         assert word not in page, word
-    assert page.count("<details><summary>sum") == 2
+    # the worst group is open
+    assert page.count("<details open><summary>sum") == page.count("<details><summary>sum") == 1
 
 
 def test_a_hub_that_cannot_be_reached_is_one_message(monkeypatch, tmp_path):
