@@ -186,7 +186,7 @@ def test_names_of_layers_that_a_model_has_not_are_named_with_those_it_has(tiny, 
 
     from steady.finetune.lora import add_lora
 
-    model = AutoModelForCausalLM.from_pretrained(tiny / "gpt2lm")
+    model = AutoModelForCausalLM.from_pretrained(tiny / "gpt2lm", trust_remote_code=False)
     params = read_params(ROOT / "params.yaml", FinetuneParams)
     base = locate(params.model.model_copy(update={"id": str(tiny / "gpt2lm")}))
     lora = params.lora.model_copy(update={"target_modules": ["c_attn", wrong]})

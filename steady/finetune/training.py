@@ -56,8 +56,8 @@ def reporting(run: TrainingRun) -> Record:
     for tracker in trackers:
         if find_spec(tracker) is None:
             raise SteadyError(
-                f"runtime.report_to: {tracker} is not installed. Install the trackers (`pip install -r requirements/trackers.txt`) "
-                "or take it out."
+                f"runtime.report_to: {tracker} is not installed. Install it (`pip install -r requirements/trackers.txt`) or take "
+                "it out."
             )
     # Each library's own variable, unless it is set: one project for all arms, and files beside the run rather than in a
     # checkpoint's folder, which is deleted when the arm is done.

@@ -174,8 +174,9 @@ def _found(seeds: SeedsResults) -> str:
         + f", with 95 % intervals; `{last}` trains on many wordings{trained}.\n\n"
         f"**Better?** Of {seeds.rows} unseen test rows in the plain wording are right: {listed(seeds.arms, 'accuracy')}"
         + (f"; TF-IDF with logistic regression {_percent(reference['accuracy'])}" if reference else "")
-        + ".\n\n**Steadier?** Under kinds of rewording never trained on, pairs of wordings with the same answer: "
-        f"{listed(seeds.arms, 'agreement')}."
+        + ".\n\n**Steadier?** Of all pairs of wordings of one text have the same answer, "
+        + (f"under those paraphrases: {listed(arms, 'agreement')}; " if arms is not seeds.arms else "")
+        + f"under kinds of rewording that no arm was trained on: {listed(seeds.arms, 'agreement')}."
     )
 
 

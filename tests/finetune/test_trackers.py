@@ -23,9 +23,7 @@ def train(folder: Path, root: Path, *trackers: str) -> None:
 
 def test_a_tracker_that_is_not_installed_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "find_spec", lambda name: None)
-    named = (
-        "runtime.report_to: mlflow is not installed. Install the trackers .`pip install -r requirements/trackers.txt"
-    )
+    named = "runtime.report_to: mlflow is not installed. Install it .`pip install -r requirements/trackers.txt"
     with pytest.raises(SteadyError, match=named):
         train(tmp_path, tmp_path, "mlflow")
 
