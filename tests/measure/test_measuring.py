@@ -319,4 +319,4 @@ def test_what_no_template_can_show_is_refused(llama_folder, tmp_path):
 def test_a_file_without_a_model_and_a_folder_with_one_are_refused(finished, llama_folder):
     prompts, out, _ = finished
     assert "add --model" in run(prompts, code=1).output
-    assert "give one file of prompts" in run(out, "--model", llama_folder, code=1).output
+    assert f"got {out} (a run)" in run(out, "--model", llama_folder, code=1).output
