@@ -23,7 +23,7 @@ MARK = ".made-of"  # in a copy: a digest of what it was made of
 
 @dataclass(frozen=True)
 class Copies:
-    """The runs that a command wants.
+    """The runs of one command.
 
     Attributes:
         name: the name of the grid.
@@ -45,7 +45,7 @@ class Copies:
 
 
 def results(root: Path, copies: Copies, given: Mapping[str, Any], collect: bool, echo: Echo) -> list[Path] | None:
-    """The copies with the results of all runs, in the order of the points: those that a command asks for with its options.
+    """Run the copies of a command, or collect those that it submitted before; their folders, in the order of the points.
 
     Args:
         given: the options of `steady.commands.cluster_options`.
@@ -122,7 +122,7 @@ def collected(root: Path, copies: Copies, echo: Echo) -> list[Path]:
 
 
 def keep_or_make(folder: Folder, number: int, copies: Copies, files: str) -> bool:
-    """Make the copy of a run, unless it was made of the same; whether it was made.
+    """Make the copy of a run, unless the one that is there was made of the same files and values; whether it was made.
 
     Args:
         files: a digest of the files of the repository. Any of them may change a result, and a copy of old code is not gone on with.

@@ -153,7 +153,7 @@ def _bank_faults(params: FormatStage, bank: Bank | None, labels: Sequence[str]) 
 
 
 def _room_faults(wordings: Sequence[Wording], bank: Bank | None, params: FormatStage, encode: Encode) -> Iterator[str]:
-    """A family that is used, the canonical wording included, and whose label list leaves no room for the text in any wording."""
+    """Families in use whose label list leaves no room for the text in any of their wordings; the canonical wording is one of them."""
     if bank is None or not bank.templates:
         return
     most = params.format.max_length - LEAST_ROOM

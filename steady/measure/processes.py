@@ -12,7 +12,10 @@ from steady.models.ranks import joined
 
 
 def launched(options: Mapping[str, Any]) -> bool:
-    """Whether the processes of `STEADY_LAUNCHER` have scored all subjects, so that this one has their finished runs to read.
+    """Score all subjects in the processes that `STEADY_LAUNCHER` names, and wait for them.
+
+    Returns:
+        True once they are done, so that this process only reads the runs; False where the variable is not set or does not apply.
 
     Raises:
         SteadyError: a process ended before its work was done, or several processes cannot do what the options want.
@@ -28,7 +31,7 @@ def launched(options: Mapping[str, Any]) -> bool:
 
 @contextmanager
 def this_process() -> Iterator[None]:
-    """Score as the process that this is, of one or of several; one that `launched` has started ends behind the block.
+    """Join the other processes, if there are any, while this one scores; a process that `launched` started exits after the block.
 
     Raises:
         SystemExit: this is such a process.
