@@ -144,16 +144,11 @@ class Sets:
             item = parents[item]
         return item
 
-    def join(self, left: int, right: int) -> None:
-        """Make one set of two."""
-        low, high = sorted((self.find(left), self.find(right)))
-        self.parents[high] = low
-
-    def copy(self) -> "Sets":
-        """The same sets, to be joined further."""
-        other = Sets(0)
-        other.parents = self.parents[:]
-        return other
+    def join(self, first: int, *others: int) -> None:
+        """Make one set of several."""
+        for other in others:
+            low, high = sorted((self.find(first), self.find(other)))
+            self.parents[high] = low
 
     def names(self) -> NDArray[np.int32]:
         """(size,) the smallest member of each item's set."""

@@ -24,7 +24,15 @@ def select(params: DataParams, table: Table, joined: Joined, eligible: Rows, see
     caps = {place: item.max_rows for place, item in enumerate(params.sources) if item.max_rows is not None}
     capped = _limited(eligible, ranks, source, caps)
     left_out["max_rows_of_source"] = len(eligible) - len(capped)
-    weighed = _limited(capped, ranks, source, _weighted(params, source[capped]))
+    weighed = capped
+    if any(item.weight is not None for item in params.sources):
+        # The largest mixture that has the weights as proportions and repeats no row.
+        weights = [item.weight or 1.0 for item in params.sources]
+        available = np.bincount(source[capped], minlength=len(weights)).tolist()
+        unit = min(rows / weight for rows, weight in zip(available, weights, strict=True))
+        # The product may fall a rounding error short of a whole number.
+        shares = {place: int(unit * weight + 1e-9) for place, weight in enumerate(weights)}
+        weighed = _limited(capped, ranks, source, shares)
     left_out["weight"] = len(capped) - len(weighed)
     chosen = weighed
     if params.max_groups is not None:
@@ -36,17 +44,6 @@ def select(params: DataParams, table: Table, joined: Joined, eligible: Rows, see
         chosen = _first(chosen, ranks, params.max_rows)
         left_out["max_rows"] = before - len(chosen)
     return chosen, +left_out
-
-
-def _weighted(params: DataParams, source: NDArray[np.uint16]) -> dict[int, int]:
-    """Rows of each source in the largest mixture that has the weights as proportions and repeats none; {} without weights."""
-    if all(item.weight is None for item in params.sources):
-        return {}
-    weights = [item.weight or 1.0 for item in params.sources]
-    available = np.bincount(source, minlength=len(weights)).tolist()
-    unit = min(rows / weight for rows, weight in zip(available, weights, strict=True))
-    # The product may fall a rounding error short of a whole number.
-    return {place: int(unit * weight + 1e-9) for place, weight in enumerate(weights)}
 
 
 def _limited(rows: Rows, ranks: NDArray[np.uint64], source: NDArray[np.uint16], limits: dict[int, int]) -> Rows:

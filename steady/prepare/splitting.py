@@ -42,10 +42,12 @@ def split_rows(params: DataParams, table: Table, joined: Joined, eligible: Rows,
     np.maximum.at(latest, cluster, given)
     places: NDArray[np.int8] = latest[cluster]
     leaking = (given != UNUSED) & (given < places)
-    leaks = _kinds(table, joined, eligible, given, leaking)
+    leaks = _kinds(table, eligible, given, leaking)
     places[leaking] = LEAK
     _split_the_rest(params, table, eligible, cluster, places, seed)
-    return Splitting(places, leaks, straddling(cluster, places))
+    used = places >= 0
+    pairs = np.unique(cluster[used].astype(np.int64) * len(SPLITS) + places[used])
+    return Splitting(places, leaks, left=int((np.bincount(pairs // len(SPLITS)) > 1).sum()))
 
 
 def dense(names: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -56,21 +58,7 @@ def dense(names: NDArray[np.int32]) -> NDArray[np.int32]:
     return numbers
 
 
-def straddling(cluster: NDArray[np.int32], places: NDArray[np.int8]) -> int:
-    """How many clusters have rows in two splits."""
-    used = places >= 0
-    if not used.any():
-        return 0
-    first = np.full(int(cluster.max()) + 1, len(SPLITS), dtype=np.int8)
-    last = np.full(len(first), UNUSED, dtype=np.int8)
-    np.minimum.at(first, cluster[used], places[used])
-    np.maximum.at(last, cluster[used], places[used])
-    return int((first < last).sum())
-
-
-def _kinds(
-    table: Table, joined: Joined, eligible: Rows, given: NDArray[np.int8], leaking: NDArray[np.bool_]
-) -> dict[str, int]:
+def _kinds(table: Table, eligible: Rows, given: NDArray[np.int8], leaking: NDArray[np.bool_]) -> dict[str, int]:
     """How many leaking rows have their text, else their group, else a near-duplicate in a later split."""
     counts = {"same_text": 0, "same_group": 0, "near_duplicate": 0}
     prompt, group = table.column("prompt")[eligible], table.column("group")[eligible]

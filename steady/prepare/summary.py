@@ -85,35 +85,25 @@ class Counts:
 
 def describe(table: Table, joined: Joined, rows: Rows) -> Description:
     """What the rows of a split are."""
+    labels: Counter[str] = Counter()
+    for stratum, number in enumerate(np.bincount(table.column("stratum")[rows].astype(np.int64)).tolist()):
+        named = table.labels(stratum) if number else None
+        for label in [] if named is None else named or [NO_LABELS]:
+            labels[label] += number
+    numbers = np.bincount(table.column("language")[rows].astype(np.int64), minlength=len(table.languages)).tolist()
+    languages = {name or "unknown": number for name, number in zip(table.languages, numbers, strict=True) if number}
     return Description(
         rows=len(rows),
         groups=len(np.unique(joined.families[rows])),
-        labels=label_counts(table, rows),
-        languages=language_counts(table, rows),
-        characters_of_prompts=quantiles(table.column("prompt_length")[rows]),
-        characters_of_outputs=quantiles(table.column("output_length")[rows]),
+        labels=dict(sorted(labels.items())),
+        # A count of unknown languages alone would say nothing.
+        languages=None if set(languages) <= {"unknown"} else dict(sorted(languages.items())),
+        characters_of_prompts=_quantiles(table.column("prompt_length")[rows]),
+        characters_of_outputs=_quantiles(table.column("output_length")[rows]),
     )
 
 
-def label_counts(table: Table, rows: Rows) -> dict[str, int]:
-    """Rows of each label, sorted; a row of several labels counts for each, one without any of them for `none`."""
-    counts: Counter[str] = Counter()
-    for stratum, number in enumerate(np.bincount(table.column("stratum")[rows].astype(np.int64)).tolist()):
-        labels = table.labels(stratum) if number else None
-        for label in [] if labels is None else labels or [NO_LABELS]:
-            counts[label] += number
-    return dict(sorted(counts.items()))
-
-
-def language_counts(table: Table, rows: Rows) -> dict[str, int] | None:
-    """Rows of each language, sorted; None where no row names one."""
-    numbers = np.bincount(table.column("language")[rows].astype(np.int64), minlength=len(table.languages)).tolist()
-    counts = {name or "unknown": number for name, number in zip(table.languages, numbers, strict=True) if number}
-    # A count of unknown languages alone would say nothing.
-    return None if set(counts) <= {"unknown"} else dict(sorted(counts.items()))
-
-
-def quantiles(values: NDArray[Any]) -> dict[str, int] | None:
+def _quantiles(values: NDArray[Any]) -> dict[str, int] | None:
     """Values that occur: smallest, median (the lower one), 95th percentile and largest."""
     if not len(values):
         return None

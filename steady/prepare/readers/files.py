@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 from steady.prepare.readers.forms import refuse_other_forms
 from steady.prepare.readers.json_lines import json_lines
-from steady.prepare.readers.opening import UnreadableError, data_suffix, open_bytes
+from steady.prepare.readers.opening import data_suffix, open_bytes
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Record, Unreadable, Values, rejection
+from steady.prepare.readers.rows import Record, Values
 
 COLUMNAR = (".parquet", ".arrow", ".feather")
 TABLES = (".csv", ".tsv", ".txt")
-LINES = (".jsonl", ".ndjson")
-KNOWN = (*COLUMNAR, *TABLES, *LINES, ".json")
+KNOWN = (*COLUMNAR, *TABLES, ".jsonl", ".ndjson", ".json")
 HUB = "hub:"
 
 
@@ -85,8 +84,3 @@ def _is_document(start: bytes, suffix: str) -> bool:
     if not text.startswith(b"["):
         return False
     return suffix == ".json" or text[1:].lstrip()[:1] in (b"{", b"")
-
-
-def unreadable(file: File, error: UnreadableError) -> Unreadable:
-    """The item of a file that cannot be read."""
-    return Unreadable(rejection(file.name, error.line, error.finding, ""))
