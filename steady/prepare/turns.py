@@ -74,11 +74,13 @@ def _turn(row: Row, place: str, item: Any) -> Turn:
             "unknown_role", f"`{place}` has the role {show(role)}; allowed: {', '.join(ALLOWED)}, {', '.join(ROLES)}."
         )
     message, learned = Message(str(role), _content(row, place, item)), True
-    marks = ((name, item[name]) for name in MARKS if item.get(name) is not None)
-    while learned and (mark := next(marks, None)):
-        if mark[1] not in (0, 1):
-            row.note("bad_mark", f"`{mark[0]}` of `{place}` is {show(mark[1])}; it must be 0 or 1 (false or true).")
-        learned = bool(mark[1])
+    for name in MARKS:
+        value = item.get(name)
+        if value is None or not learned:
+            continue
+        if value not in (0, 1):
+            row.note("bad_mark", f"`{name}` of `{place}` is {show(value)}; it must be 0 or 1 (false or true).")
+        learned = bool(value)
     return Turn(message, learned)
 
 

@@ -11,7 +11,7 @@ from steady.prepare.converting import placed, refused, row_of, to_the_fault
 from steady.prepare.duplicates import text_hash
 from steady.prepare.readers.files import File, records
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, Unreadable, Values, mismatch, rejection, show
+from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, Unreadable, Values, rejection, show
 
 SAMPLE = {
     "Definition": ["Name the capital of the country."],
@@ -54,9 +54,11 @@ def _of_task(file: File, source: SourceParams) -> Items:
     definitions = [text.strip() for text in texts if isinstance(text, str) and text.strip()]
     # Without an instruction no instance can be asked; what is wrong with the instances is reported too.
     if (not texts or len(definitions) < len(texts)) and instances:
-        code = "missing_field" if given is None else "wrong_type"
-        finding = mismatch("Definition", given, "a text or a list of texts", code)
-        yield [rejection(file.name, 1, finding, "")]
+        task = Row(head, 1)
+        task.mismatch(
+            "Definition", given, "a text or a list of texts", "missing_field" if given is None else "wrong_type"
+        )
+        yield [rejection(file.name, 1, finding, "") for finding in task.findings]
         instances = [instance for instance in instances if isinstance(instance[1], list)]
     codes = {name: _codes(head.get(f"{name}_language")) for name in ("Input", "Output", "Instruction")}
     language = next(iter(codes["Output"])) if len(codes["Output"]) == 1 else None

@@ -1,5 +1,6 @@
 """Parquet, Arrow and data sets of the Hub, in batches; a record's line is its row number from 1."""
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -53,19 +54,12 @@ def _batches(path: Path) -> Iterator[tuple[Any, dict[str, list[str]]]]:
         else:
             batches = pyarrow.ipc.open_stream(handle)
             schema = batches.schema
-        names = class_names(schema)
+        # The class names that `datasets` wrote into the schema: column to names.
+        content = (schema.metadata or {}).get(b"huggingface")
+        features = json.loads(content).get("info", {}).get("features") or {} if content else {}
+        known = [(name, feature) for name, feature in features.items() if isinstance(feature, dict)]
+        names = {name: feature["names"] for name, feature in known if "names" in feature}
         yield from ((batch, names) for batch in batches)
-
-
-def class_names(schema: Any) -> dict[str, list[str]]:
-    """The class names that `datasets` wrote into the schema: column to names."""
-    import msgspec
-
-    content = (schema.metadata or {}).get(b"huggingface")
-    features = msgspec.json.decode(content).get("info", {}).get("features") or {} if content else {}
-    return {
-        name: feature["names"] for name, feature in features.items() if isinstance(feature, dict) and "names" in feature
-    }
 
 
 def hub(source: SourceParams) -> Iterator[Record]:

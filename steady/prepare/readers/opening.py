@@ -13,7 +13,6 @@ from steady.prepare.readers.rows import Finding
 
 COMPRESSED = (".gz", ".zst", ".zip")
 BLOCK = 1 << 20
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
 class UnreadableError(Exception):
@@ -46,7 +45,12 @@ def open_bytes(path: Path, encoding: str = "utf-8") -> Iterator[io.BufferedReade
             if encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):
                 stream = cast(IO[bytes], _Recoded(stream, encoding))
             reader: io.BufferedReader = io.BufferedReader(cast(Any, stream), BLOCK)
-            _refuse_utf16(reader.peek(4)[:4])
+            start = reader.peek(4)[:4]
+            # Without a mark, ASCII letters in UTF-16 have a zero in every other byte.
+            unmarked = len(start) == 4 and b"\0\0" in (start[::2], start[1::2])
+            if unmarked or start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                reason = f"the file begins with {start!r}: it is UTF-16. Set `encoding: utf-16`, or save it as UTF-8."
+                raise UnreadableError("utf16", reason)
             yield reader
         except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, OSError) as error:
             raise UnreadableError(
@@ -72,14 +76,6 @@ def _decompressed(raw: IO[bytes], suffix: str) -> IO[bytes]:
             )
         return archive.open(names[0])
     return raw
-
-
-def _refuse_utf16(start: bytes) -> None:
-    # Without a mark, ASCII letters in UTF-16 have a zero in every other byte.
-    if start[:2] in _MARKS or (len(start) == 4 and b"\0\0" in (start[::2], start[1::2])):
-        raise UnreadableError(
-            "utf16", f"the file begins with {start!r}: it is UTF-16. Set `encoding: utf-16`, or save it as UTF-8."
-        )
 
 
 class _Recoded(io.RawIOBase):
