@@ -61,7 +61,15 @@ def quality_picture(found: Findings) -> Markup:
     return _figure(spec, "Task quality under the canonical wording, with 95 % intervals.")
 
 
-def sensitivity_pictures(found: Findings, measure: SensitivityMeasure) -> Markup:
+def sensitivity_pictures(found: Findings) -> Markup:
+    """The pictures of every measure, each under its heading."""
+    return joined(
+        tag("div", tag("h3", measure.title[:1].upper() + measure.title[1:]), _of_measure(found, measure))
+        for measure in on_page(SENSITIVITY)
+    )
+
+
+def _of_measure(found: Findings, measure: SensitivityMeasure) -> Markup:
     """A picture for each level: a row for each family, all of them pooled last."""
     by_level = {level: list(_cells(found.arms, level, measure.name)) for level in LEVEL_TITLES}
     rows = [row for level in by_level.values() for row in level]
@@ -183,11 +191,3 @@ def curve_pictures(found: Findings) -> Markup:
         if rows:
             pictures.append(_figure(charts.curves(rows, names, title), title[:1].upper() + title[1:]))
     return _side_by_side(pictures)
-
-
-def all_sensitivity(found: Findings) -> Markup:
-    """The pictures of every measure, each under its heading."""
-    return joined(
-        tag("div", tag("h3", measure.title[:1].upper() + measure.title[1:]), sensitivity_pictures(found, measure))
-        for measure in on_page(SENSITIVITY)
-    )
