@@ -140,12 +140,7 @@ def _bank_faults(params: FormatStage, bank: Bank | None, labels: Sequence[str]) 
             f"{params.format.wordings}: its labels {list(bank.labels)} are not those of `data.labels` {list(labels)}. "
             "Name the bank of this task in `format.wordings`, or make the two lists equal."
         )
-    if (
-        bank is not None
-        and bank.several
-        and bank.templates
-        and "{labels}" not in bank.templates[bank.canonical].template
-    ):
+    if bank and bank.several and bank.templates and "{labels}" not in bank.templates[bank.canonical].template:
         yield (
             f"{params.format.wordings}: the canonical wording {bank.canonical!r} has no slot {{labels}}, which is where a prompt "
             "says that several labels may apply (`data.multi_label`). Add the slot."
@@ -196,20 +191,18 @@ def _wording_faults(result: Formatted) -> Iterator[str]:
     have = sum(map(len, trained.values()))
     if params.validation_wordings > have:
         yield f"format.validation_wordings is {params.validation_wordings}, there are {have} trained wordings. Lower it."
+    asked = draw.wordings_per_family
     for family in draw.families:
-        yield from _draw_faults(result, family, len(trained.get(family, [])))
-
-
-def _draw_faults(result: Formatted, family: str, trained: int) -> Iterator[str]:
-    asked, why = result.params.sensitivity.wordings_per_family, _because(result, family)
-    held_out = sum(map(len, held_out_levels(result.wordings, family).values()))
-    fix = f"{why}. Lower sensitivity.wordings_per_family, or add wordings."
-    if not held_out:
-        yield f"sensitivity.families: {family!r} has no held-out wordings here{why}. Leave it out."
-    elif held_out < asked:
-        yield f"sensitivity.wordings_per_family is {asked}; {held_out} {family} wordings are held out{fix}"
-    if result.params.sensitivity.train_groups and 0 < trained < asked:
-        yield f"sensitivity.wordings_per_family is {asked}; {trained} {family} wordings are trained on{fix}"
+        why = _because(result, family)
+        fix = f"{why}. Lower sensitivity.wordings_per_family, or add wordings."
+        held_out = sum(map(len, held_out_levels(result.wordings, family).values()))
+        if not held_out:
+            yield f"sensitivity.families: {family!r} has no held-out wordings here{why}. Leave it out."
+        elif held_out < asked:
+            yield f"sensitivity.wordings_per_family is {asked}; {held_out} {family} wordings are held out{fix}"
+        known = len(trained.get(family, []))
+        if draw.train_groups and 0 < known < asked:
+            yield f"sensitivity.wordings_per_family is {asked}; {known} {family} wordings are trained on{fix}"
 
 
 def _because(result: Formatted, family: str) -> str:
@@ -218,11 +211,8 @@ def _because(result: Formatted, family: str) -> str:
 
 
 def _group_faults(params: FormatStage, splits: Splits) -> Iterator[str]:
-    asked: tuple[tuple[Split, int], ...] = (
-        ("train", params.sensitivity.train_groups),
-        ("test", params.sensitivity.test_groups),
-    )
-    for split, count in asked:
+    asked: dict[Split, int] = {"train": params.sensitivity.train_groups, "test": params.sensitivity.test_groups}
+    for split, count in asked.items():
         have = len({row.group_id for row in splits[split]})
         if count > have:
             yield (

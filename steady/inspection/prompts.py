@@ -134,9 +134,7 @@ def shown_row(inspection: Inspection, example: Example, wording: Wording) -> Ite
     yield f"{example.id}  {example.split}  {wording.id}  ({wording.level}, {use})\n", HEAD
     yield f"{example.source}:{example.line}\n", NOTE
     if inspection.view.generates:
-        yield from _framed(inspection, prompt)
-        yield "\n", {}
-        yield from _answer(inspection, prompt, example.output)
+        yield from _generating(inspection, prompt, example.output)
         return
     encoding, most = inspection.tokenizer.encode(prompt), inspection.most_tokens
     yield from pieces(prompt, encoding, most)
@@ -148,26 +146,20 @@ def shown_row(inspection: Inspection, example: Example, wording: Wording) -> Ite
     yield f"{count} tokens, {special} of them special; {cut}; {masked}\n", NOTE
 
 
-def _framed(inspection: Inspection, prompt: str) -> Iterator[Piece]:
-    """The prompt within what the chat template puts around it, where there is one."""
-    model = inspection.view.model
-    encoding = inspection.tokenizer.encode(prompt, add_special_tokens=not model.chat_template)
-    # A decoder loses the start of a long prompt, since the question stands at its end.
-    inner = pieces(prompt, encoding, inspection.most_tokens, from_start=model.task == "CAUSAL_LM")
-    if not model.chat_template:
-        yield from inner
-        return
-    frame = chat_frame(inspection.generating_tokenizer)
-    yield frame.before, SPECIAL
-    yield from inner
-    yield frame.after, SPECIAL
-
-
-def _answer(inspection: Inspection, prompt: str, answer: str) -> Iterator[Piece]:
-    """The answer token by token, the end token included, and what the loss sees."""
+def _generating(inspection: Inspection, prompt: str, answer: str) -> Iterator[Piece]:
+    """The prompt within its chat template, where there is one, the answer with its end token, and what the loss sees."""
     tokenizer, model, most = inspection.generating_tokenizer, inspection.view.model, inspection.most_tokens
+    frame = chat_frame(tokenizer) if model.chat_template else None
+    if frame:
+        yield frame.before, SPECIAL
+    encoding = inspection.tokenizer.encode(prompt, add_special_tokens=not frame)
+    # A decoder loses the start of a long prompt, since the question stands at its end.
+    yield from pieces(prompt, encoding, most, from_start=model.task == "CAUSAL_LM")
+    if frame:
+        yield frame.after, SPECIAL
     length = len(prompt_ids(tokenizer, model.task, prompt, model.chat_template))
     ids = answer_ids(tokenizer, model.task, answer, prompt, model.chat_template)
+    yield "\n", {}
     yield "answer: ", NOTE
     for place, token in enumerate(ids[:-1]):
         yield tokenizer.decode([token]), dict(LEARNED[place % 2])

@@ -74,18 +74,14 @@ def draw_texts(
     key = hashlib.blake2b(fields.encode(), digest_size=16).hexdigest()
     path = cache / f"{key}.json"
     if path.is_file():
-        return _cached(path), True
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Cached).draws, True
+        except msgspec.DecodeError as error:
+            raise SteadyError(f"{path}: damaged ({error}). Delete it; its texts are drawn again.") from error
     # the seed comes from the key: 48 bits of it, since torch takes no more than 64
     draws = generate(sampling.ask.replace(SLOT, text), int(key[:12], 16))
     write_bytes(path, msgspec.json.format(msgspec.json.encode(Cached(asked, draws)), indent=1) + b"\n")
     return draws, False
-
-
-def _cached(path: Path) -> list[Draw]:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Cached).draws
-    except msgspec.DecodeError as error:
-        raise SteadyError(f"{path}: damaged ({error}). Delete it; its texts are drawn again.") from error
 
 
 def read_ask(path: Path | None) -> str:

@@ -216,24 +216,15 @@ def number(index: int, style: str) -> str:
     """The number of item `index` (from 0): 1, A, a, i, I or Ⅰ; letters go on with aa after z, Ⅻ with XIII."""
     if style == "arabic":
         return str(index + 1)
-    text = _letters(index) if style in ("letter", "upper-letter") else _roman(index + 1)
     if style == "unicode-roman" and index < UNICODE_ROMANS:
         return chr(0x2160 + index)
+    text, left = "", index + 1
+    if style in ("letter", "upper-letter"):
+        while left:
+            left, rest = divmod(left - 1, len(LETTERS))
+            text = LETTERS[rest] + text
+    else:
+        for size, digits in ROMAN:
+            text += digits * (left // size)
+            left %= size
     return text if style in ("letter", "roman") else text.upper()
-
-
-def _letters(index: int) -> str:
-    text = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, len(LETTERS))
-        text = LETTERS[rest] + text
-    return text
-
-
-def _roman(value: int) -> str:
-    text = ""
-    for size, digits in ROMAN:
-        text += digits * (value // size)
-        value %= size
-    return text

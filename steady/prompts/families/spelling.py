@@ -73,14 +73,14 @@ def insert(word: str, rng: random.Random) -> str:
     # No table has the letters of every script, and those of the word are letters of it.
     latin = "LATIN" in unicodedata.name(letters[place - 1][0], "")
     own = ALPHABET if latin else "".join(letter[0] for letter in letters)
-    return _word(letters[:place], _as(letters[place - 1][0], rng.choice(own)), letters[place:])
+    return "".join([*letters[:place], _as(letters[place - 1][0], rng.choice(own)), *letters[place:]])
 
 
 def omit(word: str, rng: random.Random) -> str:
     """Leave out one letter."""
     letters = letters_of(word)
     place = rng.randrange(len(letters))
-    return _word(letters[:place], "", letters[place + 1 :])
+    return "".join(letters[:place] + letters[place + 1 :])
 
 
 def transpose(word: str, rng: random.Random) -> str:
@@ -90,7 +90,7 @@ def transpose(word: str, rng: random.Random) -> str:
     if not places:
         return omit(word, rng)
     place = rng.choice(places)
-    return _word(letters[:place], letters[place + 1] + letters[place], letters[place + 2 :])
+    return "".join([*letters[:place], letters[place + 1], letters[place], *letters[place + 2 :]])
 
 
 def keyboard(word: str, rng: random.Random) -> str:
@@ -101,7 +101,7 @@ def keyboard(word: str, rng: random.Random) -> str:
         return transpose(word, rng)
     place = rng.choice(places)
     typed = _as(letters[place], rng.choice(NEIGHBOURS[letters[place].lower()]))
-    return _word(letters[:place], typed, letters[place + 1 :])
+    return "".join([*letters[:place], typed, *letters[place + 1 :]])
 
 
 def mixed(word: str, rng: random.Random) -> str:
@@ -134,10 +134,6 @@ def misspell(parts: Sequence[Part], operator: str, strength: int, rng: random.Ra
         text = texts[index]
         texts[index] = text[:start] + change(text[start:end], rng) + text[end:]
     return "".join(texts)
-
-
-def _word(before: Sequence[str], changed: str, after: Sequence[str]) -> str:
-    return "".join([*before, changed, *after])
 
 
 def _as(model: str, letter: str) -> str:
