@@ -57,7 +57,9 @@ def reported() -> Iterator[None]:
         # Click prints it without a traceback and exits with 1.
         raise click.ClickException(str(error)) from error
     except Exception as error:
-        if (advice := _disk_advice(error)) is None:
+        # The writers of weights and archives raise exceptions of their own, which quote the system.
+        quoted = FULL if "No space left on device" in str(error) else None
+        if (advice := FAULTS.get(error.errno or 0) if isinstance(error, OSError) else quoted) is None:
             raise
         raise click.ClickException(f"{error}. {advice}") from error
 
@@ -73,10 +75,3 @@ def _import_advice(error: ImportError) -> str | None:
     if not foreign:
         return None
     return f"{foreign[-1]}: {error}. PYTHONPATH puts its folder before the packages of this environment: `unset PYTHONPATH`."
-
-
-def _disk_advice(error: Exception) -> str | None:
-    if isinstance(error, OSError):
-        return FAULTS.get(error.errno or 0)
-    # The writers of weights and archives raise exceptions of their own, which quote the system.
-    return FULL if "No space left on device" in str(error) else None

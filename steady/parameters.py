@@ -103,7 +103,15 @@ def read_params(path: Path, view: type[Params]) -> Params:
 
 def faults_of(error: ValidationError, view: type[BaseModel]) -> list[str]:
     """A line for each value that a view refuses: its place, the reason, and what was got or is allowed."""
-    return [_fault(item, view) for item in error.errors()]
+    faults = []
+    for item in error.errors():
+        place = ".".join(map(str, item["loc"]))
+        if item["type"] == "extra_forbidden":
+            *parents, name = item["loc"]
+            faults.append(f"{'.'.join(map(str, parents))}: {_unknown(str(name), _keys(view, parents))}")
+        else:
+            faults.append(f"`{place}`: {item['msg']}, got {item['input']!r}.")
+    return faults
 
 
 def read_yaml(path: Path, missing: str, *, with_lines: bool = False) -> Any:
@@ -131,27 +139,15 @@ def _unknown(name: str, allowed: tuple[str, ...]) -> str:
     return f"unknown key `{name}`.{hint} Allowed: {', '.join(allowed)}."
 
 
-def _fault(item: Any, view: type[BaseModel]) -> str:
-    place = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        *parents, name = item["loc"]
-        return f"{'.'.join(map(str, parents))}: " + _unknown(str(name), _keys(view, parents))
-    return f"`{place}`: {item['msg']}, got {item['input']!r}."
-
-
 def _keys(view: type[BaseModel], parents: list[Any]) -> tuple[str, ...]:
     """The keys allowed at a place: walks annotations; list indices and mapping keys are passed through."""
     kind: Any = view
     for part in parents:
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
-            kind = kind.model_fields[part].annotation
+        kind = kind.model_fields[part].annotation if _is_section(kind) and part in kind.model_fields else kind
         # `X | None`, tuples and mappings hold the section among their arguments.
-        kind = next(
-            (
-                inner
-                for inner in getattr(kind, "__args__", ())
-                if isinstance(inner, type) and issubclass(inner, BaseModel)
-            ),
-            kind,
-        )
-    return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
+        kind = next(filter(_is_section, getattr(kind, "__args__", ())), kind)
+    return tuple(kind.model_fields) if _is_section(kind) else ()
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
