@@ -50,28 +50,23 @@ def reported() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        if (advice := _import_advice(error)) is None:
+        if extra := EXTRAS.get((error.name or "").partition(".")[0]):
+            advice = f"{error.name} is not installed: pip install 'steady[{extra}]'"
+            raise click.ClickException(advice) from error
+        # Module systems put the packages of a site's own Python into PYTHONPATH.
+        folders = [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+        files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+        foreign = [file for file in files if any(map(file.is_relative_to, folders)) and not file.is_relative_to(HERE)]
+        if not foreign:
             raise
-        raise click.ClickException(advice) from error
+        advice = "PYTHONPATH puts its folder before the packages of this environment: `unset PYTHONPATH`."
+        raise click.ClickException(f"{foreign[-1]}: {error}. {advice}") from error
     except SteadyError as error:
         # Click prints it without a traceback and exits with 1.
         raise click.ClickException(str(error)) from error
     except Exception as error:
         # The writers of weights and archives raise exceptions of their own, which quote the system.
         quoted = FULL if "No space left on device" in str(error) else None
-        if (advice := FAULTS.get(error.errno or 0) if isinstance(error, OSError) else quoted) is None:
+        if (remedy := FAULTS.get(error.errno or 0) if isinstance(error, OSError) else quoted) is None:
             raise
-        raise click.ClickException(f"{error}. {advice}") from error
-
-
-def _import_advice(error: ImportError) -> str | None:
-    """What to install, or that a package of another Python came first."""
-    if extra := EXTRAS.get((error.name or "").partition(".")[0]):
-        return f"{error.name} is not installed: pip install 'steady[{extra}]'"
-    # Module systems put the packages of a site's own Python there.
-    folders = [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
-    files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
-    foreign = [file for file in files if any(map(file.is_relative_to, folders)) and not file.is_relative_to(HERE)]
-    if not foreign:
-        return None
-    return f"{foreign[-1]}: {error}. PYTHONPATH puts its folder before the packages of this environment: `unset PYTHONPATH`."
+        raise click.ClickException(f"{error}. {remedy}") from error

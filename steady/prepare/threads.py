@@ -73,29 +73,24 @@ def threads(posts: list[Post], context: Context) -> Iterator[Draft | LeftOut]:
             lost.append((post, "no_question"))
         else:
             children.setdefault(parent, []).append(post)
-    yield from _lost(lost, posts)
+    below: dict[str | None, list[Post]] = {}
+    for post in posts:
+        below.setdefault(post.parent, []).append(post)
+    seen = {post.identity for post, _ in lost}
+    # Each lost post, and once more for each post that hangs on it.
+    while lost:
+        post, code = lost.pop()
+        yield LeftOut(post.line, code)
+        hanging = [child for child in below.get(post.identity, []) if child.identity not in seen]
+        # A post is counted once, also where the data make a circle.
+        seen.update(child.identity for child in hanging)
+        lost += [(child, code) for child in hanging]
     for siblings in children.values():
         # Posts without a rank keep the order of the file.
         siblings.sort(key=lambda post: (post.rank is None, post.rank or 0))
     for root in children.get(None, []):
         drafts: list[Draft | LeftOut] = list(_of_tree(root, children, context))
         yield from drafts or [LeftOut(root.line, "no_answer")]
-
-
-def _lost(lost: list[tuple[Post, str]], posts: list[Post]) -> Iterator[LeftOut]:
-    """Each lost post, and once more for each post that hangs on it."""
-    below: dict[str | None, list[Post]] = {}
-    for post in posts:
-        below.setdefault(post.parent, []).append(post)
-    seen = {post.identity for post, _ in lost}
-    stack = list(lost)
-    while stack:
-        post, code = stack.pop()
-        yield LeftOut(post.line, code)
-        hanging = [child for child in below.get(post.identity, []) if child.identity not in seen]
-        # A post is counted once, also where the data make a circle.
-        seen.update(child.identity for child in hanging)
-        stack += [(child, code) for child in hanging]
 
 
 def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Context) -> Iterator[Draft | LeftOut]:

@@ -1,11 +1,9 @@
 """The section that walks through the matrices of the test groups, from worst to best."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from steady.metrics.matrices import ScoredGroup
-from steady.metrics.run import ArmResults
 from steady.records import CANONICAL, Prompt
 from steady.report.findings import Findings
 from steady.report.markup import Markup, details, joined, marked, tag, text
@@ -56,7 +54,16 @@ def matrix_groups(found: Findings) -> Markup:
         f"{len(ranked)} test texts, from the one whose answers moved most with the wording in {found.arms[-1].name} to the "
         f"steadiest.{left}{missing} {EXPLAINED}"
     )
-    return joined([tag("p", lead), _choice(found.arms), *walked])
+    # which arm's matrices to show; without style sheets all of them stand side by side
+    names = {str(place): arm.name for place, arm in enumerate(found.arms)}
+    names |= {"all": "all, side by side"} if len(found.arms) > 1 else {}
+    buttons = []
+    for key, name in names.items():
+        checked = " checked" if key == str(len(found.arms) - 1) else ""
+        radio = Markup(f'<input type="radio" name="matrix-arm" id="show-{key}"{checked}>')
+        buttons.append(tag("label", radio, f" {name}"))
+    choice = tag("fieldset", tag("legend", "Matrix of"), *buttons, class_="choice")
+    return joined([tag("p", lead), choice, *walked])
 
 
 def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
@@ -73,18 +80,6 @@ def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
     order = sorted((-(values[-1] or 0.0), place) for place, values in enumerate(psis) if values[-1] is not None)
     ranked = [Ranked(rank, rows[place], psis[place]) for rank, (_, place) in enumerate(order, start=1)]
     return ranked, Counter({str(fault): count for fault, count in faults.items() if fault})
-
-
-def _choice(arms: Sequence[ArmResults]) -> Markup:
-    """Which arm's matrices to show; without style sheets all of them stand side by side."""
-    names = {str(place): arm.name for place, arm in enumerate(arms)}
-    names |= {"all": "all, side by side"} if len(arms) > 1 else {}
-    buttons = []
-    for key, name in names.items():
-        checked = " checked" if key == str(len(arms) - 1) else ""
-        radio = Markup(f'<input type="radio" name="matrix-arm" id="show-{key}"{checked}>')
-        buttons.append(tag("label", radio, f" {name}"))
-    return tag("fieldset", tag("legend", "Matrix of"), *buttons, class_="choice")
 
 
 def _summary(group: Ranked) -> Markup:

@@ -79,7 +79,10 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     ]
     yield "steadiness", "Does the answer move when only the wording moves?", joined(steady)
     # what moved comes before how it was run: a reader who stops early has seen the findings
-    yield "steps", "What did each step give?", joined([_degenerate(found), shown(tables.steps_table(found.comparison))])
+    stuck = ", ".join(arm.name for arm in found.arms if arm.sensitivity.degeneracy.degenerate)
+    useless = tag("p", f"{stuck} gives one answer to nearly everything: steady, and useless.", class_="warning")
+    moved = [useless if stuck else "", shown(tables.steps_table(found.comparison))]
+    yield "steps", "What did each step give?", joined(moved)
     yield "texts", "Texts whose answer changed with the wording", examples.changed_groups(found)
     if matrices := matrix_groups(found):
         yield "matrices", "How probable every answer is under every wording", matrices
@@ -96,13 +99,6 @@ def sections(found: Findings) -> Iterator[tuple[str, str, Markup]]:
     yield "run", "How it was run", _run(found)
     terms = [part for name, meaning in TERMS.items() for part in (tag("dt", name), tag("dd", meaning))]
     yield "terms", "Words used here", tag("dl", *terms)
-
-
-def _degenerate(found: Findings) -> Markup:
-    stuck = [arm.name for arm in found.arms if arm.sensitivity.degeneracy.degenerate]
-    if not stuck:
-        return Markup("")
-    return tag("p", f"{', '.join(stuck)} gives one answer to nearly everything: steady, and useless.", class_="warning")
 
 
 def _prompts(found: Findings) -> Markup:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from steady.metrics.cells import ALL
 from steady.metrics.measures import QUALITY, SENSITIVITY, SHARE, SensitivityMeasure, on_page
 from steady.metrics.resampling import Estimate
-from steady.metrics.results import Confusion, WordingAccuracy
+from steady.metrics.results import Confusion
 from steady.metrics.run import CURVES, ArmResults
 from steady.report import charts
 from steady.report.charts import Row
@@ -101,26 +101,24 @@ def _cells(arms: Sequence[ArmResults], level: str, measure: str) -> Iterator[Row
 
 def wording_pictures(found: Findings) -> Markup:
     """For each arm a dot for every wording: its accuracy on the test groups."""
-    tables = {arm.name: list(_wording_rows(arm)) for arm in found.arms}
+    tables: dict[str, list[Row]] = {}
+    for arm in found.arms:
+        families: dict[str, list[Row]] = {}
+        for name, entry in arm.sensitivity.wordings.items():
+            if row := _row(f"{name} ({entry.level})", arm.name, entry.accuracy):
+                families.setdefault(entry.family, []).append(row)
+        # equal accuracies would hide one another without a lane each
+        tables[arm.name] = [
+            {**row, "family": family, "lane": round((place + 0.5) / len(members), 4)}
+            for family, members in families.items()
+            for place, row in enumerate(members)
+        ]
     every = [row for rows in tables.values() for row in rows]
     if not every:
         return Markup("")
     domain = (max(0.0, min(row["low"] for row in every) - 0.01), min(1.0, max(row["high"] for row in every) + 0.01))
     placed = enumerate(tables.items())
     return _side_by_side([_figure(charts.dots(rows, place, domain), name) for place, (name, rows) in placed])
-
-
-def _wording_rows(arm: ArmResults) -> Iterator[Row]:
-    families: dict[str, list[tuple[str, WordingAccuracy]]] = {}
-    for name, entry in arm.sensitivity.wordings.items():
-        if entry.accuracy.value is not None:
-            families.setdefault(entry.family, []).append((name, entry))
-    for family, members in families.items():
-        for place, (name, entry) in enumerate(members):
-            # equal accuracies would hide one another without a lane each
-            lane = (place + 0.5) / len(members)
-            row = _row(f"{name} ({entry.level})", arm.name, entry.accuracy)
-            yield {**(row or {}), "family": family, "lane": round(lane, 4)}
 
 
 def confusion_pictures(found: Findings) -> Markup:

@@ -11,11 +11,11 @@ import msgspec
 from steady.errors import SteadyError
 from steady.metrics.cells import ALL
 from steady.metrics.files import read_metrics
-from steady.metrics.measures import HIGHER, SENSITIVITY, TEXT, headlines, in_tables, on_page
+from steady.metrics.measures import HIGHER, QUALITY, SENSITIVITY, TEXT, headlines, in_tables, on_page
 from steady.metrics.resampling import Estimate
 from steady.metrics.results import Difference
 from steady.metrics.seed_results import ClaimOverSeeds, FamilyOverSeeds, SeedEstimate, SeedEstimates, SeedsResults
-from steady.report.measures import markdown_table, measures_tables
+from steady.report.tables import markdown_table
 
 Results = TypeVar("Results")
 # a block ends at its own mark: figures may hold comments
@@ -65,7 +65,7 @@ def render(metrics: Path) -> dict[str, str]:
         "recipes": _recipes(metrics),
         "leave-one-out": _leave_one_out(read_metrics(rotated, HeldOut)) if rotated.is_file() else NOT_COMMITTED,
         "environment": _environment(environment),
-        "measures": measures_tables(),
+        "measures": _measures(),
     }
 
 
@@ -258,6 +258,21 @@ def _leave_one_out(held_out: HeldOut) -> str:
         for entry in [measures["agreement"]]
     ]
     return markdown_table(["family never trained on", "step", "agreement before", "after", "difference"], rows)
+
+
+def _measures() -> str:
+    """Every measure with its formula, by kind: the tables of `docs/measures.md`."""
+    tables = []
+    for title, measures in (("Quality", QUALITY), ("Sensitivity", SENSITIVITY), ("Generated text", TEXT)):
+        rows = []
+        for row in measures:
+            # a bar would end the cell, and an underscore or a star would be taken for Markdown
+            formula = row.formula.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*")
+            rest = [row.unit, row.better, row.test or "–", row.source or "–"]
+            rows.append([f"{row.label} (`{row.name}`)", formula, *rest])
+        table = markdown_table(["measure", "formula", "unit", "better", "test", "source"], rows)
+        tables.append(f"## {title}\n\n{table}")
+    return "\n\n".join(tables)
 
 
 def _environment(environment: Environment) -> str:

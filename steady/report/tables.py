@@ -17,7 +17,6 @@ from steady.metrics.results import (
     SplitQuality,
     Step,
 )
-from steady.report.measures import markdown_table
 
 NOTHING = "–"
 COUNTS = {
@@ -183,6 +182,12 @@ def p_value(value: float | None) -> str:
 def percent(value: float | None) -> str:
     """A share in percent."""
     return NOTHING if value is None else f"{value:.2f} %"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def as_text(table: Table) -> str:

@@ -65,22 +65,17 @@ def records(file: File, source: SourceParams, head: Values | None = None) -> Ite
         yield from columnar(file.path)
     else:
         with open_bytes(file.path, source.encoding) as handle:
+            start = handle.peek(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip()
+            # A document, to go by its beginning: `[` and what cannot be a line of JSON Lines.
+            is_array = start.startswith(b"[") and (suffix == ".json" or start[1:].lstrip()[:1] in (b"{", b""))
             if suffix in TABLES:
                 from steady.prepare.readers.tables import table
 
                 yield from table(handle, file.path, source)
-            elif source.records is not None or _is_document(handle.peek(1 << 16), suffix):
+            elif source.records is not None or is_array:
                 from steady.prepare.readers.json_documents import json_document
 
                 yield from json_document(handle, source.records, {} if head is None else head)
             else:
                 refuse_other_forms(handle.peek(1 << 16))
                 yield from json_lines(handle)
-
-
-def _is_document(start: bytes, suffix: str) -> bool:
-    """Whether a JSON file is one document, to go by its beginning: `[` and what cannot be a line of JSON Lines."""
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text.startswith(b"["):
-        return False
-    return suffix == ".json" or text[1:].lstrip()[:1] in (b"{", b"")
