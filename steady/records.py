@@ -34,10 +34,7 @@ TURN = "\x1e"
 
 
 def conversation(turns: Sequence[Message]) -> str:
-    """A conversation as one prompt, `turns_of` reads it back: `User: …` lines, each behind an invisible mark.
-
-    One turn of the user alone is its text.
-    """
+    """A conversation as one prompt: `User: …` lines, each behind an invisible mark; one turn of the user alone is its text."""
     if [turn.role for turn in turns] == ["user"]:
         return turns[0].content
     return "\n\n".join(f"{TURN}{SPEAKERS[turn.role]}: {turn.content.replace(TURN, ' ')}" for turn in turns)
@@ -231,11 +228,7 @@ def write_records(path: Path, records: Iterable[msgspec.Struct]) -> int:
 
 
 def iterate_records(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """Stream the records of a JSON Lines file.
-
-    Raises:
-        SteadyError: the file is missing, or a line is not a `kind`; the message names the file and the line.
-    """
+    """Stream a JSON Lines file; SteadyError where it is missing, or where a line, named in the message, is not a `kind`."""
     decoder = msgspec.json.Decoder(kind)
     if not path.is_file():
         raise SteadyError(

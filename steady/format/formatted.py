@@ -84,11 +84,7 @@ def read_splits(folder: Path) -> dict[Split, list[Example]]:
 
 
 def make_formatted(params: FormatStage, splits: Splits, encode: Encode) -> Formatted:
-    """Choose the wordings and check that they are enough.
-
-    Raises:
-        SteadyError: the bank or the splits cannot give what the parameters ask for; every fault is listed.
-    """
+    """Choose the wordings; SteadyError, with every fault, where bank or splits cannot give what the parameters ask for."""
     path, labels = params.format.wordings, params.data.labels
     if labels is None and path is not None:
         labels = found_labels(splits)

@@ -80,11 +80,7 @@ class Inspection:
         return prompt_limit(self.generating_tokenizer, self.view.model, self.params.data.labels or (), limit)
 
     def select(self, ids: Sequence[str], rows: int) -> list[Example]:
-        """The examples whose id or group begins with one of `ids`, or the first `rows` of the split.
-
-        Raises:
-            SteadyError: no split has such an example.
-        """
+        """The examples whose id or group begins with one of `ids` (SteadyError without any), or the first `rows` of the split."""
         if not ids:
             return self.examples[self.split][:rows]
         # an id that was copied from a page may be of another split; the one that was asked for comes first

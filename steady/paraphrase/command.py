@@ -30,11 +30,7 @@ LONGEST = 256  # tokens, of the encoder
 
 
 def open_generator(named: "Named", sampling: Sampling) -> tuple[Source, Generate]:
-    """Load a causal or sequence-to-sequence model to sample from.
-
-    Raises:
-        SteadyError: the model cannot be loaded, or generates nothing.
-    """
+    """Load a causal or sequence-to-sequence model to sample from; SteadyError where it cannot be loaded, or generates nothing."""
     from steady.inference.generate import Nucleus, sampled_texts
     from steady.inference.named import open_model
     from steady.scoring.resume import fingerprint
@@ -87,11 +83,7 @@ class Order:
 
 
 def paraphrase(order: Order, named: "Named", sampling: Sampling, filters: Filters) -> Iterator[str]:
-    """Read, draw, judge, write; the lines that say what came of it.
-
-    Raises:
-        SteadyError: the file, the model or the request is at fault.
-    """
+    """Read, draw, judge, write; the lines that say what came of it. SteadyError where file, model or request is at fault."""
     # the source stays as it is, so that the next call reads the same
     if order.out.suffix != ".jsonl" or order.out.resolve() == order.source.resolve():
         raise SteadyError(f"--out {order.out}: give a new file that ends in .jsonl.")

@@ -89,11 +89,7 @@ def word_distance(one: str, other: str) -> float:
 
 
 def judge(original: str, draws: Sequence[Draw], known: Collection[str], filters: Filters, embed: Embed) -> list[Judged]:
-    """Every draw with its verdict, in order.
-
-    Args:
-        known: wordings there are already; a draw that repeats one, or an earlier kept draw, is rejected.
-    """
+    """Every draw with its verdict, in order; one that repeats a `known` wording, or an earlier kept draw, is rejected."""
     items = list(_by_rule(original, draws, filters))
     # those that are not rejected yet are compared by the cosine to the original; those alone are embedded
     left = [item for item in items if item.code is None]

@@ -110,10 +110,7 @@ def check(params: DataParams, folder: Path, samples: int) -> Checked:
 
 
 def _read_all(params: DataParams, table: Table, counts: Counts, rejected: RejectedRows) -> Rows:
-    """Fill the table from the sources, in their order; returns the rows whose text or group is given two answers.
-
-    Those are rejected, or left out where their source says so.
-    """
+    """Fill the table from the sources; returns the rows whose text or group has two answers, which are rejected or left out."""
     for place, source in enumerate(params.sources):
         counted = counts.sources[place]
         for item in read_source(source, params.labels, params.multi_label):

@@ -1,4 +1,4 @@
-"""Which rows are asked for, and the split of each: given splits hold, leaks between them are taken out, other rows go by their clusters."""
+"""Which rows are asked for, and the split of each: given splits hold, leaks between them go, other rows follow their clusters."""
 
 from collections import Counter
 from typing import NamedTuple

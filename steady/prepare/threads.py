@@ -23,10 +23,7 @@ class Post(NamedTuple):
 
 
 def nested_posts(root: Mapping[str, Any], row: Row, parent: str | None = None) -> Iterator[Post]:
-    """A message and all its nested replies, parents before children; what is wrong with one is noted in the row.
-
-    Optional members of a message may be missing or null.
-    """
+    """A message and all its nested replies, parents before children; what is wrong with one is noted in the row."""
     # A stack of our own: conversations may be nested more deeply than Python lets functions call themselves.
     stack: list[tuple[Any, str | None]] = [(root, parent)]
     while stack:

@@ -99,10 +99,7 @@ def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequ
 
 
 def dots(rows: Sequence[Row], arm: int, domain: Sequence[float]) -> Spec:
-    """A dot for every wording with its interval behind it; `arm` is the arm's place, for its colour and shape.
-
-    A row has `family`, `value`, `low`, `high`, `lane` (0 to 1, spreads the dots of a family) and `words`.
-    """
+    """A dot and interval for every wording: rows of `family`, `value`, `low`, `high`, `lane` (0 to 1, within the family), `words`."""
     across = _axis("accuracy", domain=list(domain), nice=False)
     look, shape = ARM_COLOURS[arm % len(ARM_COLOURS)], SHAPES[arm % len(SHAPES)]
     shared = {

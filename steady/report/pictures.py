@@ -127,10 +127,7 @@ def confusion_pictures(found: Findings) -> Markup:
 
 
 def most_confused(matrix: Confusion) -> Confusion:
-    """The matrix, or of one with many labels the part whose labels are most often taken for another or given for one.
-
-    The answers that it leaves out are one more column.
-    """
+    """The matrix, or the part of a large one whose labels are most often taken for another; other answers are one more column."""
     if len(matrix.actual) <= MOST_LABELS:
         return matrix
     place = {name: column for column, name in enumerate(matrix.predicted)}

@@ -135,10 +135,7 @@ def _percent(entry: Estimate | SeedEstimate) -> str:
 
 
 def _unseen(seeds: SeedsResults) -> tuple[str, dict[str, SeedEstimates]]:
-    """The wordings that a reader asks about, in words, and their measures by arm: the same task, asked in other words.
-
-    Paraphrases that no arm was trained on, or, in a run without any, every wording that none was trained on.
-    """
+    """Paraphrases that no arm was trained on or, in a run without any, all such wordings: in words, and their measures by arm."""
     if cell := seeds.families.get("L1", {}).get("paraphrase"):
         return "paraphrases of the instruction that no arm was trained on", cell.arms
     return "wordings that no arm was trained on", seeds.arms

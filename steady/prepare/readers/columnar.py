@@ -14,11 +14,7 @@ BATCH = 1000
 
 
 def columnar(path: Path) -> Iterator[Record]:
-    """Yield `(row, values, "")` of a `.parquet` file, an `.arrow` or `.feather` file or stream, or a folder of `save_to_disk`.
-
-    Raises:
-        UnreadableError: the file is damaged or of another kind.
-    """
+    """Yield `(row, values, "")` of a `.parquet`, `.arrow` or `.feather` file; UnreadableError where it is damaged."""
     import pyarrow
 
     number = 0
@@ -63,11 +59,7 @@ def _batches(path: Path) -> Iterator[tuple[Any, dict[str, list[str]]]]:
 
 
 def hub(source: SourceParams) -> Iterator[Record]:
-    """Yield the rows of a data set of the Hub (or a local folder in its form), streamed, class numbers as names.
-
-    Raises:
-        UnreadableError: it cannot be loaded.
-    """
+    """Yield the rows of a data set of the Hub (or a folder like it), streamed, classes by name; else UnreadableError."""
     name = source.path.removeprefix("hub:")
     if not name.strip("/"):
         raise UnreadableError("no_dataset", "there is no name in it; expected hub:OWNER/NAME, or a folder.")

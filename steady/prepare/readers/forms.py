@@ -14,11 +14,7 @@ WRITE_ROWS = "write rows instead: `frame.to_json(path, orient='records', lines=T
 
 
 def refuse_other_forms(start: bytes) -> None:
-    """Look at the beginning of what should be JSON Lines.
-
-    Raises:
-        UnreadableError: its values go over several lines, or are dictionaries as Python prints them.
-    """
+    """UnreadableError where what should be JSON Lines has values over several lines, or dictionaries as Python prints them."""
     lines = [line for line in start.removeprefix(b"\xef\xbb\xbf").split(b"\n")[:200] if line.strip()][:2]
     # One line alone may be damaged; two that are wrong in the same way are a form.
     if len(lines) < 2 or not all(map(_is_wrong, lines)):

@@ -74,11 +74,7 @@ class Window:
         self.position += 1
 
     def value(self) -> Value:
-        """Read the value at the position and move behind it.
-
-        Raises:
-            RefusedError: it cannot be read, or has more than 10,000,000 characters; the position stays.
-        """
+        """Read the value and move behind it; RefusedError where there is none or it is too long, and the position stays."""
         while True:
             line, start = self.line, self.position
             try:

@@ -61,11 +61,7 @@ def record_of(value: Any, place: str, wanted: str) -> Values | str | list[Findin
 
 
 def parse_next(text: str, start: int) -> tuple[Any, int, list[Finding]]:
-    """The JSON value that begins at `start`, where it ends, and what is odd about it.
-
-    Raises:
-        RefusedError: there is no such value.
-    """
+    """The JSON value that begins at `start`, where it ends, and what is odd about it; RefusedError where there is none."""
     _noted.clear()
     try:
         value, end = _decoder.raw_decode(text, start)
@@ -183,10 +179,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 def json_lines(handle: IO[bytes]) -> Iterator[tuple[int, Any, bytes]]:
-    """Yield `(line, value, raw)`, where `value` is the object or string on the line or the list of its `Finding`s.
-
-    Blank lines are skipped.
-    """
+    """Yield `(line, value, raw)`; `value` is the object or string on the line or its `Finding`s. Blank lines are skipped."""
     number = 0
     while raw := handle.readline(MAX_LINE_BYTES + 1):
         number += 1

@@ -34,11 +34,7 @@ def data_suffix(path: Path) -> str:
 
 @contextmanager
 def open_bytes(path: Path, encoding: str = "utf-8") -> Iterator[io.BufferedReader]:
-    """A buffered stream of the file's content in UTF-8.
-
-    Raises:
-        UnreadableError: the content is UTF-16 and the encoding says otherwise, or the compressed data are damaged.
-    """
+    """The file's content as UTF-8; UnreadableError where it is UTF-16 and `encoding` says otherwise, or an archive is damaged."""
     with path.open("rb") as raw:
         try:
             stream = _decompressed(raw, path.suffix.lower())

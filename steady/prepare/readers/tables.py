@@ -105,11 +105,7 @@ class _Lines:
 
 
 def _names(cells: list[str], line: int, delimiter: str, source: SourceParams) -> list[str]:
-    """The names of the columns.
-
-    Raises:
-        UnreadableError: the cells are parted by another sign, or two columns have one name and nothing says which is meant.
-    """
+    """The names of the columns; UnreadableError where cells are parted by another sign, or a name is given twice and is needed."""
     if len(cells) == 1 and source.delimiter is None:
         signs = [sign for sign in ";\t|," if sign != delimiter and sign in cells[0]]
         if signs:
