@@ -11,12 +11,8 @@ import click
 
 HERE = Path(__file__).parents[1]
 EXTRAS = {
-    "fastapi": "serve",
-    "prometheus_client": "serve",
-    "swagger_ui_bundle": "serve",
-    "uvicorn": "serve",
-    "vl_convert": "page",
-    "markdown_it": "page",
+    **dict.fromkeys(("fastapi", "prometheus_client", "swagger_ui_bundle", "uvicorn"), "serve"),
+    **dict.fromkeys(("vl_convert", "markdown_it"), "page"),
     "bitsandbytes": "4bit",
     "submitit": "cluster",
 }
@@ -30,12 +26,8 @@ class SteadyError(Exception):
 FULL = "Free some space, or let TMPDIR and the repository lie on a larger disk; the same command then goes on with what was finished."
 REFUSED = "Make the folder writable for this user, or give another one; what was finished is kept."
 FAULTS = {
-    errno.ENOSPC: FULL,
-    errno.EDQUOT: FULL,
-    errno.EFBIG: FULL,
-    errno.EROFS: REFUSED,
-    errno.EACCES: REFUSED,
-    errno.EPERM: REFUSED,
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), REFUSED),
     errno.EISDIR: "A folder lies where a file is to be written or read: move it away, or give another path.",
     errno.ENOTDIR: "A file lies where a folder is expected: move it away, or give another path.",
     errno.ENAMETOOLONG: "Give a shorter path.",

@@ -15,25 +15,9 @@ from ruamel.yaml.error import YAMLError
 from steady.errors import SteadyError
 
 SECTIONS = (
-    "seed",
-    "model",
-    "data",
-    "format",
-    "arms",
-    "none",
-    "full",
-    "probe",
-    "lora",
-    "train",
-    "sft",
-    "dpo",
-    "grpo",
-    "consistency",
-    "evaluate",
-    "sensitivity",
-    "compare",
-    "runtime",
-)
+    "seed", "model", "data", "format", "arms", "none", "full", "probe", "lora", "train", "sft", "dpo", "grpo", "consistency",
+    "evaluate", "sensitivity", "compare", "runtime",
+)  # fmt: skip
 
 
 class Section(BaseModel):

@@ -29,20 +29,7 @@ class FormatFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 def format_figures(result: Formatted, encode: Encode) -> FormatFigures:
     """How many wordings there are, and how long the prompts are for the model."""
-    return FormatFigures(
-        model=result.params.model.id,
-        max_length=result.params.format.max_length,
-        wordings=_wording_counts(result),
-        # The family is the part of the id before the slash.
-        scheduled=dict(
-            sorted(Counter(name.split("/")[0] for row in result.schedule() for name in row.wordings).items())
-        ),
-        tokens={split: _token_figures(result, encode, split) for split in SPLITS},
-    )
-
-
-def _wording_counts(result: Formatted) -> dict[str, dict[str, int]]:
-    """Per family: trained, held out by level, chosen for the sensitivity prompts, and alike to the model, so left out."""
+    # Per family: trained, held out by level, chosen for the sensitivity prompts, and alike to the model, so left out.
     families: dict[str, Counter[str]] = {}
     for wording in result.wordings:
         key = "trained" if wording.trained else f"held_out_{wording.level}"
@@ -53,7 +40,15 @@ def _wording_counts(result: Formatted) -> dict[str, dict[str, int]]:
     for name in result.alike:
         families.setdefault(name.split("/")[0], Counter())["alike"] += 1
     keys = ("trained", "held_out_L1", "held_out_L2", "drawn_L0", "drawn_L1_L2", "alike")
-    return {family: {key: counts[key] for key in keys} for family, counts in families.items()}
+    # The family is the part of the id before the slash.
+    scheduled = Counter(name.split("/")[0] for row in result.schedule() for name in row.wordings)
+    return FormatFigures(
+        model=result.params.model.id,
+        max_length=result.params.format.max_length,
+        wordings={family: {key: counts[key] for key in keys} for family, counts in families.items()},
+        scheduled=dict(sorted(scheduled.items())),
+        tokens={split: _token_figures(result, encode, split) for split in SPLITS},
+    )
 
 
 def _token_figures(result: Formatted, encode: Encode, split: Split) -> dict[str, dict[str, float | int]]:

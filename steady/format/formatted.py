@@ -85,10 +85,8 @@ def read_splits(folder: Path) -> dict[Split, list[Example]]:
 
 def make_formatted(params: FormatStage, splits: Splits, encode: Encode) -> Formatted:
     """Choose the wordings; SteadyError, with every fault, where bank or splits cannot give what the parameters ask for."""
-    path, labels = params.format.wordings, params.data.labels
-    if labels is None and path is not None:
-        labels = found_labels(splits)
-    bank = task_bank(path, labels, multi_label=params.data.multi_label)
+    labels = task_labels(params, splits)
+    bank = task_bank(params.format.wordings, labels, multi_label=params.data.multi_label)
     # Paraphrases that examples bring are numbered; an example with fewer leaves the higher numbers out.
     most = max((len(row.meta.get(PROMPTS, ())) for rows in splits.values() for row in rows), default=0)
     everything = available_wordings(bank, params.format, most)
@@ -125,8 +123,10 @@ def write_formatted(out: Path, result: Formatted) -> dict[str, int]:
     }
 
 
-def found_labels(splits: Splits) -> tuple[str, ...]:
-    """The labels that occur, sorted: those of a task whose `data.labels` is null."""
+def task_labels(params: FormatStage, splits: Splits) -> tuple[str, ...] | None:
+    """The labels of the task; where there is a bank and `data.labels` is null, those that occur, sorted."""
+    if params.data.labels is not None or params.format.wordings is None:
+        return params.data.labels
     return tuple(sorted({label for rows in splits.values() for row in rows for label in row.labels}))
 
 

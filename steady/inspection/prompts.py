@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from steady.errors import SteadyError
-from steady.format.formatted import SPLITS, found_labels
+from steady.format.formatted import SPLITS, read_splits, task_labels
 from steady.format.lengths import load_tokenizer_file, summary, tokenizer_file
 from steady.inference.arm import prompt_limit
 from steady.models.chat import chat_frame
@@ -18,7 +18,6 @@ from steady.models.params import ModelParams
 from steady.models.tokenizer import answer_ids, prompt_ids
 from steady.parameters import Section, StageParams, read_params
 from steady.prompts.bank import Bank, task_bank
-from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.params import FormatStage
 from steady.prompts.render import applies, render
 from steady.records import Example, Split, Wording, read_records
@@ -110,10 +109,8 @@ def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, se
         SteadyError: a file is missing or faulty, or there is no such wording.
     """
     settings, view = read_params(params, FormatStage), read_params(params, ModelView)
-    examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
-    labels = settings.data.labels
-    if labels is None and settings.format.wordings is not None:
-        labels = found_labels(examples)
+    examples = read_splits(prepared)
+    labels = task_labels(settings, examples)
     bank = task_bank(settings.format.wordings, labels, multi_label=settings.data.multi_label)
     model = settings.model
     tokenizer = load_tokenizer_file(tokenizer_file(model.id, model.revision, model.gguf_file))

@@ -158,8 +158,8 @@ def _run(found: Findings) -> Markup:
     return joined(parts)
 
 
-def body(found: Findings) -> Markup:
-    """The whole page between its head and its script."""
+def render_page(found: Findings) -> str:
+    """HTML that needs nothing beside it; equal findings give equal bytes."""
     parts = list(sections(found))
     title = tag("h1", "Steady: is it better, and is it the same however it is asked?")
     verdicts = tag("ul", *map(_verdict, found.comparison.claims), class_="verdicts")
@@ -167,11 +167,7 @@ def body(found: Findings) -> Markup:
     links = [tag("li", tag("a", title, href=f"#{name}")) for name, title, _ in parts]
     contents = tag("nav", tag("ol", *links), aria_label="Contents")
     whole = [tag("section", tag("h2", title), content, id=name) for name, title, content in parts]
-    return joined([header, contents, tag("main", *whole)])
-
-
-def render_page(found: Findings) -> str:
-    """HTML that needs nothing beside it; equal findings give equal bytes."""
+    body = joined([header, contents, tag("main", *whole)])
     sheets = ("page.css", "matrices.css")
     style = "".join((files("steady.report") / sheet).read_text(encoding="utf-8") for sheet in sheets)
     script = (files("steady.report") / "page.js").read_text(encoding="utf-8")
@@ -190,7 +186,7 @@ def render_page(found: Findings) -> str:
 </head>
 <body>
 <a class="skip" href="#quality">Skip to the findings</a>
-{body(found)}
+{body}
 <div id="tip" role="tooltip" hidden></div>
 <script>
 {script}</script>

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from steady.metrics.cells import ALL
-from steady.metrics.measures import QUALITY, SENSITIVITY, SHARE, SensitivityMeasure, on_page
+from steady.metrics.measures import QUALITY, SENSITIVITY, SHARE, on_page
 from steady.metrics.resampling import Estimate
 from steady.metrics.results import Confusion
 from steady.metrics.run import CURVES, ArmResults
@@ -62,30 +62,22 @@ def quality_picture(found: Findings) -> Markup:
 
 
 def sensitivity_pictures(found: Findings) -> Markup:
-    """The pictures of every measure, each under its heading."""
-    return joined(
-        tag("div", tag("h3", measure.title[:1].upper() + measure.title[1:]), _of_measure(found, measure))
-        for measure in on_page(SENSITIVITY)
-    )
-
-
-def _of_measure(found: Findings, measure: SensitivityMeasure) -> Markup:
-    """A picture for each level: a row for each family, all of them pooled last."""
-    by_level = {level: list(_cells(found.arms, level, measure.name)) for level in LEVEL_TITLES}
-    rows = [row for level in by_level.values() for row in level]
-    if not rows:
-        return Markup("")
-    is_share = measure.unit == SHARE  # a share ends at 1, a number of nats nowhere
-    top = 1.0 if is_share else max(row["high"] for row in rows) * 1.02
-    bottom = max(0.0, min(row["low"] for row in rows) - 0.02) if is_share else 0.0
-    names = [arm.name for arm in found.arms]
-    return _side_by_side(
-        [
+    """For every measure, under its heading, a picture for each level: a row for each family, all of them pooled last."""
+    names, parts = [arm.name for arm in found.arms], []
+    for measure in on_page(SENSITIVITY):
+        by_level = {level: list(_cells(found.arms, level, measure.name)) for level in LEVEL_TITLES}
+        rows = [row for level in by_level.values() for row in level]
+        is_share = measure.unit == SHARE  # a share ends at 1, a number of nats nowhere
+        top = 1.0 if is_share else max((row["high"] for row in rows), default=0.0) * 1.02
+        bottom = max(0.0, min((row["low"] for row in rows), default=0.0) - 0.02) if is_share else 0.0
+        pictures = [
             _figure(charts.intervals(level, names, measure.title, (bottom, top)), LEVEL_TITLES[name])
             for name, level in by_level.items()
             if level
         ]
-    )
+        heading = tag("h3", measure.title[:1].upper() + measure.title[1:])
+        parts.append(tag("div", heading, _side_by_side(pictures)))
+    return joined(parts)
 
 
 def _cells(arms: Sequence[ArmResults], level: str, measure: str) -> Iterator[Row]:
