@@ -44,10 +44,8 @@ def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own
         write_metrics(out["metrics"], metrics)
         found.clear()  # only after everything is written, so that an interrupted run can still resume
         accuracy = metrics.test.measures["accuracy"].value
-        seconds = time.perf_counter() - started
-        click.echo(
-            f"evaluate {arm}: {len(asked)} prompts, test accuracy {accuracy:.4f}, wrote {out['metrics']} in {seconds:.1f} s"
-        )
+        took = f"wrote {out['metrics']} in {time.perf_counter() - started:.1f} s"
+        click.echo(f"evaluate {arm}: {len(asked)} prompts, test accuracy {accuracy:.4f}, {took}")
 
 
 if __name__ == "__main__":

@@ -37,12 +37,10 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
             f"({sizes}), {rows['rejected']} rejected, {rows['duplicates']} duplicates, "
             f"{rows['left_out']} left out, in {time.perf_counter() - started:.1f} s"
         )
-        for label in sorted(
-            {label for split in splits.values() for label in split.labels} - set(splits["train"].labels)
-        ):
-            click.echo(
-                f"label {label!r} has no row in train: it can be missed and never learned. Add rows of it, or leave it out."
-            )
+        known = {label for split in splits.values() for label in split.labels}
+        advice = "it can be missed and never learned. Add rows of it, or leave it out."
+        for label in sorted(known - set(splits["train"].labels)):
+            click.echo(f"label {label!r} has no row in train: {advice}")
 
 
 if __name__ == "__main__":

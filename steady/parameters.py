@@ -71,9 +71,8 @@ def read_params(path: Path, view: type[Params]) -> Params:
     """
     values = read_yaml(path, "no such file. Run from the repository's root, or pass --params.")
     if not isinstance(values, dict):
-        raise SteadyError(
-            f"{path}: expected a mapping of sections ({', '.join(SECTIONS)}), got {type(values).__name__}."
-        )
+        expected = f"a mapping of sections ({', '.join(SECTIONS)})"
+        raise SteadyError(f"{path}: expected {expected}, got {type(values).__name__}.")
     # A misspelt section would show as a missing one alone, or not at all where nobody reads it.
     faults = [_unknown(name, SECTIONS) for name in values if name not in SECTIONS]
     try:

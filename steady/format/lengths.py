@@ -121,9 +121,8 @@ def look_alikes(
         if not usable:
             continue
         ids = encode([render(example, wording, bank) for example in usable])
-        seen = first.setdefault(
-            tuple((example.id, *tokens) for example, tokens in zip(usable, ids, strict=True)), wording.id
-        )
+        reading = tuple((example.id, *tokens) for example, tokens in zip(usable, ids, strict=True))
+        seen = first.setdefault(reading, wording.id)
         if seen != wording.id:
             alike[wording.id] = seen
     return alike

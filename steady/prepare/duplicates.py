@@ -70,9 +70,7 @@ def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.u
     from rensa import RMinHash
 
     count, rows = bands(threshold)
-    signatures = RMinHash.digest_matrix_from_token_sets(
-        [sorted(document) for document in documents], count * rows, _SIGNATURE_SEED
-    )
+    signatures = RMinHash.digest_matrix_from_token_sets(list(map(sorted, documents)), count * rows, _SIGNATURE_SEED)
     values = np.array(signatures.to_rows(), dtype=np.uint64).reshape(len(documents), count, rows)
     hashes = np.zeros((len(documents), count), dtype=np.uint64)
     for row in range(rows):

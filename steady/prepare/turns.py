@@ -70,9 +70,8 @@ def _turn(row: Row, place: str, item: Any) -> Turn:
         )
         return Turn(Message("assistant", "(call)"), learned=False)
     if role not in ALLOWED:
-        row.note(
-            "unknown_role", f"`{place}` has the role {show(role)}; allowed: {', '.join(ALLOWED)}, {', '.join(ROLES)}."
-        )
+        allowed = ", ".join((*ALLOWED, *ROLES))
+        row.note("unknown_role", f"`{place}` has the role {show(role)}; allowed: {allowed}.")
     message, learned = Message(str(role), _content(row, place, item)), True
     for name in MARKS:
         value = item.get(name)

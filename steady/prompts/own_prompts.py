@@ -32,9 +32,8 @@ def read_own_prompts(path: str | None, folder: Path = Path(FOLDER)) -> list[Prom
         )
     place = folder / found.name
     if not place.is_file():
-        raise SteadyError(
-            f"{place}: no such file. There are: {', '.join(sorted(one.name for one in folder.glob('*')))}."
-        )
+        there = ", ".join(sorted(one.name for one in folder.glob("*")))
+        raise SteadyError(f"{place}: no such file. There are: {there}.")
     texts = _lines(place) if found.suffix == ".txt" else _rows(place)
     if not texts:
         raise SteadyError(f"{place}: no prompts. Put one on each line.")

@@ -194,9 +194,8 @@ def _cells(found: SeedsResults) -> Iterator[tuple[str, str, FamilyOverSeeds]]:
 
 def _moved(found: SeedsResults, step: str) -> str:
     """Where a step made a family better or worse: those whose interval leaves zero out, on unseen groups (L1, L2)."""
-    cells = [
-        (f"{family} ({level})", cell) for level, family, cell in _cells(found) if level != "L0" and family != "all"
-    ]
+    unseen = [entry for entry in _cells(found) if entry[0] != "L0" and entry[1] != "all"]
+    cells = [(f"{family} ({level})", cell) for level, family, cell in unseen]
     better: list[str] = []
     worse: list[str] = []
     for row in on_page(SENSITIVITY):

@@ -54,10 +54,8 @@ def _of_task(file: File, source: SourceParams) -> Items:
     definitions = [text.strip() for text in texts if isinstance(text, str) and text.strip()]
     # Without an instruction no instance can be asked; what is wrong with the instances is reported too.
     if (not texts or len(definitions) < len(texts)) and instances:
-        task = Row(head, 1)
-        task.mismatch(
-            "Definition", given, "a text or a list of texts", "missing_field" if given is None else "wrong_type"
-        )
+        task, code = Row(head, 1), "missing_field" if given is None else "wrong_type"
+        task.mismatch("Definition", given, "a text or a list of texts", code)
         yield [rejection(file.name, 1, finding, "") for finding in task.findings]
         instances = [instance for instance in instances if isinstance(instance[1], list)]
     codes = {name: _codes(head.get(f"{name}_language")) for name in ("Input", "Output", "Instruction")}
@@ -97,9 +95,8 @@ def _draft(row: Row, definitions: list[str], meta: Values) -> Draft:
     value = row.values.get("output")
     outputs = [value] if isinstance(value, str) else value
     if not isinstance(outputs, list) or not all(isinstance(output, str) for output in outputs):
-        row.mismatch(
-            "output", value, "a text or a list of texts", "wrong_type" if "output" in row.values else "missing_field"
-        )
+        code = "wrong_type" if "output" in row.values else "missing_field"
+        row.mismatch("output", value, "a text or a list of texts", code)
         outputs = []
     # The same answer may be listed several times.
     elif not (outputs := list(dict.fromkeys(output.strip() for output in outputs if output.strip()))):
@@ -111,6 +108,5 @@ def _draft(row: Row, definitions: list[str], meta: Values) -> Draft:
     definition = definitions[text_hash(text) % len(definitions)] if len(definitions) > 1 else "".join(definitions)
     if isinstance(row.values.get("id"), str):
         meta = meta | {"id": row.values["id"]}
-    return Draft(
-        instruction=definition, input=text.strip(), output=outputs[0] if outputs else "", references=outputs, meta=meta
-    )
+    output = outputs[0] if outputs else ""
+    return Draft(instruction=definition, input=text.strip(), output=output, references=outputs, meta=meta)

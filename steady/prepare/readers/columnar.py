@@ -25,10 +25,8 @@ def columnar(path: Path) -> Iterator[Record]:
                 number += 1
                 yield number, _named(values, names), ""
     except (pyarrow.ArrowException, OSError) as error:
-        detail = str(error).splitlines()[0]
-        raise UnreadableError(
-            "damaged_file", f"cannot be read: {detail}. Fetch or write the file again.", number + 1
-        ) from error
+        reason = f"cannot be read: {str(error).splitlines()[0]}. Fetch or write the file again."
+        raise UnreadableError("damaged_file", reason, number + 1) from error
 
 
 def _batches(path: Path) -> Iterator[tuple[Any, dict[str, list[str]]]]:
@@ -70,9 +68,8 @@ def hub(source: SourceParams) -> Iterator[Record]:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         # Streamed, since a data set of the Hub may be larger than the disk.
-        rows = datasets.load_dataset(
-            name, source.config, split=source.hub_split, revision=source.revision, streaming=True
-        )
+        options = {"split": source.hub_split, "revision": source.revision, "streaming": True}
+        rows = datasets.load_dataset(name, source.config, **options)
         features = rows.features or {}
         names = {key: feature.names for key, feature in features.items() if isinstance(feature, datasets.ClassLabel)}
         iterator = iter(rows)

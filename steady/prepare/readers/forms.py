@@ -55,9 +55,8 @@ def _several_lines(start: bytes) -> str:
         elif sign in "]}" and path:
             path.pop()
     if members:
-        return (
-            f"the file is one JSON document with its rows under {listed(members)}; set `records: {_records(members)}`."
-        )
+        where = f"its rows under {listed(members)}; set `records: {_records(members)}`."
+        return f"the file is one JSON document with {where}"
     return (
         "the rows go over several lines each; one JSON object a line is read, or one array of them in a .json file. "
         "`jq -c . FILE` writes such lines."

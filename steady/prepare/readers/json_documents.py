@@ -101,13 +101,11 @@ class Window:
 
         Where neither is found the window is `lost`, at the end.
         """
-        indent = self.indent()
+        indent, begins, ends = self.indent(), rf"(?={re.escape(opening)})", rf"(?={re.escape(closing)})"
         if indent is None:
-            pattern = re.compile(rf"\}}\s*,\s*(?={re.escape(opening)})")
+            pattern = re.compile(rf"\}}\s*,\s*{begins}")
         else:
-            pattern = re.compile(
-                rf"\n{indent}(?={re.escape(opening)})|\n[ \t]{{0,{len(indent)}}}(?={re.escape(closing)})"
-            )
+            pattern = re.compile(rf"\n{indent}{begins}|\n[ \t]{{0,{len(indent)}}}{ends}")
         self.step()
         while not (match := pattern.search(self.text, self.position)):
             self.advance(max(self.position, len(self.text) - _KEPT))

@@ -166,9 +166,8 @@ def _not_json(text: str, start: int, error: json.JSONDecodeError) -> RefusedErro
     ):
         reason = f"the value is not finished ({error.msg}, column {column}); is the file cut off?"
         return RefusedError(Finding("truncated", reason), at_end=True)
-    reason = (
-        f"{error.msg} at column {column}, near {show(text[error.pos : error.pos + 20])}; it must be one JSON object."
-    )
+    near = show(text[error.pos : error.pos + 20])
+    reason = f"{error.msg} at column {column}, near {near}; it must be one JSON object."
     return RefusedError(Finding("not_json", reason), lines)
 
 

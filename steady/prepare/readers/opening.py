@@ -67,9 +67,8 @@ def _decompressed(raw: IO[bytes], suffix: str) -> IO[bytes]:
         # macOS adds a folder of its own to archives.
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
         if len(names) != 1:
-            raise UnreadableError(
-                "several_files", f"the archive holds {len(names)} files; it must hold one. Unpack it."
-            )
+            reason = f"the archive holds {len(names)} files; it must hold one. Unpack it."
+            raise UnreadableError("several_files", reason)
         return archive.open(names[0])
     return raw
 

@@ -90,9 +90,8 @@ class Row:
             if name in self.values:
                 self.mismatch(name, value, "text")
             else:
-                self.note(
-                    "missing_field", f"there is no `{name}`; the row has {listed(self.values)} (`columns` renames)."
-                )
+                reason = f"there is no `{name}`; the row has {listed(self.values)} (`columns` renames)."
+                self.note("missing_field", reason)
             return ""
         if not empty and not value.strip():
             self.note("empty_text", f"`{name}` is {show(value)}; it must hold text. Fill it in or delete the row.")

@@ -52,9 +52,8 @@ def _cells(lines: "_Lines", delimiter: str, *, quoting: bool) -> Iterator[tuple[
     # By default Python refuses cells of more than 131,072 characters.
     csv.field_size_limit(MAX_LINE_BYTES)
     # Strict, since text behind a closing quote would otherwise be joined to the cell without a word.
-    reader = csv.reader(
-        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE, strict=quoting
-    )
+    quotes = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quotes, strict=quoting)  # type: ignore[arg-type]
     while True:
         line = reader.line_num + 1 + lines.skipped
         try:

@@ -178,10 +178,8 @@ def label_list(form: Format, labels: tuple[str, ...]) -> str:
         return listed(labels)
     between, joiner = VALUES["item_separator"][form.item_separator], VALUES["joiner"][form.joiner]
     option = cased(VALUES["option"][form.option], form.casing)
-    wrapper = VALUES["wrapper"][form.wrapper]
-    items = [
-        option + wrapper.format(number(index, form.number)) + between + label for index, label in enumerate(labels)
-    ]
+    numbers = (VALUES["wrapper"][form.wrapper].format(number(index, form.number)) for index in range(len(labels)))
+    items = [option + numbered + between + label for numbered, label in zip(numbers, labels, strict=True)]
     return ("\n" if "\n" in joiner else "") + joiner.join(items)
 
 

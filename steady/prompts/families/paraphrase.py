@@ -22,14 +22,9 @@ def wordings(task: Task) -> list[Wording]:
     """One wording for each template but the canonical one, or for each number of a paraphrase that an example brings."""
     bank, family = task.bank, "paraphrase"
     if bank is None or not bank.templates:
+        name = f"{PREFIX}{OF_THE_EXAMPLE}"
         found = [
-            Wording(
-                id=f"{PREFIX}{OF_THE_EXAMPLE}-{number}",
-                family=family,
-                operator=OF_THE_EXAMPLE,
-                seed=number,
-                trained=True,
-            )
+            Wording(id=f"{name}-{number}", family=family, operator=OF_THE_EXAMPLE, seed=number, trained=True)
             for number in range(1, task.item_paraphrases + 1)
         ]
     else:

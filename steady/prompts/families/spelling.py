@@ -8,6 +8,7 @@ Mistakes of odd seeds are trained on where the family is, those of even seeds ar
 import random
 import unicodedata
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import regex
 
@@ -30,29 +31,18 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 # QWERTY rows and how far each is shifted, in keys.
 KEYBOARD = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))
 KEYS = {letter: complex(shift + x, y) for y, (row, shift) in enumerate(KEYBOARD) for x, letter in enumerate(row)}
-NEIGHBOURS = {
-    key: "".join(other for other, there in KEYS.items() if 0 < abs(there - here) < 1.3) for key, here in KEYS.items()
-}
+NEIGHBOURS = {key: "".join(k for k, at in KEYS.items() if 0 < abs(at - here) < 1.3) for key, here in KEYS.items()}
 
 
 def wordings(task: Task) -> list[Wording]:
     """One wording for each operator, each of `format.spelling_strengths` (misspelt words) and each of `format.spelling_seeds`."""
-    return [
-        placed(
-            Wording(
-                id=f"spelling/{operator}-{strength}-s{seed}",
-                family="spelling",
-                operator=operator,
-                strength=strength,
-                seed=seed,
-                trained=seed % 2 == 1,
-            ),
-            task.params,
-        )
-        for operator in OPERATORS
-        for strength in task.params.spelling_strengths
-        for seed in range(1, task.params.spelling_seeds + 1)
-    ]
+    seeds = range(1, task.params.spelling_seeds + 1)
+    found = []
+    for operator, strength, seed in product(OPERATORS, task.params.spelling_strengths, seeds):
+        name, odd = f"spelling/{operator}-{strength}-s{seed}", seed % 2 == 1
+        wording = Wording(id=name, family="spelling", operator=operator, strength=strength, seed=seed, trained=odd)
+        found.append(placed(wording, task.params))
+    return found
 
 
 def render(example: Example, wording: Wording, bank: Bank | None) -> str:
