@@ -15,10 +15,9 @@ from steady.prepare.converting import read_source
 from steady.prepare.joining import Joined, Rows, contradictions, join
 from steady.prepare.params import DataParams
 from steady.prepare.readers.rows import Draft, Finding, LeftOut, Unreadable, rejection
-from steady.prepare.rejecting import RejectedRows
 from steady.prepare.splits import SPLITS, seeded
 from steady.prepare.splitting import select, split_rows
-from steady.prepare.summary import OUTCOMES, Counts, Description, Summary, describe, summarize
+from steady.prepare.summary import OUTCOMES, Counts, Description, RejectedRows, Summary, describe, summarize
 from steady.prepare.table import NONE, Table, name_space, prompt_text, target_text
 from steady.records import Example, Split, content_id, write_json, write_records
 
