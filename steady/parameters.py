@@ -64,11 +64,7 @@ Params = TypeVar("Params", bound=StageParams)
 
 
 def read_params(path: Path, view: type[Params]) -> Params:
-    """Parse YAML 1.2 (so `1e-4` is a number) and validate the sections that `view` names.
-
-    Raises:
-        SteadyError: the file is missing or no mapping, a top-level section is unknown, or any value is refused; every fault is listed.
-    """
+    """Parse YAML 1.2 (so `1e-4` is a number) and validate the sections that `view` names; a SteadyError lists every fault."""
     values = read_yaml(path, "no such file. Run from the repository's root, or pass --params.")
     if not isinstance(values, dict):
         expected = f"a mapping of sections ({', '.join(SECTIONS)})"
@@ -98,14 +94,9 @@ def faults_of(error: ValidationError, view: type[BaseModel]) -> list[str]:
 
 
 def read_yaml(path: Path, missing: str, *, with_lines: bool = False) -> Any:
-    """The content of a YAML 1.2 file.
+    """The content of a YAML 1.2 file; SteadyError where it is no YAML or, with the words `missing`, where it is not there.
 
-    Args:
-        missing: what is said of a file that is not there.
-        with_lines: have mappings know the line of every key (`mapping.lc`).
-
-    Raises:
-        SteadyError: the file is missing or no YAML.
+    With `with_lines` mappings know the line of every key (`mapping.lc`).
     """
     if not path.is_file():
         raise SteadyError(f"{path}: {missing}")

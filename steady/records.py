@@ -254,14 +254,7 @@ def write_document(path: Path, value: msgspec.Struct) -> None:
 
 
 def read_document(path: Path, kind: type[Record], what: str, missing: str) -> Record:
-    """Read one JSON document.
-
-    Args:
-        what: what the file should be, such as "a phrasebook"; `missing`: the message where it is not there.
-
-    Raises:
-        SteadyError: the file is missing, or is not a `kind`.
-    """
+    """Read one JSON document; SteadyError with the words `missing` where it is not there, or where it is not `what`, a `kind`."""
     if not path.is_file():
         raise SteadyError(missing)
     try:

@@ -27,10 +27,7 @@ def tokenizer_file(model_id: str, revision: str | None, gguf_file: str | None = 
     """The `tokenizer.json` of a model: of a package without importing it, of a folder, or from the Hub (or its cache).
 
     Where a folder has its tokenizer in another form, as BERT's first `vocab.txt`, it is the folder. A GGUF file has none of its own:
-    it is that of the conversion, which is made where the cache holds none.
-
-    Raises:
-        SteadyError: there is none.
+    it is that of the conversion, which is made where the cache holds none. SteadyError where there is none.
     """
     if gguf_file is not None:
         return convert_once(find_gguf(model_id, revision, gguf_file)).folder / FILE
@@ -76,11 +73,8 @@ def _existing(path: Path, model_id: str) -> Path:
 
 
 def load_tokenizer_file(path: Path) -> "Tokenizer":
-    """The tokenizer of a `tokenizer.json`, or of a folder that has it in another form, with neither the truncation nor the padding
-    that the file may ask for.
-
-    Raises:
-        SteadyError: the file is no tokenizer, or the folder's is none of those that are read quickly.
+    """The tokenizer of a `tokenizer.json`, or of a folder that has it in another form, without the truncation and the padding
+    that it may ask for; SteadyError where it is no tokenizer, or none of those that are read quickly.
     """
     from tokenizers import Tokenizer
 

@@ -99,14 +99,10 @@ class Inspection:
 
 
 def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, selectors: Sequence[str]) -> Inspection:
-    """Read the settings, the splits and the wordings.
+    """Read the settings, the splits and, from `listed` (`wordings.jsonl` of the format stage), the wordings.
 
-    Args:
-        listed: the file of all wordings, `wordings.jsonl` of the format stage.
-        selectors: ids of wordings, families, or `all`; empty: the canonical wording.
-
-    Raises:
-        SteadyError: a file is missing or faulty, or there is no such wording.
+    `selectors` are ids of wordings, families, or `all`; without any it is the canonical wording. SteadyError where a file is
+    missing or faulty, or there is no such wording.
     """
     settings, view = read_params(params, FormatStage), read_params(params, ModelView)
     examples = read_splits(prepared)

@@ -61,12 +61,9 @@ class Cached(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def draw_texts(
     text: str, source: Source, sampling: Sampling, generate: Generate, cache: Path
 ) -> tuple[list[Draw], bool]:
-    """The draws for a text, and whether they were in the cache.
+    """The draws for a text, and whether they were in the cache; SteadyError where a file of the cache is damaged.
 
     The seed of a text depends on nothing but what was asked, so texts may be added, removed or reordered.
-
-    Raises:
-        SteadyError: a file of the cache is damaged.
     """
     asked = {**vars(source), **vars(sampling), "text": text}
     # all that the draws depend on is in the key, so a changed setting draws again

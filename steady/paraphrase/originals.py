@@ -46,13 +46,9 @@ class Given:
 
 
 def read_given(path: Path, every: bool) -> Given:
-    """Read a bank (YAML) or rows (JSON Lines).
+    """Read a bank (YAML), of which every template is reworded, or rows (JSON Lines): of a group `every` wording, or its first.
 
-    Args:
-        every: paraphrase each wording of a group, not its first alone. Of a bank it is always each template.
-
-    Raises:
-        SteadyError: the file is missing, neither of the two, or faulty; each fault is named with its line.
+    SteadyError where the file is missing, neither of the two, or faulty; each fault is named with its line.
     """
     if path.suffix in {".yaml", ".yml"}:
         bank = read_bank(path)

@@ -54,11 +54,7 @@ def find_paraphrases(given: Given, tools: Tools, progress: Callable[[Iterable[Or
 
 
 def paraphrase_rows(given: Given, found: Found, tools: Tools, held_out: float) -> list[Row]:
-    """The rows that came, then the paraphrases, each with its provenance; of a bank, the templates alone.
-
-    Args:
-        held_out: the share of paraphrases to keep for testing, drawn by seed.
-    """
+    """The rows that came, then the paraphrases with their provenance, `held_out` of them for testing; of a bank, templates alone."""
     rows: list[Row] = [dict(row) for row in given.rows]
     # reversed, so that the first row of a group decides
     keys = {str(row["group_id"]): text_key(row) for row in reversed(given.rows)}

@@ -17,6 +17,8 @@ LONG_WORDS = 12
 BATCH = 2000
 REMEMBERED = 100_000
 _SIGNATURE_SEED = 20
+Hashes = NDArray[np.uint64]
+Places = NDArray[np.int64]
 
 
 def normal_form(text: str) -> str:
@@ -65,7 +67,7 @@ def bands(threshold: float) -> tuple[int, int]:
     return MAX_PERMUTATIONS, 1
 
 
-def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.uint64]:
+def band_hashes(documents: Sequence[set[str]], threshold: float) -> Hashes:
     """(documents, bands) hashes of the MinHash signatures; those of a document without tokens are all 0."""
     from rensa import RMinHash
 
@@ -83,11 +85,7 @@ def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.u
 
 
 def near_pairs(
-    columns: Iterable[NDArray[np.uint64]],
-    names: NDArray[np.int64],
-    tokens: Callable[[int], set[str]],
-    threshold: float,
-    sets: "Sets",
+    columns: Iterable[Hashes], names: Places, tokens: Callable[[int], set[str]], threshold: float, sets: "Sets"
 ) -> Iterator[tuple[int, int]]:
     """Pairs of documents whose exact similarity reaches the threshold, and that `sets` does not hold together yet.
 
@@ -113,7 +111,7 @@ def near_pairs(
                         yield pair
 
 
-def equal_runs(values: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
+def equal_runs(values: Hashes) -> Iterator[Places]:
     """The positions, ascending, of each value that occurs more than once."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]

@@ -22,10 +22,8 @@ Keys = NDArray[np.uint64]
 def split_sizes(sizes: Sequence[int | float], available: int) -> tuple[int, ...]:
     """Rows of (train, validation, test) from counts (integers) and shares (fractions of the available rows).
 
-    Shares are rounded so that they add up: 0.5, 0.1 and 0.4 of 7 rows are 3, 1 and 3.
-
-    Raises:
-        SteadyError: more rows are asked for than there are, or none for train.
+    Shares are rounded so that they add up: 0.5, 0.1 and 0.4 of 7 rows are 3, 1 and 3. SteadyError where more rows are asked for
+    than there are, or none for train.
     """
     # 0.1 as it is written, not the nearest binary fraction, which would tip some roundings.
     shares = [Fraction(str(size)) * available if isinstance(size, float) else Fraction(0) for size in sizes]

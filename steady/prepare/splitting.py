@@ -74,13 +74,10 @@ class Splitting(NamedTuple):
 
 
 def split_rows(params: DataParams, table: Table, joined: Joined, eligible: Rows, seed: int) -> Splitting:
-    """Split the eligible rows.
+    """Split the eligible rows; SteadyError where there are fewer than are asked for.
 
     A row that shares a cluster with rows of a later given split (test is the last) would leak: it is taken out, since the
     later split is the one that results are quoted for. A row without a given split follows the given one of its cluster.
-
-    Raises:
-        SteadyError: there are fewer rows than are asked for.
     """
     # In the table 0 is no given split; here that is UNUSED.
     given = table.column("split")[eligible].astype(np.int8) - 1

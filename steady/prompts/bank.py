@@ -69,13 +69,9 @@ def with_templates(bank: Bank, ids: set[str], composed: Collection[str] = ()) ->
 
 
 def read_bank(path: Path, labels: Sequence[str] | None = None) -> Bank:
-    """Read a bank.
+    """Read a bank; one that names no `labels` serves any task and takes those given.
 
-    Args:
-        labels: those of the task, for a bank that names none of its own and so serves any task.
-
-    Raises:
-        SteadyError: the file is missing or no YAML, the bank is faulty (every fault is listed with its line), or there are no labels.
+    SteadyError where the file is missing or no YAML, there are no labels, or the bank is faulty: every fault with its line.
     """
     missing = (
         "no such bank of wordings (format.wordings). Name a file of data/raw/wordings, or null where each example brings its own "

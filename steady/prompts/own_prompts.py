@@ -14,12 +14,8 @@ SUFFIXES = (".txt", ".jsonl")
 def read_own_prompts(path: str | None, folder: Path = Path(FOLDER)) -> list[Prompt]:
     """The prompts of a file: a line of a `.txt` is one, and so is `{"prompt": …}` of a `.jsonl`, whose text may have line breaks.
 
-    Args:
-        path: as `params.yaml` names it, relative to the repository; None for no prompts.
-        folder: where such files lie. DVC watches that folder, so that a change of the file is noticed.
-
-    Raises:
-        SteadyError: the file is elsewhere, missing, of another kind, empty, or a line is not a prompt.
+    `path` is relative to the repository, as `params.yaml` names it; None for no prompts. Such files lie in `folder`, which DVC
+    watches. SteadyError where the file is elsewhere, missing, of another kind, empty, or a line is not a prompt.
     """
     if path is None:
         return []

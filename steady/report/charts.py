@@ -64,10 +64,7 @@ def _chart(rows: Sequence[Row], height: Any, encoding: Spec, *layers: Spec, widt
 def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequence[float]) -> Spec:
     """A point with its interval for every arm in every row, the points of a row joined: the arms answered the same prompts.
 
-    Args:
-        rows: `place` (the row), `arm`, `value`, `low`, `high`, `words` (what a screen reader says).
-        title: of the x axis.
-        domain: of the x axis.
+    Rows have `place` (the row), `arm`, `value`, `low`, `high`, `words` (what a screen reader says); title and domain are the x axis's.
     """
     # lines join the arms in their order, not by their values
     ranks = {name: rank for rank, name in enumerate(arms)}

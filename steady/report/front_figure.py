@@ -19,8 +19,7 @@ GROUPS = (("L1", "paraphrase", "unseen paraphrases"), ("L2", ALL, "unseen kinds 
 def front_figures(metrics: Path) -> dict[str, str]:
     """The figure by file name, from `seeds.json` in the folder; the same results give the same bytes, whatever the fonts.
 
-    GitHub shows an SVG as an image, which does not know the theme of the page around it. So there are two files, each with the
-    colours of the report's page written into it.
+    GitHub shows an SVG as an image that knows no theme: there are two files, with the colours of the report's page in them.
     """
     seeds = read_metrics(metrics / "seeds.json", SeedsResults)
     names = list(seeds.arms)

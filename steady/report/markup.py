@@ -51,11 +51,9 @@ def table(
     stacked: bool = False,
     name: str | None = None,
 ) -> Markup:
-    """A table that scrolls by itself where it is wider than the screen; the first column heads its rows.
+    """A table that scrolls by itself where it is wider than the screen; the first column heads its rows, `name` is its id.
 
-    Args:
-        stacked: on a phone the last column goes below the others; roles keep it a table for those who listen.
-        name: the id of the table.
+    Where it is `stacked`, the last column goes below the others on a phone; roles keep it a table for those who listen.
     """
 
     # CSS that stacks a table takes its meaning from screen readers; roles give it back

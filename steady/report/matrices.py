@@ -78,11 +78,9 @@ def response_line(prediction: Prediction) -> str:
 
 
 def matrix_table(caption: str, rows: Sequence[Row], arms: Sequence[tuple[str, ScoredGroup]]) -> Markup:
-    """One table for a group: for each arm the answers and the matrix, and the prompts beside them.
+    """One table for a group: for each arm the answers and the matrix, and the prompts, whose rows are in its order, beside them.
 
-    Args:
-        rows: of the prompts, in the order of the matrices.
-        arms: names, and their matrices of the same prompts; cells of arm k have the class `a<k>`, so that a page can show one.
+    Cells of arm k have the class `a<k>`, so that a page can show one arm.
     """
     parts = [folded(group) for _, group in arms]
     named = list(enumerate(zip(arms, parts, strict=True)))

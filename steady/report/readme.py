@@ -44,14 +44,7 @@ class HeldOut(msgspec.Struct):
 
 
 def render(metrics: Path) -> dict[str, str]:
-    """Every block of figures by name.
-
-    Args:
-        metrics: the folder; it needs `seeds.json` and `environment.json`, and says so where `leave-one-out.json` is not there.
-
-    Raises:
-        SteadyError: one of the files is missing; the message says which command makes it.
-    """
+    """Every block of figures by name; SteadyError, with the command that makes it, where a needed file of the folder is missing."""
     seeds = _read(metrics / "seeds.json", SeedsResults, "make seeds")
     environment = _read(metrics / "environment.json", Environment, "python -m steady reproduced --record")
     rotated = metrics / "leave-one-out.json"

@@ -48,11 +48,8 @@ def find_files(source: SourceParams) -> list[File]:
 def records(file: File, source: SourceParams, head: Values | None = None) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record of a file: `value` is an object, a string or the list of its findings.
 
-    Args:
-        head: filled with the members of a JSON document that are beside its records.
-
-    Raises:
-        UnreadableError: the file cannot be read at all, or not to its end.
+    `head` is filled with the members of a JSON document beside its records. UnreadableError where the file cannot be read,
+    or not to its end.
     """
     suffix = data_suffix(file.path)
     if source.path.startswith(HUB):

@@ -127,10 +127,9 @@ def _names(cells: list[str], line: int, delimiter: str, source: SourceParams) ->
 
 
 def _is_header(cells: list[str], source: SourceParams) -> bool:
-    """Whether the first record names the columns.
+    """Whether the first record names the columns, which are looked up by name unless they are given by number.
 
-    Where columns are given by number nobody needs the names: then it is one if there are classes and its label cell is
-    none of them. Otherwise the columns are looked up by name, and it must be one.
+    By number nobody needs names: then it does if there are classes and its label cell is none of them.
     """
     if source.header is not None:
         return source.header

@@ -154,11 +154,9 @@ def _draw(rng: random.Random, pool: Pool, *, enumerate_labels: bool) -> Format:
 
 
 def format_parts(form: Format, instruction: Sequence[Part], fields: Sequence[tuple[str, Part | None]]) -> list[Part]:
-    """The parts of a prompt in a format.
+    """The parts of a prompt in a format, from those of its instruction, label list included (empty: none), and its fields.
 
-    Args:
-        instruction: its parts, label list included; empty where the prompt has none.
-        fields: descriptor and text of each field, in order; the answer's has no text.
+    A field is its descriptor and its text, in order; the answer's has no text.
     """
     separator, space = VALUES["separator"][form.separator], VALUES["space"][form.space]
     parts = list(instruction)

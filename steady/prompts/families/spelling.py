@@ -107,8 +107,7 @@ OPERATORS: dict[str, Callable[[str, random.Random], str]] = {
 def misspell(parts: Sequence[Part], operator: str, strength: int, rng: random.Random) -> str:
     """The prompt with `strength` of its words misspelt once each; all of them where it has fewer.
 
-    Words of three letters and more of the template and of the item's text may be hit; the label list and protected spans
-    are not.
+    Words have three letters or more; those of the label list and of protected spans are not hit.
     """
     texts = [part.text for part in parts]
     words = [
