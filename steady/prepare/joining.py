@@ -46,7 +46,7 @@ def _several(keys: NDArray[np.uint64], answers: NDArray[np.uint64], wanted: NDAr
 
 
 def join(table: Table, threshold: float | None, left_out: Rows, scratch: Path) -> Joined:
-    """Find copies and join rows; those in `left_out` (contradictions) take no part. `scratch` is for MinHash bands, deleted at the end.
+    """Find copies and join rows; those in `left_out` (contradictions) take no part. `scratch` holds MinHash bands for a while.
 
     A copy says what another row of the same given split says; the one whose content hash is smallest stays.
     """
