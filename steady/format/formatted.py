@@ -121,7 +121,7 @@ def write_formatted(out: Path, result: Formatted) -> dict[str, int]:
     write_phrasebook(out / "schedule" / "variants.phrasebook.json", phrasebook(trained, bank))
     return {
         "wordings": write_records(out / "wordings.jsonl", rows),
-        "schedule/canonical": write_records(out / "schedule" / "canonical.jsonl", canonical_schedule(train)),
+        "schedule/canonical": write_records(out / "schedule" / "canonical.jsonl", canonical_schedule(train, bank)),
         "schedule/variants": write_records(out / "schedule" / "variants.jsonl", result.schedule()),
         "validation": write_records(out / "validation.jsonl", result.validation()),
         "evaluation": write_records(out / "evaluation.jsonl", result.evaluation()),
