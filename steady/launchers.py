@@ -47,8 +47,7 @@ class World:
 def claim_world(environment: MutableMapping[str, str]) -> World:
     """The world that our launcher has made; variables of other launchers are removed, each removal with a line on stderr.
 
-    Raises:
-        SteadyError: this process is one of several that another launcher has started, or ours gave no rendezvous.
+    SteadyError where this process is one of several that another launcher has started, or ours gave no rendezvous.
     """
     if environment.get(LAUNCHED):
         missing = [name for name in RENDEZVOUS if not environment.get(name)]
@@ -85,8 +84,7 @@ def _number(environment: Mapping[str, str], name: str) -> int | None:
 def launcher_of(environment: Mapping[str, str]) -> list[str] | None:
     """The words of `STEADY_LAUNCHER`; None where it is unset, or where this process was started by it.
 
-    Raises:
-        SteadyError: it names no launcher that gives its processes a rendezvous.
+    SteadyError where it names no launcher that gives its processes a rendezvous.
     """
     words = shlex.split(environment.get(LAUNCHER, ""))
     if not words or environment.get(LAUNCHED):

@@ -16,8 +16,7 @@ DROP = r".*\.(py|json|jsonl|txt|yaml)$"  # columns of files that the experiments
 def fetch(folder: Folder, plan: Plan, done: Sequence[int]) -> list[str]:
     """The names of the experiments that are here; those that a task could not push are fetched from its clone.
 
-    Raises:
-        SteadyError: an experiment is in neither place.
+    SteadyError where an experiment is in neither place.
     """
     wanted = {plan.experiment(number): number for number in done if number != SHARED}
     for name in sorted(wanted.keys() - experiments(folder.root)):

@@ -100,8 +100,7 @@ def run_copies(root: Path, copies: Copies, request: Request, echo: Echo) -> list
 def collected(root: Path, copies: Copies, echo: Echo) -> list[Path]:
     """The copies of runs that were submitted before, in the order of the points.
 
-    Raises:
-        SteadyError: no such runs were submitted, they were others than these, or not all of them are done.
+    SteadyError where no such runs were submitted, they were others than these, or not all of them are done.
     """
     folder = Folder(root, copies.name)
     plan = folder.plan()

@@ -17,8 +17,7 @@ Point = list[str]
 def expand(overrides: Sequence[str], recipe: str | None = None) -> list[Point]:
     """Every combination of the values of the overrides, by Hydra's grammar: `lora.r=4,8`, `seed=range(0,5)`.
 
-    Raises:
-        SteadyError: an override is not of the grammar, or names a key twice.
+    SteadyError where an override is not of the grammar, or names a key twice.
     """
     # Hydra's own parser, so that a grid means here what it means to `dvc exp run --queue`.
     from dvc.exceptions import DvcException
@@ -52,8 +51,7 @@ def varied(points: Sequence[Point]) -> list[str]:
 def check_points(root: Path, points: Sequence[Point]) -> None:
     """Compose points until every value was in one, and read each as the stages will, before anything is submitted.
 
-    Raises:
-        SteadyError: a key is not in `params.yaml`, there is no such recipe, or a stage refuses a value.
+    SteadyError where a key is not in `params.yaml`, there is no such recipe, or a stage refuses a value.
     """
     from steady.repro.views import check_params
 
@@ -73,11 +71,7 @@ def check_points(root: Path, points: Sequence[Point]) -> None:
 
 @contextmanager
 def composed(root: Path, point: Point) -> Iterator[Path]:
-    """The `params.yaml` of a point, in a temporary folder.
-
-    Raises:
-        SteadyError: Hydra refuses the overrides.
-    """
+    """The `params.yaml` of a point, in a temporary folder; SteadyError where Hydra refuses the overrides."""
     with tempfile.TemporaryDirectory(prefix="steady-grid-") as name:
         folder = Path(name)
         shutil.copy2(root / "params.yaml", folder)
@@ -132,8 +126,7 @@ def _overlap(one: str, other: str, separator: str = "/") -> bool:
 def clean_commit(root: Path) -> str:
     """The commit that the tasks check out.
 
-    Raises:
-        SteadyError: `root` is no Git repository, or holds changes that no clone would have.
+    SteadyError where `root` is no Git repository, or holds changes that no clone would have.
     """
     status = _git(root, "status", "--porcelain")
     if status:
@@ -153,11 +146,7 @@ def _git(root: Path, *words: str) -> str:
 
 
 def minutes_of(time: str) -> int:
-    """Whole minutes of a time limit as Slurm has it: `90`, `1:30:00`, `2-12:00:00`.
-
-    Raises:
-        SteadyError: it is none.
-    """
+    """Whole minutes of a time limit as Slurm has it: `90`, `1:30:00`, `2-12:00:00`; SteadyError where it is none."""
     days, _, rest = time.rpartition("-")
     parts = rest.split(":")
     if not all(part.isdigit() for part in [*parts, *([days] if days else [])]) or len(parts) > 3:

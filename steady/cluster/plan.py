@@ -62,11 +62,7 @@ class Folder:
         self.root, self.path = root.resolve(), root.resolve() / FOLDER / name
 
     def plan(self) -> Plan:
-        """The plan.
-
-        Raises:
-            SteadyError: there is no such grid.
-        """
+        """The plan; SteadyError where there is no such grid."""
         path = self.path / PLAN
         if not path.is_file():
             there = ", ".join(names(self.root)) or "none"

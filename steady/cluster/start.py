@@ -34,8 +34,7 @@ class Request:
 def request_of(given: Mapping[str, Any]) -> Request:
     """What the options of a command ask for, by the names of `steady.commands.cluster_options`.
 
-    Raises:
-        SteadyError: a time or an option of `sbatch` is malformed.
+    SteadyError where a time or an option of `sbatch` is malformed.
     """
     if wrong := [one for one in given["slurm"] if "=" not in one]:
         raise SteadyError(f"--slurm: {wrong[0]!r} is not KEY=VALUE, such as account=NAME.")
@@ -48,8 +47,7 @@ def request_of(given: Mapping[str, Any]) -> Request:
 def shown(root: Path, plan: Plan, make: Make, request: Request, echo: Echo) -> Plan:
     """Show a grid with the stages that its tasks share and its cost; the plan with these stages.
 
-    Raises:
-        SteadyError: the copy of the first task cannot be made.
+    SteadyError where the copy of the first task cannot be made.
     """
     # One experiment shares its stages with nobody, so nothing needs to run before it.
     if len(plan.points) > 1:

@@ -30,8 +30,7 @@ class Task:
     def __call__(self) -> None:
         """Run it as a job of Slurm, which is to see whether it failed: what waits for it then never begins.
 
-        Raises:
-            RuntimeError: it failed; submitit ends the job with status 1.
+        RuntimeError where it failed; submitit ends the job with status 1.
         """
         if code := self.run():
             raise RuntimeError(f"{self.name} {self.number} ended with status {code}; its log says why.")

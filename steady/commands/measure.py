@@ -228,7 +228,7 @@ def _refuse_twice(subjects: Sequence[str | Path]) -> None:
 def _given(sources: tuple[Path, ...], options: Options) -> Iterator[Path]:
     """Measure files of answers, each into a folder."""
     from steady.measure.answer_files import read_answer_file
-    from steady.measure.choosing import columns_of, settings_of, subject_folders
+    from steady.measure.choosing import file_options, subject_folders
     from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
 
     if sources or options["models"] or options["items"] or options["endpoint"]:
@@ -240,7 +240,7 @@ def _given(sources: tuple[Path, ...], options: Options) -> Iterator[Path]:
     options["out"] = out = options["out"] or Path("measured")
     folders = subject_folders(out, [path.name for path in options["answers"]])
     for folder, path in zip(folders, options["answers"], strict=True):
-        file, subject = read_answer_file(path, columns_of(options), settings_of(options))
+        file, subject = read_answer_file(path, *file_options(options))
         check_outputs(file, find_matcher(options["match"] or NORMALIZED))
         _score(subject, file, folder, options)
         yield folder

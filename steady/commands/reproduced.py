@@ -38,8 +38,7 @@ def main(root: Path, list_files: bool, record: bool) -> None:
 def hold_results(root: Path, list_files: bool = False) -> None:
     """Print whether the results are the recorded ones.
 
-    Raises:
-        SteadyError: a verdict is another one, or a figure lies outside its interval.
+    SteadyError where a verdict is another one, or a figure lies outside its interval.
     """
     from steady.metrics.files import read_metrics
     from steady.metrics.results import Comparison

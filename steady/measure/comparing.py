@@ -71,8 +71,20 @@ class Results:
 @one_blas_thread()
 def compare_subjects(named: Sequence[tuple[str, Judged]], testing: Testing) -> Comparison:
     """Compare every subject with the first one; SteadyError where no group is common to all, or their matchers differ."""
-    judged = _on_common_groups(named)
-    first, others = judged[0], judged[1:]
+    if len({judged.match for _, judged in named}) > 1:
+        raise SteadyError("subjects can be compared only when their answers are read by one --match.")
+    # ids of prompts are digests of their group and content
+    identities = [
+        {tuple(item.prompt_id for item in group.predictions): place for place, group in enumerate(judged.groups)}
+        for _, judged in named
+    ]
+    # a group counts only where everybody answered all of its prompts
+    common = [key for key in identities[0] if all(key in other for other in identities[1:])]
+    if not common:
+        names = " and ".join(name for name, _ in named)
+        raise SteadyError(f"{names}: no group has the same prompts, so nothing can be paired.")
+    pairs = zip(named, identities, strict=True)
+    first, *others = (_chosen(judged, [places[key] for key in common]) for (_, judged), places in pairs)
     found = [
         difference
         for (name, _), other in zip(named[1:], others, strict=True)
@@ -90,23 +102,6 @@ def headline_keys(judged: Judged) -> list[str]:
     return [KEYS.get(row.name, row.name) for row in judged.rows if row.headline]
 
 
-def _on_common_groups(named: Sequence[tuple[str, Judged]]) -> list[Judged]:
-    if len({judged.match for _, judged in named}) > 1:
-        raise SteadyError("subjects can be compared only when their answers are read by one --match.")
-    # ids of prompts are digests of their group and content
-    identities = [
-        {tuple(item.prompt_id for item in group.predictions): place for place, group in enumerate(judged.groups)}
-        for _, judged in named
-    ]
-    # a group counts only where everybody answered all of its prompts
-    common = [key for key in identities[0] if all(key in other for other in identities[1:])]
-    if not common:
-        names = " and ".join(name for name, _ in named)
-        raise SteadyError(f"{names}: no group has the same prompts, so nothing can be paired.")
-    pairs = zip(named, identities, strict=True)
-    return [_chosen(judged, [places[key] for key in common]) for (_, judged), places in pairs]
-
-
 def _chosen(judged: Judged, places: Sequence[int]) -> Judged:
     """Some of the groups, in the order given."""
     index, count = np.asarray(places, dtype=np.intp), len(judged.groups)
@@ -120,7 +115,14 @@ def _chosen(judged: Judged, places: Sequence[int]) -> Judged:
 
 
 def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> list[SubjectDifference]:
-    one, two = _paired(first.values, other.values)
+    # POSIX only where both have it: a mean over other groups would be compared otherwise
+    unknown = np.isnan(first.values.psi) | np.isnan(other.values.psi)
+
+    def known(values: CellValues) -> CellValues:
+        psi: dict[str, Any] = {name: np.where(unknown, np.nan, getattr(values, name)) for name in PSI}
+        return replace(values, **psi)
+
+    one, two = known(first.values), known(other.values)
     first, other = replace(first, values=one), replace(other, values=two)
     rows, bootstrap = first.rows, testing.bootstrap
     # paired: both subjects are drawn with the same groups
@@ -135,17 +137,6 @@ def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> l
             p = p_values.get(row.name)
             differences.append(SubjectDifference(name, measure, before, after, moved, p))
     return differences
-
-
-def _paired(one: CellValues, other: CellValues) -> tuple[CellValues, CellValues]:
-    """Both with POSIX only where both have it: a mean over other groups would be compared otherwise."""
-    unknown = np.isnan(one.psi) | np.isnan(other.psi)
-
-    def known(values: CellValues) -> CellValues:
-        psi: dict[str, Any] = {name: np.where(unknown, np.nan, getattr(values, name)) for name in PSI}
-        return replace(values, **psi)
-
-    return known(one), known(other)
 
 
 def _p_values(

@@ -14,17 +14,13 @@ FORM = re.compile(r"\s*(difference\s+)?(\w+)\s*(<=|>=|<|>)\s*([-+]?\d*\.?\d+(?:[
 
 
 class Gate(NamedTuple):
-    """A condition under which a measurement fails; `paired`: it is one of a difference from the first subject."""
+    """A condition under which a measurement fails, as does a value that is not there; `paired`: of a difference from the first."""
 
     text: str
     paired: bool
     measure: str
     sign: str
     limit: float
-
-    def holds(self, value: float | None) -> bool:
-        """Whether the measurement fails; a value that is not there fails too, for nothing was checked."""
-        return value is None or bool(COMPARED[self.sign](value, self.limit))
 
 
 def find_gate(text: str) -> Gate:
@@ -41,7 +37,14 @@ def find_gate(text: str) -> Gate:
 
 def failures(gates: Sequence[Gate], found: Results) -> list[str]:
     """Why a measurement fails: a sentence for each condition that holds and each subject."""
-    return [_reason(gate, what, value) for gate in gates for what, value in _values(gate, found) if gate.holds(value)]
+    reasons = []
+    for gate in gates:
+        for what, value in _values(gate, found):
+            if value is None:
+                reasons.append(f"failed: {what} has no value, and --fail-if {gate.text!r} wants one")
+            elif COMPARED[gate.sign](value, gate.limit):
+                reasons.append(f"failed: {what} is {value:.4g}: --fail-if {gate.text!r}")
+    return reasons
 
 
 def _values(gate: Gate, found: Results) -> Iterator[tuple[str, float | None]]:
@@ -56,9 +59,3 @@ def _values(gate: Gate, found: Results) -> Iterator[tuple[str, float | None]]:
         values = {(item.subject, item.measure): item.difference.value for item in found.comparison.differences}
         for one in found.reports[1:]:
             yield f"{gate.measure} of {one.name} less {found.reports[0].name}", values.get((one.name, gate.measure))
-
-
-def _reason(gate: Gate, what: str, value: float | None) -> str:
-    if value is None:
-        return f"failed: {what} has no value, and --fail-if {gate.text!r} wants one"
-    return f"failed: {what} is {value:.4g}: --fail-if {gate.text!r}"

@@ -53,11 +53,7 @@ class LocalModel(Subject):
     """A loaded model with the limits it is scored under; it gives one prompt the same answer always."""
 
     def __init__(self, name: str, facts: Facts, opened: OpenModel, limits: Limits) -> None:
-        """Take a loaded model; see `local_model` for one by name.
-
-        Args:
-            facts: beside the limits and what the loaded model says of itself.
-        """
+        """Take a loaded model; `facts` are those beside the limits and what the loaded model says of itself."""
         self.name, self._opened, self._limits = name, opened, limits
         self._lengths: dict[str, int] = {}
         self._hidden: list[str] = []
@@ -75,7 +71,11 @@ class LocalModel(Subject):
                 f"{file.place(talk.id)}: `messages` need a model with a chat template, and {self.name} is asked without one. "
                 "Give `prompt`, or choose an instruction-tuned model."
             )
-        self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
+        for prompt in file.prompts:
+            try:
+                self._lengths[prompt.id] = self._opened.count([prompt.asked])[0]
+            except SteadyError as error:  # a template may refuse the roles of a conversation
+                raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
         self._hidden = _hidden(file, self._opened)
         # a template without a place for a system message has it before the user's first words
         system = [turn for prompt in file.prompts for turn in prompt.messages if turn.role == "system"]
@@ -121,12 +121,6 @@ class LocalModel(Subject):
         """What was not followed of the model's own settings, and what its template does to prompts."""
         folded = ["the chat template takes no system message: it stands before the user's first words"] * self._folded
         return [*self._opened.notes, *self._scoring.notes, *folded, *self._hidden]
-
-    def _count(self, prompt: AskedPrompt, file: PromptFile) -> int:
-        try:
-            return self._opened.count([prompt.asked])[0]
-        except SteadyError as error:  # a template may refuse the roles of a conversation
-            raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
 
     def _work(self, groups: Sequence[PromptGroup]) -> list[int]:
         """Tokens of each group: a response for each prompt, and all responses of a group under each of its prompts."""

@@ -159,7 +159,18 @@ def _label(spec: str, names: str) -> Read:
 
 
 def _python(spec: str, path: str) -> Read:
-    function = _imported(spec, path)
+    module, _, name = path.rpartition(".")
+    try:
+        sys.path.insert(0, str(Path.cwd()))  # the installed `steady` does not look into the folder it is called in
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+        raise SteadyError(
+            f"--match {spec}: cannot import {path}: {error}. Give MODULE.FUNCTION of this folder."
+        ) from error
+    finally:
+        sys.path.pop(0)
+    if not callable(function):
+        raise SteadyError(f"--match {spec}: {path} is no function.")
 
     def read(text: str) -> Reading:
         try:
@@ -175,23 +186,6 @@ def _python(spec: str, path: str) -> Read:
         return found or None
 
     return read
-
-
-def _imported(spec: str, path: str) -> Callable[[str], object]:
-    module, _, name = path.rpartition(".")
-    try:
-        sys.path.insert(0, str(Path.cwd()))  # the installed `steady` does not look into the folder it is called in
-        function = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
-        raise SteadyError(
-            f"--match {spec}: cannot import {path}: {error}. Give MODULE.FUNCTION of this folder."
-        ) from error
-    finally:
-        sys.path.pop(0)
-    if not callable(function):
-        raise SteadyError(f"--match {spec}: {path} is no function.")
-    found: Callable[[str], object] = function
-    return found
 
 
 def unequal_but_contained(predictions: Sequence[Prediction], prompts: Sequence[AskedPrompt]) -> int:

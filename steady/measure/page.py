@@ -25,15 +25,14 @@ LETTERS = (
 
 def page(found: Results) -> str:
     """A page that stands alone: no script, no request. Everything that comes from models and files is text on it."""
-    names = [report.name for report in found.reports]
-    title = f"Prompt sensitivity of {' and '.join(names)}"
+    title = f"Prompt sensitivity of {' and '.join(report.name for report in found.reports)}"
     sheets = ("measure/page.css", "report/matrices.css")
     style = "".join((files("steady") / sheet).read_text(encoding="utf-8") for sheet in sheets)
     has_matrices = any(group.matrix.size for report in found.reports for group in report.judged.groups)
     body = joined(
         [
             tag("h1", title),
-            *(joined(_about(report)) for report in found.reports),
+            *(part for report in found.reports for part in _about(report)),
             _measures(found),
             tag("p", "Intervals resample groups. Values of subjects that were asked differently do not compare."),
             tag("h2", "Groups, from worst to best"),
@@ -64,14 +63,14 @@ def _measures(found: Results) -> Markup:
     if found.comparison:
         caption += f"; differences are paired, on {found.comparison.groups} groups of the same prompts; p after Holm"
         alpha = found.comparison.alpha
-    rows = [[*cells, *(_difference(item, alpha) for item in moved)] for cells, moved in measures]
+
+    def difference(item: SubjectDifference | None) -> Markup:
+        word = "" if item is None else verdict(item, alpha)
+        text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
+        return tag("span", text, class_=word if word in ("better", "worse") else None)
+
+    rows = [[*cells, *map(difference, moved)] for cells, moved in measures]
     return tag("div", table(caption, head, rows), class_="numbers")
-
-
-def _difference(item: SubjectDifference | None, alpha: float) -> Markup:
-    word = "" if item is None else verdict(item, alpha)
-    text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
-    return tag("span", text, class_=word if word in ("better", "worse") else None)
 
 
 def _groups(found: Results) -> list[Markup]:

@@ -107,11 +107,9 @@ def _outputs(row: Mapping[str, Any], faults: list[str]) -> tuple[str, ...]:
         for item in items
         if not is_output(item)
     ]
-    return tuple(dict.fromkeys(str(item) for item in items)) or _answered(row)
-
-
-def _answered(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The last turn of a conversation that ends with the assistant's: it is the right answer."""
+    if items:
+        return tuple(dict.fromkeys(str(item) for item in items))
+    # the last turn of a conversation that ends with the assistant's is the right answer
     turns = row.get("messages")
     last = turns[-1] if isinstance(turns, list) and turns else None
     content = last.get("content") if isinstance(last, dict) and last.get("role") == "assistant" else None
@@ -165,7 +163,7 @@ def _turns(value: Any, faults: list[str]) -> list[Message]:
             )
         else:
             turns.append(Message(str(role), content))
-    # what the assistant said last is what is to be answered, and `_answered` keeps it as the output
+    # what the assistant said last is what is to be answered, and `_outputs` keeps it as the output
     if turns and turns[-1].role == "assistant":
         turns.pop()
     if not faults and (not turns or turns[-1].role != "user" or any(turn.role == "system" for turn in turns[1:])):

@@ -34,9 +34,6 @@ def measure_subject(
     """Score a file of groups into `folder`; a run that was killed goes on.
 
     Several processes (`steady.models.ranks`) score some bundles each, and process 0 alone writes the run.
-
-    Raises:
-        SteadyError: the file, the subject or the folder is at fault.
     """
     groups, skipped = subject.fitting(file)
     for item in skipped[:20]:
@@ -103,20 +100,17 @@ def _score_all(
             # at once: a kill loses one bundle
             runs.write_part(folder, number, kept, key)
         found[number] = kept
-        if len(found) < len(plan) and precision is not None and _precise(found, precision):
-            say(f"stopped: POSIX is known to {precision:.0%} of itself")
-            break
+        if len(found) < len(plan) and precision is not None:
+            so_far = [group for groups in found.values() for group in groups if not group.fault]
+            if is_precise([sensitivity(group).psi for group in so_far], precision):
+                say(f"stopped: POSIX is known to {precision:.0%} of itself")
+                break
     if size() > 1:
         found = _of_all(found, folder, len(plan), key)
     # bundles are of like length, the results in the order of the file
     places_done = [place for number in found for place in plan[number]]
     scored = [group for kept in found.values() for group in kept]
     return [group for _, group in sorted(zip(places_done, scored, strict=True), key=lambda pair: pair[0])]
-
-
-def _precise(found: dict[int, list[ScoredGroup]], precision: float) -> bool:
-    kept = [group for groups in found.values() for group in groups]
-    return is_precise([sensitivity(group).psi for group in kept if not group.fault], precision)
 
 
 def _of_all(mine: dict[int, list[ScoredGroup]], folder: Path, bundles: int, key: str) -> dict[int, list[ScoredGroup]]:

@@ -206,8 +206,7 @@ def _psi_values(
 def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[str, ScoredGroup] | None) -> Group:
     """The matrix of some prompts of one group: made from label log-probabilities, or cut out of the saved one.
 
-    Raises:
-        SteadyError: there are saved matrices, but none of this group.
+    SteadyError where there are saved matrices, but none of this group.
     """
     if matrices is None:
         assert answers.logprobs is not None

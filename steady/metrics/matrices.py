@@ -60,8 +60,7 @@ class ScoredGroup:
 def sensitivity(group: ScoredGroup) -> Sensitivity:
     """Psi of a group and its parts: exact, or the unbiased estimate from a sample of its pairs.
 
-    Raises:
-        ValueError: the group has a `fault`.
+    ValueError where the group has a `fault`.
     """
     if group.sampled is None:
         return prompt_sensitivity(group.matrix, group.lengths, group.responses)

@@ -36,8 +36,7 @@ class Sensitivity(NamedTuple):
 def group_fault(matrix: ArrayLike, lengths: ArrayLike) -> str | None:
     """Why a group cannot be scored: `one_prompt`, `empty_response`, `not_finite`, or None.
 
-    Raises:
-        ValueError: the shapes are not `(N, N)` and `(N,)`.
+    ValueError where the shapes are not `(N, N)` and `(N,)`.
     """
     scores, tokens = np.asarray(matrix, dtype=np.float64), np.asarray(lengths, dtype=np.float64)
     if scores.shape != (len(tokens), len(tokens)) or tokens.ndim != 1:

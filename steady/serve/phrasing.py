@@ -30,8 +30,7 @@ class Phrasing:
     def chosen(self, asked: Sequence[str]) -> list[str]:
         """Ids for what was asked for: ids, families, or `all`; the canonical wording where nothing was.
 
-        Raises:
-            SteadyError: there is no such wording or family.
+        SteadyError where there is no such wording or family.
         """
         return [wording.id for wording in chosen_wordings(self.wordings, asked)]
 

@@ -87,8 +87,7 @@ class EndpointSubject(Subject):
     def score(self, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
         """Ask what was not answered before, try the canary where POSIX is wanted, and put the replies together.
 
-        Raises:
-            SteadyError: the server cannot be used (see `Client.fill`), or its log-probabilities cannot (see `check_canary`).
+        SteadyError where the server cannot be used (see `Client.fill`), or its log-probabilities cannot (see `check_canary`).
         """
         plan = self._plan
         with Cache(self._cache, say) as cache, Client(self._endpoint, cache) as client:
