@@ -139,7 +139,12 @@ def judge(
     worded = all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
     # as the pipeline has them, so that its measures serve here
     answers = _answers(groups, prompts, labels, worded)
-    return Judged(groups, prompts, answers, _values(answers, groups), worded, matcher.spec, repeated)
+    # all prompts are one cell; POSIX comes from the matrices, of which only some pairs may be known
+    values = cell_values(answers, Cell(ALL, ALL, np.arange(len(answers.prompts))), None)
+    rows = [list(sensitivity(group)) if group.matrix.size and not group.fault else [np.nan] * 3 for group in groups]
+    psi, same, different = np.asarray(rows, dtype=np.float64).reshape(-1, 3).T
+    values = replace(values, psi=psi, psi_same=same, psi_diff=different)
+    return Judged(groups, prompts, answers, values, worded, matcher.spec, repeated)
 
 
 @one_blas_thread()
@@ -224,14 +229,6 @@ def _answers(
         correct=np.asarray([np.nan if item.correct is None else float(item.correct) for item in given]),
         failed=np.asarray([item.parsed is None for item in given], dtype=bool),
     )
-
-
-def _values(answers: Answers, groups: Sequence[ScoredGroup]) -> CellValues:
-    """All prompts as one cell; POSIX comes from the matrices, of which only some pairs may be known."""
-    values = cell_values(answers, Cell(ALL, ALL, np.arange(len(answers.prompts))), None)
-    rows = [list(sensitivity(group)) if group.matrix.size and not group.fault else [np.nan] * 3 for group in groups]
-    psi, same, different = np.asarray(rows, dtype=np.float64).reshape(-1, 3).T
-    return replace(values, psi=psi, psi_same=same, psi_diff=different)
 
 
 def _summary(group: ScoredGroup, values: CellValues, place: int) -> GroupSummary:

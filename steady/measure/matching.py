@@ -38,13 +38,12 @@ class Matcher:
     read: Read
     contained: bool = False
 
-    def same(self, reading: str, output: str) -> bool:
-        """Whether an answer that was read so is right: it reads as the output, or holds it as a word where that is enough."""
+    def _is_right(self, reading: str, output: str) -> bool:
         if self.contained:
             return _as_word(normalised(output)).search(reading) is not None
-        return reading == self.target(output)
+        return reading == self._target(output)
 
-    def target(self, output: str) -> str:
+    def _target(self, output: str) -> str:
         """What an output reads as: as an answer does or, where it is not one, its normalised text."""
         return self.read(output) or normalised(output)
 
@@ -59,10 +58,9 @@ class Matcher:
         text = final_answer(prediction.text) if finite else None
         reading = None if text is None else self.read(text)
         outputs = prompt.outputs
-        right = reading is not None and any(self.same(reading, output) for output in outputs)
-        return msgspec.structs.replace(
-            prediction, parsed=self.target(outputs[0]) if right else reading, correct=right if outputs else None
-        )
+        right = reading is not None and any(self._is_right(reading, output) for output in outputs)
+        parsed = self._target(outputs[0]) if right else reading
+        return msgspec.structs.replace(prediction, parsed=parsed, correct=right if outputs else None)
 
 
 def final_answer(text: str) -> str | None:

@@ -34,11 +34,8 @@ class Ticket:
 class Batcher:
     """Scores prompts of whoever asks, batched by arm, oldest request first; equal prompts of a batch are scored once.
 
-    Args:
-        scores: what each arm says to a list of prompts; called on one thread only.
-        capacity: requests that may wait or be answered at a time.
-        batch_size: prompts in a batch.
-        on_batch: told the arm, the number of prompts and the seconds of every batch, on the model's thread.
+    `scores`, what each arm says to a list of prompts, and `on_batch`, which is told the arm, the number of prompts and the seconds
+    of every batch, are called on one thread only; `capacity` requests may wait or be answered at a time.
     """
 
     def __init__(
@@ -72,12 +69,7 @@ class Batcher:
         return self._open and self._thread.is_alive()
 
     async def answers(self, units: Iterable[Unit]) -> dict[Unit, Prediction]:
-        """The predictions of some prompts. Cancelling the call frees its place at once.
-
-        Raises:
-            Full: the queue is full.
-            Closed: the batcher does not take work any more, or the model failed.
-        """
+        """The predictions of some prompts, unless the queue is `Full` or `Closed`. Cancelling the call frees its place at once."""
         asked = list(dict.fromkeys(units))
         with self._changed:
             if not self._open:
