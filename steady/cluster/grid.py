@@ -3,12 +3,11 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from steady.errors import SteadyError
-from steady.repro.workspaces import compose
+from steady.repro.workspaces import check_params, compose
 
 Point = list[str]
 """The overrides of one experiment, as `dvc exp run -S` takes them."""
@@ -53,15 +52,17 @@ def check_points(root: Path, points: Sequence[Point]) -> None:
 
     SteadyError where a key is not in `params.yaml`, there is no such recipe, or a stage refuses a value.
     """
-    from steady.repro.views import check_params
-
     seen: set[str] = set()
     for point in points:
         # A grid of a thousand points has tens of values, and a refusal is almost always of one value.
         if seen >= set(point) and seen:
             continue
         seen |= set(point)
-        with composed(root, point) as path:
+        with tempfile.TemporaryDirectory(prefix="steady-grid-") as name:
+            folder, path = Path(name), Path(name, "params.yaml")
+            shutil.copy2(root / "params.yaml", folder)
+            shutil.copytree(root / "recipe", folder / "recipe")
+            compose(folder, point)
             try:
                 check_params(path)
             except SteadyError as error:
@@ -69,23 +70,10 @@ def check_points(root: Path, points: Sequence[Point]) -> None:
                 raise SteadyError(str(error).replace(str(path), f"-S {' -S '.join(point)}")) from error
 
 
-@contextmanager
-def composed(root: Path, point: Point) -> Iterator[Path]:
-    """The `params.yaml` of a point, in a temporary folder; SteadyError where Hydra refuses the overrides."""
-    with tempfile.TemporaryDirectory(prefix="steady-grid-") as name:
-        folder = Path(name)
-        shutil.copy2(root / "params.yaml", folder)
-        shutil.copytree(root / "recipe", folder / "recipe")
-        compose(folder, point)
-        yield folder / "params.yaml"
-
-
 def shared_stages(folder: Path, keys: Sequence[str]) -> list[str]:
-    """The stages of `folder` that none of the keys reaches, neither themselves nor through what they depend on.
+    """The stages of `folder` that none of the keys (see `varied`) reaches, neither themselves nor through what they depend on.
 
-    Args:
-        folder: a DVC repository with the parameters of any point.
-        keys: see `varied`.
+    `folder` is a DVC repository with the parameters of any point.
     """
     if "recipe" in keys:
         return []  # a recipe may set any key

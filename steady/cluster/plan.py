@@ -22,7 +22,6 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     Attributes:
         cache: the DVC cache that all share.
         points: the overrides of each task.
-        cluster: where it runs.
         shared: the stages that run once before the tasks.
         commit: what the tasks check out; empty where they run in copies of the repository (`steady.cluster.copies`).
         command: the command that made these copies and reads their results; None for a grid of experiments.

@@ -48,9 +48,14 @@ class Task:
         with log.open("ab") as handle:
             handle.write(f"--- attempt {attempt.attempts}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
             handle.flush()
-            steps = _experiment if plan.command is None and self.number != SHARED else _reproduce
+            work = folder.work(self.number)
             try:
-                attempt.code = steps(folder, plan, self.number, handle)
+                if plan.command is None and self.number != SHARED:
+                    attempt.code = _experiment(folder, plan, self.number, handle)
+                else:
+                    _unlock(work)
+                    stages = plan.shared if self.number == SHARED else []
+                    attempt.code = _run(work, handle, ["dvc", "repro", *stages])
             except (OSError, subprocess.CalledProcessError) as error:  # no clone, or no room for one
                 handle.write(f"Error: {error}\n".encode())
                 attempt.code = 1
@@ -63,11 +68,6 @@ class Task:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
-
-
-def _reproduce(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
-    _unlock(folder.work(number))
-    return _run(folder.work(number), log, ["dvc", "repro", *(plan.shared if number == SHARED else [])])
 
 
 def _experiment(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:

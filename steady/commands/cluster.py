@@ -119,8 +119,7 @@ def logs(root: Path, name: str | None, number: str) -> None:
 @name_option
 def collect(root: Path, name: str | None) -> None:
     """Fetch the experiments that are done, name those that are not, and compare them with `dvc exp show`."""
-    from steady.cluster.collect import fetch, show
-    from steady.cluster.status import statuses, table
+    from steady.cluster.status import fetch, show, statuses, table
 
     folder, plan = _open(root, name)
     if plan.command:

@@ -14,7 +14,6 @@ from steady.errors import SteadyError
 
 if TYPE_CHECKING:
     from steady.measure.prompt_files import PromptFile
-    from steady.measure.report import Compared
     from steady.measure.subject import Subject
 
 OF_WEIGHTS = ("revision", "gguf_file", "adapters", "same_base", "thinking")
@@ -150,9 +149,11 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model, and several
     folders are compared.
     """
+    from steady.measure import texts
     from steady.measure.gates import failures, find_gate
     from steady.measure.matching import NORMALIZED, find_matcher
     from steady.measure.report import PAGE, compared, distinct, last_match, summarise, write_comparison
+    from steady.metrics.files import laid_out, rounded
     from steady.metrics.resampling import Bootstrap
 
     # what can be wrong with the options is said before a model is loaded
@@ -172,21 +173,16 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     place = folders[0] if found.comparison is None else options["out"]
     if found.comparison is not None and place is not None:
         write_comparison(found, place)
-    click.echo(_printed(found, options["form"]))
+    if options["form"] == "json":
+        printed = laid_out(rounded(found.to_dict()))
+    else:
+        printed = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}[options["form"]](found)
+    click.echo(printed)
     if place is not None and options["form"] == "table":
         click.echo(f"page: {place / PAGE}", err=True)
     if reasons := failures(gates, found):
         click.echo("\n".join(reasons), err=True)
         raise click.exceptions.Exit(FAILED)
-
-
-def _printed(found: "Compared", form: str) -> str:
-    from steady.measure import texts
-    from steady.metrics.files import laid_out, rounded
-
-    if form == "json":
-        return laid_out(rounded(found.to_dict()))
-    return {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}[form](found)
 
 
 def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:

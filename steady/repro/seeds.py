@@ -33,6 +33,12 @@ def over_seeds(runs: Mapping[int, RunResults], bootstrap: Bootstrap) -> SeedsRes
     pairs = {f"{base}_to_{other}": (arms[other], arms[base]) for base, other in steps(list(arms))}
     first, last = next(iter(arms.values()))[0], list(arms.values())[-1][0]
     writes = all(found[0].texts for found in arms.values())
+
+    def texts(arms: Sequence[ArmResults]) -> SeedEstimates:
+        answered = arms[0].test.answered()
+        statistics = [text_statistic(arm.texts, answered.groups, answered.group_count) for arm in arms]
+        return resampled(statistics, [row.name for row in in_tables(TEXT)], answered.group_count, bootstrap)
+
     return SeedsResults(
         seeds=list(runs),
         settings=SeedSettings(bootstrap.draws, bootstrap.confidence, bootstrap.seed),
@@ -45,14 +51,8 @@ def over_seeds(runs: Mapping[int, RunResults], bootstrap: Bootstrap) -> SeedsRes
         arms={name: _headlines(found, None, bootstrap) for name, found in arms.items()},
         steps={name: _headlines(*pair, bootstrap) for name, pair in pairs.items()},
         families=_families(arms, pairs, bootstrap),
-        generated={name: _texts(found, bootstrap) for name, found in arms.items()} if writes else {},
+        generated={name: texts(found) for name, found in arms.items()} if writes else {},
     )
-
-
-def _texts(arms: Sequence[ArmResults], bootstrap: Bootstrap) -> SeedEstimates:
-    answered = arms[0].test.answered()
-    statistics = [text_statistic(arm.texts, answered.groups, answered.group_count) for arm in arms]
-    return resampled(statistics, [row.name for row in in_tables(TEXT)], answered.group_count, bootstrap)
 
 
 def _families(
@@ -129,12 +129,11 @@ def resampled(
 ) -> SeedEstimates:
     """The mean over seeds of some measures, with an interval from drawing seeds and groups with replacement.
 
+    There is no interval where there are fewer than five groups.
+
     Args:
         statistics: one per seed, each mapping group weights `(draws, groups)` to measures `(draws,)`; all seeds see the same
             draws of groups, for they were scored on the same ones.
-
-    Returns:
-        For each measure its estimate; without an interval where there are fewer than five groups.
     """
     # weights of one give the values themselves
     once = [statistic(np.ones((1, groups))) for statistic in statistics]
