@@ -128,12 +128,11 @@ def read_matrices(
 ) -> list[ScoredGroup]:
     """Read the matrices of groups and put their predictions beside them.
 
+    SteadyError where the file is missing, damaged, of another run, or does not belong to these predictions; it is named.
+
     Args:
         predictions: by prompt id; None where the file holds them itself.
         key: what the file must have been written with; None takes any.
-
-    Raises:
-        SteadyError: the file is missing, damaged, of another run, or does not belong to these predictions; it is named.
     """
     text, tensors = _read_safetensors(path)
     try:
@@ -144,7 +143,12 @@ def read_matrices(
         kept = contents.predictions or []
         if predictions is not None:
             kept = [[predictions[prompt_id] for prompt_id in entry.prompt_ids] for entry in contents.groups]
-        groups = [_group(tensors, number, entry, kept[number]) for number, entry in enumerate(contents.groups)]
+        groups = []
+        for number, entry in enumerate(contents.groups):
+            # An entry says which parts it has, so that a part that has gone from the file is damage and not an option.
+            parts = [part for part in PARTS if getattr(entry, part, True)]
+            arrays = {part: tensors[f"{number:06d}.{part}"] for part in parts}
+            groups.append(ScoredGroup(entry.id, predictions=tuple(kept[number]), **arrays))
     # safetensors checks the header alone; a file of another version has other keys in it
     except (KeyError, IndexError, msgspec.DecodeError) as error:
         raise _damaged(path, f"{type(error).__name__}: {error}") from error
@@ -166,15 +170,6 @@ def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
             return (handle.metadata() or {}).get(FORMAT, ""), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-
-
-def _group(
-    tensors: Mapping[str, NDArray[Any]], number: int, entry: Entry, predictions: Sequence[Prediction]
-) -> ScoredGroup:
-    # An entry says which parts it has, so that a part that has gone from the file is damage and not an option.
-    parts = [part for part in PARTS if getattr(entry, part, True)]
-    arrays = {part: tensors[f"{number:06d}.{part}"] for part in parts}
-    return ScoredGroup(entry.id, predictions=tuple(predictions), **arrays)
 
 
 def _digest(group: ScoredGroup) -> str:

@@ -69,25 +69,18 @@ def prompt_sensitivity(matrix: ArrayLike, lengths: ArrayLike, responses: Sequenc
     if fault or len(responses) != len(ratios):
         raise ValueError(f"cannot score this group of {len(ratios)} prompts: {fault or 'as many responses are needed'}")
     # pairs with equal responses differ in confidence alone
-    codes = np.asarray(_codes(responses))
+    seen: dict[Any, int] = {}
+    # token ids may come as lists
+    keys = [tuple(item) if isinstance(item, list) else item for item in responses]
+    codes = np.asarray([seen.setdefault(key, len(seen)) for key in keys])
     pairs = len(ratios) * (len(ratios) - 1)
     same = float(ratios[codes[:, None] == codes].sum()) / pairs
     different = float(ratios[codes[:, None] != codes].sum()) / pairs
     return Sensitivity(float(ratios.sum()) / pairs, same, different)
 
 
-def _codes(responses: Sequence[Any]) -> list[int]:
-    """Equal numbers for equal responses; token ids may come as lists."""
-    seen: dict[Any, int] = {}
-    return [seen.setdefault(tuple(item) if isinstance(item, list) else item, len(seen)) for item in responses]
-
-
 def classifier_group(logprobs: ArrayLike) -> Group:
-    """The group of a classifier: the response to a prompt is its most probable label, of length 1.
-
-    Args:
-        logprobs: label log-probabilities `(N, labels)` in nats, one row for each prompt.
-    """
+    """The group of a classifier, from log-probabilities `(N, labels)` in nats: a response is the most probable label, of length 1."""
     rows = np.asarray(logprobs, dtype=np.float64)
     # The columns of the labels that were answered: the response to prompt j is a label, and column j its probability.
     answers = rows.argmax(axis=1)

@@ -36,9 +36,8 @@ def text_references(
 ) -> dict[str, Reference]:
     """Answers of `majority` and `tfidf` to `texts`, which are plain inputs without any prompt around them.
 
-    Args:
-        validation: chooses `C` of the regression: the highest accuracy (of whole sets, where a row may have several labels), the
-            smaller `C` on a tie.
+    `validation` chooses `C` of the regression: the highest accuracy (of whole sets, where a row may have several labels), the
+    smaller `C` on a tie.
     """
     commonest = majority(train, len(texts), task)
     fitted = tfidf(train, validation, texts, task, seed)

@@ -17,10 +17,7 @@ POWER = 0.8
 
 
 def mcnemar(won: int, lost: int) -> float:
-    """Two-sided exact p of McNemar's test: `won` of `won + lost` discordant pairs under a fair coin.
-
-    Source: McNemar 1947; the p-value is min(1, 2 P(X <= min(won, lost))), X ~ Binomial(won + lost, 1/2).
-    """
+    """Two-sided exact p of McNemar's test (1947): min(1, 2 P(X <= min(won, lost))), X ~ Binomial(won + lost, 1/2)."""
     discordant = won + lost
     term, total = 1, 0
     for number in range(min(won, lost) + 1):
@@ -36,11 +33,7 @@ def sign_flip(differences: ArrayLike, permutations: int, seed: int) -> Floats:
     Exact over all sign patterns where at most 16 groups differ (groups with difference 0 or NaN change nothing), otherwise
     Monte Carlo with the +1 correction, (1 + as extreme) / (1 + permutations) (Phipson & Smyth 2010).
 
-    Args:
-        differences: `(groups,)` or `(groups, measures)`, one per group.
-
-    Returns:
-        p for each measure, `(measures,)` (one element for one measure); 1 where no group differs.
+    From differences `(groups,)` or `(groups, measures)`, p for each measure, `(measures,)`; 1 where no group differs.
     """
     table = np.nan_to_num(np.asarray(differences, dtype=np.float64))
     table = table[:, None] if table.ndim == 1 else table
@@ -131,9 +124,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def detectable_mean(differences: ArrayLike, alpha: float, power: float = POWER) -> float:
-    """The smallest mean difference that a two-sided test over these groups sees with the given power.
+    """The smallest mean difference that a two-sided test over these groups sees: `detectable` with the observed deviation.
 
-    `detectable` with the standard deviation that was observed. NaN with fewer than two groups, or where no two groups differ.
+    NaN with fewer than two groups, or where no two groups differ.
     """
     values = np.asarray(differences, dtype=np.float64)
     values = values[~np.isnan(values)]
