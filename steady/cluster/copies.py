@@ -61,7 +61,8 @@ def results(root: Path, copies: Copies, given: Mapping[str, Any], collect: bool,
     if collect:
         return collected(root, copies, echo)
     folder, request = Folder(root, copies.name), request_of(given)
-    _refuse_live(folder)
+    if (folder.path / PLAN).is_file():
+        _refuse_live(folder, folder.plan())
     plan = Plan(
         name=copies.name,
         cache=cache_of(root),
@@ -123,10 +124,7 @@ def keep_or_make(folder: Folder, number: int, copies: Copies, files: str) -> boo
     return True
 
 
-def _refuse_live(folder: Folder) -> None:
-    if not (folder.path / PLAN).is_file():
-        return
-    plan = folder.plan()
+def _refuse_live(folder: Folder, plan: Plan) -> None:
     if plan.command is None:
         raise SteadyError(
             f"{folder.path}: a grid of `steady cluster` has this name. Delete that folder if it is collected."

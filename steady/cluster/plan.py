@@ -1,6 +1,5 @@
 """What is on disk of a grid: the plan, written once, and a record and a log of each task, written by the task itself."""
 
-import json
 import shutil
 import time
 from pathlib import Path
@@ -100,15 +99,6 @@ class Folder:
         """Delete the records and logs of all tasks, before they are begun anew; their clones and copies stay."""
         for name in ("tasks", "logs"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-
-    def ended_states(self) -> dict[str, str]:
-        """How Slurm says that jobs ended, by job id; it forgets within minutes, so what it said once is kept."""
-        path = self.path / "ended.json"
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-    def write_ended_states(self, states: dict[str, str]) -> None:
-        """Keep how jobs ended."""
-        write_bytes(self.path / "ended.json", json.dumps(states, indent=1).encode() + b"\n")
 
 
 def names(root: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """What has become of each task of a grid, and the experiments that came of it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from steady.cluster.plan import SHARED, Attempt, Folder, Plan
 from steady.cluster.slurm import job_states
 from steady.cluster.task import experiments
 from steady.errors import SteadyError
+from steady.records import write_bytes
 
 DROP = r".*\.(py|json|jsonl|txt|yaml)$"  # columns of files that the experiments depend on
 LIVE = {"PENDING": "waiting", "RUNNING": "running", "COMPLETING": "running", "CONFIGURING": "waiting"}
@@ -42,11 +44,13 @@ def statuses(folder: Folder, plan: Plan) -> list[Status]:
     waits or was cancelled.
     """
     jobs = dict(enumerate(plan.jobs)) | ({SHARED: plan.shared_job} if plan.shared_job else {})
-    known = folder.ended_states()
+    # Slurm forgets within minutes how a job ended, so what it said once is kept
+    path = folder.path / "ended.json"
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     found = job_states(job for job in jobs.values() if job and job not in known)
     ended = {job: state for job, (state, _) in found.items() if state in ENDED}
     if ended:
-        folder.write_ended_states(known | ended)
+        write_bytes(path, json.dumps(known | ended, indent=1).encode() + b"\n")
     states = {job: (state, "") for job, state in known.items()} | found
     numbers = [*([SHARED] if plan.shared else []), *range(len(plan.points))]
     found_states = []

@@ -84,6 +84,8 @@ def _settings(
 ) -> "DataParams":
     """The sources to check, as the section `data` would have them."""
     from pydantic import ValidationError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     from steady.parameters import read_params
     from steady.prepare.params import DataParams, PrepareParams
@@ -93,7 +95,15 @@ def _settings(
         return read_params(params, PrepareParams).data
     if format_name is None:
         raise SteadyError("--format is missing. `python -m steady sources` lists the formats with an example row each.")
-    source = {"path": path, "format": format_name} | dict(_option(option) for option in options)
+    source: dict[str, Any] = {"path": path, "format": format_name}
+    for option in options:
+        key, found, value = option.partition("=")
+        if not found:
+            raise SteadyError(f"--option {option!r}: expected KEY=VALUE, such as leave_out=[empty_output].")
+        try:
+            source[key] = YAML(typ="safe", pure=True).load(value)
+        except YAMLError as error:
+            raise SteadyError(f"--option {option!r}: the value is no YAML: {error}") from error
     # All rows in train: sizes are asked for, and nothing is split here.
     values = {"sources": [source], "train_rows": 1.0, "validation_rows": 0, "test_rows": 0}
     try:
@@ -102,19 +112,6 @@ def _settings(
         # the first two parts of a place are `sources` and 0, which nobody wrote
         faults = [(".".join(map(str, item["loc"][2:])), item["msg"], item["input"]) for item in error.errors()]
         raise SteadyError("\n".join(f"{place}: {reason}, got {got!r}." for place, reason, got in faults)) from error
-
-
-def _option(text: str) -> tuple[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    key, found, value = text.partition("=")
-    if not found:
-        raise SteadyError(f"--option {text!r}: expected KEY=VALUE, such as leave_out=[empty_output].")
-    try:
-        return key, YAML(typ="safe", pure=True).load(value)
-    except YAMLError as error:
-        raise SteadyError(f"--option {text!r}: the value is no YAML: {error}") from error
 
 
 def _table(checked: "Checked") -> list[str]:

@@ -12,7 +12,6 @@ from steady.errors import SteadyError
 from steady.measure.group_measures import KEYS, Judged, Measured
 from steady.measure.subject import Facts
 from steady.metrics.cells import CellValues
-from steady.metrics.measures import SensitivityMeasure
 from steady.metrics.resampling import Estimate, one_blas_thread, ratio
 from steady.metrics.statistics import holm, sign_flip, swap_tests
 
@@ -127,7 +126,18 @@ def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> l
     rows, bootstrap = first.rows, testing.bootstrap
     # paired: both subjects are drawn with the same groups
     found = paired_estimates(first.statistic, other.statistic, rows, len(first.groups), bootstrap)
-    p_values = _p_values(rows, one, two, testing)
+    # p by flipped signs over groups where a measure has a value for each
+    flipped = [row for row in rows if row.test == "sign_flip" and row.of_groups]
+    of_groups = [[ratio(*row.of_groups(values)) for row in flipped if row.of_groups] for values in (one, two)]
+    columns = np.stack(of_groups[1], axis=1) - np.stack(of_groups[0], axis=1)
+    by_signs = sign_flip(columns, testing.permutations, bootstrap.seed)
+    known_columns = [not np.isnan(column).all() for column in columns.T]
+    p_values = {row.name: float(p) for row, p, has in zip(flipped, by_signs, known_columns, strict=True) if has}
+    # by swapped subjects where it is one of wordings, which has no value for one group
+    swapped = {row.name: row.of_wordings for row in rows if row.test == "swap" and row.of_wordings}
+    if swapped:
+        by_swaps = swap_tests(one.scores, two.scores, swapped, testing.permutations, bootstrap.seed)
+        p_values |= {name: swap.p for name, swap in by_swaps.items() if not np.isnan(swap.p)}
     differences = []
     for row in rows:
         # both values are numbers here: nothing was read back from a file, where null stands for NaN
@@ -137,21 +147,3 @@ def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> l
             p = p_values.get(row.name)
             differences.append(SubjectDifference(name, measure, before, after, moved, p))
     return differences
-
-
-def _p_values(
-    rows: Sequence[SensitivityMeasure], one: CellValues, other: CellValues, testing: Testing
-) -> dict[str, float]:
-    """P by flipped signs over groups where a measure has a value for each, by swapped subjects where it is one of wordings."""
-    flipped = [row for row in rows if row.test == "sign_flip" and row.of_groups]
-    before, after = ([ratio(*row.of_groups(values)) for row in flipped if row.of_groups] for values in (one, other))
-    differences = np.stack(after, axis=1) - np.stack(before, axis=1)
-    found = sign_flip(differences, testing.permutations, testing.bootstrap.seed)
-    known = [not np.isnan(column).all() for column in differences.T]
-    # a measure of wordings has no value for one group, so signs cannot be flipped
-    swapped = {row.name: row.of_wordings for row in rows if row.test == "swap" and row.of_wordings}
-    by_signs = {row.name: float(p) for row, p, has in zip(flipped, found, known, strict=True) if has}
-    if not swapped:
-        return by_signs
-    by_swaps = swap_tests(one.scores, other.scores, swapped, testing.permutations, testing.bootstrap.seed)
-    return by_signs | {name: found.p for name, found in by_swaps.items() if not np.isnan(found.p)}

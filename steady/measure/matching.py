@@ -50,10 +50,8 @@ class Matcher:
     def judged(self, prediction: Prediction, prompt: AskedPrompt, finite: bool = True) -> Prediction:
         """The prediction with `parsed`, what it reads as, and `correct`, null without an output.
 
-        A right answer reads as the first output, so that answers that say the same in two of the allowed ways agree.
-
-        Args:
-            finite: whether its log-probabilities are numbers or nobody gave some; an answer of broken weights is none.
+        A right answer reads as the first output, so that answers that say the same in two of the allowed ways agree. `finite`:
+        its log-probabilities are numbers or nobody gave some; an answer of broken weights is none.
         """
         text = final_answer(prediction.text) if finite else None
         reading = None if text is None else self.read(text)

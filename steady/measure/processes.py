@@ -12,10 +12,7 @@ from steady.models.ranks import joined
 
 
 def launched(options: Mapping[str, Any]) -> bool:
-    """Score all subjects in the processes that `STEADY_LAUNCHER` names, and wait for them; false where it names none that apply.
-
-    SteadyError where a process ended before its work was done, or several processes cannot do what the options want.
-    """
+    """Score all subjects in the processes that `STEADY_LAUNCHER` names, and wait for them; false where it names none that apply."""
     # a server is asked, and a sample is timed, by one process
     words = None if options["endpoint"] or options["budget"] else launcher_of(os.environ)
     if words and options["precision"]:

@@ -82,13 +82,9 @@ def read_prompt_file(
 ) -> PromptFile:
     """Read prompts; see `file_rows` for the kinds of files, and `row_drafts` for those of rows.
 
-    Args:
-        columns: what the file calls keys: `{"prompt": "question"}`.
-        settings: how the file is read, by those keys of `data.sources` that `READ` names.
-
-    Raises:
-        SteadyError: the file is missing or unreadable, or rows are wrong (every one is named with its line; in Parquet lines are
-            numbers of rows), or no group has two prompts.
+    `columns` is what the file calls keys, `{"prompt": "question"}`; `settings` say how it is read, by the keys of `READ`. SteadyError
+    where it is missing or unreadable, rows are wrong (every one is named with its line; in Parquet lines are numbers of rows), or
+    no group has two prompts.
     """
     file = collect(path, file_rows(path, SAMPLE, settings), lambda row: row_drafts(renamed(row, columns or {})))
     # one group with two prompts is enough: the others are left out by name later

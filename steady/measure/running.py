@@ -106,25 +106,17 @@ def _score_all(
                 say(f"stopped: POSIX is known to {precision:.0%} of itself")
                 break
     if size() > 1:
-        found = _of_all(found, folder, len(plan), key)
+        wait_for_all()
+        # process 0 has the bundles of all processes, in order; the others their own
+        for number in range(len(plan)) if rank() == 0 else ():
+            kept = found.pop(number, None) or runs.read_part(folder, number, key)[0]
+            if kept is None:
+                raise SteadyError(
+                    f"{folder}: bundle {number} of another process is not there, or is damaged. The folder has to lie on a disk "
+                    "that all machines share. Run the same command again."
+                )
+            found[number] = kept
     # bundles are of like length, the results in the order of the file
     places_done = [place for number in found for place in plan[number]]
     scored = [group for kept in found.values() for group in kept]
     return [group for _, group in sorted(zip(places_done, scored, strict=True), key=lambda pair: pair[0])]
-
-
-def _of_all(mine: dict[int, list[ScoredGroup]], folder: Path, bundles: int, key: str) -> dict[int, list[ScoredGroup]]:
-    """In process 0 the bundles of all processes, in order, once all are scored; in the others their own."""
-    wait_for_all()
-    if rank():
-        return mine
-    found = {}
-    for number in range(bundles):
-        kept = mine.get(number) or runs.read_part(folder, number, key)[0]
-        if kept is None:
-            raise SteadyError(
-                f"{folder}: bundle {number} of another process is not there, or is damaged. The folder has to lie on a disk that all "
-                "machines share. Run the same command again."
-            )
-        found[number] = kept
-    return found

@@ -57,10 +57,7 @@ class Subject(Protocol):
         """Say what asking these groups will cost, before anything is asked; `alone`: nothing is asked afterwards."""
 
     def bundles(self, groups: Sequence[PromptGroup], order: Sequence[int] | None) -> list[list[int]]:
-        """Places of the groups that are scored together; a run that is stopped goes on behind the last whole bundle.
-
-        `order` is that in which the groups are to be scored, where it matters; None for file order.
-        """
+        """Places of the groups that are scored together, in an `order` where it matters; a stopped run has lost no whole bundle."""
 
     def score(self, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
         """Answers and matrices of the groups of one bundle; predictions are not judged yet (`correct` is null)."""

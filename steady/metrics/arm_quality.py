@@ -33,7 +33,15 @@ def evaluate_metrics(
         temperature: of a model that generates, fitted on tokens; None fits it on the label probabilities of validation.
     """
     test, validation = _of_split(answers, "test"), _of_split(answers, "validation")
-    found = {name: _referred(test, reference, bootstrap) for name, reference in (references or {}).items()}
+    found = {}
+    for name, reference in (references or {}).items():
+        predictions = [
+            Prediction(prompt_id=prompt.id, text=answer, parsed=answer, label_logprobs=logprobs.tolist())
+            for prompt, answer, logprobs in zip(test.prompts, reference.answers, reference.logprobs, strict=True)
+        ]
+        # Through the code that reads an arm's answers, so that both are measured alike.
+        referred = read_answers(test.prompts, predictions, test.labels, test.sets is not None)
+        found[name] = split_metrics(referred, bootstrap, reference.settings)
     return EvaluateResults(
         test=split_metrics(test, bootstrap),
         validation=split_metrics(validation, bootstrap),
@@ -141,14 +149,3 @@ def _sign(label: str, named: Sequence[str] | None) -> str:
 
 def _of_split(answers: Answers, split: Split) -> Answers:
     return answers.rows([row for row, prompt in enumerate(answers.prompts) if prompt.split == split])
-
-
-def _referred(test: Answers, reference: Reference, bootstrap: Bootstrap) -> SplitQuality:
-    """The quality of a reference on the test prompts."""
-    predictions = [
-        Prediction(prompt_id=prompt.id, text=answer, parsed=answer, label_logprobs=logprobs.tolist())
-        for prompt, answer, logprobs in zip(test.prompts, reference.answers, reference.logprobs, strict=True)
-    ]
-    # Through the code that reads an arm's answers, so that both are measured alike.
-    answers = read_answers(test.prompts, predictions, test.labels, test.sets is not None)
-    return split_metrics(answers, bootstrap, reference.settings)

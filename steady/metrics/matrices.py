@@ -10,11 +10,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from steady.errors import SteadyError
 from steady.labels import Floats, Mask
@@ -58,10 +56,7 @@ class ScoredGroup:
 
 
 def sensitivity(group: ScoredGroup) -> Sensitivity:
-    """Psi of a group and its parts: exact, or the unbiased estimate from a sample of its pairs.
-
-    ValueError where the group has a `fault`.
-    """
+    """Psi of a group and its parts: exact, or the unbiased estimate from a sample of its pairs; ValueError where it has a `fault`."""
     if group.sampled is None:
         return prompt_sensitivity(group.matrix, group.lengths, group.responses)
     if group.fault:
@@ -134,7 +129,18 @@ def read_matrices(
         predictions: by prompt id; None where the file holds them itself.
         key: what the file must have been written with; None takes any.
     """
-    text, tensors = _read_safetensors(path)
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise SteadyError(
+            f"{path}: no such file. Score the prompts first (`python -m steady measure`, or `dvc repro`)."
+        )
+    try:
+        with safe_open(str(path), framework="numpy") as handle:
+            text = (handle.metadata() or {}).get(FORMAT, "")
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from error
     try:
         contents = msgspec.json.decode(text, type=Contents)
         # Parts that were scored under other settings would be taken for parts of this run.
@@ -156,20 +162,6 @@ def read_matrices(
         if _digest(group) != entry.digest:
             raise _damaged(path, f"group {entry.id}: the digest of its matrix and responses is another one")
     return groups
-
-
-def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise SteadyError(
-            f"{path}: no such file. Score the prompts first (`python -m steady measure`, or `dvc repro`)."
-        )
-    try:
-        with safe_open(str(path), framework="numpy") as handle:
-            return (handle.metadata() or {}).get(FORMAT, ""), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError) as error:
-        raise _damaged(path, str(error)) from error
 
 
 def _digest(group: ScoredGroup) -> str:

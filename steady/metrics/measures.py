@@ -78,9 +78,7 @@ class QualityMeasure(Measure):
 class SensitivityMeasure(Measure):
     """A measure of a cell, from the scores of its wordings `(…, wordings)` or, where there is no such function, from its groups.
 
-    The ratio of the sums over groups is then changed by `transform`.
-
-    A sign-flip test takes the values of the groups, also where the measure itself is one of wordings.
+    The ratio of the sums over groups is then changed by `transform`. A sign-flip test takes the values of the groups in any case.
     """
 
     _: KW_ONLY

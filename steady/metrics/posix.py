@@ -34,10 +34,7 @@ class Sensitivity(NamedTuple):
 
 
 def group_fault(matrix: ArrayLike, lengths: ArrayLike) -> str | None:
-    """Why a group cannot be scored: `one_prompt`, `empty_response`, `not_finite`, or None.
-
-    ValueError where the shapes are not `(N, N)` and `(N,)`.
-    """
+    """Why a group cannot be scored: one of `FAULTS`, or None; ValueError where the shapes are not `(N, N)` and `(N,)`."""
     scores, tokens = np.asarray(matrix, dtype=np.float64), np.asarray(lengths, dtype=np.float64)
     if scores.shape != (len(tokens), len(tokens)) or tokens.ndim != 1:
         raise ValueError(f"expected a matrix (N, N) and N lengths, got {scores.shape} and {tokens.shape}")
@@ -59,10 +56,7 @@ def prompt_sensitivity(matrix: ArrayLike, lengths: ArrayLike, responses: Sequenc
     """Psi of one group: the sum of `log_ratios` over i, j divided by N (N - 1), split by whether y_i equals y_j.
 
     Source: Chatterjee et al. 2024, arXiv 2410.02185, Definitions 3.1 to 3.3; the split is ours: pairs with equal
-    responses differ in confidence alone.
-
-    Raises:
-        ValueError: the group cannot be scored (see `group_fault`), or there are not N responses.
+    responses differ in confidence alone. ValueError where the group has a `group_fault`, or there are not N responses.
     """
     fault = group_fault(matrix, lengths)
     ratios = log_ratios(matrix, lengths)
@@ -100,13 +94,8 @@ def fit_temperature(logprobs: ArrayLike, gold: ArrayLike) -> float:
     """The temperature that minimises the log loss of `(rows, labels)` log-probabilities on validation rows.
 
     Source: Guo et al. 2017, arXiv 1706.04599. It is looked for between 0.05 and 20: a model that makes no mistake on
-    validation would otherwise be scaled without limit.
-
-    Args:
-        gold: the column of the true label of each row.
-
-    Raises:
-        ValueError: there are no rows, or a log-probability is not finite.
+    validation would otherwise be scaled without limit. `gold` is the column of the true label of each row. ValueError where there
+    are no rows, or a log-probability is not finite.
     """
     rows, columns = finite_rows(logprobs), np.asarray(gold, dtype=np.intp)
     places = np.arange(len(rows))

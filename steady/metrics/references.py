@@ -45,10 +45,7 @@ def text_references(
 
 
 def majority(train: LabelledTexts, rows: int, task: LabelTask) -> Reference:
-    """The commonest training label (the first of the list on a tie), or every label that at least half of the rows have.
-
-    The probabilities are the shares of the training rows.
-    """
+    """The commonest training label (the first on a tie), or all that at least half of the rows have, with the shares of the rows."""
     named = [task.read(answer) or () for answer in train.labels]
     shares = np.asarray([sum(label in labels for labels in named) for label in task.labels]) / max(1, len(named))
     return _answered(np.tile(shares, (rows, 1)), task, {})

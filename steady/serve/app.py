@@ -90,8 +90,7 @@ def make_app(arms: Sequence[ReadyArm], phrasing: Phrasing, limits: Limits) -> Fa
     app.add_middleware(BoundedBody, limit=limits.body_bytes, seconds=limits.body_seconds)
     app.add_middleware(QuickHealth, state=partial(_health, app), counts=counts)
     _add_refusals(app)
-    _add_pages(app)
-    _add_state(app, by_name, phrasing)
+    _add_pages(app, by_name, phrasing)
     _add_predict(app, by_name, phrasing)
     return app
 
@@ -185,7 +184,27 @@ def _health(app: FastAPI) -> tuple[int, object]:
     return 200, {"status": "ok", "pending": app.state.batcher.pending, "capacity": app.state.limits.capacity}
 
 
-def _add_state(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> None:
+def _add_pages(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> None:
+    """What is got without a question: the playground, the documentation, and the state of the server."""
+    from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
+
+    page = (files("steady.serve") / "playground.html").read_text(encoding="utf-8")
+    app.mount("/swagger", StaticFiles(directory=swagger_ui_path), name="swagger")
+
+    @app.get("/", include_in_schema=False)
+    async def playground() -> HTMLResponse:
+        return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Steady: documentation",
+            swagger_js_url="/swagger/swagger-ui-bundle.js",
+            swagger_css_url="/swagger/swagger-ui.css",
+            swagger_favicon_url="/swagger/favicon-32x32.png",
+        )
+
     @app.get("/health", response_model=schema.Health, responses={503: REFUSALS[503]})
     async def health() -> Any:
         """Whether the model's thread takes work; `QuickHealth` answers before it comes here, so also under load."""
@@ -206,27 +225,6 @@ def _add_state(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> N
         """Counters for Prometheus."""
         app.state.counts.pending.set(app.state.batcher.pending)
         return Response(app.state.counts.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _add_pages(app: FastAPI) -> None:
-    from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
-
-    page = (files("steady.serve") / "playground.html").read_text(encoding="utf-8")
-    app.mount("/swagger", StaticFiles(directory=swagger_ui_path), name="swagger")
-
-    @app.get("/", include_in_schema=False)
-    async def playground() -> HTMLResponse:
-        return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"})
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="Steady: documentation",
-            swagger_js_url="/swagger/swagger-ui-bundle.js",
-            swagger_css_url="/swagger/swagger-ui.css",
-            swagger_favicon_url="/swagger/favicon-32x32.png",
-        )
 
 
 def _add_refusals(app: FastAPI) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from steady.errors import SteadyError
 from steady.finetune.params import Arm
 from steady.metrics.results import CLASSIFIES
-from steady.models.arm import PHRASEBOOK, ArmManifest, read_manifest
+from steady.models.arm import PHRASEBOOK, read_manifest
 from steady.models.load import load_tokenizer
 from steady.models.params import ModelParams
 from steady.parameters import PartOfSection, Runtime, StageParams
@@ -47,11 +47,9 @@ class AskParams(StageParams):
 
 @dataclass(frozen=True)
 class RecordedArm:
-    """What lies in an arm's folder beside the weights: how it was made, and the wordings it was trained on."""
+    """An arm's folder, and the wordings it was trained on."""
 
-    name: str
     folder: Path
-    manifest: ArmManifest
     book: Phrasebook
 
 
@@ -119,7 +117,7 @@ def read_arm(folder: Path, bank: Bank | None) -> RecordedArm:
             f"{folder}: arm {name!r} was trained on other prompts than the bank of wordings has today: "
             f"{_what_changed(book.bank, today.bank)}. Put the wordings back, or run `dvc repro` to train again."
         )
-    return RecordedArm(name, folder, manifest, book)
+    return RecordedArm(folder, book)
 
 
 def _what_changed(trained: Bank | None, today: Bank | None) -> str:
@@ -154,7 +152,7 @@ def _load_arm(arm: RecordedArm, params: AskParams) -> ReadyArm:
     def predict(prompts: Sequence[str]) -> list[Prediction]:
         return answer(opened, as_records(prompts)).predictions
 
-    return ReadyArm(arm.name, task.labels, limit, predict, _lengths(opened), task.multi_label)
+    return ReadyArm(arm.folder.name, task.labels, limit, predict, _lengths(opened), task.multi_label)
 
 
 def _lengths(arm: OpenArm) -> Lengths:

@@ -13,7 +13,7 @@ from pathlib import Path
 from steady.errors import SteadyError
 from steady.parameters import read_params
 from steady.records import CANONICAL
-from steady.serve.answers import Choice, agreement, ask
+from steady.serve.answers import Choice, agreement, answer
 from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arm
 from steady.serve.phrasing import Phrasing, chosen_wordings, make_phrasing
 from steady.serve.rows import SUFFIXES, Row, read_rows, write_rows
@@ -34,7 +34,14 @@ class Asker:
 
     def ask(self, texts: Sequence[str]) -> list[Answers]:
         """For each text: arm -> an answer for each wording."""
-        return ask(self.arms, self.phrasing, texts, self.wordings)
+        prompts = [self.phrasing.prompt(text, wording) for text in texts for wording in self.wordings]
+        names, width = self.wordings * len(texts), len(self.wordings)
+        columns = {}
+        for arm in self.arms:
+            found = zip(names, arm.predict(prompts), arm.lengths(prompts), strict=True)
+            columns[arm.name] = [answer(*one) for one in found]
+        starts = range(0, len(prompts), width)
+        return [{name: column[start : start + width] for name, column in columns.items()} for start in starts]
 
 
 @dataclass(frozen=True)

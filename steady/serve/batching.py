@@ -102,7 +102,15 @@ class Batcher:
                 self._fail(arm, prompts, error)
                 continue
             self._on_batch(arm, len(prompts), time.perf_counter() - started)
-            self._deliver(arm, dict(zip(prompts, predictions, strict=True)))
+            found = dict(zip(prompts, predictions, strict=True))
+            with self._changed:
+                for ticket in self._tickets:
+                    mine = [unit for unit in ticket.left if unit[0] == arm and unit[1] in found]
+                    for unit in mine:
+                        ticket.found[unit] = found[unit[1]]
+                        del ticket.left[unit]
+                    if mine and not ticket.left:
+                        _tell(ticket, ticket.found, None)
         with self._changed:
             for ticket in self._tickets:
                 _tell(ticket, None, Closed())
@@ -120,16 +128,6 @@ class Batcher:
             # a prompt of each request in turn: a large request does not hold up the small ones behind it
             in_turn = (prompt for row in zip_longest(*waiting) for prompt in row if prompt is not None)
             return arm, list(islice(dict.fromkeys(in_turn), self._batch_size))
-
-    def _deliver(self, arm: str, predictions: Mapping[str, Prediction]) -> None:
-        with self._changed:
-            for ticket in self._tickets:
-                mine = [unit for unit in ticket.left if unit[0] == arm and unit[1] in predictions]
-                for unit in mine:
-                    ticket.found[unit] = predictions[unit[1]]
-                    del ticket.left[unit]
-                if mine and not ticket.left:
-                    _tell(ticket, ticket.found, None)
 
     def _fail(self, arm: str, prompts: Sequence[str], error: Exception) -> None:
         with self._changed:

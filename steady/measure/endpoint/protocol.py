@@ -34,10 +34,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Request:
-    """One request: `name` says in messages which prompt it is; requests that differ in `repeat` alone are sent each.
-
-    `hint` is what to do when the server refuses it.
-    """
+    """One request: `name` says in messages which prompt it is, `hint` what to do when it is refused; each `repeat` is sent."""
 
     path: str
     body: Mapping[str, Any]
@@ -52,10 +49,7 @@ class Request:
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is used of a reply: `logprobs` are natural logs, one for each token that was generated or, of given tokens, given.
-
-    `refusal`: the server refused the request, with these words.
-    """
+    """What is used of a reply: `logprobs` are natural logs, one a token that was generated or given; `refusal`: why it was refused."""
 
     text: str
     refusal: str = ""
