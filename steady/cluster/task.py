@@ -74,7 +74,20 @@ def _experiment(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
     """Clone, run, push; each only where it is not done, for a task may be stopped between any two of them."""
     work, experiment = folder.work(number), plan.experiment(number)
     if not (work / ".git").is_dir():
-        clone(folder.root, plan, work)
+        # beside its place, so that a clone that was cut short is made anew
+        part = work.with_name(f"{work.name}.unfinished")
+        shutil.rmtree(part, ignore_errors=True)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        for words in (
+            ["git", "clone", "--quiet", "--no-checkout", str(folder.root), str(part)],
+            ["git", "-C", str(part), "checkout", "--quiet", "--detach", plan.commit],
+            # DVC asks for an identity when it saves an experiment, and a node may have none.
+            ["git", "-C", str(part), "config", "user.name", "steady"],
+            ["git", "-C", str(part), "config", "user.email", "steady@localhost"],
+        ):
+            subprocess.run(words, check=True)
+        (part / ".dvc/config.local").write_text(f"[cache]\n    dir = {plan.cache}\n", encoding="utf-8")
+        part.rename(work)
     _unlock(work)
     # Whether DVC still has the experiment of an earlier attempt is asked of Git: to run it again would be refused.
     if experiment not in experiments(work):
@@ -84,23 +97,6 @@ def _experiment(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
     # Where the push fails nothing is lost: the log says so, and `collect` fetches the experiment from this clone.
     _run(work, log, ["dvc", "exp", "push", "--no-cache", "origin", experiment])
     return 0
-
-
-def clone(root: Path, plan: Plan, work: Path) -> None:
-    """Clone a repository at the commit of the plan, over its cache; a clone that was cut short is made anew."""
-    part = work.with_name(f"{work.name}.unfinished")
-    shutil.rmtree(part, ignore_errors=True)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    for words in (
-        ["git", "clone", "--quiet", "--no-checkout", str(root), str(part)],
-        ["git", "-C", str(part), "checkout", "--quiet", "--detach", plan.commit],
-        # DVC asks for an identity when it saves an experiment, and a node may have none.
-        ["git", "-C", str(part), "config", "user.name", "steady"],
-        ["git", "-C", str(part), "config", "user.email", "steady@localhost"],
-    ):
-        subprocess.run(words, check=True)
-    (part / ".dvc/config.local").write_text(f"[cache]\n    dir = {plan.cache}\n", encoding="utf-8")
-    part.rename(work)
 
 
 def experiments(root: Path) -> set[str]:

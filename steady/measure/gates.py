@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from steady.errors import SteadyError
@@ -37,25 +37,22 @@ def find_gate(text: str) -> Gate:
 
 def failures(gates: Sequence[Gate], found: Results) -> list[str]:
     """Why a measurement fails: a sentence for each condition that holds and each subject."""
-    reasons = []
+    first, reasons = found.reports[0].name, []
+    values: dict[str, float | None]
     for gate in gates:
-        for what, value in _values(gate, found):
+        key = gate.measure
+        # what the condition is about, in words, with its value: for each subject, or each difference from the first one
+        if not gate.paired:
+            known = {one.name: one.measures[key].value for one in found.reports if key in one.measures}
+            values = {f"{key} of {one.name}": known.get(one.name) for one in found.reports}
+        elif found.comparison is None:
+            values = {f"the difference of {key}": None}
+        else:
+            moved = {one.subject: one.difference.value for one in found.comparison.differences if one.measure == key}
+            values = {f"{key} of {one.name} less {first}": moved.get(one.name) for one in found.reports[1:]}
+        for what, value in values.items():
             if value is None:
                 reasons.append(f"failed: {what} has no value, and --fail-if {gate.text!r} wants one")
             elif COMPARED[gate.sign](value, gate.limit):
                 reasons.append(f"failed: {what} is {value:.4g}: --fail-if {gate.text!r}")
     return reasons
-
-
-def _values(gate: Gate, found: Results) -> Iterator[tuple[str, float | None]]:
-    """What a condition is about, in words, with its value: for each subject, or each difference from the first one."""
-    if not gate.paired:
-        for one in found.reports:
-            estimate = one.measures.get(gate.measure)
-            yield f"{gate.measure} of {one.name}", None if estimate is None else estimate.value
-    elif found.comparison is None:
-        yield f"the difference of {gate.measure}", None
-    else:
-        values = {(item.subject, item.measure): item.difference.value for item in found.comparison.differences}
-        for one in found.reports[1:]:
-            yield f"{gate.measure} of {one.name} less {found.reports[0].name}", values.get((one.name, gate.measure))

@@ -89,12 +89,13 @@ class ArmResults:
     @cached_property
     def test(self) -> Answers:
         """Answers to the test prompts, as arrays."""
-        return self._answers("predictions.jsonl", self.formatted.evaluation).rows(self.formatted.test_rows)
+        answers = self._answers("predictions.jsonl", self.predictions, self.formatted.evaluation)
+        return answers.rows(self.formatted.test_rows)
 
     @cached_property
     def reworded(self) -> Answers:
         """Answers to the sensitivity prompts, as arrays."""
-        return self._answers("sensitivity.jsonl", self.formatted.sensitivity)
+        return self._answers("sensitivity.jsonl", self.reworded_predictions, self.formatted.sensitivity)
 
     @cached_property
     def groups(self) -> list[ScoredGroup]:
@@ -156,9 +157,8 @@ class ArmResults:
                 found[name] = [(int(step), float(value)) for step, value in rows]
         return found
 
-    def _answers(self, name: str, prompts: Sequence[Prompt]) -> Answers:
+    def _answers(self, name: str, predictions: Sequence[Prediction], prompts: Sequence[Prompt]) -> Answers:
         # The message of a fault has to name the file, which `read_answers` does not know.
-        predictions = self.predictions if name == "predictions.jsonl" else self.reworded_predictions
         try:
             return read_answers(prompts, predictions, self.evaluate.labels, self.evaluate.multi_label)
         except SteadyError as error:
