@@ -152,8 +152,8 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     from steady.measure import texts
     from steady.measure.gates import failures, find_gate
     from steady.measure.matching import NORMALIZED, find_matcher
-    from steady.measure.report import PAGE, compared, distinct, last_match, summarise, write_comparison
-    from steady.metrics.files import laid_out, rounded
+    from steady.measure.report import MEASURES, PAGE, compared, distinct, last_match, summarise
+    from steady.metrics.files import laid_out, rounded, write_metrics
     from steady.metrics.resampling import Bootstrap
 
     # what can be wrong with the options is said before a model is loaded
@@ -172,7 +172,8 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     found = compared(distinct(reports, folders), bootstrap)
     place = folders[0] if found.comparison is None else options["out"]
     if found.comparison is not None and place is not None:
-        write_comparison(found, place)
+        write_metrics(place / MEASURES, found.to_dict())
+        found.page(place / PAGE)
     if options["form"] == "json":
         printed = laid_out(rounded(found.to_dict()))
     else:

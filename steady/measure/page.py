@@ -29,10 +29,16 @@ def page(found: Results) -> str:
     sheets = ("measure/page.css", "report/matrices.css")
     style = "".join((files("steady") / sheet).read_text(encoding="utf-8") for sheet in sheets)
     has_matrices = any(group.matrix.size for report in found.reports for group in report.judged.groups)
+    abouts: list[Markup] = []
+    for report in found.reports:
+        facts = [(name, value) for name, value in report.facts.items() if value not in (None, "", [])]
+        abouts.append(tag("p", tag("b", report.name), ": ", about(report)))
+        abouts += [tag("p", note, class_="warning") for note in remarks(report)]
+        abouts.append(details("what its answers depend on", table("Facts", ["fact", "value"], facts)))
     body = joined(
         [
             tag("h1", title),
-            *(part for report in found.reports for part in _about(report)),
+            *abouts,
             _measures(found),
             tag("p", "Intervals resample groups. Values of subjects that were asked differently do not compare."),
             tag("h2", "Groups, from worst to best"),
@@ -45,15 +51,6 @@ def page(found: Results) -> str:
         f'<!doctype html><html lang="en"><head><meta charset="utf-8">{tag("title", title)}'
         f'<meta name="viewport" content="width=device-width"><style>{style}</style></head><body>{body}</body></html>\n'
     )
-
-
-def _about(report: Result) -> list[Markup]:
-    facts = [(name, value) for name, value in report.facts.items() if value not in (None, "", [])]
-    return [
-        tag("p", tag("b", report.name), ": ", about(report)),
-        *(tag("p", note, class_="warning") for note in remarks(report)),
-        details("what its answers depend on", table("Facts", ["fact", "value"], facts)),
-    ]
 
 
 def _measures(found: Results) -> Markup:

@@ -131,9 +131,3 @@ def last_match(folder: Path) -> str | None:
 
 class _Read(msgspec.Struct):
     match: str
-
-
-def write_comparison(found: Compared, folder: Path) -> None:
-    """Write `measures.json` and the page of several subjects."""
-    write_metrics(folder / MEASURES, found.to_dict())
-    found.page(folder / PAGE)

@@ -178,10 +178,3 @@ def as_records(prompts: Sequence[str]) -> list[Prompt]:
         Prompt(id=str(place), group_id="", example_id="", wording="", prompt=prompt, completion="")
         for place, prompt in enumerate(prompts)
     ]
-
-
-def chosen_arms(asked: Sequence[str], params: AskParams) -> list[str]:
-    """The names of the arms to ask: those asked for, or every arm of `params.yaml`; SteadyError where there is no such arm."""
-    if strangers := [name for name in asked if name not in params.arms]:
-        raise SteadyError(f"no arm {strangers[0]!r}. There are: {', '.join(params.arms)}.")
-    return list(dict.fromkeys(asked)) or list(params.arms)

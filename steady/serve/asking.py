@@ -14,7 +14,7 @@ from steady.errors import SteadyError
 from steady.parameters import read_params
 from steady.records import CANONICAL
 from steady.serve.answers import Choice, agreement, answer
-from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arm
+from steady.serve.arms import AskParams, ReadyArm, current_bank, load_arms, read_arm
 from steady.serve.phrasing import Phrasing, chosen_wordings, make_phrasing
 from steady.serve.rows import SUFFIXES, Row, read_rows, write_rows
 
@@ -65,9 +65,11 @@ def spare_quantisation(params: Path) -> None:
 
 
 def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wordings: Sequence[str]) -> Asker:
-    """Check the settings, the arms and their prompts, and only then load the weights."""
+    """Check the settings, the arms (all of `params.yaml` where none is named) and their prompts, and only then load the weights."""
     view = read_params(params, AskParams)
-    names = chosen_arms(arms, view)
+    if strangers := [name for name in arms if name not in view.arms]:
+        raise SteadyError(f"no arm {strangers[0]!r}. There are: {', '.join(view.arms)}.")
+    names = list(dict.fromkeys(arms)) or list(view.arms)
     bank = current_bank(view, models / names[0])
     # what can be wrong is looked for before the weights are loaded, which takes longest
     recorded = [read_arm(models / name, bank) for name in names]

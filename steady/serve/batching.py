@@ -99,7 +99,12 @@ class Batcher:
             try:
                 predictions = self._scores[arm](prompts)
             except Exception as error:  # whatever a model throws must not leave the callers waiting
-                self._fail(arm, prompts, error)
+                with self._changed:
+                    for ticket in self._tickets:
+                        if any((arm, prompt) in ticket.left for prompt in prompts):
+                            # its other batches would be scored for nothing
+                            ticket.left.clear()
+                            _tell(ticket, None, error)
                 continue
             self._on_batch(arm, len(prompts), time.perf_counter() - started)
             found = dict(zip(prompts, predictions, strict=True))
@@ -128,14 +133,6 @@ class Batcher:
             # a prompt of each request in turn: a large request does not hold up the small ones behind it
             in_turn = (prompt for row in zip_longest(*waiting) for prompt in row if prompt is not None)
             return arm, list(islice(dict.fromkeys(in_turn), self._batch_size))
-
-    def _fail(self, arm: str, prompts: Sequence[str], error: Exception) -> None:
-        with self._changed:
-            for ticket in self._tickets:
-                if any((arm, prompt) in ticket.left for prompt in prompts):
-                    # its other batches would be scored for nothing
-                    ticket.left.clear()
-                    _tell(ticket, None, error)
 
 
 def _tell(ticket: Ticket, found: dict[Unit, Prediction] | None, error: Exception | None) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from steady.errors import SteadyError
 from steady.records import Asked, Message
 
 Tokens = tuple[int, ...]
@@ -58,16 +57,6 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt_ids: list[int] = []
     token_ids: list[int] = []
     logprobs: list[float | None] = []
-
-
-def read_fields(text: str) -> dict[str, Any]:
-    """Fields of a request body from JSON; SteadyError where it is no JSON object."""
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise SteadyError(
-            f"""--request-fields {text!r}: {error}. Give an object, such as '{{"seed": 1}}'."""
-        ) from error
 
 
 def generation_request(asking: Asking, prompt: Asked, name: str, repeat: int = 0) -> Request:

@@ -13,7 +13,7 @@ from steady.inference.progress import progress_bar
 from steady.measure.endpoint.cache import Cache
 from steady.measure.endpoint.canary import REQUESTS, check_canary, given_logprobs
 from steady.measure.endpoint.client import Client, Endpoint, checked_url
-from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request, read_fields
+from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request
 from steady.measure.prompt_files import ONE_PROMPT, PromptFile, comparable
 from steady.measure.subject import UNKNOWN, Say, Subject
 from steady.metrics.matrices import ScoredGroup
@@ -207,7 +207,14 @@ def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
     limits = {name: options[name] for name in ("concurrency", "timeout")}
     endpoint = Endpoint(checked_url(options["endpoint"]), options["api_key_variable"], **limits)
     framing = {name: options[name] for name in ("system", "max_new_tokens", "stop")}
-    asking = Asking(model, chat, more=read_fields(options["request_fields"]), scored=options["posix"], **framing)
+    text = options["request_fields"]
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise SteadyError(
+            f"""--request-fields {text!r}: {error}. Give an object, such as '{{"seed": 1}}'."""
+        ) from error
+    asking = Asking(model, chat, more=fields, scored=options["posix"], **framing)
     plan = Plan(**{name: options[name] for name in ("repeats", "posix", "max_pairs", "seed")})
     return EndpointSubject(endpoint, asking, plan, options["replies"])
 
