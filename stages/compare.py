@@ -5,27 +5,19 @@ from pathlib import Path
 
 import click
 
-from stages.options import FILE, FOLDER, params_option
+from stages.options import file_option, folder_option, params_option
 from stages.process import stage_process
 from steady.errors import reported
 
 
 @click.command(help=__doc__)
 @params_option
-@click.option("--claims", type=FILE, default=Path("claims.yaml"), show_default=True, help="The primary claims.")
-@click.option(
-    "--metrics", type=FOLDER, default=Path("metrics/arms"), show_default=True, help="Metrics, a folder for each arm."
-)
-@click.option(
-    "--reports",
-    type=FOLDER,
-    default=Path("reports/arms"),
-    show_default=True,
-    help="Predictions, a folder for each arm.",
-)
-@click.option("--prompts", type=FOLDER, default=Path("data/formatted"), show_default=True, help="The prompts.")
-@click.option("--out", type=FILE, default=Path("metrics/comparison.json"), show_default=True)
-@click.option("--headline", type=FILE, default=Path("metrics/headline.json"), show_default=True)
+@file_option("--claims", default="claims.yaml", help="The primary claims.")
+@folder_option("--metrics", default="metrics/arms", help="Metrics, a folder for each arm.")
+@folder_option("--reports", default="reports/arms", help="Predictions, a folder for each arm.")
+@folder_option("--prompts", default="data/formatted", help="The prompts.")
+@file_option("--out", default="metrics/comparison.json")
+@file_option("--headline", default="metrics/headline.json")
 def main(params: Path, claims: Path, metrics: Path, reports: Path, prompts: Path, out: Path, headline: Path) -> None:  # noqa: D103
     with reported(), stage_process():
         from steady.compare import summary

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stages.options import FILE, FOLDER, params_option
+from stages.options import file_option, folder_option, params_option
 from stages.process import stage_process
 from steady.errors import reported
 from steady.models.ranks import joined
@@ -15,16 +15,14 @@ from steady.models.ranks import joined
 @click.command(help=__doc__)
 @click.option("--arm", required=True, help="Name of the arm, for the messages.")
 @params_option
-@click.option("--model", type=FOLDER, required=True, help="Folder of the arm.")
-@click.option("--prepared", type=FOLDER, required=True, help="The splits, for the references beside the arm.")
-@click.option("--prompts", type=FILE, required=True, help="Validation and test prompts.")
-@click.option("--own", type=FOLDER, required=True, help="Folder of the file that `evaluate.prompts` names.")
-@click.option("--predictions", type=FILE, required=True, help="Predictions to write, in the order of the prompts.")
-@click.option(
-    "--texts", type=FOLDER, required=True, help="Folder to write: scores of generated texts, answers to own prompts."
-)
-@click.option("--confusion", type=FILE, required=True, help="Actual and predicted label of every test prompt.")
-@click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
+@folder_option("--model", required=True, help="Folder of the arm.")
+@folder_option("--prepared", required=True, help="The splits, for the references beside the arm.")
+@file_option("--prompts", required=True, help="Validation and test prompts.")
+@folder_option("--own", required=True, help="Folder of the file that `evaluate.prompts` names.")
+@file_option("--predictions", required=True, help="Predictions to write, in the order of the prompts.")
+@folder_option("--texts", required=True, help="Folder to write: scores of generated texts, answers to own prompts.")
+@file_option("--confusion", required=True, help="Actual and predicted label of every test prompt.")
+@file_option("--metrics", required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own: Path, **out: Path) -> None:  # noqa: D103
     with reported(), stage_process("stages.evaluate") as world, joined(world):
         from steady.evaluate.evaluate import EvaluateStage, evaluate_arm, quality_metrics, write_texts
@@ -46,10 +44,8 @@ def main(arm: str, params: Path, model: Path, prepared: Path, prompts: Path, own
         write_metrics(out["metrics"], metrics)
         found.clear()  # only after everything is written, so that an interrupted run can still resume
         accuracy = metrics.test.measures["accuracy"].value
-        seconds = time.perf_counter() - started
-        click.echo(
-            f"evaluate {arm}: {len(asked)} prompts, test accuracy {accuracy:.4f}, wrote {out['metrics']} in {seconds:.1f} s"
-        )
+        took = f"wrote {out['metrics']} in {time.perf_counter() - started:.1f} s"
+        click.echo(f"evaluate {arm}: {len(asked)} prompts, test accuracy {accuracy:.4f}, {took}")
 
 
 if __name__ == "__main__":

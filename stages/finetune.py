@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from stages.options import FILE, FOLDER, params_option
+from stages.options import file_option, folder_option, params_option
 from stages.process import stage_process
 from steady.errors import reported
 from steady.models.ranks import joined, written_by_first
@@ -17,13 +17,13 @@ from steady.models.ranks import joined, written_by_first
 @click.command(help=__doc__)
 @click.option("--arm", required=True, help="A key of `arms` in the parameters.")
 @params_option
-@click.option("--train", type=FILE, required=True, help="Examples of the train split.")
-@click.option("--schedule", type=FILE, required=True, help="Which wording each example is shown under, epoch by epoch.")
-@click.option("--phrasebook", type=FILE, required=True, help="The wordings that the schedule names.")
-@click.option("--validation", type=FILE, required=True, help="Prompts that choose the best epoch.")
-@click.option("--own", type=FOLDER, required=True, help="Folder of the file that `sft.preview_prompts` names.")
-@click.option("--out", type=FOLDER, required=True, help="Folder of the arm: weights, tokenizer, manifest, card.")
-@click.option("--curves", type=FOLDER, required=True, help="Folder of the DVCLive curves and of the previews.")
+@file_option("--train", required=True, help="Examples of the train split.")
+@file_option("--schedule", required=True, help="Which wording each example is shown under, epoch by epoch.")
+@file_option("--phrasebook", required=True, help="The wordings that the schedule names.")
+@file_option("--validation", required=True, help="Prompts that choose the best epoch.")
+@folder_option("--own", required=True, help="Folder of the file that `sft.preview_prompts` names.")
+@folder_option("--out", required=True, help="Folder of the arm: weights, tokenizer, manifest, card.")
+@folder_option("--curves", required=True, help="Folder of the DVCLive curves and of the previews.")
 def main(arm: str, params: Path, train: Path, schedule: Path, phrasebook: Path, **paths: Path) -> None:  # noqa: D103
     with reported(), stage_process("stages.finetune") as world, joined(world):
         from steady.models.load import quiet_libraries

@@ -5,18 +5,16 @@ from pathlib import Path
 
 import click
 
-from stages.options import FILE, FOLDER, params_option
+from stages.options import file_option, folder_option, params_option
 from stages.process import stage_process
 from steady.errors import reported
 
 
 @click.command()
 @params_option
-@click.option("--prepared", type=FOLDER, default=Path("data/prepared"), show_default=True, help="The prepared splits.")
-@click.option("--out", type=FOLDER, default=Path("data/formatted"), show_default=True, help="Folder to write.")
-@click.option(
-    "--metrics", type=FILE, default=Path("metrics/format.json"), show_default=True, help="Wordings and token lengths."
-)
+@folder_option("--prepared", default="data/prepared", help="The prepared splits.")
+@folder_option("--out", default="data/formatted", help="Folder to write.")
+@file_option("--metrics", default="metrics/format.json", help="Wordings and token lengths.")
 def main(params: Path, prepared: Path, out: Path, metrics: Path) -> None:
     """Word the prepared examples.
 

@@ -1,11 +1,10 @@
 """Options that several stages share."""
 
+from functools import partial
 from pathlib import Path
 
 import click
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
-params_option = click.option(
-    "--params", type=FILE, default=Path("params.yaml"), show_default=True, help="The parameters of the run."
-)
+file_option = partial(click.option, type=click.Path(path_type=Path, dir_okay=False), show_default=True)
+folder_option = partial(click.option, type=click.Path(path_type=Path, file_okay=False), show_default=True)
+params_option = file_option("--params", default="params.yaml", help="The parameters of the run.")

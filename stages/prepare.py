@@ -4,18 +4,18 @@ from pathlib import Path
 
 import click
 
-from stages.options import FILE, params_option
+from stages.options import file_option, params_option
 from stages.process import stage_process
 from steady.errors import reported
 
 
 @click.command()
 @params_option
-@click.option("--train", type=FILE, required=True, help="Examples to train on, written.")
-@click.option("--validation", type=FILE, required=True, help="Examples to tune on, written.")
-@click.option("--test", type=FILE, required=True, help="Examples to score for the record, written.")
-@click.option("--rejected", type=FILE, required=True, help="Rows that were not accepted, with the reason, written.")
-@click.option("--metrics", type=FILE, required=True, help="What was counted, written.")
+@file_option("--train", required=True, help="Examples to train on, written.")
+@file_option("--validation", required=True, help="Examples to tune on, written.")
+@file_option("--test", required=True, help="Examples to score for the record, written.")
+@file_option("--rejected", required=True, help="Rows that were not accepted, with the reason, written.")
+@file_option("--metrics", required=True, help="What was counted, written.")
 def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path, metrics: Path) -> None:
     """Read the sources, reject what is wrong, keep copies and groups together, and split."""
     # Imports stand within, so that `--help` and a mistyped option need no library.
@@ -37,12 +37,10 @@ def main(params: Path, train: Path, validation: Path, test: Path, rejected: Path
             f"({sizes}), {rows['rejected']} rejected, {rows['duplicates']} duplicates, "
             f"{rows['left_out']} left out, in {time.perf_counter() - started:.1f} s"
         )
-        for label in sorted(
-            {label for split in splits.values() for label in split.labels} - set(splits["train"].labels)
-        ):
-            click.echo(
-                f"label {label!r} has no row in train: it can be missed and never learned. Add rows of it, or leave it out."
-            )
+        known = {label for split in splits.values() for label in split.labels}
+        advice = "it can be missed and never learned. Add rows of it, or leave it out."
+        for label in sorted(known - set(splits["train"].labels)):
+            click.echo(f"label {label!r} has no row in train: {advice}")
 
 
 if __name__ == "__main__":

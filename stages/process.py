@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from steady.errors import SteadyError
@@ -40,22 +40,16 @@ def stage_process(module: str | None = None) -> Iterator[World]:
         _watch_ancestors()  # the launcher, and the stage that started it, which holds the lock for all
         yield world
         return
-    if not stage or not root:
-        _launch(module)
-        yield world  # called by hand or by a test, which ends its own processes
-        return
-    _watch_ancestors()
-    name = re.sub(r"[^\w@.-]", "_", stage)
-    with _lock(Path(root) / ".dvc" / "tmp" / f"steady-{name}.lock", stage):
-        _launch(module)
+    lock: AbstractContextManager[None] = nullcontext()  # called by hand or by a test, which ends its own processes
+    if stage and root:
+        _watch_ancestors()
+        name = re.sub(r"[^\w@.-]", "_", stage)
+        lock = _lock(Path(root) / ".dvc" / "tmp" / f"steady-{name}.lock", stage)
+    with lock:
+        if module and (words := launcher_of(os.environ)):
+            launch(words, module, sys.argv[1:])
+            sys.exit(0)
         yield world
-
-
-def _launch(module: str | None) -> None:
-    words = launcher_of(os.environ) if module else None
-    if words and module:
-        launch(words, module, sys.argv[1:])
-        sys.exit(0)
 
 
 def _watch_ancestors() -> None:
@@ -96,20 +90,16 @@ def _lock(path: Path, stage: str) -> Iterator[None]:
     with path.open("w") as handle:
         # The file stays: a second process that opened it before it was deleted would lock a file that nobody else sees.
         until = time.monotonic() + PATIENCE_SECONDS
-        # The system gives the lock back when the process ends, also when it is killed; a file with a process id would stay.
-        while not _taken(handle.fileno()):
-            if time.monotonic() > until:
-                raise SteadyError(
-                    f"{path}: another process is running the stage {stage} of this folder. Wait for it or stop it, then run the "
-                    "same command again."
-                )
+        while True:
+            try:
+                # The system gives it back when the process ends, also when it is killed; a file with a process id would stay.
+                fcntl.flock(handle.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > until:
+                    raise SteadyError(
+                        f"{path}: another process is running the stage {stage} of this folder. Wait for it or stop it, then run "
+                        "the same command again."
+                    ) from error
             time.sleep(POLL_SECONDS)
         yield
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -5,32 +5,24 @@ from pathlib import Path
 
 import click
 
-from stages.options import FILE, FOLDER, params_option
+from stages.options import file_option, folder_option, params_option
 from stages.process import stage_process
 from steady.errors import reported
 
 
 @click.command(help=__doc__)
 @params_option
-@click.option(
-    "--metrics", type=FOLDER, default=Path("metrics/arms"), show_default=True, help="Metrics, a folder for each arm."
-)
-@click.option(
-    "--reports", type=FOLDER, default=Path("reports/arms"), show_default=True, help="Predictions and curves, likewise."
-)
-@click.option("--comparison", type=FILE, default=Path("metrics/comparison.json"), show_default=True)
-@click.option("--data", type=FILE, default=Path("metrics/data.json"), show_default=True, help="What prepare counted.")
-@click.option(
-    "--format", type=FILE, default=Path("metrics/format.json"), show_default=True, help="What format counted."
-)
-@click.option(
-    "--prompts", type=FOLDER, default=Path("data/formatted"), show_default=True, help="The formatted prompts."
-)
-@click.option("--rejected", type=FILE, default=Path("data/prepared/rejected.jsonl"), show_default=True)
-@click.option("--versions", type=FILE, default=Path("requirements.txt"), show_default=True, help="Pinned versions.")
-@click.option("--provenance", type=FILE, multiple=True, help="JSON that says from which commit, on what, and how long.")
-@click.option("--previews", type=FILE, default=Path("reports/previews.md"), show_default=True)
-@click.option("--out", type=FILE, default=Path("reports/index.html"), show_default=True)
+@folder_option("--metrics", default="metrics/arms", help="Metrics, a folder for each arm.")
+@folder_option("--reports", default="reports/arms", help="Predictions and curves, likewise.")
+@file_option("--comparison", default="metrics/comparison.json")
+@file_option("--data", default="metrics/data.json", help="What prepare counted.")
+@file_option("--format", default="metrics/format.json", help="What format counted.")
+@folder_option("--prompts", default="data/formatted", help="The formatted prompts.")
+@file_option("--rejected", default="data/prepared/rejected.jsonl")
+@file_option("--versions", default="requirements.txt", help="Pinned versions.")
+@file_option("--provenance", multiple=True, help="JSON that says from which commit, on what, and how long.")
+@file_option("--previews", default="reports/previews.md")
+@file_option("--out", default="reports/index.html")
 def main(provenance: tuple[Path, ...], previews: Path, out: Path, prompts: Path, **places: Path) -> None:  # noqa: D103
     with reported(), stage_process():
         from steady.records import write_bytes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from stages.options import FILE, FOLDER, params_option
+from stages.options import file_option, folder_option, params_option
 from stages.process import stage_process
 from steady.errors import reported
 from steady.models.ranks import joined
@@ -15,15 +15,13 @@ from steady.models.ranks import joined
 @click.command(help=__doc__)
 @click.option("--arm", required=True, help="Name of the arm, for the messages.")
 @params_option
-@click.option("--model", type=FOLDER, required=True, help="Folder of the arm.")
-@click.option(
-    "--evaluated", type=FILE, required=True, help="Metrics of the evaluate stage; the temperature is in them."
-)
-@click.option("--prompts", type=FILE, required=True, help="Groups of reworded prompts.")
-@click.option("--wordings", type=FILE, required=True, help="What each wording is.")
-@click.option("--predictions", type=FILE, required=True, help="Predictions to write, in the order of the prompts.")
-@click.option("--matrices", type=FOLDER, required=True, help="Folder to write: the matrices M[i][j] of every group.")
-@click.option("--metrics", type=FILE, required=True, help="Metrics to write.")
+@folder_option("--model", required=True, help="Folder of the arm.")
+@file_option("--evaluated", required=True, help="Metrics of the evaluate stage; the temperature is in them.")
+@file_option("--prompts", required=True, help="Groups of reworded prompts.")
+@file_option("--wordings", required=True, help="What each wording is.")
+@file_option("--predictions", required=True, help="Predictions to write, in the order of the prompts.")
+@folder_option("--matrices", required=True, help="Folder to write: the matrices M[i][j] of every group.")
+@file_option("--metrics", required=True, help="Metrics to write.")
 def main(arm: str, params: Path, model: Path, evaluated: Path, prompts: Path, wordings: Path, **out: Path) -> None:  # noqa: D103
     with reported(), stage_process("stages.sensitivity") as world, joined(world):
         from steady.metrics.files import read_metrics, write_metrics

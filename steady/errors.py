@@ -11,12 +11,8 @@ import click
 
 HERE = Path(__file__).parents[1]
 EXTRAS = {
-    "fastapi": "serve",
-    "prometheus_client": "serve",
-    "swagger_ui_bundle": "serve",
-    "uvicorn": "serve",
-    "vl_convert": "page",
-    "markdown_it": "page",
+    **dict.fromkeys(("fastapi", "prometheus_client", "swagger_ui_bundle", "uvicorn"), "serve"),
+    **dict.fromkeys(("vl_convert", "markdown_it"), "page"),
     "bitsandbytes": "4bit",
     "submitit": "cluster",
 }
@@ -30,12 +26,8 @@ class SteadyError(Exception):
 FULL = "Free some space, or let TMPDIR and the repository lie on a larger disk; the same command then goes on with what was finished."
 REFUSED = "Make the folder writable for this user, or give another one; what was finished is kept."
 FAULTS = {
-    errno.ENOSPC: FULL,
-    errno.EDQUOT: FULL,
-    errno.EFBIG: FULL,
-    errno.EROFS: REFUSED,
-    errno.EACCES: REFUSED,
-    errno.EPERM: REFUSED,
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), FULL),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), REFUSED),
     errno.EISDIR: "A folder lies where a file is to be written or read: move it away, or give another path.",
     errno.ENOTDIR: "A file lies where a folder is expected: move it away, or give another path.",
     errno.ENAMETOOLONG: "Give a shorter path.",
@@ -50,33 +42,23 @@ def reported() -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        if (advice := _import_advice(error)) is None:
+        if extra := EXTRAS.get((error.name or "").partition(".")[0]):
+            advice = f"{error.name} is not installed: pip install 'steady[{extra}]'"
+            raise click.ClickException(advice) from error
+        # Module systems put the packages of a site's own Python into PYTHONPATH.
+        folders = [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
+        files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
+        foreign = [file for file in files if any(map(file.is_relative_to, folders)) and not file.is_relative_to(HERE)]
+        if not foreign:
             raise
-        raise click.ClickException(advice) from error
+        advice = "PYTHONPATH puts its folder before the packages of this environment: `unset PYTHONPATH`."
+        raise click.ClickException(f"{foreign[-1]}: {error}. {advice}") from error
     except SteadyError as error:
         # Click prints it without a traceback and exits with 1.
         raise click.ClickException(str(error)) from error
     except Exception as error:
-        if (advice := _disk_advice(error)) is None:
+        # The writers of weights and archives raise exceptions of their own, which quote the system.
+        quoted = FULL if "No space left on device" in str(error) else None
+        if (remedy := FAULTS.get(error.errno or 0) if isinstance(error, OSError) else quoted) is None:
             raise
-        raise click.ClickException(f"{error}. {advice}") from error
-
-
-def _import_advice(error: ImportError) -> str | None:
-    """What to install, or that a package of another Python came first."""
-    if extra := EXTRAS.get((error.name or "").partition(".")[0]):
-        return f"{error.name} is not installed: pip install 'steady[{extra}]'"
-    # Module systems put the packages of a site's own Python there.
-    folders = [Path(folder) for folder in os.environ.get("PYTHONPATH", "").split(os.pathsep) if folder]
-    files = [Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__)]
-    foreign = [file for file in files if any(map(file.is_relative_to, folders)) and not file.is_relative_to(HERE)]
-    if not foreign:
-        return None
-    return f"{foreign[-1]}: {error}. PYTHONPATH puts its folder before the packages of this environment: `unset PYTHONPATH`."
-
-
-def _disk_advice(error: Exception) -> str | None:
-    if isinstance(error, OSError):
-        return FAULTS.get(error.errno or 0)
-    # The writers of weights and archives raise exceptions of their own, which quote the system.
-    return FULL if "No space left on device" in str(error) else None
+        raise click.ClickException(f"{error}. {remedy}") from error

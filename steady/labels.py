@@ -55,11 +55,7 @@ class LabelTask:
         return tuple(label for label in self.labels if label in names) if names <= set(self.labels) else None
 
     def target(self, answer: str) -> int | list[float]:
-        """What the loss is given for a right answer: the number of its label, or 1.0 for each label that it names and else 0.0.
-
-        Raises:
-            ValueError: the answer names something that is no label.
-        """
+        """What the loss wants: the number of the label, or 1.0 for each label named and else 0.0; ValueError where one is no label."""
         named = self.read(answer)
         if named is None:
             raise ValueError(f"{answer!r} is no answer of {', '.join(self.labels)}")

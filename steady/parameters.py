@@ -15,25 +15,9 @@ from ruamel.yaml.error import YAMLError
 from steady.errors import SteadyError
 
 SECTIONS = (
-    "seed",
-    "model",
-    "data",
-    "format",
-    "arms",
-    "none",
-    "full",
-    "probe",
-    "lora",
-    "train",
-    "sft",
-    "dpo",
-    "grpo",
-    "consistency",
-    "evaluate",
-    "sensitivity",
-    "compare",
-    "runtime",
-)
+    "seed", "model", "data", "format", "arms", "none", "full", "probe", "lora", "train", "sft", "dpo", "grpo", "consistency",
+    "evaluate", "sensitivity", "compare", "runtime",
+)  # fmt: skip
 
 
 class Section(BaseModel):
@@ -80,16 +64,11 @@ Params = TypeVar("Params", bound=StageParams)
 
 
 def read_params(path: Path, view: type[Params]) -> Params:
-    """Parse YAML 1.2 (so `1e-4` is a number) and validate the sections that `view` names.
-
-    Raises:
-        SteadyError: the file is missing or no mapping, a top-level section is unknown, or any value is refused; every fault is listed.
-    """
+    """Parse YAML 1.2 (so `1e-4` is a number) and validate the sections that `view` names; a SteadyError lists every fault."""
     values = read_yaml(path, "no such file. Run from the repository's root, or pass --params.")
     if not isinstance(values, dict):
-        raise SteadyError(
-            f"{path}: expected a mapping of sections ({', '.join(SECTIONS)}), got {type(values).__name__}."
-        )
+        expected = f"a mapping of sections ({', '.join(SECTIONS)})"
+        raise SteadyError(f"{path}: expected {expected}, got {type(values).__name__}.")
     # A misspelt section would show as a missing one alone, or not at all where nobody reads it.
     faults = [_unknown(name, SECTIONS) for name in values if name not in SECTIONS]
     try:
@@ -103,18 +82,21 @@ def read_params(path: Path, view: type[Params]) -> Params:
 
 def faults_of(error: ValidationError, view: type[BaseModel]) -> list[str]:
     """A line for each value that a view refuses: its place, the reason, and what was got or is allowed."""
-    return [_fault(item, view) for item in error.errors()]
+    faults = []
+    for item in error.errors():
+        place = ".".join(map(str, item["loc"]))
+        if item["type"] == "extra_forbidden":
+            *parents, name = item["loc"]
+            faults.append(f"{'.'.join(map(str, parents))}: {_unknown(str(name), _keys(view, parents))}")
+        else:
+            faults.append(f"`{place}`: {item['msg']}, got {item['input']!r}.")
+    return faults
 
 
 def read_yaml(path: Path, missing: str, *, with_lines: bool = False) -> Any:
-    """The content of a YAML 1.2 file.
+    """The content of a YAML 1.2 file; SteadyError where it is no YAML or, with the words `missing`, where it is not there.
 
-    Args:
-        missing: what is said of a file that is not there.
-        with_lines: have mappings know the line of every key (`mapping.lc`).
-
-    Raises:
-        SteadyError: the file is missing or no YAML.
+    With `with_lines` mappings know the line of every key (`mapping.lc`).
     """
     if not path.is_file():
         raise SteadyError(f"{path}: {missing}")
@@ -131,27 +113,15 @@ def _unknown(name: str, allowed: tuple[str, ...]) -> str:
     return f"unknown key `{name}`.{hint} Allowed: {', '.join(allowed)}."
 
 
-def _fault(item: Any, view: type[BaseModel]) -> str:
-    place = ".".join(str(part) for part in item["loc"])
-    if item["type"] == "extra_forbidden":
-        *parents, name = item["loc"]
-        return f"{'.'.join(map(str, parents))}: " + _unknown(str(name), _keys(view, parents))
-    return f"`{place}`: {item['msg']}, got {item['input']!r}."
-
-
 def _keys(view: type[BaseModel], parents: list[Any]) -> tuple[str, ...]:
     """The keys allowed at a place: walks annotations; list indices and mapping keys are passed through."""
     kind: Any = view
     for part in parents:
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and part in kind.model_fields:
-            kind = kind.model_fields[part].annotation
+        kind = kind.model_fields[part].annotation if _is_section(kind) and part in kind.model_fields else kind
         # `X | None`, tuples and mappings hold the section among their arguments.
-        kind = next(
-            (
-                inner
-                for inner in getattr(kind, "__args__", ())
-                if isinstance(inner, type) and issubclass(inner, BaseModel)
-            ),
-            kind,
-        )
-    return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else ()
+        kind = next(filter(_is_section, getattr(kind, "__args__", ())), kind)
+    return tuple(kind.model_fields) if _is_section(kind) else ()
+
+
+def _is_section(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)

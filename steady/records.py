@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
 
@@ -34,10 +34,7 @@ TURN = "\x1e"
 
 
 def conversation(turns: Sequence[Message]) -> str:
-    """A conversation as one prompt, `turns_of` reads it back: `User: …` lines, each behind an invisible mark.
-
-    One turn of the user alone is its text.
-    """
+    """A conversation as one prompt: `User: …` lines, each behind an invisible mark; one turn of the user alone is its text."""
     if [turn.role for turn in turns] == ["user"]:
         return turns[0].content
     return "\n\n".join(f"{TURN}{SPEAKERS[turn.role]}: {turn.content.replace(TURN, ' ')}" for turn in turns)
@@ -189,32 +186,26 @@ def content_id(*parts: str, occurrence: int = 0) -> str:
     return digest.hexdigest()
 
 
-def _temporary(path: Path) -> Path:
-    """A hidden sibling of this process to write into; what processes that were killed have left of the same file is removed."""
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    """A hidden sibling of this process to write into, which is renamed at the end, or removed where its writer fails.
+
+    What processes that were killed have left of the same file is removed.
+    """
+    import psutil
+
     path.parent.mkdir(parents=True, exist_ok=True)
     for left in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         process = left.name.removeprefix(f".{path.name}.").removesuffix(".tmp")
-        if process.isdigit() and not _runs(int(process)):
+        if process.isdigit() and not psutil.pid_exists(int(process)):
             left.unlink(missing_ok=True)
-    # Each process has its own, so that two that write the same file do not write into one another's.
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
-
-
-def _runs(process: int) -> bool:
+    # Each process has its own, so that two that write the same file do not write into one another's. In the same folder,
+    # because a rename is atomic only within one file system.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it runs, and is another user's
-        return True
-    return True
-
-
-@contextmanager
-def _removed_on_failure(temporary: Path) -> Iterator[None]:
-    """Take half a file away where the disk is full, or its writer fails."""
-    try:
-        yield
+        with temporary.open("wb") as handle:
+            yield handle
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
@@ -222,32 +213,22 @@ def _removed_on_failure(temporary: Path) -> Iterator[None]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write to a temporary sibling and rename, so that a reader never sees half a file."""
-    temporary = _temporary(path)
-    # In the same folder, because a rename is atomic only within one file system.
-    with _removed_on_failure(temporary):
-        temporary.write_bytes(content)
-        temporary.replace(path)
+    with _replaced(path) as handle:
+        handle.write(content)
 
 
 def write_records(path: Path, records: Iterable[msgspec.Struct]) -> int:
     """Write JSON Lines atomically and return the number of rows. The folder is made when it is missing."""
-    temporary = _temporary(path)
     rows = 0
-    with _removed_on_failure(temporary):
-        with temporary.open("wb") as handle:
-            for record in records:
-                handle.write(_encoder.encode(record) + b"\n")
-                rows += 1
-        temporary.replace(path)
+    with _replaced(path) as handle:
+        for record in records:
+            handle.write(_encoder.encode(record) + b"\n")
+            rows += 1
     return rows
 
 
 def iterate_records(path: Path, kind: type[Record]) -> Iterator[Record]:
-    """Stream the records of a JSON Lines file.
-
-    Raises:
-        SteadyError: the file is missing, or a line is not a `kind`; the message names the file and the line.
-    """
+    """Stream a JSON Lines file; SteadyError where it is missing, or where a line, named in the message, is not a `kind`."""
     decoder = msgspec.json.Decoder(kind)
     if not path.is_file():
         raise SteadyError(
@@ -273,14 +254,7 @@ def write_document(path: Path, value: msgspec.Struct) -> None:
 
 
 def read_document(path: Path, kind: type[Record], what: str, missing: str) -> Record:
-    """Read one JSON document.
-
-    Args:
-        what: what the file should be, such as "a phrasebook"; `missing`: the message where it is not there.
-
-    Raises:
-        SteadyError: the file is missing, or is not a `kind`.
-    """
+    """Read one JSON document; SteadyError with the words `missing` where it is not there, or where it is not `what`, a `kind`."""
     if not path.is_file():
         raise SteadyError(missing)
     try:

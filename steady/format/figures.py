@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 import msgspec
 
-from steady.format.formatted import Formatted
+from steady.format.formatted import SPLITS, Formatted
 from steady.format.lengths import Encode, summary, token_counts
 from steady.prompts.render import render
-from steady.records import Prompt
+from steady.records import Prompt, Split
 
 TRAIN_PROMPTS_COUNTED = 20_000
 
@@ -29,17 +29,7 @@ class FormatFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 def format_figures(result: Formatted, encode: Encode) -> FormatFigures:
     """How many wordings there are, and how long the prompts are for the model."""
-    return FormatFigures(
-        model=result.params.model.id,
-        max_length=result.params.format.max_length,
-        wordings=wording_counts(result),
-        scheduled=scheduled_counts(result),
-        tokens=_token_figures(result, encode),
-    )
-
-
-def wording_counts(result: Formatted) -> dict[str, dict[str, int]]:
-    """Per family: trained, held out by level, chosen for the sensitivity prompts, and alike to the model, so left out."""
+    # Per family: trained, held out by level, chosen for the sensitivity prompts, and alike to the model, so left out.
     families: dict[str, Counter[str]] = {}
     for wording in result.wordings:
         key = "trained" if wording.trained else f"held_out_{wording.level}"
@@ -50,31 +40,25 @@ def wording_counts(result: Formatted) -> dict[str, dict[str, int]]:
     for name in result.alike:
         families.setdefault(name.split("/")[0], Counter())["alike"] += 1
     keys = ("trained", "held_out_L1", "held_out_L2", "drawn_L0", "drawn_L1_L2", "alike")
-    return {family: {key: counts[key] for key in keys} for family, counts in families.items()}
-
-
-def scheduled_counts(result: Formatted) -> dict[str, int]:
-    """How many prompts of each family the schedule of the variants names."""
     # The family is the part of the id before the slash.
-    counts = Counter(name.split("/")[0] for row in result.schedule() for name in row.wordings)
-    return dict(sorted(counts.items()))
+    scheduled = Counter(name.split("/")[0] for row in result.schedule() for name in row.wordings)
+    return FormatFigures(
+        model=result.params.model.id,
+        max_length=result.params.format.max_length,
+        wordings={family: {key: counts[key] for key in keys} for family, counts in families.items()},
+        scheduled=dict(sorted(scheduled.items())),
+        tokens={split: _token_figures(result, encode, split) for split in SPLITS},
+    )
 
 
-def _token_figures(result: Formatted, encode: Encode) -> dict[str, dict[str, dict[str, float | int]]]:
+def _token_figures(result: Formatted, encode: Encode, split: Split) -> dict[str, dict[str, float | int]]:
     max_length = result.params.format.max_length
-    figures: dict[str, dict[str, dict[str, float | int]]] = {}
-    for split, prompts in (
-        ("train", _train(result)),
-        ("validation", _scored(result, "validation")),
-        ("test", _scored(result, "test")),
-    ):
-        by_family: dict[str, list[str]] = {}
-        for family, text in prompts:
-            by_family.setdefault(family, []).append(text)
-        counts = {family: token_counts(texts, encode) for family, texts in sorted(by_family.items())}
-        figures[split] = {family: summary(numbers, max_length) for family, numbers in counts.items()}
-        figures[split]["all"] = summary([number for numbers in counts.values() for number in numbers], max_length)
-    return figures
+    by_family: dict[str, list[str]] = {}
+    for family, text in _train(result) if split == "train" else _scored(result, split):
+        by_family.setdefault(family, []).append(text)
+    counts = {family: token_counts(texts, encode) for family, texts in sorted(by_family.items())}
+    figures = {family: summary(numbers, max_length) for family, numbers in counts.items()}
+    return figures | {"all": summary([number for numbers in counts.values() for number in numbers], max_length)}
 
 
 def _train(result: Formatted) -> Iterator[tuple[str, str]]:
@@ -95,9 +79,8 @@ def _train(result: Formatted) -> Iterator[tuple[str, str]]:
 def _scored(result: Formatted, split: str) -> Iterator[tuple[str, str]]:
     """The different prompts of a split that some stage scores."""
     seen: dict[str, Prompt] = {}
-    for source in (result.validation(), result.evaluation(), result.sensitivity()):
-        for prompt in source:
-            if prompt.split == split:
-                # A canonical prompt is among the prompts of several stages and counts once.
-                seen.setdefault(prompt.id, prompt)
+    for prompt in chain(result.validation(), result.evaluation(), result.sensitivity()):
+        if prompt.split == split:
+            # A canonical prompt is among the prompts of several stages and counts once.
+            seen.setdefault(prompt.id, prompt)
     return ((prompt.wording.split("/")[0], prompt.prompt) for prompt in seen.values())

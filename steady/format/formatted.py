@@ -84,15 +84,9 @@ def read_splits(folder: Path) -> dict[Split, list[Example]]:
 
 
 def make_formatted(params: FormatStage, splits: Splits, encode: Encode) -> Formatted:
-    """Choose the wordings and check that they are enough.
-
-    Raises:
-        SteadyError: the bank or the splits cannot give what the parameters ask for; every fault is listed.
-    """
-    path, labels = params.format.wordings, params.data.labels
-    if labels is None and path is not None:
-        labels = found_labels(splits)
-    bank = task_bank(path, labels, multi_label=params.data.multi_label)
+    """Choose the wordings; SteadyError, with every fault, where bank or splits cannot give what the parameters ask for."""
+    labels = task_labels(params, splits)
+    bank = task_bank(params.format.wordings, labels, multi_label=params.data.multi_label)
     # Paraphrases that examples bring are numbered; an example with fewer leaves the higher numbers out.
     most = max((len(row.meta.get(PROMPTS, ())) for rows in splits.values() for row in rows), default=0)
     everything = available_wordings(bank, params.format, most)
@@ -129,8 +123,10 @@ def write_formatted(out: Path, result: Formatted) -> dict[str, int]:
     }
 
 
-def found_labels(splits: Splits) -> tuple[str, ...]:
-    """The labels that occur, sorted: those of a task whose `data.labels` is null."""
+def task_labels(params: FormatStage, splits: Splits) -> tuple[str, ...] | None:
+    """The labels of the task; where there is a bank and `data.labels` is null, those that occur, sorted."""
+    if params.data.labels is not None or params.format.wordings is None:
+        return params.data.labels
     return tuple(sorted({label for rows in splits.values() for row in rows for label in row.labels}))
 
 
@@ -140,12 +136,7 @@ def _bank_faults(params: FormatStage, bank: Bank | None, labels: Sequence[str]) 
             f"{params.format.wordings}: its labels {list(bank.labels)} are not those of `data.labels` {list(labels)}. "
             "Name the bank of this task in `format.wordings`, or make the two lists equal."
         )
-    if (
-        bank is not None
-        and bank.several
-        and bank.templates
-        and "{labels}" not in bank.templates[bank.canonical].template
-    ):
+    if bank and bank.several and bank.templates and "{labels}" not in bank.templates[bank.canonical].template:
         yield (
             f"{params.format.wordings}: the canonical wording {bank.canonical!r} has no slot {{labels}}, which is where a prompt "
             "says that several labels may apply (`data.multi_label`). Add the slot."
@@ -196,20 +187,18 @@ def _wording_faults(result: Formatted) -> Iterator[str]:
     have = sum(map(len, trained.values()))
     if params.validation_wordings > have:
         yield f"format.validation_wordings is {params.validation_wordings}, there are {have} trained wordings. Lower it."
+    asked = draw.wordings_per_family
     for family in draw.families:
-        yield from _draw_faults(result, family, len(trained.get(family, [])))
-
-
-def _draw_faults(result: Formatted, family: str, trained: int) -> Iterator[str]:
-    asked, why = result.params.sensitivity.wordings_per_family, _because(result, family)
-    held_out = sum(map(len, held_out_levels(result.wordings, family).values()))
-    fix = f"{why}. Lower sensitivity.wordings_per_family, or add wordings."
-    if not held_out:
-        yield f"sensitivity.families: {family!r} has no held-out wordings here{why}. Leave it out."
-    elif held_out < asked:
-        yield f"sensitivity.wordings_per_family is {asked}; {held_out} {family} wordings are held out{fix}"
-    if result.params.sensitivity.train_groups and 0 < trained < asked:
-        yield f"sensitivity.wordings_per_family is {asked}; {trained} {family} wordings are trained on{fix}"
+        why = _because(result, family)
+        fix = f"{why}. Lower sensitivity.wordings_per_family, or add wordings."
+        held_out = sum(map(len, held_out_levels(result.wordings, family).values()))
+        if not held_out:
+            yield f"sensitivity.families: {family!r} has no held-out wordings here{why}. Leave it out."
+        elif held_out < asked:
+            yield f"sensitivity.wordings_per_family is {asked}; {held_out} {family} wordings are held out{fix}"
+        known = len(trained.get(family, []))
+        if draw.train_groups and 0 < known < asked:
+            yield f"sensitivity.wordings_per_family is {asked}; {known} {family} wordings are trained on{fix}"
 
 
 def _because(result: Formatted, family: str) -> str:

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,16 +27,23 @@ def tokenizer_file(model_id: str, revision: str | None, gguf_file: str | None = 
     """The `tokenizer.json` of a model: of a package without importing it, of a folder, or from the Hub (or its cache).
 
     Where a folder has its tokenizer in another form, as BERT's first `vocab.txt`, it is the folder. A GGUF file has none of its own:
-    it is that of the conversion, which is made where the cache holds none.
-
-    Raises:
-        SteadyError: there is none.
+    it is that of the conversion, which is made where the cache holds none. SteadyError where there is none.
     """
     if gguf_file is not None:
         return convert_once(find_gguf(model_id, revision, gguf_file)).folder / FILE
-    # Importing the package may import a model library with it.
     if model_id.startswith(PACKAGE):
-        return _in_package(model_id.removeprefix(PACKAGE))
+        name = model_id.removeprefix(PACKAGE)
+        # Importing the package may import a model library with it.
+        package = importlib.util.find_spec(name)
+        if package is None or package.origin is None:
+            raise SteadyError(
+                f"model.id: the package {name!r} is not installed. Install it, or give a folder or a Hub id."
+            )
+        if (packaged := packaged_gguf(name)) is not None:
+            return convert_once(packaged).folder / FILE
+        # Packages differ in where they put it.
+        places = [Path(package.origin).parent / "model" / FILE, Path(package.origin).parent / FILE]
+        return next((place for place in places if place.is_file()), None) or _existing(places[0], model_id)
     if Path(model_id).is_dir():
         return _in_folder(Path(model_id), model_id)
     try:
@@ -48,18 +56,6 @@ def tokenizer_file(model_id: str, revision: str | None, gguf_file: str | None = 
             f"model.id {model_id!r}, revision {revision!r}: cannot get its {FILE}: {error}\n"
             f"Give a Hub id that exists, a folder with a {FILE}, or `package:NAME`; without a network, the Hub's cache has to hold it."
         ) from error
-
-
-def _in_package(name: str) -> Path:
-    found = importlib.util.find_spec(name)
-    if found is None or found.origin is None:
-        raise SteadyError(f"model.id: the package {name!r} is not installed. Install it, or give a folder or a Hub id.")
-    root = Path(found.origin).parent
-    if (packaged := packaged_gguf(name)) is not None:
-        return convert_once(packaged).folder / FILE
-    # Packages differ in where they put it.
-    places = [root / "model" / FILE, root / FILE]
-    return next((place for place in places if place.is_file()), None) or _existing(places[0], f"{PACKAGE}{name}")
 
 
 def _in_folder(folder: Path, model_id: str) -> Path:
@@ -77,11 +73,8 @@ def _existing(path: Path, model_id: str) -> Path:
 
 
 def load_tokenizer_file(path: Path) -> "Tokenizer":
-    """The tokenizer of a `tokenizer.json`, or of a folder that has it in another form, with neither the truncation nor the padding
-    that the file may ask for.
-
-    Raises:
-        SteadyError: the file is no tokenizer, or the folder's is none of those that are read quickly.
+    """The tokenizer of a `tokenizer.json`, or of a folder that has it in another form, without the truncation and the padding
+    that it may ask for; SteadyError where it is no tokenizer, or none of those that are read quickly.
     """
     from tokenizers import Tokenizer
 
@@ -122,9 +115,8 @@ def look_alikes(
         if not usable:
             continue
         ids = encode([render(example, wording, bank) for example in usable])
-        seen = first.setdefault(
-            tuple((example.id, *tokens) for example, tokens in zip(usable, ids, strict=True)), wording.id
-        )
+        reading = tuple((example.id, *tokens) for example, tokens in zip(usable, ids, strict=True))
+        seen = first.setdefault(reading, wording.id)
         if seen != wording.id:
             alike[wording.id] = seen
     return alike
@@ -141,13 +133,10 @@ def frame_lengths(wordings: Sequence[Wording], bank: Bank, encode: Encode) -> di
 def token_counts(texts: Iterable[str], encode: Encode, batch_rows: int = 1024) -> list[int]:
     """The number of tokens of each text, in batches that bound the memory."""
     counts: list[int] = []
-    batch: list[str] = []
-    for text in texts:
-        batch.append(text)
-        if len(batch) == batch_rows:
-            counts += map(len, encode(batch))
-            batch = []
-    return counts + list(map(len, encode(batch)))
+    left = iter(texts)
+    while batch := list(islice(left, batch_rows)):
+        counts += map(len, encode(batch))
+    return counts
 
 
 def summary(counts: Sequence[int], max_length: int) -> dict[str, float | int]:

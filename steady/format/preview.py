@@ -10,7 +10,6 @@ from steady.prompts.render import applies, render
 from steady.records import Example, Wording
 
 PER_SIDE = 2
-FENCE = re.compile(r"`{3,}")
 
 
 def preview(result: Formatted, encode: Encode) -> str:
@@ -25,15 +24,21 @@ def preview(result: Formatted, encode: Encode) -> str:
         "",
         "| example | target |",
         "|---|---|",
-        *(f"| {number} | {_cell(example.output)} |" for number, example in enumerate(examples, start=1)),
     ]
+    for number, example in enumerate(examples, start=1):
+        output = " ".join(example.output.split()).replace("|", "\\|")
+        lines.append(f"| {number} | {output[:120]} |")
     for wording, heading in _chosen(result.wordings):
         lines += ["", f"## {heading}"] if heading else []
         lines += ["", f"### `{wording.id}`: {'trained' if wording.trained else 'held out'}, {wording.level}"]
         lines += [] if wording.trained else ["", f"{wording.rule[:1].upper()}{wording.rule[1:]}."]
         for number, example in enumerate(examples, start=1):
             if applies(example, wording, result.bank):
-                lines += _shown(number, render(example, wording, result.bank), encode)
+                prompt = render(example, wording, result.bank)
+                # A prompt that has a fence in it needs a longer one around it.
+                fence = "`" * max([3, *(1 + len(run) for run in re.findall(r"`{3,}", prompt))])
+                tokens = len(encode([prompt])[0])
+                lines += ["", f"Example {number}, {tokens} tokens:", "", f"{fence}text", prompt, fence]
     return "\n".join(lines) + "\n"
 
 
@@ -52,25 +57,11 @@ def _chosen(wordings: Sequence[Wording]) -> Iterator[tuple[Wording, str]]:
     for family in dict.fromkeys(wording.family for wording in wordings):
         members = [wording for wording in wordings if wording.family == family]
         trained = [wording for wording in members if wording.trained][:PER_SIDE]
+        # The last held-out ones, one of each level first: the last ones are the strongest.
+        held_out = [wording for wording in members if not wording.trained]
+        of_each_level = list({wording.level: wording for wording in held_out}.values())
+        rest = [wording for wording in reversed(held_out) if wording not in of_each_level]
         heading = f"{family[:1].upper()}{family[1:]} ({len(members)})"
-        for wording in [*trained, *_held_out(members)]:
+        for wording in [*trained, *[*of_each_level, *rest][:PER_SIDE]]:
             yield wording, heading
             heading = ""
-
-
-def _held_out(members: Sequence[Wording]) -> list[Wording]:
-    """The last held-out wordings of a family, one of each level first: the last ones are the strongest."""
-    held_out = [wording for wording in members if not wording.trained]
-    of_each_level = list({wording.level: wording for wording in held_out}.values())
-    rest = [wording for wording in reversed(held_out) if wording not in of_each_level]
-    return [*of_each_level, *rest][:PER_SIDE]
-
-
-def _shown(number: int, prompt: str, encode: Encode) -> list[str]:
-    # A prompt that has a fence in it needs a longer one around it.
-    fence = "`" * max(3, 1 + max((len(run) for run in FENCE.findall(prompt)), default=0))
-    return ["", f"Example {number}, {len(encode([prompt])[0])} tokens:", "", f"{fence}text", prompt, fence]
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")[:120]

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict
 
 from steady.errors import SteadyError
-from steady.format.formatted import SPLITS, found_labels
+from steady.format.formatted import SPLITS, read_splits, task_labels
 from steady.format.lengths import load_tokenizer_file, summary, tokenizer_file
 from steady.inference.arm import prompt_limit
 from steady.models.chat import chat_frame
@@ -18,7 +18,6 @@ from steady.models.params import ModelParams
 from steady.models.tokenizer import answer_ids, prompt_ids
 from steady.parameters import Section, StageParams, read_params
 from steady.prompts.bank import Bank, task_bank
-from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.params import FormatStage
 from steady.prompts.render import applies, render
 from steady.records import Example, Split, Wording, read_records
@@ -80,11 +79,7 @@ class Inspection:
         return prompt_limit(self.generating_tokenizer, self.view.model, self.params.data.labels or (), limit)
 
     def select(self, ids: Sequence[str], rows: int) -> list[Example]:
-        """The examples whose id or group begins with one of `ids`, or the first `rows` of the split.
-
-        Raises:
-            SteadyError: no split has such an example.
-        """
+        """The examples whose id or group begins with one of `ids` (SteadyError without any), or the first `rows` of the split."""
         if not ids:
             return self.examples[self.split][:rows]
         # an id that was copied from a page may be of another split; the one that was asked for comes first
@@ -104,20 +99,14 @@ class Inspection:
 
 
 def open_inspection(params: Path, prepared: Path, listed: Path, split: Split, selectors: Sequence[str]) -> Inspection:
-    """Read the settings, the splits and the wordings.
+    """Read the settings, the splits and, from `listed` (`wordings.jsonl` of the format stage), the wordings.
 
-    Args:
-        listed: the file of all wordings, `wordings.jsonl` of the format stage.
-        selectors: ids of wordings, families, or `all`; empty: the canonical wording.
-
-    Raises:
-        SteadyError: a file is missing or faulty, or there is no such wording.
+    `selectors` are ids of wordings, families, or `all`; without any it is the canonical wording. SteadyError where a file is
+    missing or faulty, or there is no such wording.
     """
     settings, view = read_params(params, FormatStage), read_params(params, ModelView)
-    examples = {name: with_paraphrases(read_records(prepared / f"{name}.jsonl", Example)) for name in SPLITS}
-    labels = settings.data.labels
-    if labels is None and settings.format.wordings is not None:
-        labels = found_labels(examples)
+    examples = read_splits(prepared)
+    labels = task_labels(settings, examples)
     bank = task_bank(settings.format.wordings, labels, multi_label=settings.data.multi_label)
     model = settings.model
     tokenizer = load_tokenizer_file(tokenizer_file(model.id, model.revision, model.gguf_file))
@@ -134,9 +123,7 @@ def shown_row(inspection: Inspection, example: Example, wording: Wording) -> Ite
     yield f"{example.id}  {example.split}  {wording.id}  ({wording.level}, {use})\n", HEAD
     yield f"{example.source}:{example.line}\n", NOTE
     if inspection.view.generates:
-        yield from _framed(inspection, prompt)
-        yield "\n", {}
-        yield from _answer(inspection, prompt, example.output)
+        yield from _generating(inspection, prompt, example.output)
         return
     encoding, most = inspection.tokenizer.encode(prompt), inspection.most_tokens
     yield from pieces(prompt, encoding, most)
@@ -148,26 +135,20 @@ def shown_row(inspection: Inspection, example: Example, wording: Wording) -> Ite
     yield f"{count} tokens, {special} of them special; {cut}; {masked}\n", NOTE
 
 
-def _framed(inspection: Inspection, prompt: str) -> Iterator[Piece]:
-    """The prompt within what the chat template puts around it, where there is one."""
-    model = inspection.view.model
-    encoding = inspection.tokenizer.encode(prompt, add_special_tokens=not model.chat_template)
-    # A decoder loses the start of a long prompt, since the question stands at its end.
-    inner = pieces(prompt, encoding, inspection.most_tokens, from_start=model.task == "CAUSAL_LM")
-    if not model.chat_template:
-        yield from inner
-        return
-    frame = chat_frame(inspection.generating_tokenizer)
-    yield frame.before, SPECIAL
-    yield from inner
-    yield frame.after, SPECIAL
-
-
-def _answer(inspection: Inspection, prompt: str, answer: str) -> Iterator[Piece]:
-    """The answer token by token, the end token included, and what the loss sees."""
+def _generating(inspection: Inspection, prompt: str, answer: str) -> Iterator[Piece]:
+    """The prompt within its chat template, where there is one, the answer with its end token, and what the loss sees."""
     tokenizer, model, most = inspection.generating_tokenizer, inspection.view.model, inspection.most_tokens
+    frame = chat_frame(tokenizer) if model.chat_template else None
+    if frame:
+        yield frame.before, SPECIAL
+    encoding = inspection.tokenizer.encode(prompt, add_special_tokens=not frame)
+    # A decoder loses the start of a long prompt, since the question stands at its end.
+    yield from pieces(prompt, encoding, most, from_start=model.task == "CAUSAL_LM")
+    if frame:
+        yield frame.after, SPECIAL
     length = len(prompt_ids(tokenizer, model.task, prompt, model.chat_template))
     ids = answer_ids(tokenizer, model.task, answer, prompt, model.chat_template)
+    yield "\n", {}
     yield "answer: ", NOTE
     for place, token in enumerate(ids[:-1]):
         yield tokenizer.decode([token]), dict(LEARNED[place % 2])

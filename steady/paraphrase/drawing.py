@@ -61,12 +61,9 @@ class Cached(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def draw_texts(
     text: str, source: Source, sampling: Sampling, generate: Generate, cache: Path
 ) -> tuple[list[Draw], bool]:
-    """The draws for a text, and whether they were in the cache.
+    """The draws for a text, and whether they were in the cache; SteadyError where a file of the cache is damaged.
 
     The seed of a text depends on nothing but what was asked, so texts may be added, removed or reordered.
-
-    Raises:
-        SteadyError: a file of the cache is damaged.
     """
     asked = {**vars(source), **vars(sampling), "text": text}
     # all that the draws depend on is in the key, so a changed setting draws again
@@ -74,18 +71,14 @@ def draw_texts(
     key = hashlib.blake2b(fields.encode(), digest_size=16).hexdigest()
     path = cache / f"{key}.json"
     if path.is_file():
-        return _cached(path), True
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=Cached).draws, True
+        except msgspec.DecodeError as error:
+            raise SteadyError(f"{path}: damaged ({error}). Delete it; its texts are drawn again.") from error
     # the seed comes from the key: 48 bits of it, since torch takes no more than 64
     draws = generate(sampling.ask.replace(SLOT, text), int(key[:12], 16))
     write_bytes(path, msgspec.json.format(msgspec.json.encode(Cached(asked, draws)), indent=1) + b"\n")
     return draws, False
-
-
-def _cached(path: Path) -> list[Draw]:
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Cached).draws
-    except msgspec.DecodeError as error:
-        raise SteadyError(f"{path}: damaged ({error}). Delete it; its texts are drawn again.") from error
 
 
 def read_ask(path: Path | None) -> str:

@@ -89,22 +89,26 @@ def word_distance(one: str, other: str) -> float:
 
 
 def judge(original: str, draws: Sequence[Draw], known: Collection[str], filters: Filters, embed: Embed) -> list[Judged]:
-    """Every draw with its verdict, in order.
-
-    Args:
-        known: wordings there are already; a draw that repeats one, or an earlier kept draw, is rejected.
-    """
+    """Every draw with its verdict, in order; one that repeats a `known` wording, or an earlier kept draw, is rejected."""
+    items = list(_by_rule(original, draws, filters))
+    # those that are not rejected yet are compared by the cosine to the original; those alone are embedded
+    left = [item for item in items if item.code is None]
+    vectors = embed([original, *(item.text for item in left)]) if left else np.zeros((1, 1), np.float32)
+    cosines = iter((vectors[1:].astype(np.float64) @ vectors[0].astype(np.float64)).tolist())
     seen = {_plain(text): "a wording that is there already" for text in known}
-    found = []
-    for item in _by_meaning(list(_by_rule(original, draws, filters)), original, filters, embed):
-        words = _plain(item.text)
-        if item.code is None and words in seen:
-            found.append(_reject(item, "duplicate", f"the same as {seen[words]}"))
+    for place, item in enumerate(items):
+        if item.code is not None:
             continue
-        if item.code is None:
+        cosine, words = next(cosines), _plain(item.text)
+        items[place] = scored = msgspec.structs.replace(item, similarity=round(cosine, 4))
+        # not `<`: NaN is under no bound
+        if not cosine >= filters.min_similarity:
+            items[place] = _reject(scored, "too_far", f"similarity {cosine:.4f} is under {filters.min_similarity}")
+        elif words in seen:
+            items[place] = _reject(scored, "duplicate", f"the same as {seen[words]}")
+        else:
             seen[words] = f"sample {item.sample}"
-        found.append(item)
-    return found
+    return items
 
 
 def _by_rule(original: str, draws: Sequence[Draw], filters: Filters) -> Iterator[Judged]:
@@ -116,10 +120,12 @@ def _by_rule(original: str, draws: Sequence[Draw], filters: Filters) -> Iterator
         got = kept_spans(text, filters.protected)
         changes = [*(f"{span!r} is gone" for span in wanted - got), *(f"{span!r} is new" for span in got - wanted)]
         item = Judged(sample=number, text=text, distance=distance)
+        # a model without an end of its own wrote a line, as the original is one, and then others
+        went_on = "\n" not in original.strip() and "\n" in LEAD.sub("", draw.text, count=1).strip()
         # the first reason counts, the plainest first
         if not text:
             yield _reject(item, "empty", "the model gave no text")
-        elif not draw.finished and not _went_on(draw.text, original):
+        elif not draw.finished and not went_on:
             yield _reject(item, "unfinished", "it was cut at the limit of new tokens")
         elif changes:
             yield _reject(item, "span_changed", "; ".join(changes))
@@ -129,28 +135,6 @@ def _by_rule(original: str, draws: Sequence[Draw], filters: Filters) -> Iterator
             yield _reject(item, "too_close", f"distance {distance} is under {filters.min_distance}")
         else:
             yield item
-
-
-def _went_on(text: str, original: str) -> bool:
-    """Whether a model without an end of its own wrote a line, as the original is one, and then others."""
-    return "\n" not in original.strip() and "\n" in LEAD.sub("", text, count=1).strip()
-
-
-def _by_meaning(items: Sequence[Judged], original: str, filters: Filters, embed: Embed) -> Iterator[Judged]:
-    """The items, those that are not rejected yet with the cosine to the original; those alone are embedded."""
-    left = [item for item in items if item.code is None]
-    vectors = embed([original, *(item.text for item in left)]) if left else np.zeros((1, 1), np.float32)
-    cosines = iter((vectors[1:].astype(np.float64) @ vectors[0].astype(np.float64)).tolist())
-    for item in items:
-        if item.code is not None:
-            yield item
-            continue
-        cosine = next(cosines)
-        scored = msgspec.structs.replace(item, similarity=round(cosine, 4))
-        # not `<`: NaN is under no bound
-        is_near = cosine >= filters.min_similarity
-        far = f"similarity {cosine:.4f} is under {filters.min_similarity}"
-        yield scored if is_near else _reject(scored, "too_far", far)
 
 
 def _reject(item: Judged, code: str, reason: str) -> Judged:

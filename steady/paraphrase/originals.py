@@ -46,13 +46,9 @@ class Given:
 
 
 def read_given(path: Path, every: bool) -> Given:
-    """Read a bank (YAML) or rows (JSON Lines).
+    """Read a bank (YAML), of which every template is reworded, or rows (JSON Lines): of a group `every` wording, or its first.
 
-    Args:
-        every: paraphrase each wording of a group, not its first alone. Of a bank it is always each template.
-
-    Raises:
-        SteadyError: the file is missing, neither of the two, or faulty; each fault is named with its line.
+    SteadyError where the file is missing, neither of the two, or faulty; each fault is named with its line.
     """
     if path.suffix in {".yaml", ".yml"}:
         bank = read_bank(path)
@@ -61,22 +57,17 @@ def read_given(path: Path, every: bool) -> Given:
             raise SteadyError(
                 f"{path}: composed wordings are not paraphrased one by one. Give the bank that it extends, or add values to it."
             )
-        return Given(path, [], bank, _templates(bank))
+        known, originals = tuple(one.template for one in bank.templates.values()), []
+        for one in bank.templates.values():
+            labels = {"labels": list(one.labels)} if one.labels else {}
+            originals.append(Original(one.id, one.template, known, labels, held_out=not one.trained))
+        return Given(path, [], bank, originals)
     if path.suffix != ".jsonl":
         raise SteadyError(f"{path}: expected rows (.jsonl) such as {SAMPLE}, or a bank of wordings (.yaml).")
     rows = [row for _, row in checked_rows(path, file_rows(path, SAMPLE), _checked)]
     if not rows:
         raise SteadyError(f"{path}: no rows. Each line is one prompt, such as {SAMPLE}")
     return Given(path, rows, None, _instructions(rows, every))
-
-
-def _templates(bank: Bank) -> list[Original]:
-    known = tuple(one.template for one in bank.templates.values())
-    originals = []
-    for one in bank.templates.values():
-        labels = {"labels": list(one.labels)} if one.labels else {}
-        originals.append(Original(one.id, one.template, known, labels, held_out=not one.trained))
-    return originals
 
 
 def _checked(value: Any) -> Row:
@@ -95,20 +86,16 @@ def _checked(value: Any) -> Row:
         faults.append(f"wrong_type: `group_id` is {row['group_id']!r:.60}; it must be a text or a whole number.")
     if faults:
         raise Faulty(faults)
-    return _with_group(row)
+    if row.get("group_id") not in {None, ""}:
+        return row
+    # a row that names no group is one of its own
+    parts = [str(row.get(key) or "") for key in (*TEXT_KEYS, "input", "output")]
+    return {**row, "group_id": content_id("group", *parts)}
 
 
 def text_key(row: Row) -> str:
     """The field of a row that is paraphrased."""
     return next(key for key in TEXT_KEYS if isinstance(row.get(key), str) and row[key].strip())
-
-
-def _with_group(row: Row) -> Row:
-    """The row with a group: of its own where it names none."""
-    if row.get("group_id") not in {None, ""}:
-        return row
-    parts = [str(row.get(key) or "") for key in (*TEXT_KEYS, "input", "output")]
-    return {**row, "group_id": content_id("group", *parts)}
 
 
 def _instructions(rows: Sequence[Row], every: bool) -> list[Original]:
@@ -120,11 +107,9 @@ def _instructions(rows: Sequence[Row], every: bool) -> list[Original]:
         known = tuple(row[text_key(row)] for row in members)
         # reversed, so that of equal texts the first row is taken
         first = {row[text_key(row)]: row for row in reversed(members)}
-        chosen = list(dict.fromkeys(known)) if every else list(known[:1])
-        found += [Original(str(first[text]["group_id"]), text, known, _shared(first[text])) for text in chosen]
+        for text in dict.fromkeys(known) if every else known[:1]:
+            # a paraphrase has all of its row but the text and what was said of it
+            left_out = {*TEXT_KEYS, "paraphrase", "held_out", "wording"}
+            shared = {key: value for key, value in first[text].items() if key not in left_out}
+            found.append(Original(str(first[text]["group_id"]), text, known, shared))
     return found
-
-
-def _shared(row: Row) -> Row:
-    """What a paraphrase has of its row: all but the text and what was said of it."""
-    return {key: value for key, value in row.items() if key not in {*TEXT_KEYS, "paraphrase", "held_out", "wording"}}

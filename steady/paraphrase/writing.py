@@ -54,11 +54,7 @@ def find_paraphrases(given: Given, tools: Tools, progress: Callable[[Iterable[Or
 
 
 def paraphrase_rows(given: Given, found: Found, tools: Tools, held_out: float) -> list[Row]:
-    """The rows that came, then the paraphrases, each with its provenance; of a bank, the templates alone.
-
-    Args:
-        held_out: the share of paraphrases to keep for testing, drawn by seed.
-    """
+    """The rows that came, then the paraphrases with their provenance, `held_out` of them for testing; of a bank, templates alone."""
     rows: list[Row] = [dict(row) for row in given.rows]
     # reversed, so that the first row of a group decides
     keys = {str(row["group_id"]): text_key(row) for row in reversed(given.rows)}
@@ -71,22 +67,19 @@ def paraphrase_rows(given: Given, found: Found, tools: Tools, held_out: float) -
             draw = random.Random(f"{tools.sampling.seed}:held-out:{original.name}:{item.text}").random()
             kept_back = draw < held_out or original.held_out
             said = provenance(original, item, tools)
-            if given.bank:
-                rows.append(_template(original, item, taken, kept_back) | {"paraphrase": said})
-            else:
+            if not given.bank:
                 text = {keys[original.name]: item.text}
                 rows.append({**text, **original.shared, "held_out": kept_back, "paraphrase": said})
+                continue
+            name = f"{original.name}-model-{item.sample + 1}"
+            # the bank may have been paraphrased before
+            while name in taken:
+                name += "b"
+            taken.add(name)
+            split = "held_out" if kept_back else "trained"
+            template = {"id": name, "kind": "model", "split": split, **original.shared, "template": item.text}
+            rows.append(template | {"paraphrase": said})
     return rows
-
-
-def _template(original: Original, item: Judged, taken: set[str], held_out: bool) -> Row:
-    name = f"{original.name}-model-{item.sample + 1}"
-    # the bank may have been paraphrased before
-    while name in taken:
-        name += "b"
-    taken.add(name)
-    split = "held_out" if held_out else "trained"
-    return {"id": name, "kind": "model", "split": split, **original.shared, "template": item.text}
 
 
 def provenance(original: Original, item: Judged, tools: Tools) -> Row:

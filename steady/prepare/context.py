@@ -52,35 +52,25 @@ def classified(text: str, labels: list[str]) -> Draft:
 
 
 def _label(row: Row, name: str, value: Any, context: Context) -> str:
-    if context.source.classes is None:
+    classes, first = context.source.classes, context.source.first_class
+    if classes is None:
         value = as_label(value, context.labels)
-    value, fault = _class_name(value, context.source)
-    if fault:
-        row.note("unknown_label", fault)
-    elif value is None or not isinstance(value, str | int | float) or (isinstance(value, str) and not value.strip()):
-        row.text(name)
-    elif not isinstance(value, str):
+    elif not isinstance(value, str) or value not in classes:
+        # A number counts from `first_class`; false is class 0 and true class 1.
+        text = str(int(value) if isinstance(value, bool) else value).strip()
+        last = first + len(classes) - 1
+        if not text.isdigit() or not first <= int(text) <= last:
+            row.note("unknown_label", f"label {show(value)} is no class: {first} to {last}, or {', '.join(classes)}.")
+            return ""
+        value = classes[int(text) - first]
+    if isinstance(value, int | float):
         row.mismatch(name, value, "text, or set `classes` to name numbers")
+    elif not isinstance(value, str) or not value.strip():
+        row.text(name)
     elif context.labels is not None and value not in context.labels:
-        row.note("unknown_label", _unknown(value, context.labels))
+        close = difflib.get_close_matches(value, context.labels, n=1, cutoff=0.5)
+        hint = f" Did you mean `{close[0]}`?" if close else ""
+        row.note("unknown_label", f"label {show(value)} is not in `data.labels`: {', '.join(context.labels)}.{hint}")
     else:
         return value
     return ""
-
-
-def _class_name(label: Any, source: SourceParams) -> tuple[Any, str | None]:
-    """(the label by its name, what is wrong): a number counts from `first_class` in `classes`; anything else stays."""
-    if source.classes is None or (isinstance(label, str) and label in source.classes):
-        return label, None
-    # false is class 0 and true class 1.
-    text = str(int(label) if isinstance(label, bool) else label).strip()
-    last = source.first_class + len(source.classes) - 1
-    if text.isdigit() and source.first_class <= int(text) <= last:
-        return source.classes[int(text) - source.first_class], None
-    return label, f"label {show(label)} is no class: {source.first_class} to {last}, or {', '.join(source.classes)}."
-
-
-def _unknown(label: str, allowed: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(label, allowed, n=1, cutoff=0.5)
-    hint = f" Did you mean `{close[0]}`?" if close else ""
-    return f"label {show(label)} is not in `data.labels`: {', '.join(allowed)}.{hint}"

@@ -1,18 +1,18 @@
 """Stream a source: every raw record becomes drafts, or findings with file and line, or the note that it is left out."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from steady.prepare import formats
 from steady.prepare.context import Context, Convert, Items
-from steady.prepare.readers.files import File, find_files, records, unreadable
+from steady.prepare.readers.files import File, find_files, records
 from steady.prepare.readers.forms import other_form
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import Column, SourceParams
 from steady.prepare.readers.rows import Draft, Finding, Item, LeftOut, Record, Row, Unreadable, Values, rejection
 
 PARAPHRASES = "paraphrases"
-ALWAYS_LEFT_OUT = ("blank_row",)
 NO_FILE = (
     "no such file (named in `data.sources`). Run `dvc pull`, or set `path` to a file, folder or pattern; in an experiment, "
     "is it tracked by Git or DVC?"
@@ -24,29 +24,23 @@ def read_source(source: SourceParams, labels: tuple[str, ...] | None, multi_labe
     """Yield what a source holds, file by file in the order of their names; a source without anything is `Unreadable`."""
     files = find_files(source)
     if not files:
-        yield _without(source, "missing_file", NO_FILE)
+        yield Unreadable(rejection(source.path, 1, Finding("missing_file", NO_FILE), ""))
         return
     context = Context(source, labels, multi_label)
     module = formats.module(source.format)
-    # A file of nothing but blank lines is most likely the wrong file.
-    something = False
-    items = module.items(files, context) if hasattr(module, "items") else _each(files, context, module.drafts)
-    for item in items:
-        something = True
+    item: Item | None = None
+    for item in module.items(files, context) if hasattr(module, "items") else _each(files, context, module.drafts):
         yield item
-    if not something:
+    # A file of nothing but blank lines is most likely the wrong file.
+    if item is None:
         reason = f"there is nothing in it. Put at least one row of the format `{source.format}` into it."
-        yield _without(source, "empty_file", reason)
-
-
-def _without(source: SourceParams, code: str, reason: str) -> Unreadable:
-    return Unreadable(rejection(source.path, 1, Finding(code, reason), ""))
+        yield Unreadable(rejection(source.path, 1, Finding("empty_file", reason), ""))
 
 
 def _each(files: list[File], context: Context, convert: Convert) -> Items:
     for file in files:
         found = (convert_record(file, record, context, convert) for record in records(file, context.source))
-        yield from to_the_fault(file, (item for items in found for item in items))
+        yield from to_the_fault(file, chain.from_iterable(found))
 
 
 def convert_record(file: File, record: Record, context: Context, convert: Convert) -> Items:
@@ -59,10 +53,15 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
     row = row_of(value, line, source)
     # The findings are complete when the last draft is made.
     drafts = list(convert(row, context))
-    paraphrases, language = _paraphrases(row), row.values.get("language", row.values.get("lang"))
+    language = row.values.get("language", row.values.get("lang"))
+    # Other wordings of its instruction, or of its question where it has none, that a row of any format brings.
+    worded = [] if row.values.get(PARAPHRASES) is None else row.values[PARAPHRASES]
+    if not isinstance(worded, list) or not all(isinstance(text, str) and text.strip() for text in worded):
+        row.mismatch(PARAPHRASES, worded, "a list of texts")
     if row.findings:
+        values = value if isinstance(value, dict) else {"text": value}
         # Columnar files have no raw text.
-        yield refused(file, line, other_form(_as_object(value), row.findings), raw or repr(dict(row.values)), source)
+        yield refused(file, line, other_form(values, row.findings), raw or repr(dict(row.values)), source)
         return
     for draft in drafts:
         if isinstance(draft, LeftOut):
@@ -70,8 +69,8 @@ def convert_record(file: File, record: Record, context: Context, convert: Conver
             continue
         if draft.language is None and isinstance(language, str):
             draft.language = language or None
-        if paraphrases:
-            draft.meta = {**draft.meta, PARAPHRASES: paraphrases}
+        if worded:
+            draft.meta = {**draft.meta, PARAPHRASES: [text.strip() for text in worded]}
         yield placed(draft, file, line, source)
 
 
@@ -80,32 +79,23 @@ def to_the_fault(file: File, items: Items) -> Items:
     try:
         yield from items
     except UnreadableError as error:
-        yield unreadable(file, error)
+        yield Unreadable(rejection(file.name, error.line, error.finding, ""))
 
 
 def row_of(value: Values | str, line: int, source: SourceParams) -> Row:
-    """A record with its fields, by the source's `columns` where it names some."""
-    values = _as_object(value)
-    return Row(_mapped(values, source) if source.columns else values, line)
-
-
-def _as_object(value: Values | str) -> Values:
+    """A record with its fields, by the source's `columns` where it names some; without its column a field is missing."""
     # A text stands for the object that has it as `text`.
-    return {"text": value} if isinstance(value, str) else value
-
-
-def _mapped(values: Values, source: SourceParams) -> Values:
-    """The row with the fields that `columns` describes; a field whose column is missing is missing too."""
-    result = dict(values)
+    values = {"text": value} if isinstance(value, str) else value
+    fields = dict(values) if source.columns else values
     for field, columns in source.columns.items():
         # A column called like the field must not stand in for the one that is named.
-        result.pop(field, None)
+        fields.pop(field, None)
         parts = [_pick(values, column) for column in (columns if isinstance(columns, list) else [columns])]
         if len(parts) == 1 and parts[0] is not _MISSING:
-            result[field] = parts[0]
+            fields[field] = parts[0]
         elif len(parts) > 1 and _MISSING not in parts:
-            result[field] = source.join.join(str(part) for part in parts if part not in (None, ""))
-    return result
+            fields[field] = source.join.join(str(part) for part in parts if part not in (None, ""))
+    return Row(fields, line)
 
 
 def _pick(values: Mapping[str, Any], column: Column) -> Any:
@@ -125,22 +115,10 @@ def _pick(values: Mapping[str, Any], column: Column) -> Any:
     return value
 
 
-def _paraphrases(row: Row) -> list[str]:
-    """Other wordings of its instruction, or of its question where it has none, that a row of any format brings."""
-    value = row.values.get(PARAPHRASES)
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(text, str) and text.strip() for text in value):
-        row.mismatch(PARAPHRASES, value, "a list of texts")
-        return []
-    return [text.strip() for text in value]
-
-
 def refused(file: File, line: int, findings: list[Finding], raw: bytes | str, source: SourceParams) -> Item:
     """A record with findings: left out where the source says so for all of them, else rejected."""
-    codes = {finding.code for finding in findings}
     # A row that has another fault as well is rejected: somebody should look at it.
-    if codes <= {*source.leave_out, *ALWAYS_LEFT_OUT}:
+    if {finding.code for finding in findings} <= {*source.leave_out, "blank_row"}:
         return LeftOut(line, findings[0].code)
     return [rejection(file.name, line, finding, raw) for finding in findings]
 

@@ -17,6 +17,8 @@ LONG_WORDS = 12
 BATCH = 2000
 REMEMBERED = 100_000
 _SIGNATURE_SEED = 20
+Hashes = NDArray[np.uint64]
+Places = NDArray[np.int64]
 
 
 def normal_form(text: str) -> str:
@@ -65,14 +67,12 @@ def bands(threshold: float) -> tuple[int, int]:
     return MAX_PERMUTATIONS, 1
 
 
-def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.uint64]:
+def band_hashes(documents: Sequence[set[str]], threshold: float) -> Hashes:
     """(documents, bands) hashes of the MinHash signatures; those of a document without tokens are all 0."""
     from rensa import RMinHash
 
     count, rows = bands(threshold)
-    signatures = RMinHash.digest_matrix_from_token_sets(
-        [sorted(document) for document in documents], count * rows, _SIGNATURE_SEED
-    )
+    signatures = RMinHash.digest_matrix_from_token_sets(list(map(sorted, documents)), count * rows, _SIGNATURE_SEED)
     values = np.array(signatures.to_rows(), dtype=np.uint64).reshape(len(documents), count, rows)
     hashes = np.zeros((len(documents), count), dtype=np.uint64)
     for row in range(rows):
@@ -85,11 +85,7 @@ def band_hashes(documents: Sequence[set[str]], threshold: float) -> NDArray[np.u
 
 
 def near_pairs(
-    columns: Iterable[NDArray[np.uint64]],
-    names: NDArray[np.int64],
-    tokens: Callable[[int], set[str]],
-    threshold: float,
-    sets: "Sets",
+    columns: Iterable[Hashes], names: Places, tokens: Callable[[int], set[str]], threshold: float, sets: "Sets"
 ) -> Iterator[tuple[int, int]]:
     """Pairs of documents whose exact similarity reaches the threshold, and that `sets` does not hold together yet.
 
@@ -115,7 +111,7 @@ def near_pairs(
                         yield pair
 
 
-def equal_runs(values: NDArray[np.uint64]) -> Iterator[NDArray[np.int64]]:
+def equal_runs(values: Hashes) -> Iterator[Places]:
     """The positions, ascending, of each value that occurs more than once."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]
@@ -144,16 +140,11 @@ class Sets:
             item = parents[item]
         return item
 
-    def join(self, left: int, right: int) -> None:
-        """Make one set of two."""
-        low, high = sorted((self.find(left), self.find(right)))
-        self.parents[high] = low
-
-    def copy(self) -> "Sets":
-        """The same sets, to be joined further."""
-        other = Sets(0)
-        other.parents = self.parents[:]
-        return other
+    def join(self, first: int, *others: int) -> None:
+        """Make one set of several."""
+        for other in others:
+            low, high = sorted((self.find(first), self.find(other)))
+            self.parents[high] = low
 
     def names(self) -> NDArray[np.int32]:
         """(size,) the smallest member of each item's set."""

@@ -1,5 +1,6 @@
 """Which rows contradict each other, which are copies, and which must stay in one split."""
 
+from copy import deepcopy
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -45,46 +46,34 @@ def _several(keys: NDArray[np.uint64], answers: NDArray[np.uint64], wanted: NDAr
 
 
 def join(table: Table, threshold: float | None, left_out: Rows, scratch: Path) -> Joined:
-    """Find copies and join rows; those in `left_out` (contradictions) take no part.
+    """Find copies and join rows; those in `left_out` (contradictions) take no part. `scratch` holds MinHash bands for a while.
 
     A copy says what another row of the same given split says; the one whose content hash is smallest stays.
-
-    Args:
-        scratch: a file for the MinHash bands, deleted at the end.
     """
     taking_part = np.ones(len(table), dtype=bool)
     taking_part[left_out] = False
     rows = np.flatnonzero(taking_part)
     families, copies = Sets(len(table)), np.zeros(len(table), dtype=bool)
     content, prompt, group = table.column("content"), table.column("prompt"), table.column("group")
-    for run in equal_runs(_row_hashes(table)[rows]):
-        members = rows[run][np.argsort(content[rows[run]], kind="stable")]
-        copies[members[1:]] = True
-        _join_all(families, members)
-    given = rows[group[rows] != NONE]
-    for run in equal_runs(group[given]):
-        _join_all(families, given[run])
-    # What is split as one may differ in its target, so a prompt joins clusters and not families.
-    clusters = families.copy()
-    for run in equal_runs(prompt[rows]):
-        _join_all(clusters, rows[run])
-    near = _join_near(table, rows[~copies[rows]], threshold, clusters, scratch) if threshold is not None else 0
-    return Joined(copies, families.names(), clusters.names(), near)
-
-
-def _row_hashes(table: Table) -> NDArray[np.uint64]:
-    """A hash of prompt, answer and given split; made in place, since every array here has a number for each row."""
-    hashes: NDArray[np.uint64] = table.column("prompt") * _MULTIPLIER
+    # A hash of prompt, answer and given split; made in place, since every array here has a number for each row.
+    hashes = prompt * _MULTIPLIER
     hashes ^= table.column("answer")
     hashes *= _MULTIPLIER
     hashes ^= table.column("split")
-    return hashes
-
-
-def _join_all(sets: Sets, members: Rows) -> None:
-    first, *others = members.tolist()
-    for other in others:
-        sets.join(first, other)
+    for run in equal_runs(hashes[rows]):
+        members = rows[run][np.argsort(content[rows[run]], kind="stable")]
+        copies[members[1:]] = True
+        families.join(*members.tolist())
+    del hashes
+    given = rows[group[rows] != NONE]
+    for run in equal_runs(group[given]):
+        families.join(*given[run].tolist())
+    # What is split as one may differ in its target, so a prompt joins clusters and not families.
+    clusters = deepcopy(families)
+    for run in equal_runs(prompt[rows]):
+        clusters.join(*rows[run].tolist())
+    near = _join_near(table, rows[~copies[rows]], threshold, clusters, scratch) if threshold is not None else 0
+    return Joined(copies, families.names(), clusters.names(), near)
 
 
 def _join_near(table: Table, rows: Rows, threshold: float, clusters: Sets, scratch: Path) -> int:

@@ -22,10 +22,8 @@ Keys = NDArray[np.uint64]
 def split_sizes(sizes: Sequence[int | float], available: int) -> tuple[int, ...]:
     """Rows of (train, validation, test) from counts (integers) and shares (fractions of the available rows).
 
-    Shares are rounded so that they add up: 0.5, 0.1 and 0.4 of 7 rows are 3, 1 and 3.
-
-    Raises:
-        SteadyError: more rows are asked for than there are, or none for train.
+    Shares are rounded so that they add up: 0.5, 0.1 and 0.4 of 7 rows are 3, 1 and 3. SteadyError where more rows are asked for
+    than there are, or none for train.
     """
     # 0.1 as it is written, not the nearest binary fraction, which would tip some roundings.
     shares = [Fraction(str(size)) * available if isinstance(size, float) else Fraction(0) for size in sizes]
@@ -86,11 +84,22 @@ def _by_stratum(strata: Whole, counts: Whole, ranks: Keys, sizes: Sequence[int])
     places = np.full(len(counts), UNUSED, dtype=np.int8)
     order = np.lexsort((ranks, -counts, strata))
     rows_of_stratum = np.bincount(strata, weights=counts).astype(int).tolist()
-    start = 0
+    end = 0
     groups_of_stratum = np.bincount(strata).tolist()
-    for groups, wanted in zip(groups_of_stratum, stratified_quotas(rows_of_stratum, sizes), strict=True):
-        _fill(order[start : start + groups], counts, list(wanted), places)
-        start += groups
+    for groups, quotas in zip(groups_of_stratum, stratified_quotas(rows_of_stratum, sizes), strict=True):
+        wanted, start, end = list(quotas), end, end + groups
+        # Whole groups, the largest first, where most rows are wanted; what fits nowhere stays unused.
+        several = order[start:end][counts[order[start:end]] > 1]
+        for name in several.tolist():
+            place = wanted.index(max(wanted))
+            if wanted[place] >= counts[name]:
+                places[name] = place
+                wanted[place] -= int(counts[name])
+        # Single rows fit anywhere, so they make up what is still wanted.
+        start += len(several)
+        for place, rows in enumerate(wanted):
+            places[order[start : min(start + rows, end)]] = place
+            start += rows
     return places
 
 
@@ -107,7 +116,13 @@ def by_labels(carried: Whole, counts: Whole, ranks: Keys, sizes: Sequence[int]) 
         carried: (groups, labels) how many rows of each group have each label.
         counts: (groups,) rows of each group; `ranks` breaks ties between groups.
     """
-    needs = _Needs(carried, counts, sizes)
+    # What each split lacks: rows of each label and, in the last column, rows at all; the last row is the unused rest.
+    totals = np.append(carried.sum(axis=0, dtype=np.int64), max(1, int(counts.sum()))).clip(1)
+    rows = np.asarray([*sizes, int(counts.sum()) - sum(sizes)], dtype=np.float64)
+    # a split of no rows would be divided by
+    shares = (rows / totals[-1]).clip(1e-9)
+    lacking = np.outer(shares, totals)
+    lacking[:, -1] = rows
     # `len(sizes)` is the place of the unused rest, one more says that a group is not placed yet.
     places = np.full(len(counts), len(sizes) + 1, dtype=np.int8)
     order = np.lexsort((ranks, -counts))
@@ -115,30 +130,15 @@ def by_labels(carried: Whole, counts: Whole, ranks: Keys, sizes: Sequence[int]) 
         left = carried[free].sum(axis=0, dtype=np.int64)
         rarest = int(np.where(left > 0, left, np.iinfo(np.int64).max).argmin()) if left.any() else len(left)
         for name in free[carried[free, rarest] > 0] if rarest < len(left) else free:
-            places[name] = needs.place(np.append(carried[name], counts[name]), rarest)
+            group = np.append(carried[name], counts[name])
+            step = group / totals
+            behind = lacking @ (step / totals) - (step @ step) / 2  # how much the squared shortage falls
+            keys = np.round(np.column_stack([lacking[:, rarest], behind / shares]), TIE_DECIMALS).tolist()
+            fitting = [place for place, room in enumerate(lacking[:, -1].tolist()) if room >= group[-1]]
+            # the first one of those that are equal
+            places[name] = -max((*keys[place], -place) for place in fitting or [len(sizes)])[-1]
+            lacking[places[name]] -= group
     return np.where(places == len(sizes), UNUSED, places).astype(np.int8)
-
-
-class _Needs:
-    """What each split lacks: rows of each label and, in the last column, rows at all; the last row is the unused rest."""
-
-    def __init__(self, carried: Whole, counts: Whole, sizes: Sequence[int]) -> None:
-        self.totals = np.append(carried.sum(axis=0, dtype=np.int64), max(1, int(counts.sum()))).clip(1)
-        rows = np.asarray([*sizes, int(counts.sum()) - sum(sizes)], dtype=np.float64)
-        # a split of no rows would be divided by
-        self.shares = (rows / self.totals[-1]).clip(1e-9)
-        self.lacking = np.outer(self.shares, self.totals)
-        self.lacking[:, -1] = rows
-
-    def place(self, group: NDArray[Any], wanted: int) -> int:
-        """Give a group, rows of each label and rows, to the split with room for it that lacks most of column `wanted`."""
-        step = group / self.totals
-        behind = self.lacking @ (step / self.totals) - (step @ step) / 2  # how much the squared shortage falls
-        keys = np.round(np.column_stack([self.lacking[:, wanted], behind / self.shares]), TIE_DECIMALS).tolist()
-        fitting = [place for place, room in enumerate(self.lacking[:, -1].tolist()) if room >= group[-1]]
-        place = max(fitting or [len(keys) - 1], key=lambda place: (*keys[place], -place))
-        self.lacking[place] -= group
-        return place
 
 
 def stratified_quotas(available: Sequence[int], sizes: Sequence[int]) -> list[tuple[int, ...]]:
@@ -153,25 +153,18 @@ def stratified_quotas(available: Sequence[int], sizes: Sequence[int]) -> list[tu
         column = largest_remainders([Fraction(rows * size, total) if total else Fraction(0) for rows in left], size)
         left = [rows - given for rows, given in zip(left, column, strict=True)]
         columns.insert(0, column)
-    if columns[0]:
-        _train_first(columns)
-    return list(zip(*columns, strict=True))
-
-
-def _train_first(columns: list[list[int]]) -> None:
-    """Give each stratum a row for train where it gives any: a class that was never trained on cannot be learned, only missed.
-
-    The stratum with the most rows in train takes its place in the other split, so that the sizes stay.
-    """
+    # Each stratum that gives any row gives one for train: a class that was never trained on cannot be learned, only missed.
     train, *others = columns
     for stratum, rows in enumerate(train):
         place = next((column for column in reversed(others) if column[stratum]), None)
         donor = max(range(len(train)), key=lambda other: (train[other], -other))
         if rows or place is None or train[donor] < 2:
             continue
+        # The stratum with the most rows in train takes its place in the other split, so that the sizes stay.
         for column, given, taken in ((place, stratum, donor), (train, donor, stratum)):
             column[given] -= 1
             column[taken] += 1
+    return list(zip(*columns, strict=True))
 
 
 def seeded(keys: Keys, seed: int, purpose: str) -> Keys:
@@ -191,21 +184,6 @@ def group_ranks(group: Whole, keys: Keys, groups: int, seed: int, purpose: str) 
     # the smallest, since it does not depend on the order of the rows
     np.minimum.at(smallest, group, keys)
     return seeded(smallest, seed, purpose)
-
-
-def _fill(order: Any, counts: Whole, wanted: list[int], places: NDArray[np.int8]) -> None:
-    """Put whole groups, the largest first, where most rows are wanted; what fits nowhere stays unused."""
-    several = int(np.count_nonzero(counts[order] > 1))
-    for name in order[:several].tolist():
-        place = wanted.index(max(wanted))
-        if wanted[place] >= counts[name]:
-            places[name] = place
-            wanted[place] -= int(counts[name])
-    # Single rows fit anywhere, so they make up what is still wanted.
-    start = several
-    for place, rows in enumerate(wanted):
-        places[order[start : start + rows]] = place
-        start += rows
 
 
 def _complete(

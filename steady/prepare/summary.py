@@ -1,19 +1,22 @@
-"""What is counted while preparing, and `metrics/data.json`."""
+"""What is counted while preparing, the file of rejected rows and the decision whether they are too many, and `metrics/data.json`."""
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from steady.errors import SteadyError
 from steady.labels import NO_LABELS
 from steady.prepare.joining import Joined, Rows
 from steady.prepare.params import DataParams
 from steady.prepare.splits import SPLITS, UNUSED
 from steady.prepare.splitting import LEAK, Splitting
 from steady.prepare.table import Table
+from steady.records import Rejected
 
 OUTCOMES = ("read", "accepted", "rejected", "duplicates", "left_out")
 QUANTILES = {"minimum": 0.0, "median": 0.5, "p95": 0.95, "maximum": 1.0}
@@ -85,35 +88,25 @@ class Counts:
 
 def describe(table: Table, joined: Joined, rows: Rows) -> Description:
     """What the rows of a split are."""
+    labels: Counter[str] = Counter()
+    for stratum, number in enumerate(np.bincount(table.column("stratum")[rows].astype(np.int64)).tolist()):
+        named = table.labels(stratum) if number else None
+        for label in [] if named is None else named or [NO_LABELS]:
+            labels[label] += number
+    numbers = np.bincount(table.column("language")[rows].astype(np.int64), minlength=len(table.languages)).tolist()
+    languages = {name or "unknown": number for name, number in zip(table.languages, numbers, strict=True) if number}
     return Description(
         rows=len(rows),
         groups=len(np.unique(joined.families[rows])),
-        labels=label_counts(table, rows),
-        languages=language_counts(table, rows),
-        characters_of_prompts=quantiles(table.column("prompt_length")[rows]),
-        characters_of_outputs=quantiles(table.column("output_length")[rows]),
+        labels=dict(sorted(labels.items())),
+        # A count of unknown languages alone would say nothing.
+        languages=None if set(languages) <= {"unknown"} else dict(sorted(languages.items())),
+        characters_of_prompts=_quantiles(table.column("prompt_length")[rows]),
+        characters_of_outputs=_quantiles(table.column("output_length")[rows]),
     )
 
 
-def label_counts(table: Table, rows: Rows) -> dict[str, int]:
-    """Rows of each label, sorted; a row of several labels counts for each, one without any of them for `none`."""
-    counts: Counter[str] = Counter()
-    for stratum, number in enumerate(np.bincount(table.column("stratum")[rows].astype(np.int64)).tolist()):
-        labels = table.labels(stratum) if number else None
-        for label in [] if labels is None else labels or [NO_LABELS]:
-            counts[label] += number
-    return dict(sorted(counts.items()))
-
-
-def language_counts(table: Table, rows: Rows) -> dict[str, int] | None:
-    """Rows of each language, sorted; None where no row names one."""
-    numbers = np.bincount(table.column("language")[rows].astype(np.int64), minlength=len(table.languages)).tolist()
-    counts = {name or "unknown": number for name, number in zip(table.languages, numbers, strict=True) if number}
-    # A count of unknown languages alone would say nothing.
-    return None if set(counts) <= {"unknown"} else dict(sorted(counts.items()))
-
-
-def quantiles(values: NDArray[Any]) -> dict[str, int] | None:
+def _quantiles(values: NDArray[Any]) -> dict[str, int] | None:
     """Values that occur: smallest, median (the lower one), 95th percentile and largest."""
     if not len(values):
         return None
@@ -156,3 +149,62 @@ def summarize(
         duplicates={"exact": counts.total("duplicates"), "near": joined.near},
         leaks=Leaks(found=splitting.leaks, removed=len(leaked), left=splitting.left),
     )
+
+
+LISTED = 1000
+
+
+class RejectedRows:
+    """A context manager that writes to a temporary sibling of `path` and renames it at the end, also after a `SteadyError`.
+
+    `codes` counts findings; `lines` are the first thousand of them, as messages; `fatal` those that no setting lets pass.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.codes: Counter[str] = Counter()
+        self.rows = 0
+        self.lines: list[str] = []
+        self.fatal = 0
+        # A reader of the last run's file must not see this one half written.
+        self._temporary = path.with_name(f".{path.name}.tmp")
+        self._encode = msgspec.json.Encoder().encode
+
+    def __enter__(self) -> Self:
+        self._file = self._temporary.open("wb")
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        try:
+            self._file.close()
+            # Also after an error, since these rows say what has to be corrected.
+            self._temporary.replace(self.path)
+        finally:
+            self._temporary.unlink(missing_ok=True)
+
+    def add(self, findings: list[Rejected], *, rows: int = 1) -> None:
+        """Write the findings of a row (of no row, where a file cannot be read)."""
+        self.rows += rows
+        self.fatal += 0 if rows else 1
+        for finding in findings:
+            self._file.write(self._encode(finding) + b"\n")
+            self.codes[finding.code] += 1
+            # The file has them all; a terminal is helped by the first.
+            if len(self.lines) < LISTED:
+                self.lines.append(f"{finding.source}:{finding.line}: {finding.code}: {finding.reason}")
+
+    def refuse_if_many(self, allowed: int | float, read: int) -> None:
+        """Raise, with every finding, where a file cannot be read or more rows are rejected than a count or a share of those read."""
+        # 1 is one row and 1.0 is all rows.
+        limit = allowed * read if isinstance(allowed, float) else allowed
+        if not self.fatal and self.rows <= limit:
+            return
+        more = sum(self.codes.values()) - len(self.lines)
+        lines = [*self.lines, f"… and {more} more findings, all in {self.path}."] if more else self.lines
+        counted = f"{self.rows} of {read} rows are rejected and `data.max_rejected` allows {allowed}."
+        advice = (
+            "Correct the rows, name codes in a source's `leave_out` to leave such rows out, or raise `data.max_rejected`."
+            if self.rows
+            else "Correct `data.sources`."
+        )
+        raise SteadyError("\n".join([*lines, f"{counted} {advice}"]))

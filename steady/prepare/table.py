@@ -103,9 +103,7 @@ def prompt_text(draft: Draft) -> str:
     """What is asked: the instruction and the input, or all turns but the last."""
     if draft.messages is not None:
         return "\n".join(message.content for message in draft.messages[:-1])
-    return (
-        f"{draft.instruction}\n{draft.input}" if draft.instruction and draft.input else draft.instruction or draft.input
-    )
+    return "\n".join(filter(None, (draft.instruction, draft.input)))
 
 
 def target_text(draft: Draft) -> str:

@@ -22,27 +22,6 @@ class Post(NamedTuple):
     line: int
 
 
-def _post(row: Row, parent: str | None) -> Post:
-    """The post of a raw message: optional members may be missing or null."""
-    values = row.values
-    role = values.get("role")
-    if role not in ("prompter", "assistant", "user"):
-        row.note("unknown_role", f"`role` is {show(role)}; it must be prompter or assistant.")
-    text = row.text("text", empty=bool(values.get("deleted")))
-    fault = "deleted" if values.get("deleted") else "review_failed" if values.get("review_result") is False else None
-    rank, language = values.get("rank"), values.get("lang")
-    return Post(
-        identity=str(values.get("message_id", id(values))),
-        parent=parent,
-        role="user" if role == "prompter" else str(role),
-        text=text,
-        language=language if isinstance(language, str) else None,
-        rank=rank if isinstance(rank, int) else None,
-        fault=fault,
-        line=row.line,
-    )
-
-
 def nested_posts(root: Mapping[str, Any], row: Row, parent: str | None = None) -> Iterator[Post]:
     """A message and all its nested replies, parents before children; what is wrong with one is noted in the row."""
     # A stack of our own: conversations may be nested more deeply than Python lets functions call themselves.
@@ -52,7 +31,21 @@ def nested_posts(root: Mapping[str, Any], row: Row, parent: str | None = None) -
         if not isinstance(message, Mapping):
             row.note("wrong_type", f"a reply is {show(message)} ({json_type(message)}); it must be an object.")
             continue
-        post = _post(row.inner(message), parent)
+        role, rank, language = message.get("role"), message.get("rank"), message.get("lang")
+        if role not in ("prompter", "assistant", "user"):
+            row.note("unknown_role", f"`role` is {show(role)}; it must be prompter or assistant.")
+        deleted = bool(message.get("deleted"))
+        failed = message.get("review_result") is False
+        post = Post(
+            identity=str(message.get("message_id", id(message))),
+            parent=parent,
+            role="user" if role == "prompter" else str(role),
+            text=row.inner(message).text("text", empty=deleted),
+            language=language if isinstance(language, str) else None,
+            rank=rank if isinstance(rank, int) else None,
+            fault="deleted" if deleted else "review_failed" if failed else None,
+            line=row.line,
+        )
         yield post
         replies = message.get("replies") or []
         if isinstance(replies, list):
@@ -77,29 +70,24 @@ def threads(posts: list[Post], context: Context) -> Iterator[Draft | LeftOut]:
             lost.append((post, "no_question"))
         else:
             children.setdefault(parent, []).append(post)
-    yield from _lost(lost, posts)
+    below: dict[str | None, list[Post]] = {}
+    for post in posts:
+        below.setdefault(post.parent, []).append(post)
+    seen = {post.identity for post, _ in lost}
+    # Each lost post, and once more for each post that hangs on it.
+    while lost:
+        post, code = lost.pop()
+        yield LeftOut(post.line, code)
+        hanging = [child for child in below.get(post.identity, []) if child.identity not in seen]
+        # A post is counted once, also where the data make a circle.
+        seen.update(child.identity for child in hanging)
+        lost += [(child, code) for child in hanging]
     for siblings in children.values():
         # Posts without a rank keep the order of the file.
         siblings.sort(key=lambda post: (post.rank is None, post.rank or 0))
     for root in children.get(None, []):
         drafts: list[Draft | LeftOut] = list(_of_tree(root, children, context))
         yield from drafts or [LeftOut(root.line, "no_answer")]
-
-
-def _lost(lost: list[tuple[Post, str]], posts: list[Post]) -> Iterator[LeftOut]:
-    """Each lost post, and once more for each post that hangs on it."""
-    below: dict[str | None, list[Post]] = {}
-    for post in posts:
-        below.setdefault(post.parent, []).append(post)
-    seen = {post.identity for post, _ in lost}
-    stack = list(lost)
-    while stack:
-        post, code = stack.pop()
-        yield LeftOut(post.line, code)
-        hanging = [child for child in below.get(post.identity, []) if child.identity not in seen]
-        # A post is counted once, also where the data make a circle.
-        seen.update(child.identity for child in hanging)
-        stack += [(child, code) for child in hanging]
 
 
 def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Context) -> Iterator[Draft | LeftOut]:
@@ -111,19 +99,11 @@ def _of_tree(root: Post, children: Mapping[str | None, list[Post]], context: Con
         below = [post for post in children.get(path[-1].identity, []) if post.role != path[-1].role]
         if path[-1].role == "assistant":
             below = [post for post in below if whole and children.get(post.identity)]
-            if not below:
-                yield from _drafts(path, context)
+        if path[-1].role == "assistant" and not below:
+            pair = Draft(instruction=path[0].text.strip(), output=path[-1].text.strip())
+            turns = [Turn(Message(role=post.role, content=post.text.strip())) for post in path]
+            for draft in conversation_drafts(turns, path[0].line, context) if whole else [pair]:
+                if isinstance(draft, Draft):
+                    draft.language, draft.line = path[0].language, path[0].line
+                yield draft
         stack += [(*path, post) for post in reversed(below[: 1 if best else None])]
-
-
-def _drafts(path: tuple[Post, ...], context: Context) -> Iterator[Draft | LeftOut]:
-    if context.source.threads == "pairs":
-        output = path[-1].text.strip()
-        found: list[Draft | LeftOut] = [Draft(instruction=path[0].text.strip(), output=output)]
-    else:
-        turns = [Turn(Message(role=post.role, content=post.text.strip())) for post in path]
-        found = list(conversation_drafts(turns, path[0].line, context))
-    for draft in found:
-        if isinstance(draft, Draft):
-            draft.language, draft.line = path[0].language, path[0].line
-        yield draft

@@ -70,51 +70,44 @@ def _turn(row: Row, place: str, item: Any) -> Turn:
         )
         return Turn(Message("assistant", "(call)"), learned=False)
     if role not in ALLOWED:
-        row.note(
-            "unknown_role", f"`{place}` has the role {show(role)}; allowed: {', '.join(ALLOWED)}, {', '.join(ROLES)}."
-        )
-    return Turn(Message(str(role), _content(row, place, item)), _mark(row, place, item))
+        allowed = ", ".join((*ALLOWED, *ROLES))
+        row.note("unknown_role", f"`{place}` has the role {show(role)}; allowed: {allowed}.")
+    message, learned = Message(str(role), _content(row, place, item)), True
+    for name in MARKS:
+        value = item.get(name)
+        if value is None or not learned:
+            continue
+        if value not in (0, 1):
+            row.note("bad_mark", f"`{name}` of `{place}` is {show(value)}; it must be 0 or 1 (false or true).")
+        learned = bool(value)
+    return Turn(message, learned)
 
 
 def _content(row: Row, place: str, item: Mapping[str, Any]) -> str:
     """The text of a turn: one text, or the text parts of a list joined as they are."""
     content = item.get("content", item.get("value"))
     if isinstance(content, list):
-        content = "".join(_part(row, f"{place}.content[{number}]", part) for number, part in enumerate(content))
+        texts = []
+        for number, part in enumerate(content):
+            kind, text = (part.get("type"), part.get("text")) if isinstance(part, Mapping) else (None, part)
+            if kind in (*TEXT_PARTS, None) and isinstance(text, str):
+                texts.append(text)
+                continue
+            media = next((name for name in ("image", "audio", "video", "file") if name in str(kind)), "unknown_part")
+            row.note(
+                media,
+                f"`{place}.content[{number}]` is a part of the type {show(kind)}; models here read text parts "
+                f"({', '.join(TEXT_PARTS)}) alone.",
+            )
+        content = "".join(texts)
         # A part that is no text has been noted.
         if row.findings:
-            return str(content)
+            return content
     if content is not None and not isinstance(content, str):
         row.note("wrong_type", f"the content of `{place}` is {show(content)} ({json_type(content)}); it must be text.")
     elif not (content or "").strip():
         row.note("empty_text", f"the content of `{place}` is {show(content)}; it must hold text.")
     return str(content)
-
-
-def _part(row: Row, place: str, part: Any) -> str:
-    if isinstance(part, str):
-        return part
-    kind = part.get("type") if isinstance(part, Mapping) else None
-    text = part.get("text") if isinstance(part, Mapping) else None
-    if kind in (*TEXT_PARTS, None) and isinstance(text, str):
-        return text
-    media = next((name for name in ("image", "audio", "video", "file") if name in str(kind)), "unknown_part")
-    row.note(
-        media,
-        f"`{place}` is a part of the type {show(kind)}; models here read text parts ({', '.join(TEXT_PARTS)}) alone.",
-    )
-    return ""
-
-
-def _mark(row: Row, place: str, item: Mapping[str, Any]) -> bool:
-    """Whether the turn may be learned."""
-    for name in MARKS:
-        value = item.get(name)
-        if value is not None and value not in (0, 1):
-            row.note("bad_mark", f"`{name}` of `{place}` is {show(value)}; it must be 0 or 1 (false or true).")
-        if value is not None and not value:
-            return False
-    return True
 
 
 def conversation_drafts(turns: Sequence[Turn], row_line: int, context: Context) -> Iterator[Draft | LeftOut]:

@@ -16,10 +16,6 @@ KEYS = ("task", "labels", "canonical", "instruction", "input_name", "answer_name
 WORDING_KEYS = ("id", "kind", "split", "labels", "template")
 OF_EXTENSION = ("extends", "composition")
 SPLITS = ("trained", "held_out")
-NO_BANK = (
-    "no such bank of wordings (format.wordings). Name a file of data/raw/wordings, or null where each example brings its own "
-    "instruction."
-)
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,15 +69,15 @@ def with_templates(bank: Bank, ids: set[str], composed: Collection[str] = ()) ->
 
 
 def read_bank(path: Path, labels: Sequence[str] | None = None) -> Bank:
-    """Read a bank.
+    """Read a bank; one that names no `labels` serves any task and takes those given.
 
-    Args:
-        labels: those of the task, for a bank that names none of its own and so serves any task.
-
-    Raises:
-        SteadyError: the file is missing or no YAML, the bank is faulty (every fault is listed with its line), or there are no labels.
+    SteadyError where the file is missing or no YAML, there are no labels, or the bank is faulty: every fault with its line.
     """
-    content = read_yaml(path, NO_BANK, with_lines=True)
+    missing = (
+        "no such bank of wordings (format.wordings). Name a file of data/raw/wordings, or null where each example brings its own "
+        "instruction."
+    )
+    content = read_yaml(path, missing, with_lines=True)
     if not isinstance(content, dict):
         raise SteadyError(f"{path}: expected a mapping with the keys {', '.join(KEYS)}, got {type(content).__name__}.")
     # A bank that words any task takes the labels of this one, as if it had named them.
@@ -91,13 +87,9 @@ def read_bank(path: Path, labels: Sequence[str] | None = None) -> Bank:
     faults = sorted(set(_extension_faults(content) if "extends" in content else _bank_faults(content)))
     if faults:
         raise SteadyError("\n".join(f"{path}:{line}: {fault}" for line, fault in faults))
-    if "extends" not in content:
-        return _bank(content)
-    composition = msgspec.convert(content["composition"], Composition)
-    return msgspec.structs.replace(read_bank(path.parent / content["extends"], labels), composition=composition)
-
-
-def _bank(content: Any) -> Bank:
+    if "extends" in content:
+        composition = msgspec.convert(content["composition"], Composition)
+        return msgspec.structs.replace(read_bank(path.parent / content["extends"], labels), composition=composition)
     templates = [
         Template(
             id=str(item["id"]),
@@ -144,8 +136,23 @@ def _bank_faults(content: Any) -> Iterator[Fault]:
         return
     for item in wordings:
         yield from _wording_faults(item, content.get("labels"))
-    yield from _repeats(wordings)
-    yield from _canonical_faults(content, wordings)
+    for key in ("id", "template"):
+        seen: dict[Any, Any] = {}
+        for item in wordings:
+            # The same text with the labels in another order is another wording.
+            value = (item.get(key), str(item.get("labels")) if key == "template" else "")
+            if item.get(key) is not None and value in seen:
+                first = line_of(seen[value], key)
+                yield line_of(item, key), f"wording {item.get('id')!r}: the same {key} as in line {first}."
+            seen.setdefault(value, item)
+    canonical = content.get("canonical")
+    named = [item for item in wordings if item.get("id") == canonical]
+    if isinstance(canonical, str) and not named:
+        ids = ", ".join(str(item.get("id")) for item in wordings)
+        yield line_of(content, "canonical"), f"canonical {canonical!r} is the id of no wording. There are: {ids}."
+    # Every arm is trained on the canonical wording or compared on it.
+    if named and named[0].get("split") != "trained":
+        yield line_of(content, "canonical"), f"canonical {canonical!r} has to be a trained wording."
 
 
 def _wording_faults(item: Any, labels: Any) -> Iterator[Fault]:
@@ -177,36 +184,12 @@ def _slot_faults(template: str, own_labels: Any) -> Iterator[str]:
 
 def _label_faults(content: Any) -> Iterator[Fault]:
     labels = content.get("labels")
-    if not isinstance(labels, list) or len(labels) < 2:
-        if "labels" in content:
-            yield line_of(content, "labels"), f"`labels` is a list of at least two names, got {labels!r}."
-        return
-    for label in labels:
-        if not isinstance(label, str) or not label.strip():
-            yield line_of(content, "labels"), f"label {label!r} is no text; put it in quotes."
-    for label, times in Counter(map(str, labels)).items():
-        if times > 1:
-            yield line_of(content, "labels"), f"label {label!r} is named {times} times."
-
-
-def _repeats(wordings: list[Any]) -> Iterator[Fault]:
-    for key in ("id", "template"):
-        seen: dict[Any, Any] = {}
-        for item in wordings:
-            # The same text with the labels in another order is another wording.
-            value = (item.get(key), str(item.get("labels")) if key == "template" else "")
-            if item.get(key) is not None and value in seen:
-                first = line_of(seen[value], key)
-                yield line_of(item, key), f"wording {item.get('id')!r}: the same {key} as in line {first}."
-            seen.setdefault(value, item)
-
-
-def _canonical_faults(content: Any, wordings: list[Any]) -> Iterator[Fault]:
-    canonical = content.get("canonical")
-    named = [item for item in wordings if item.get("id") == canonical]
-    if isinstance(canonical, str) and not named:
-        ids = ", ".join(str(item.get("id")) for item in wordings)
-        yield line_of(content, "canonical"), f"canonical {canonical!r} is the id of no wording. There are: {ids}."
-    # Every arm is trained on the canonical wording or compared on it.
-    if named and named[0].get("split") != "trained":
-        yield line_of(content, "canonical"), f"canonical {canonical!r} has to be a trained wording."
+    if isinstance(labels, list) and len(labels) > 1:
+        names = list(map(str, labels))
+        for label in labels:
+            if not isinstance(label, str) or not label.strip():
+                yield line_of(content, "labels"), f"label {label!r} is no text; put it in quotes."
+            if (times := names.count(str(label))) > 1:
+                yield line_of(content, "labels"), f"label {str(label)!r} is named {times} times."
+    elif "labels" in content:
+        yield line_of(content, "labels"), f"`labels` is a list of at least two names, got {labels!r}."

@@ -5,7 +5,7 @@ A bank names the values of each component, some trained on and some held out; hu
 
 import random
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from math import prod
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -33,7 +33,7 @@ class Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def value(self, name: str) -> str:
         """The value of a name; KeyError where there is none."""
-        return self.trained[name] if name in self.trained else self.held_out[name]
+        return {**self.held_out, **self.trained}[name]
 
 
 class Composition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,9 +48,9 @@ class Composition(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     order: Component
     cue: Component
 
-    def component(self, name: str) -> Component:
-        """A component by name."""
-        found: Component = getattr(self, name)
+    def side(self, name: str, side: str) -> dict[str, str]:
+        """The values of a component that are `trained` or `held_out`, by name."""
+        found: dict[str, str] = getattr(getattr(self, name), side)
         return found
 
 
@@ -80,38 +80,32 @@ def draw(composition: Composition, pool: Pool) -> list[Composed]:
 
     `trained` and `unseen` are made of trained values and share no composition; in `held_out` every value is held out.
     """
+    kind = "held_out" if pool == "held_out" else "trained"
     # The order of the labels changes no word, so a held-out prompt may have any; it has a held-out one like the rest.
-    sides = [
-        getattr(composition.component(name), "held_out" if pool == "held_out" else "trained") for name in COMPONENTS
-    ]
-    names = [list(side) for side in sides]
+    names = [list(composition.side(name, kind)) for name in COMPONENTS]
     total = prod(map(len, names))
     trained, held_out = composition.trained_wordings, composition.held_out_wordings
     # The new compositions follow the trained ones in one draw, so that the two share none.
     start, count = {"trained": (0, trained), "unseen": (trained, held_out), "held_out": (0, held_out)}[pool]
-    kind = "held_out" if pool == "held_out" else "trained"
-    drawn = random.Random(f"composed:{kind}").sample(range(total), min(total, start + count))
-    return [_at(names, number) for number in drawn[start:]]
-
-
-def _at(names: list[list[str]], number: int) -> Composed:
-    chosen = []
-    for side in names:
-        number, place = divmod(number, len(side))
-        chosen.append(side[place])
-    return Composed(*chosen)
+    found = []
+    for number in random.Random(f"composed:{kind}").sample(range(total), min(total, start + count))[start:]:
+        chosen, left = [], number
+        for side in names:
+            left, place = divmod(left, len(side))
+            chosen.append(side[place])
+        found.append(Composed(*chosen))
+    return found
 
 
 def held_out_values(composition: Composition, composed: Composed) -> list[str]:
     """`component name` of every value that is held out."""
-    return [
-        f"{name} {value}" for name, value in composed._asdict().items() if value in composition.component(name).held_out
-    ]
+    named = composed._asdict().items()
+    return [f"{name} {value}" for name, value in named if value in composition.side(name, "held_out")]
 
 
 def template_of(composition: Composition, composed: Composed) -> str:
     """The template of a composition, with the slots `{input}` and `{labels}`; KeyError where a value is not there."""
-    values = {name: composition.component(name).value(value) for name, value in composed._asdict().items()}
+    values = {name: getattr(composition, name).value(value) for name, value in composed._asdict().items()}
     text = SLOTS.sub(lambda slot: values[slot[1]], values["placement"])
     # An empty part leaves the blanks and line breaks around it.
     return re.sub(r"\n{3,}", "\n\n", re.sub(r"[ \t]+(?=\n)|(?<=\n)[ \t]+", "", text)).strip()
@@ -129,16 +123,13 @@ def ordered(labels: tuple[str, ...], order: str) -> tuple[str, ...]:
 
 def only(composition: Composition, ids: Collection[str]) -> Composition:
     """The composition with the values that wordings of these ids name, in its order, and all of them trained or held out as before."""
-    used = [parse(name)._asdict() for name in ids]
-
-    def kept(name: str, side: Mapping[str, str]) -> dict[str, str]:
-        wanted = {each[name] for each in used}
-        return {value: text for value, text in side.items() if value in wanted}
-
-    components = {
-        name: Component(**{side: kept(name, getattr(composition.component(name), side)) for side in SIDES})
-        for name in COMPONENTS
-    }
+    components = {}
+    for place, name in enumerate(COMPONENTS):
+        wanted = {parse(wording)[place] for wording in ids}
+        trained, held_out = (
+            {value: text for value, text in composition.side(name, side).items() if value in wanted} for side in SIDES
+        )
+        components[name] = Component(trained, held_out)
     return msgspec.structs.replace(composition, **components)
 
 
@@ -152,21 +143,17 @@ def composition_faults(content: Any) -> Iterator[Fault]:
         value = content.get(key, 1)
         if not isinstance(value, int) or value < 1:
             yield line_of(content, key), f"`{key}` is a number of wordings, at least 1, got {value!r}."
-    for name in COMPONENTS:
-        if name in content:
-            yield from _component_faults(name, content[name], line_of(content, name))
-
-
-def _component_faults(name: str, component: Any, line: int) -> Iterator[Fault]:
-    sides: list[Any] = [component.get(side) for side in SIDES] if isinstance(component, dict) else [None]
-    if not all(isinstance(side, dict) and side for side in sides) or set(component) != set(SIDES):
-        yield line, f"`{name}` has the sides `trained` and `held_out`, each a mapping of names to texts."
-        return
-    for value in sorted(set(sides[0]) & set(sides[1])):
-        yield line_of(sides[1], value), f"{name} {value!r} is both trained on and held out."
-    texts = [text for side in sides for text in side.values()]
-    for side in sides:
-        for value, text in side.items():
+    for name in (name for name in COMPONENTS if name in content):
+        component = content[name]
+        sides: list[Any] = [component.get(side) for side in SIDES] if isinstance(component, dict) else [None]
+        if not all(isinstance(side, dict) and side for side in sides) or set(component) != set(SIDES):
+            reason = f"`{name}` has the sides `trained` and `held_out`, each a mapping of names to texts."
+            yield line_of(content, name), reason
+            continue
+        texts = [text for each in sides for text in each.values()]
+        for side, value, text in ((each, *item) for each in sides for item in each.items()):
+            if side is sides[1] and value in sides[0]:
+                yield line_of(side, value), f"{name} {value!r} is both trained on and held out."
             for fault in _value_faults(name, value, text):
                 yield line_of(side, value), f"{name} {value!r}: {fault}"
             if texts.count(text) > 1:

@@ -43,11 +43,9 @@ def available_wordings(bank: Bank | None, params: FormatParams, item_paraphrases
 
 
 def placed(wording: Wording, params: FormatParams, unseen: str = "") -> Wording:
-    """The wording with its level and the reason for it.
+    """The wording with its level and the reason for it; `unseen` is the part of it that no trained wording has, if there is one.
 
-    Args:
-        wording: its `trained` says whether the tuned arm trains on it if it trains on its family.
-        unseen: the part of it that no trained wording has, where there is one.
+    Its `trained` says whether the tuned arm trains on it if it trains on its family.
     """
     # Before the parts: what is new in a family that is new as a whole is no separate fact.
     if wording.family not in params.trained_families:

@@ -1,6 +1,7 @@
 """The user's own prompts, which the settings name: the models answer them beside the data's."""
 
 import json
+from collections import Counter
 from pathlib import Path, PurePosixPath
 
 from steady.errors import SteadyError
@@ -13,12 +14,8 @@ SUFFIXES = (".txt", ".jsonl")
 def read_own_prompts(path: str | None, folder: Path = Path(FOLDER)) -> list[Prompt]:
     """The prompts of a file: a line of a `.txt` is one, and so is `{"prompt": …}` of a `.jsonl`, whose text may have line breaks.
 
-    Args:
-        path: as `params.yaml` names it, relative to the repository; None for no prompts.
-        folder: where such files lie. DVC watches that folder, so that a change of the file is noticed.
-
-    Raises:
-        SteadyError: the file is elsewhere, missing, of another kind, empty, or a line is not a prompt.
+    `path` is relative to the repository, as `params.yaml` names it; None for no prompts. Such files lie in `folder`, which DVC
+    watches. SteadyError where the file is elsewhere, missing, of another kind, empty, or a line is not a prompt.
     """
     if path is None:
         return []
@@ -31,18 +28,17 @@ def read_own_prompts(path: str | None, folder: Path = Path(FOLDER)) -> list[Prom
         )
     place = folder / found.name
     if not place.is_file():
-        raise SteadyError(
-            f"{place}: no such file. There are: {', '.join(sorted(one.name for one in folder.glob('*')))}."
-        )
+        there = ", ".join(sorted(one.name for one in folder.glob("*")))
+        raise SteadyError(f"{place}: no such file. There are: {there}.")
     texts = _lines(place) if found.suffix == ".txt" else _rows(place)
     if not texts:
         raise SteadyError(f"{place}: no prompts. Put one on each line.")
-    seen: dict[str, int] = {}
+    seen: Counter[str] = Counter()
     prompts = []
     for text in texts:
         # The same prompt may be there twice, and each has its answer.
-        name = content_id("own", text, occurrence=seen.get(text, 0))
-        seen[text] = seen.get(text, 0) + 1
+        name = content_id("own", text, occurrence=seen[text])
+        seen[text] += 1
         prompts.append(Prompt(id=name, group_id=name, example_id=name, wording="own", prompt=text, completion=""))
     return prompts
 
@@ -57,18 +53,14 @@ def _lines(path: Path) -> list[str]:
 def _rows(path: Path) -> list[str]:
     texts = []
     for number, line in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        if line.strip():
-            text = _prompt_of(line)
-            if text is None:
-                raise SteadyError(f'{path}:{number}: expected {{"prompt": "…"}} with a text that is not blank.')
-            texts.append(text)
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            value = None
+        text = value.get("prompt") if isinstance(value, dict) else None
+        if not isinstance(text, str) or not text.strip():
+            raise SteadyError(f'{path}:{number}: expected {{"prompt": "…"}} with a text that is not blank.')
+        texts.append(text)
     return texts
-
-
-def _prompt_of(line: bytes) -> str | None:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    text = value.get("prompt") if isinstance(value, dict) else None
-    return text if isinstance(text, str) and text.strip() else None

@@ -26,11 +26,7 @@ class Phrasebook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     wordings: dict[str, Wording]
 
     def prompt(self, example: Example, wording_id: str) -> str:
-        """The prompt of an example.
-
-        Raises:
-            SteadyError: the book has no such wording, or the wording does not apply to the example.
-        """
+        """The prompt of an example; SteadyError where the book has no such wording, or it does not apply to the example."""
         if wording_id not in self.wordings:
             raise SteadyError(
                 f"wording {wording_id!r} is not in this phrasebook, which has {len(self.wordings)} wordings. "
@@ -49,10 +45,7 @@ def phrasebook(wordings: Sequence[Wording], bank: Bank | None) -> Phrasebook:
 
 
 def fingerprint(book: Phrasebook) -> str:
-    """SHA-256 of the wordings, the templates and what the code makes of them, on one fixed example.
-
-    Another template, another rule of rendering or another set of wordings gives another fingerprint.
-    """
+    """SHA-256 of the wordings, the templates and what the code makes of them on one fixed example: a change of any is noticed."""
     # msgspec writes the fields in the order of the class, so equal books have equal bytes
     digest = hashlib.sha256(msgspec.json.encode(book))
     for wording in book.wordings.values():
@@ -68,10 +61,6 @@ def write_phrasebook(path: Path, book: Phrasebook) -> None:
 
 
 def read_phrasebook(path: Path) -> Phrasebook:
-    """Read a phrasebook.
-
-    Raises:
-        SteadyError: the file is missing or no phrasebook.
-    """
+    """Read a phrasebook; SteadyError where the file is missing or none."""
     missing = f"{path}: no such file. Run `dvc repro` (or `dvc pull`) to make it."
     return read_document(path, Phrasebook, "a phrasebook", missing)

@@ -12,10 +12,7 @@ def render(example: Example, wording: Wording, bank: Bank | None) -> str:
     """The prompt of an example under a wording; the same arguments give the same text, anywhere.
 
     Without templates in the bank the example's own instruction and input are the prompt. That of a conversation has the turns
-    before it (`steady.records.conversation`).
-
-    Raises:
-        SteadyError: the wording's family is unknown, or the bank or the example has no such wording (see `applies`).
+    before it. SteadyError where the family is unknown, or bank or example have no such wording (see `applies`).
     """
     try:
         if wording.family == CANONICAL:

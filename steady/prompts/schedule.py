@@ -63,16 +63,13 @@ def trained_families(wordings: Sequence[Wording]) -> dict[str, list[Wording]]:
 
 def take_turns(families: Sequence[Sequence[str]], rng: random.Random) -> Iterator[str]:
     """Endless ids: each round visits every family once in a random order, each family goes through its ids in random rounds."""
-    rounds = [_rounds(ids, rng) for ids in families]
+    rounds: list[tuple[Sequence[str], list[str]]] = [(ids, []) for ids in families]
     while rounds:
         # a family is visited once a round however many wordings it has: a large one would crowd out the others
-        for ids in rng.sample(rounds, len(rounds)):
-            yield next(ids)
-
-
-def _rounds(ids: Sequence[str], rng: random.Random) -> Iterator[str]:
-    while True:
-        yield from rng.sample(ids, len(ids))
+        for ids, left in rng.sample(rounds, len(rounds)):
+            if not left:
+                left.extend(rng.sample(ids, len(ids)))
+            yield left.pop(0)
 
 
 class TrainingPrompts:

@@ -6,10 +6,8 @@ from typing import Any
 Spec = dict[str, Any]
 # One datum of a chart; each function says which keys it needs
 Row = Mapping[str, Any]
-VEGA_LITE = "5.20"
 ARM_COLOURS = ("var(--arm-1)", "var(--arm-2)", "var(--arm-3)", "var(--arm-4)", "var(--arm-5)", "var(--arm-6)")
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-DASHES = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3])
 WIDTH = 340
 NO_AXIS = {"title": None, "domain": False, "ticks": False}
 WORDS = {"field": "words", "type": "nominal"}
@@ -18,42 +16,24 @@ CONFIG = {
     "font": "sans-serif",
     "view": {"stroke": None},
     "axis": {
-        "labelColor": "var(--ink)",
-        "titleColor": "var(--ink)",
-        "gridColor": "var(--line)",
-        "domainColor": "var(--soft)",
-        "tickColor": "var(--soft)",
-        "labelFontSize": 12,
-        "labelPadding": 6,
-        "titleFontSize": 12,
-        "titleFontWeight": "normal",
+        "labelColor": "var(--ink)", "titleColor": "var(--ink)", "gridColor": "var(--line)", "domainColor": "var(--soft)",
+        "tickColor": "var(--soft)", "labelFontSize": 12, "labelPadding": 6, "titleFontSize": 12, "titleFontWeight": "normal",
     },
-}
+}  # fmt: skip
 
 
 def draw(spec: Spec) -> str:
     """The SVG of a specification; colours are the page's CSS variables, so that it follows light and dark."""
     import vl_convert
 
-    whole = {**spec, "config": CONFIG}
     # no network: a specification that named a URL would fail here
-    svg = str(vl_convert.vegalite_to_svg(whole, vl_version=VEGA_LITE, allowed_base_urls=[]))
+    svg = str(vl_convert.vegalite_to_svg({**spec, "config": CONFIG}, vl_version="5.20", allowed_base_urls=[]))
     # `role="img"` would hide the labels of single marks from screen readers
     return svg.replace("<svg ", '<svg role="group" ', 1)
 
 
-def colour(place: int) -> str:
-    """The colour of the arm at a place; with more than six arms colours and shapes repeat, and the labels tell them apart."""
-    return ARM_COLOURS[place % len(ARM_COLOURS)]
-
-
-def shape(place: int) -> str:
-    """The shape of the arm at a place."""
-    return SHAPES[place % len(SHAPES)]
-
-
 def _by_arm(arms: Sequence[str], values: Sequence[Any]) -> Spec:
-    """A value for each arm, without a legend: the page has one for all pictures."""
+    """A value for each arm, without a legend: the page has one for all pictures; of more than six arms values repeat."""
     chosen = [values[place % len(values)] for place in range(len(arms))]
     return {"field": "arm", "scale": {"domain": list(arms), "range": chosen}, "legend": None}
 
@@ -84,10 +64,7 @@ def _chart(rows: Sequence[Row], height: Any, encoding: Spec, *layers: Spec, widt
 def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequence[float]) -> Spec:
     """A point with its interval for every arm in every row, the points of a row joined: the arms answered the same prompts.
 
-    Args:
-        rows: `place` (the row), `arm`, `value`, `low`, `high`, `words` (what a screen reader says).
-        title: of the x axis.
-        domain: of the x axis.
+    Rows have `place` (the row), `arm`, `value`, `low`, `high`, `words` (what a screen reader says); title and domain are the x axis's.
     """
     # lines join the arms in their order, not by their values
     ranks = {name: rank for rank, name in enumerate(arms)}
@@ -112,11 +89,9 @@ def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequ
 
 
 def dots(rows: Sequence[Row], arm: int, domain: Sequence[float]) -> Spec:
-    """A dot for every wording with its interval behind it; `arm` is the arm's place, for its colour and shape.
-
-    A row has `family`, `value`, `low`, `high`, `lane` (0 to 1, spreads the dots of a family) and `words`.
-    """
-    across, look = _axis("accuracy", domain=list(domain), nice=False), colour(arm)
+    """A dot and interval for every wording: rows of `family`, `value`, `low`, `high`, `lane` (0 to 1, within the family), `words`."""
+    across = _axis("accuracy", domain=list(domain), nice=False)
+    look, shape = ARM_COLOURS[arm % len(ARM_COLOURS)], SHAPES[arm % len(SHAPES)]
     shared = {
         "y": _down("family", list(dict.fromkeys(row["family"] for row in rows))),
         "yOffset": {"field": "lane", "type": "quantitative", "scale": {"domain": [-0.2, 1.2]}},
@@ -129,7 +104,7 @@ def dots(rows: Sequence[Row], arm: int, domain: Sequence[float]) -> Spec:
         {"step": 56},
         shared,
         _layer(ends, "rule", strokeWidth=1.2, opacity=0.35, color=look, aria=False),
-        _layer(value, "point", filled=True, opacity=0.8, size=32, shape=shape(arm), color=look),
+        _layer(value, "point", filled=True, opacity=0.8, size=32, shape=shape, color=look),
     )
 
 
@@ -152,11 +127,12 @@ def curves(rows: Sequence[Row], arms: Sequence[str], title: str) -> Spec:
     """Lines over optimizer steps; a row has `step`, `value`, `arm` and `words`."""
     step, value = {"field": "step", **_axis("optimizer step")}, {"field": "value", **_axis(title, zero=False)}
     points = {"shape": _by_arm(arms, SHAPES), "description": WORDS}
+    dashes = ([1, 0], [6, 3], [2, 2], [8, 2, 2, 2], [4, 4], [1, 3])
     return _chart(
         rows,
         150,
         {"x": step, "y": value, "color": _by_arm(arms, ARM_COLOURS)},
-        _layer({"strokeDash": _by_arm(arms, DASHES)}, "line", strokeWidth=2, aria=False),
+        _layer({"strokeDash": _by_arm(arms, dashes)}, "line", strokeWidth=2, aria=False),
         _layer(points, "point", filled=True, opacity=1, size=14),
     )
 

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from steady.records import CANONICAL, Prediction, Prompt
-from steady.report.differences import marked
 from steady.report.findings import Findings
-from steady.report.markup import Markup, details, joined, table, tag
+from steady.report.markup import Markup, details, joined, marked, table, tag
 
 MOST_GROUPS = 15
 MOST_WORDINGS = 12
@@ -86,24 +85,24 @@ def _group(found: Findings, group: Group, is_open: bool) -> Markup:
     tally = ", ".join(f"{label} {count}" for label, count in Counter(answers).most_common())
     share = f"{disagreement(answers):.0%} of pairs differ in {last.name}"
     summary = tag("span", f"{share}: {tally}; target {canonical.completion}")
-    first, shown = group.rows[0], _shown(found, group)
-    rows = [[_name(found, row), *_cells(found, row, first), tag("pre", _prompt(found, row, first))] for row in shown]
+    first, *others = group.rows
+
+    def unmoved(row: int) -> list[bool]:
+        given = [arm.reworded_predictions for arm in reversed(found.arms)]
+        return [shown_answer(arm[row]) == shown_answer(arm[first]) for arm in given]
+
+    # the canonical row, then those whose answer moved in the last arm, then those that moved in another one
+    shown = [first, *sorted(others, key=lambda row: (unmoved(row), row))[: MOST_WORDINGS - 1]]
+    rows = []
+    for row in shown:
+        text = prompts[row].prompt
+        worded = text if row == first else marked(canonical.prompt, text)
+        rows.append([_name(found, row), *_cells(found, row, first), tag("pre", worded)])
     header = ["wording", *(arm.name for arm in found.arms), "prompt"]
     # said, so that the table is not taken for all there is
     hidden = len(group.rows) - len(rows)
     note = tag("p", f"{hidden} more wordings left this arm's answer as it was.", class_="soft") if hidden else ""
     return details(summary, table(f"Text {group.group_id}", header, rows, stacked=True), note, open_=is_open)
-
-
-def _shown(found: Findings, group: Group) -> list[int]:
-    """The canonical row, then those whose answer moved in the last arm, then those that moved in another one."""
-    first, *others = group.rows
-
-    def unmoved(row: int) -> list[bool]:
-        answers = [arm.reworded_predictions for arm in reversed(found.arms)]
-        return [shown_answer(given[row]) == shown_answer(given[first]) for given in answers]
-
-    return [first, *sorted(others, key=lambda row: (unmoved(row), row))[: MOST_WORDINGS - 1]]
 
 
 def _name(found: Findings, row: int) -> Markup:
@@ -123,11 +122,6 @@ def _cells(found: Findings, row: int, first: int) -> list[Markup]:
         else:
             cells.append(tag("span", tag("b", answer), right, tag("small", " moved"), class_="moved"))
     return cells
-
-
-def _prompt(found: Findings, row: int, first: int) -> Markup | str:
-    canonical = found.sensitivity[first].prompt
-    return canonical if row == first else marked(canonical, found.sensitivity[row].prompt)
 
 
 def won_and_lost(found: Findings) -> Markup:

@@ -83,9 +83,8 @@ def read_findings(places: Places) -> Findings:
     comparison = read_metrics(places.comparison, Comparison)
     run = read_run(list(comparison.arms), places.metrics, places.reports, places.formatted)
     # a fact that two files have is that of the later one
-    recorded = {
-        name: value for path in places.provenance for name, value in read_metrics(path, dict[str, object]).items()
-    }
+    files = [read_metrics(path, dict[str, object]) for path in places.provenance]
+    recorded = {name: value for file in files for name, value in file.items()}
     return Findings(
         comparison=comparison,
         arms=run.arms,  # those of the comparison: a folder left behind by an arm that is gone is not shown

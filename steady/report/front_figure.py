@@ -9,7 +9,7 @@ from steady.metrics.cells import ALL
 from steady.metrics.files import read_metrics
 from steady.metrics.seed_results import SeedEstimates, SeedsResults
 from steady.report import charts
-from steady.report.charts import Row, Spec
+from steady.report.charts import Row
 
 WIDTH = 300  # small, so that its letters can still be read where a phone shrinks it
 PANELS = (("mean_accuracy", "share of right answers"), ("agreement", "share of pairs of wordings with the same answer"))
@@ -19,20 +19,22 @@ GROUPS = (("L1", "paraphrase", "unseen paraphrases"), ("L2", ALL, "unseen kinds 
 def front_figures(metrics: Path) -> dict[str, str]:
     """The figure by file name, from `seeds.json` in the folder; the same results give the same bytes, whatever the fonts.
 
-    GitHub shows an SVG as an image, which does not know the theme of the page around it. So there are two files, each with the
-    colours of the report's page written into it.
+    GitHub shows an SVG as an image that knows no theme: there are two files, with the colours of the report's page in them.
     """
     seeds = read_metrics(metrics / "seeds.json", SeedsResults)
     names = list(seeds.arms)
-    panels = [_panel(seeds, names, measure, title) for measure, title in PANELS]
+    panels = [
+        {**charts.intervals(list(_rows(seeds, measure)), names, title, (0.0, 1.0)), "width": WIDTH}
+        for measure, title in PANELS
+    ]
     drawn = charts.draw({"vconcat": [charts.legend(names), *panels], "spacing": 14, "padding": 4})
-    light, dark = _palettes()
+    style = files("steady.report").joinpath("page.css").read_text(encoding="utf-8")
+    # the colours of the report's page, light and dark
+    light, dark = (
+        dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
+    )
     return {"arms-light.svg": _coloured(drawn, light), "arms-dark.svg": _coloured(drawn, dark)}
-
-
-def _panel(seeds: SeedsResults, names: list[str], measure: str, title: str) -> Spec:
-    rows = list(_rows(seeds, measure))
-    return {**charts.intervals(rows, names, title, (0.0, 1.0)), "width": WIDTH}
 
 
 def _rows(seeds: SeedsResults, measure: str) -> Iterator[Row]:
@@ -50,13 +52,6 @@ def _rows(seeds: SeedsResults, measure: str) -> Iterator[Row]:
                 low, high = found[name].bounds or (value, value)
                 words = f"{place}, {arm}: {value:.3f} [{low:.3f}, {high:.3f}]"
                 yield {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
-
-
-def _palettes() -> list[dict[str, str]]:
-    """The colours of the report's page, light and dark."""
-    style = files("steady.report").joinpath("page.css").read_text(encoding="utf-8")
-    blocks = re.findall(r":root \{(.*?)\}", style, re.DOTALL)[:2]
-    return [dict(re.findall(r"(--[a-z0-9-]+): (#[0-9a-f]{6})", block)) for block in blocks]
 
 
 def _coloured(svg: str, palette: Mapping[str, str]) -> str:

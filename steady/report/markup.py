@@ -1,9 +1,15 @@
 """HTML from data: everything that is no markup is escaped."""
 
+import re
 from collections.abc import Iterable, Sequence
+from difflib import SequenceMatcher
 from html import escape
 
 from steady.report.tables import Table
+
+# words, marks and runs of white space; together they are the text
+WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+VISIBLE = str.maketrans({"\n": "⏎\n", "\t": "⇥\t"})
 
 
 class Markup(str):
@@ -45,11 +51,9 @@ def table(
     stacked: bool = False,
     name: str | None = None,
 ) -> Markup:
-    """A table that scrolls by itself where it is wider than the screen; the first column heads its rows.
+    """A table that scrolls by itself where it is wider than the screen; the first column heads its rows, `name` is its id.
 
-    Args:
-        stacked: on a phone the last column goes below the others; roles keep it a table for those who listen.
-        name: the id of the table.
+    Where it is `stacked`, the last column goes below the others on a phone; roles keep it a table for those who listen.
     """
 
     # CSS that stacks a table takes its meaning from screen readers; roles give it back
@@ -79,3 +83,19 @@ def shown(found: Table) -> Markup:
 def cut(text: str, most: int) -> str:
     """A text of at most so many characters; a longer one ends with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def marked(canonical: str, reworded: str) -> Markup:
+    """The reworded prompt with what it adds in <ins> and what it leaves out in <del>; white space that changed is shown."""
+    # by words: by characters, chance matches within words would be marked
+    old, new = WORDS.findall(canonical), WORDS.findall(reworded)
+    parts: list[Markup] = []
+    # autojunk takes words that are frequent in a long prompt for noise, and then marks more than has changed
+    for kind, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        gone, come = "".join(old[a:b]), "".join(new[c:d])
+        if kind == "equal":
+            parts.append(text(come))
+            continue
+        parts += [tag("del", gone.translate(VISIBLE))] if gone else []
+        parts += [tag("ins", come.translate(VISIBLE))] if come else []
+    return Markup("".join(parts))

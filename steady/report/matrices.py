@@ -61,17 +61,13 @@ def folded(group: ScoredGroup, most: int = MOST_ANSWERS) -> Folded:
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = group.matrix / group.lengths
     # of a sampled matrix not every copy of an answer was scored under every prompt
-    columns = [_scored(scores[:, [other == answer for other in responses]]) for answer in columns_of]
+    columns = []
+    for answer in columns_of:
+        copies = scores[:, [other == answer for other in responses]]
+        columns.append(copies[np.arange(len(copies)), np.isfinite(copies).argmax(axis=1)])
     answers = [response_line(group.predictions[responses.index(answer)]) for answer in columns_of]
     own = [columns_of.get(answer) for answer in responses]
     return Folded(answers, own, np.stack(columns, axis=1), len(votes) - len(columns_of))
-
-
-def _scored(columns: Floats) -> Floats:
-    """What was scored of the columns of one answer, which hold the same: `(N, copies)` to `(N,)`."""
-    place = np.isfinite(columns).argmax(axis=1)
-    found: Floats = columns[np.arange(len(columns)), place]
-    return found
 
 
 def response_line(prediction: Prediction) -> str:
@@ -82,17 +78,20 @@ def response_line(prediction: Prediction) -> str:
 
 
 def matrix_table(caption: str, rows: Sequence[Row], arms: Sequence[tuple[str, ScoredGroup]]) -> Markup:
-    """One table for a group: for each arm the answers and the matrix, and the prompts beside them.
+    """One table for a group: for each arm the answers and the matrix, and the prompts, whose rows are in its order, beside them.
 
-    Args:
-        rows: of the prompts, in the order of the matrices.
-        arms: names, and their matrices of the same prompts; cells of arm k have the class `a<k>`, so that a page can show one.
+    Cells of arm k have the class `a<k>`, so that a page can show one arm.
     """
     parts = [folded(group) for _, group in arms]
     named = list(enumerate(zip(arms, parts, strict=True)))
-    tops = [_top(place, name, group, part) for place, ((name, group), part) in named]
-    heads = [cell for place, part in enumerate(parts) for cell in _heads(place, part)]
-    body = []
+    tops, heads, body = [], [], []
+    for k, ((name, group), part) in named:
+        found = psi(group)
+        value = f"ψ {found:.2f}" if found is not None else f"not scored: {group.fault}"
+        more = f"; {part.others} more answers" if part.others else ""
+        tops.append(_head(f"{name}: {value}{more}", colspan=len(part.answers) + 1, class_=f"a{k} arm"))
+        answers = (_head(cut(answer, LONGEST_HEAD), title=answer, class_=f"a{k}") for answer in part.answers)
+        heads += [_head("answer", class_=f"a{k} said"), *answers]
     for place, row in enumerate(rows):
         cells = [cell for k, ((_, group), part) in named for cell in _cells(k, part, group.predictions[place], place)]
         head = tag("th", row.head, scope="row", role="rowheader")
@@ -111,30 +110,15 @@ def _head(words: object, **attributes: object) -> Markup:
     return tag("th", words, scope="col", role="columnheader", **attributes)
 
 
-def _top(place: int, name: str, group: ScoredGroup, part: Folded) -> Markup:
-    """The name of an arm over its columns."""
-    found = psi(group)
-    value = f"ψ {found:.2f}" if found is not None else f"not scored: {group.fault}"
-    more = f"; {part.others} more answers" if part.others else ""
-    return _head(f"{name}: {value}{more}", colspan=len(part.answers) + 1, class_=f"a{place} arm")
-
-
-def _heads(place: int, part: Folded) -> list[Markup]:
-    answers = (_head(cut(answer, LONGEST_HEAD), title=answer, class_=f"a{place}") for answer in part.answers)
-    return [_head("answer", class_=f"a{place} said"), *answers]
-
-
 def _cells(place: int, part: Folded, prediction: Prediction, row: int) -> list[Markup]:
     mark = {True: " ✓", False: " ✗", None: ""}[prediction.correct]
-    answer = tag("td", response_line(prediction) + mark, role="cell", class_=f"a{place} said")
-    return [answer, *(_cell(place, value, part.own[row] == k) for k, value in enumerate(part.values[row]))]
-
-
-def _cell(place: int, value: float, own: bool) -> Markup:
-    """Written out, for there are tens of thousands on a page."""
-    # what the arm answered under this very prompt
-    frame = " own" if own else ""
-    return Markup(f'<td role="cell" class="a{place} h{shade(value)}{frame}">{text(nats(value))}</td>')
+    cells = [tag("td", response_line(prediction) + mark, role="cell", class_=f"a{place} said")]
+    for k, value in enumerate(part.values[row]):
+        # what the arm answered under this very prompt is framed
+        frame = " own" if part.own[row] == k else ""
+        # written out, for there are tens of thousands on a page
+        cells.append(Markup(f'<td role="cell" class="a{place} h{shade(value)}{frame}">{text(nats(value))}</td>'))
+    return cells
 
 
 def shade(value: float) -> int:

@@ -1,15 +1,12 @@
 """The section that walks through the matrices of the test groups, from worst to best."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from steady.metrics.matrices import ScoredGroup
-from steady.metrics.run import ArmResults
 from steady.records import CANONICAL, Prompt
-from steady.report.differences import marked
 from steady.report.findings import Findings
-from steady.report.markup import Markup, details, joined, tag
+from steady.report.markup import Markup, details, joined, marked, tag, text
 from steady.report.matrices import EXPLAINED, Row, matrix_table, psi, response_line
 from steady.report.tables import number
 
@@ -42,12 +39,31 @@ def matrix_groups(found: Findings) -> Markup:
         if shown and characters > MOST_CHARACTERS and group.rank != len(ranked):
             continue
         shown.append((group, part))
-    places = [group.rank for group, _ in shown]
     walked = []
     for place, (group, part) in enumerate(shown):
-        name, links = f"matrix-{group.rank}", _links(places, place)
-        walked.append(details(_summary(group), links, part, open_=place == 0, id=name, class_="matrix"))
-    return joined([_lead(found, len(ranked), len(shown), faults), _choice(found.arms), *walked])
+        links = []
+        if place > 0:
+            links.append(tag("a", "← worse", href=f"#matrix-{shown[place - 1][0].rank}"))
+        if place + 1 < len(shown):
+            links.append(tag("a", "steadier →", href=f"#matrix-{shown[place + 1][0].rank}"))
+        content = [_summary(group), tag("p", joined(links), class_="walk"), part]
+        walked.append(details(*content, open_=place == 0, id=f"matrix-{group.rank}", class_="matrix"))
+    left = f" {len(ranked) - len(shown)} between them are left out." if len(ranked) > len(shown) else ""
+    missing = "".join(f" {count} could not be scored: {fault.replace('_', ' ')}." for fault, count in faults.items())
+    lead = (
+        f"{len(ranked)} test texts, from the one whose answers moved most with the wording in {found.arms[-1].name} to the "
+        f"steadiest.{left}{missing} {EXPLAINED}"
+    )
+    # which arm's matrices to show; without style sheets all of them stand side by side
+    names = {str(place): arm.name for place, arm in enumerate(found.arms)}
+    names |= {"all": "all, side by side"} if len(found.arms) > 1 else {}
+    buttons = []
+    for key, name in names.items():
+        checked = " checked" if key == str(len(found.arms) - 1) else ""
+        radio = Markup(f'<input type="radio" name="matrix-arm" id="show-{key}"{checked}>')
+        buttons.append(tag("label", radio, f" {name}"))
+    choice = tag("fieldset", tag("legend", "Matrix of"), *buttons, class_="choice")
+    return joined([tag("p", lead), choice, *walked])
 
 
 def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
@@ -66,42 +82,12 @@ def ranking(found: Findings) -> tuple[list[Ranked], Counter[str]]:
     return ranked, Counter({str(fault): count for fault, count in faults.items() if fault})
 
 
-def _lead(found: Findings, groups: int, shown: int, faults: Counter[str]) -> Markup:
-    left = f" {groups - shown} between them are left out." if groups > shown else ""
-    missing = "".join(f" {count} could not be scored: {fault.replace('_', ' ')}." for fault, count in faults.items())
-    words = (
-        f"{groups} test texts, from the one whose answers moved most with the wording in {found.arms[-1].name} to the "
-        f"steadiest.{left}{missing} {EXPLAINED}"
-    )
-    return tag("p", words)
-
-
-def _choice(arms: Sequence[ArmResults]) -> Markup:
-    """Which arm's matrices to show; without style sheets all of them stand side by side."""
-    names = {str(place): arm.name for place, arm in enumerate(arms)}
-    names |= {"all": "all, side by side"} if len(arms) > 1 else {}
-    buttons = []
-    for key, name in names.items():
-        checked = " checked" if key == str(len(arms) - 1) else ""
-        radio = Markup(f'<input type="radio" name="matrix-arm" id="show-{key}"{checked}>')
-        buttons.append(tag("label", radio, f" {name}"))
-    return tag("fieldset", tag("legend", "Matrix of"), *buttons, class_="choice")
-
-
-def _links(places: Sequence[int], place: int) -> Markup:
-    links = []
-    if place > 0:
-        links.append(tag("a", "← worse", href=f"#matrix-{places[place - 1]}"))
-    if place + 1 < len(places):
-        links.append(tag("a", "steadier →", href=f"#matrix-{places[place + 1]}"))
-    return tag("p", joined(links), class_="walk")
-
-
 def _summary(group: Ranked) -> Markup:
     name, last = group.arms[-1]
-    answers = Counter(response_line(item) for item in last.predictions).most_common(4)
-    others = len({response_line(item) for item in last.predictions}) - len(answers)
-    tally = ", ".join(f"{answer} {count}" for answer, count in answers) + (f", {others} more" if others else "")
+    votes = Counter(response_line(item) for item in last.predictions)
+    others = len(votes) - 4
+    tally = ", ".join(f"{answer} {count}" for answer, count in votes.most_common(4))
+    tally += f", {others} more" if others > 0 else ""
     before = ", ".join(f"{arm} {number(value)}" for (arm, _), value in zip(group.arms[:-1], group.psis, strict=False))
     against = f" ({before})" if before else ""
     return tag("span", f"{group.rank}. ψ {number(group.psis[-1])} in {name}{against}: {tally}")
@@ -109,25 +95,18 @@ def _summary(group: Ranked) -> Markup:
 
 def _group(found: Findings, prompts: dict[str, Prompt], group: Ranked) -> Markup:
     # every arm has the same prompts in the same order
-    ids = [item.prompt_id for item in group.arms[-1][1].predictions]
-    members = [prompts[name] for name in ids]
+    members = [prompts[item.prompt_id] for item in group.arms[-1][1].predictions]
     first = next((prompt for prompt in members if prompt.wording == CANONICAL), members[0])
-    rows = [Row(_name(found, prompt), _worded(first, prompt)) for prompt in members]
+    rows = []
+    for prompt in members:
+        family, _, rest = prompt.wording.partition("/")
+        level = found.wordings[prompt.wording].level if prompt.wording in found.wordings and rest else ""
+        head = joined([tag("b", family), tag("small", f"{level} {rest}", class_="id") if rest else ""])
+        worded, half = prompt.prompt, LONGEST_PROMPT // 2
+        # finding what differs takes time with the square of the length, so very long prompts are cut and not marked
+        if len(worded) + len(first.prompt) > 2 * LONGEST_PROMPT:
+            shown = text(worded if len(worded) <= LONGEST_PROMPT else f"{worded[:half]} … {worded[-half:]}")
+        else:
+            shown = text(worded) if prompt is first else marked(first.prompt, worded)
+        rows.append(Row(head, shown))
     return matrix_table(f"Text {first.group_id}, target: {first.completion}", rows, group.arms)
-
-
-def _name(found: Findings, prompt: Prompt) -> Markup:
-    family, _, rest = prompt.wording.partition("/")
-    level = found.wordings[prompt.wording].level if prompt.wording in found.wordings and rest else ""
-    return joined([tag("b", family), tag("small", f"{level} {rest}", class_="id") if rest else ""])
-
-
-def _worded(first: Prompt, prompt: Prompt) -> Markup:
-    """The prompt with what differs from the canonical one marked; a very long one is cut in the middle, unmarked."""
-    text = prompt.prompt
-    # finding what differs takes time with the square of the length
-    if len(text) + len(first.prompt) > 2 * LONGEST_PROMPT:
-        half = LONGEST_PROMPT // 2
-        cut = text if len(text) <= LONGEST_PROMPT else f"{text[:half]} … {text[-half:]}"
-        return joined([cut])
-    return joined([text]) if prompt is first else marked(first.prompt, text)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 
 from steady.metrics.cells import ALL
-from steady.metrics.measures import QUALITY, SENSITIVITY, SHARE, SensitivityMeasure, on_page
+from steady.metrics.measures import QUALITY, SENSITIVITY, SHARE, on_page
 from steady.metrics.resampling import Estimate
-from steady.metrics.results import Confusion, WordingAccuracy
+from steady.metrics.results import Confusion
 from steady.metrics.run import CURVES, ArmResults
 from steady.report import charts
 from steady.report.charts import Row
@@ -61,23 +61,23 @@ def quality_picture(found: Findings) -> Markup:
     return _figure(spec, "Task quality under the canonical wording, with 95 % intervals.")
 
 
-def sensitivity_pictures(found: Findings, measure: SensitivityMeasure) -> Markup:
-    """A picture for each level: a row for each family, all of them pooled last."""
-    by_level = {level: list(_cells(found.arms, level, measure.name)) for level in LEVEL_TITLES}
-    rows = [row for level in by_level.values() for row in level]
-    if not rows:
-        return Markup("")
-    is_share = measure.unit == SHARE  # a share ends at 1, a number of nats nowhere
-    top = 1.0 if is_share else max(row["high"] for row in rows) * 1.02
-    bottom = max(0.0, min(row["low"] for row in rows) - 0.02) if is_share else 0.0
-    names = [arm.name for arm in found.arms]
-    return _side_by_side(
-        [
+def sensitivity_pictures(found: Findings) -> Markup:
+    """For every measure, under its heading, a picture for each level: a row for each family, all of them pooled last."""
+    names, parts = [arm.name for arm in found.arms], []
+    for measure in on_page(SENSITIVITY):
+        by_level = {level: list(_cells(found.arms, level, measure.name)) for level in LEVEL_TITLES}
+        rows = [row for level in by_level.values() for row in level]
+        is_share = measure.unit == SHARE  # a share ends at 1, a number of nats nowhere
+        top = 1.0 if is_share else max((row["high"] for row in rows), default=0.0) * 1.02
+        bottom = max(0.0, min((row["low"] for row in rows), default=0.0) - 0.02) if is_share else 0.0
+        pictures = [
             _figure(charts.intervals(level, names, measure.title, (bottom, top)), LEVEL_TITLES[name])
             for name, level in by_level.items()
             if level
         ]
-    )
+        heading = tag("h3", measure.title[:1].upper() + measure.title[1:])
+        parts.append(tag("div", heading, _side_by_side(pictures)))
+    return joined(parts)
 
 
 def _cells(arms: Sequence[ArmResults], level: str, measure: str) -> Iterator[Row]:
@@ -93,7 +93,18 @@ def _cells(arms: Sequence[ArmResults], level: str, measure: str) -> Iterator[Row
 
 def wording_pictures(found: Findings) -> Markup:
     """For each arm a dot for every wording: its accuracy on the test groups."""
-    tables = {arm.name: list(_wording_rows(arm)) for arm in found.arms}
+    tables: dict[str, list[Row]] = {}
+    for arm in found.arms:
+        families: dict[str, list[Row]] = {}
+        for name, entry in arm.sensitivity.wordings.items():
+            if row := _row(f"{name} ({entry.level})", arm.name, entry.accuracy):
+                families.setdefault(entry.family, []).append(row)
+        # equal accuracies would hide one another without a lane each
+        tables[arm.name] = [
+            {**row, "family": family, "lane": round((place + 0.5) / len(members), 4)}
+            for family, members in families.items()
+            for place, row in enumerate(members)
+        ]
     every = [row for rows in tables.values() for row in rows]
     if not every:
         return Markup("")
@@ -102,29 +113,13 @@ def wording_pictures(found: Findings) -> Markup:
     return _side_by_side([_figure(charts.dots(rows, place, domain), name) for place, (name, rows) in placed])
 
 
-def _wording_rows(arm: ArmResults) -> Iterator[Row]:
-    families: dict[str, list[tuple[str, WordingAccuracy]]] = {}
-    for name, entry in arm.sensitivity.wordings.items():
-        if entry.accuracy.value is not None:
-            families.setdefault(entry.family, []).append((name, entry))
-    for family, members in families.items():
-        for place, (name, entry) in enumerate(members):
-            # equal accuracies would hide one another without a lane each
-            lane = (place + 0.5) / len(members)
-            row = _row(f"{name} ({entry.level})", arm.name, entry.accuracy)
-            yield {**(row or {}), "family": family, "lane": round(lane, 4)}
-
-
 def confusion_pictures(found: Findings) -> Markup:
     """A matrix for each arm; a column without any answer is left out."""
     return _side_by_side([_confusion(arm) for arm in found.arms])
 
 
 def most_confused(matrix: Confusion) -> Confusion:
-    """The matrix, or of one with many labels the part whose labels are most often taken for another or given for one.
-
-    The answers that it leaves out are one more column.
-    """
+    """The matrix, or the part of a large one whose labels are most often taken for another; other answers are one more column."""
     if len(matrix.actual) <= MOST_LABELS:
         return matrix
     place = {name: column for column, name in enumerate(matrix.predicted)}
@@ -183,11 +178,3 @@ def curve_pictures(found: Findings) -> Markup:
         if rows:
             pictures.append(_figure(charts.curves(rows, names, title), title[:1].upper() + title[1:]))
     return _side_by_side(pictures)
-
-
-def all_sensitivity(found: Findings) -> Markup:
-    """The pictures of every measure, each under its heading."""
-    return joined(
-        tag("div", tag("h3", measure.title[:1].upper() + measure.title[1:]), sensitivity_pictures(found, measure))
-        for measure in on_page(SENSITIVITY)
-    )

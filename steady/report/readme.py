@@ -11,18 +11,16 @@ import msgspec
 from steady.errors import SteadyError
 from steady.metrics.cells import ALL
 from steady.metrics.files import read_metrics
-from steady.metrics.measures import HIGHER, SENSITIVITY, TEXT, Measure, headlines, in_tables, on_page
+from steady.metrics.measures import HIGHER, QUALITY, SENSITIVITY, TEXT, headlines, in_tables, on_page
 from steady.metrics.resampling import Estimate
 from steady.metrics.results import Difference
 from steady.metrics.seed_results import ClaimOverSeeds, FamilyOverSeeds, SeedEstimate, SeedEstimates, SeedsResults
-from steady.report.measures import markdown_table, measures_tables
+from steady.report.tables import markdown_table
 
 Results = TypeVar("Results")
 # a block ends at its own mark: figures may hold comments
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n)(.*?)(<!-- end of figures -->)", re.DOTALL)
 NOT_COMMITTED = "*Not among the committed results.*"
-# the question that a reader comes with: the same task, asked in other words
-UNSEEN = ("L1", "paraphrase")
 REFERENCE_NAMES = {"majority": "majority", "tfidf": "TF-IDF + logistic regression"}
 
 
@@ -46,14 +44,7 @@ class HeldOut(msgspec.Struct):
 
 
 def render(metrics: Path) -> dict[str, str]:
-    """Every block of figures by name.
-
-    Args:
-        metrics: the folder; it needs `seeds.json` and `environment.json`, and says so where `leave-one-out.json` is not there.
-
-    Raises:
-        SteadyError: one of the files is missing; the message says which command makes it.
-    """
+    """Every block of figures by name; SteadyError, with the command that makes it, where a needed file of the folder is missing."""
     seeds = _read(metrics / "seeds.json", SeedsResults, "make seeds")
     environment = _read(metrics / "environment.json", Environment, "python -m steady reproduced --record")
     rotated = metrics / "leave-one-out.json"
@@ -67,7 +58,7 @@ def render(metrics: Path) -> dict[str, str]:
         "recipes": _recipes(metrics),
         "leave-one-out": _leave_one_out(read_metrics(rotated, HeldOut)) if rotated.is_file() else NOT_COMMITTED,
         "environment": _environment(environment),
-        "measures": measures_tables(),
+        "measures": _measures(),
     }
 
 
@@ -83,33 +74,22 @@ def _recipes(metrics: Path) -> str:
     # whatever was committed; a recipe without a file is not mentioned
     for path in sorted(metrics.glob("seeds-*.json")):
         found = read_metrics(path, SeedsResults)
-        count = len(found.seeds)
-        # answers without labels have no F1: their texts are shown
-        is_open = found.generated and next(iter(found.arms.values()))["macro_f1"].value is None
-        texts = f"{_texts(found)}\n\n" if is_open else ""
+        texts = ""
+        # answers without labels have no F1: what every arm wrote is shown against the references
+        if found.generated and next(iter(found.arms.values()))["macro_f1"].value is None:
+            shown = [row for row in in_tables(TEXT) if all(row.name in entries for entries in found.generated.values())]
+            rows = [[arm, *(estimated(entries[row.name]) for row in shown)] for arm, entries in found.generated.items()]
+            texts = markdown_table(["", *(row.label for row in shown)], rows) + "\n\n"
+        # of each trained arm, means over seeds
+        tokens = {arm: [one.tokens for one in records if one.tokens] for arm, records in found.training.items()}
+        means = ", ".join(f"{arm} {sum(counts) / len(counts):,.0f}" for arm, counts in tokens.items() if counts)
+        seen, count = f" Tokens shown in training: {means}." if means else "", len(found.seeds)
         parts.append(
             f"**`{path.stem.removeprefix('seeds-')}`**, {count} seed{'s' if count > 1 else ''}, {found.rows} test rows, "
-            f"{found.trainable_percent or 0:.2f} % of the parameters trained.{_tokens(found)}\n\n{_arms(found)}\n\n{texts}"
+            f"{found.trainable_percent or 0:.2f} % of the parameters trained.{seen}\n\n{_arms(found)}\n\n{texts}"
             f"{_families(found)}"
         )
     return "\n\n".join(parts) or NOT_COMMITTED
-
-
-def _texts(found: SeedsResults) -> str:
-    """What every arm wrote to the test prompts, against the references."""
-    shown = [row for row in in_tables(TEXT) if all(row.name in entries for entries in found.generated.values())]
-    rows = [[arm, *(estimated(entries[row.name]) for row in shown)] for arm, entries in found.generated.items()]
-    return markdown_table(["", *(row.label for row in shown)], rows)
-
-
-def _tokens(found: SeedsResults) -> str:
-    """What each trained arm was shown, means over seeds."""
-    means = []
-    for arm, records in found.training.items():
-        tokens = [record.tokens for record in records if record.tokens]
-        if tokens:
-            means.append(f"{arm} {sum(tokens) / len(tokens):,.0f}")
-    return f" Tokens shown in training: {', '.join(means)}." if means else ""
 
 
 def replace_blocks(text: str, blocks: Mapping[str, str]) -> str:
@@ -147,19 +127,15 @@ def _percent(entry: Estimate | SeedEstimate) -> str:
     return f"{100 * (entry.value or 0):.1f} %{interval}"
 
 
-def _unseen(seeds: SeedsResults) -> tuple[str, dict[str, SeedEstimates], dict[str, SeedEstimates]]:
-    """The wordings that a reader asks about, in words, and their measures by arm and by step.
-
-    Paraphrases that no arm was trained on, or, in a run without any, every wording that none was trained on.
-    """
-    level, family = UNSEEN
-    if cell := seeds.families.get(level, {}).get(family):
-        return "paraphrases of the instruction that no arm was trained on", cell.arms, cell.steps
-    return "wordings that no arm was trained on", seeds.arms, seeds.steps
+def _unseen(seeds: SeedsResults) -> tuple[str, dict[str, SeedEstimates]]:
+    """Paraphrases that no arm was trained on or, in a run without any, all such wordings: in words, and their measures by arm."""
+    if cell := seeds.families.get("L1", {}).get("paraphrase"):
+        return "paraphrases of the instruction that no arm was trained on", cell.arms
+    return "wordings that no arm was trained on", seeds.arms
 
 
 def _found(seeds: SeedsResults) -> str:
-    wordings, arms, _ = _unseen(seeds)
+    wordings, arms = _unseen(seeds)
     # the arm that the run is about
     last = list(seeds.arms)[-1]
     trained = "" if seeds.trainable_percent is None else f" ({seeds.trainable_percent:.2f} % of the parameters trained)"
@@ -182,7 +158,7 @@ def _found(seeds: SeedsResults) -> str:
 
 def _in_short(seeds: SeedsResults) -> str:
     """What the front page has room for; docs/results.md has every measure and reference."""
-    _, unseen, _ = _unseen(seeds)
+    _, unseen = _unseen(seeds)
     rows = []
     for name, found in seeds.arms.items():
         paraphrased, worst = unseen[name]["mean_accuracy"], found["worst_wording_accuracy"]
@@ -211,27 +187,23 @@ def _cells(found: SeedsResults) -> Iterator[tuple[str, str, FamilyOverSeeds]]:
 
 def _moved(found: SeedsResults, step: str) -> str:
     """Where a step made a family better or worse: those whose interval leaves zero out, on unseen groups (L1, L2)."""
-    cells = [
-        (f"{family} ({level})", cell) for level, family, cell in _cells(found) if level != "L0" and family != "all"
-    ]
-    better: list[tuple[Measure, str]] = []
-    worse: list[tuple[Measure, str]] = []
-    for place, cell in cells:
-        for row in on_page(SENSITIVITY):
-            # an undefined interval leaves nothing out
-            low, high = cell.steps[step][row.name].bounds or (0.0, 0.0)
-            if low > 0 or high < 0:
-                (better if (low > 0) == (row.better == HIGHER) else worse).append((row, place))
-    return f"better in {_listed(better)}; worse in {_listed(worse)}, of {len(cells)} families on unseen groups."
-
-
-def _listed(places: Sequence[tuple[Measure, str]]) -> str:
-    parts = []
+    unseen = [entry for entry in _cells(found) if entry[0] != "L0" and entry[1] != "all"]
+    cells = [(f"{family} ({level})", cell) for level, family, cell in unseen]
+    better: list[str] = []
+    worse: list[str] = []
     for row in on_page(SENSITIVITY):
-        found = [place for measure, place in places if measure is row]
-        if found:
-            parts.append(f"{row.label}: {', '.join(found)}")
-    return " · ".join(parts) or "nothing that the intervals would bear out"
+        # an undefined interval leaves nothing out
+        bounds = [(place, cell.steps[step][row.name].bounds or (0.0, 0.0)) for place, cell in cells]
+        above = ", ".join(place for place, (low, _) in bounds if low > 0)
+        below = ", ".join(place for place, (low, high) in bounds if low <= 0 and high < 0)
+        up, down = (better, worse) if row.better == HIGHER else (worse, better)
+        up += [f"{row.label}: {above}"] if above else []
+        down += [f"{row.label}: {below}"] if below else []
+    nothing = "nothing that the intervals would bear out"
+    return (
+        f"better in {' · '.join(better) or nothing}; worse in {' · '.join(worse) or nothing}, "
+        f"of {len(cells)} families on unseen groups."
+    )
 
 
 def _arms(seeds: SeedsResults) -> str:
@@ -275,6 +247,21 @@ def _leave_one_out(held_out: HeldOut) -> str:
         for entry in [measures["agreement"]]
     ]
     return markdown_table(["family never trained on", "step", "agreement before", "after", "difference"], rows)
+
+
+def _measures() -> str:
+    """Every measure with its formula, by kind: the tables of `docs/measures.md`."""
+    tables = []
+    for title, measures in (("Quality", QUALITY), ("Sensitivity", SENSITIVITY), ("Generated text", TEXT)):
+        rows = []
+        for row in measures:
+            # a bar would end the cell, and an underscore or a star would be taken for Markdown
+            formula = row.formula.replace("|", "\\|").replace("_", "\\_").replace("*", "\\*")
+            rest = [row.unit, row.better, row.test or "–", row.source or "–"]
+            rows.append([f"{row.label} (`{row.name}`)", formula, *rest])
+        table = markdown_table(["measure", "formula", "unit", "better", "test", "source"], rows)
+        tables.append(f"## {title}\n\n{table}")
+    return "\n\n".join(tables)
 
 
 def _environment(environment: Environment) -> str:

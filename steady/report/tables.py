@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from steady.metrics.cells import LEVELS
-from steady.metrics.measures import QUALITY, SENSITIVITY, TEXT, Measure, TextMeasure, in_tables, on_page
+from steady.metrics.measures import QUALITY, SENSITIVITY, TEXT, in_tables, on_page
 from steady.metrics.resampling import Estimate
 from steady.metrics.results import (
     CellResults,
@@ -17,7 +17,6 @@ from steady.metrics.results import (
     SplitQuality,
     Step,
 )
-from steady.report.measures import markdown_table
 
 NOTHING = "–"
 COUNTS = {
@@ -55,17 +54,14 @@ def sensitivity_table(arms: Mapping[str, SensitivityResults]) -> Table:
     """Sensitivity of the arms, level by level and family by family."""
     shown = in_tables(SENSITIVITY)
     cells = {name: dict(_cells(found.held_out, found.levels)) for name, found in arms.items()}
-    rows = [
-        [place, name, *(_short(row, found[place].measures[row.name]) for row in shown)]
-        for place in next(iter(cells.values()))
-        for name, found in cells.items()
-    ]
+    rows = []
+    for place in next(iter(cells.values())):
+        for name, found in cells.items():
+            numbers = [(row, found[place].measures[row.name]) for row in shown]
+            # intervals of the measures that speak for an arm: a table with all of them is wider than a terminal
+            shorter = [estimated(value) if row.headline else number(value.value) for row, value in numbers]
+            rows.append([place, name, *shorter])
     return Table("Sensitivity to the wording", ["level, family", "arm", *(row.label for row in shown)], rows)
-
-
-def _short(measure: Measure, found: Estimate) -> str:
-    """Intervals of the measures that speak for an arm: a table with all of them is wider than a terminal."""
-    return estimated(found) if measure.headline else number(found.value)
 
 
 def steps_table(comparison: Comparison) -> Table:
@@ -93,29 +89,26 @@ def _step_row(place: str, step: Step, measures: Differences, names: Sequence[str
 def label_tables(arms: Mapping[str, EvaluateResults]) -> list[Table]:
     """The tables, from the results of the arms; none where a row has one label."""
     # with one label a row the confusion matrix says it all
-    several = all(found.multi_label for found in arms.values())
-    return [set_table(arms), label_table(arms)] if several else []
-
-
-def set_table(arms: Mapping[str, EvaluateResults]) -> Table:
-    """Scores of whole sets on the test split (accuracy: all labels right): a row for each arm and each reference."""
+    if not all(found.multi_label for found in arms.values()):
+        return []
+    # scores of whole sets (accuracy: all labels right): a row for each arm and each reference
     measures = [*on_page(QUALITY), *(row for row in QUALITY if row.of_sets)]
-    scored = {name: found.test for name, found in arms.items()} | next(iter(arms.values())).references
-    rows = [[name, *(estimated(found.measures[row.name]) for row in measures)] for name, found in scored.items()]
-    return Table("Sets of labels, test split", ["arm", *(row.label for row in measures)], rows)
-
-
-def label_table(arms: Mapping[str, EvaluateResults]) -> Table:
-    """Each label on the test split, arm by arm: precision, recall, F1, and the two-by-two counts of its rows."""
+    first = next(iter(arms.values()))
+    scored = {name: found.test for name, found in arms.items()} | first.references
+    sets = [[name, *(estimated(found.measures[row.name]) for row in measures)] for name, found in scored.items()]
+    # each label, arm by arm: precision, recall, F1, and the two-by-two counts of its rows
     rows = []
-    for label in next(iter(arms.values())).labels:
+    for label in first.labels:
         for name, found in arms.items():
             scores = found.test.per_class[label]
             estimates = [estimated(one) for one in (scores.precision, scores.recall, scores.f1)]
             counts = [str(getattr(scores, key)) for key in COUNTS]
             rows.append([label, name, str(scores.support), *estimates, *counts])
     header = ["label", "arm", "rows", "precision", "recall", "F1", *COUNTS.values()]
-    return Table("Every label by itself, test split", header, rows)
+    return [
+        Table("Sets of labels, test split", ["arm", *(row.label for row in measures)], sets),
+        Table("Every label by itself, test split", header, rows),
+    ]
 
 
 def generated_tables(arms: Mapping[str, EvaluateResults], comparison: Comparison) -> list[Table]:
@@ -133,19 +126,18 @@ def generated_tables(arms: Mapping[str, EvaluateResults], comparison: Comparison
     names = [*(row.name for row in measures), "distinct_answers"]
     rows = [[arm, *(estimated(found.test[name]) for name in names)] for arm, found in writing.items()]
     limit = f" (short: at most {first.within_words_limit} words)"
-    header = ["arm", *(row.label for row in measures), "distinct answers"]
-    return [Table(f"Free answers to the test prompts{limit}", header, rows), _differences(measures, comparison)]
-
-
-def _differences(measures: Sequence[TextMeasure], comparison: Comparison) -> Table:
+    written = ["arm", *(row.label for row in measures), "distinct answers"]
     steps = [step for step in comparison.steps.values() if step.generated.rows]
-    rows = []
+    moved = []
     for row in measures:
-        found = [step.generated.measures[row.name] for step in steps]
-        cells = [[estimated(one.difference, signed=True), p_value(one.p)] for one in found]
-        rows.append([row.label, *(cell for pair in cells for cell in pair)])
+        tests = [step.generated.measures[row.name] for step in steps]
+        cells = [[estimated(one.difference, signed=True), p_value(one.p)] for one in tests]
+        moved.append([row.label, *(cell for pair in cells for cell in pair)])
     header = ["measure", *(cell for step in steps for cell in (f"{step.from_} → {step.to}", "p"))]
-    return Table("Free answers, differences (exploratory, p not corrected)", header, rows)
+    return [
+        Table(f"Free answers to the test prompts{limit}", written, rows),
+        Table("Free answers, differences (exploratory, p not corrected)", header, moved),
+    ]
 
 
 def claims_table(comparison: Comparison) -> Table:
@@ -190,6 +182,12 @@ def p_value(value: float | None) -> str:
 def percent(value: float | None) -> str:
     """A share in percent."""
     return NOTHING if value is None else f"{value:.2f} %"
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
 def as_text(table: Table) -> str:

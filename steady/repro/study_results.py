@@ -16,8 +16,8 @@ from steady.metrics.resampling import Bootstrap, ratio
 from steady.metrics.run import ArmResults, RunResults
 from steady.metrics.seed_results import SeedEstimate, SeedEstimates
 from steady.metrics.statistics import detectable, detectable_mean, holm, sign_flip, swap_tests
-from steady.report.measures import markdown_table
 from steady.report.readme import estimated
+from steady.report.tables import markdown_table
 from steady.repro.seeds import Place, at_place, group_count
 
 # A column of the table, where it is measured, and the measure

@@ -1,5 +1,7 @@
 """Normal forms, MinHash candidates and disjoint sets."""
 
+from copy import deepcopy
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,6 +91,6 @@ def test_sets_are_named_by_their_smallest_member() -> None:
     sets = Sets(6)
     for pair in ((4, 5), (5, 1), (1, 4)):
         sets.join(*pair)
-    other = sets.copy()
+    other = deepcopy(sets)
     other.join(0, 4)
     assert sets.names().tolist() == [0, 1, 2, 3, 1, 1] and other.names().tolist() == [0, 0, 2, 3, 0, 0]

@@ -71,7 +71,7 @@ def test_no_phrase_of_a_held_out_value_is_in_a_trained_prompt(tickets: Bank, wor
     trained = "\n".join([*templates, *(one.template for one in tickets.templates.values() if one.trained)])
     runs = set().union(*map(content_runs, templates))
     for name in ("preamble", "instruction", "item", "cue"):
-        for value, text in composition_of(tickets).component(name).held_out.items():
+        for value, text in composition_of(tickets).side(name, "held_out").items():
             for piece in re.split(r"\{\w+\}", text):
                 assert len(piece.strip()) < 3 or piece.strip() not in trained, (name, value)
             assert not content_runs(text) & runs, (name, value)
@@ -81,7 +81,7 @@ def test_the_phrasebook_of_training_leaks_no_held_out_component(tickets: Bank, w
     book = phrasebook([wording for wording in wordings if wording.trained], tickets)
     text = msgspec.json.encode(book).decode()
     for name in COMPONENTS:
-        for value in composition_of(tickets).component(name).held_out.values():
+        for value in composition_of(tickets).side(name, "held_out").values():
             assert value not in ("given", "reversed") and msgspec.json.encode(value).decode()[1:-1] not in text, value
     for wording in book.wordings.values():
         assert render(EXAMPLE, wording, book.bank) == render(EXAMPLE, wording, tickets)

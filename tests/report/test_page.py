@@ -10,10 +10,9 @@ from click.testing import CliRunner
 from stages.report import main
 from steady.errors import SteadyError
 from steady.metrics.results import Confusion
-from steady.report.differences import marked
 from steady.report.examples import disagreement, groups_of
 from steady.report.findings import read_findings
-from steady.report.markup import Markup, tag
+from steady.report.markup import Markup, marked, tag
 from steady.report.page import render_page
 from steady.report.pictures import MOST_LABELS, OTHERS, most_confused
 

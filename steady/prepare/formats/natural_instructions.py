@@ -3,17 +3,15 @@
 Copies differ: texts instead of lists, instances without `id`, no languages, other members and another order. All are read.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from steady.prepare.context import Context, Items
 from steady.prepare.converting import placed, refused, row_of, to_the_fault
 from steady.prepare.duplicates import text_hash
-from steady.prepare.readers.files import File, records, unreadable
-from steady.prepare.readers.opening import UnreadableError
+from steady.prepare.readers.files import File, records
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, Values, mismatch, rejection, show
+from steady.prepare.readers.rows import Draft, Finding, LeftOut, Row, Unreadable, Values, rejection, show
 
 SAMPLE = {
     "Definition": ["Name the capital of the country."],
@@ -35,26 +33,30 @@ LANGUAGES = {
 def items(files: list[File], context: Context) -> Items:
     """One draft an instance, of the tasks and languages that the source asks for."""
     source = context.source.model_copy(update={"records": context.source.records or "Instances"})
-    try:
-        wanted = _tasks(source.tasks)
-    except UnreadableError as error:
-        yield unreadable(File(Path(str(source.tasks)), str(source.tasks)), error)
+    if source.tasks is not None and not Path(source.tasks).is_file():
+        reason = "no such file (named in `tasks`); it holds one task name a line."
+        yield Unreadable(rejection(source.tasks, 1, Finding("missing_file", reason), ""))
         return
+    wanted = None if source.tasks is None else set(Path(source.tasks).read_text(encoding="utf-8").split())
     for file in files:
         if wanted is not None and _task(file) not in wanted:
             yield LeftOut(1, "task")
-            continue
-        yield from to_the_fault(file, _of_task(file, source))
+        else:
+            yield from to_the_fault(file, _of_task(file, source))
 
 
 def _of_task(file: File, source: SourceParams) -> Items:
     head: Values = {}
     # A copy may state its definition behind the instances, so a task is read before its first draft is made.
     instances = list(records(file, source, head))
-    definitions, findings = _definitions(head)
+    given = head.get("Definition")
+    texts = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    definitions = [text.strip() for text in texts if isinstance(text, str) and text.strip()]
     # Without an instruction no instance can be asked; what is wrong with the instances is reported too.
-    if findings and instances:
-        yield [rejection(file.name, 1, finding, "") for finding in findings]
+    if (not texts or len(definitions) < len(texts)) and instances:
+        task, code = Row(head, 1), "missing_field" if given is None else "wrong_type"
+        task.mismatch("Definition", given, "a text or a list of texts", code)
+        yield [rejection(file.name, 1, finding, "") for finding in task.findings]
         instances = [instance for instance in instances if isinstance(instance[1], list)]
     codes = {name: _codes(head.get(f"{name}_language")) for name in ("Input", "Output", "Instruction")}
     language = next(iter(codes["Output"])) if len(codes["Output"]) == 1 else None
@@ -79,24 +81,6 @@ def _task(file: File) -> str:
     return file.path.name.split(".json")[0]
 
 
-def _tasks(path: str | None) -> set[str] | None:
-    """The task names of a split file, one a line without `.json`."""
-    if path is None:
-        return None
-    if not Path(path).is_file():
-        raise UnreadableError("missing_file", "no such file (named in `tasks`); it holds one task name a line.")
-    return set(Path(path).read_text(encoding="utf-8").split())
-
-
-def _definitions(head: Mapping[str, Any]) -> tuple[list[str], list[Finding]]:
-    value = head.get("Definition")
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) and text.strip() for text in texts):
-        code = "missing_field" if value is None else "wrong_type"
-        return [], [mismatch("Definition", value, "a text or a list of texts", code)]
-    return [text.strip() for text in texts], []
-
-
 def _codes(value: Any) -> set[str]:
     """The codes of a language or a list of them; what is no text is no language."""
     names = value if isinstance(value, list) else [value]
@@ -108,28 +92,21 @@ def _draft(row: Row, definitions: list[str], meta: Values) -> Draft:
 
     A task with several definitions words its instruction in several ways: each instance takes one, chosen by its input.
     """
-    outputs = _outputs(row)
-    text = row.text("input", empty=True)
-    if "input" in row.values and isinstance(row.values["input"], str) and not text.strip():
-        row.note("blank_input", f"`input` is {text!r}; there is nothing to answer.")
-    # Chosen by the text and not by the line, so that a file in another order gives the same examples.
-    definition = definitions[text_hash(text) % len(definitions)] if len(definitions) > 1 else "".join(definitions)
-    if isinstance(row.values.get("id"), str):
-        meta = meta | {"id": row.values["id"]}
-    return Draft(
-        instruction=definition, input=text.strip(), output=outputs[0] if outputs else "", references=outputs, meta=meta
-    )
-
-
-def _outputs(row: Row) -> list[str]:
     value = row.values.get("output")
     outputs = [value] if isinstance(value, str) else value
     if not isinstance(outputs, list) or not all(isinstance(output, str) for output in outputs):
         code = "wrong_type" if "output" in row.values else "missing_field"
         row.mismatch("output", value, "a text or a list of texts", code)
-        return []
+        outputs = []
     # The same answer may be listed several times.
-    stripped = list(dict.fromkeys(output.strip() for output in outputs if output.strip()))
-    if not stripped:
+    elif not (outputs := list(dict.fromkeys(output.strip() for output in outputs if output.strip()))):
         row.note("empty_output", f"`output` is {show(value)}; an answer is needed to train on.")
-    return stripped
+    text = row.text("input", empty=True)
+    if isinstance(row.values.get("input"), str) and not text.strip():
+        row.note("blank_input", f"`input` is {text!r}; there is nothing to answer.")
+    # Chosen by the text and not by the line, so that a file in another order gives the same examples.
+    definition = definitions[text_hash(text) % len(definitions)] if len(definitions) > 1 else "".join(definitions)
+    if isinstance(row.values.get("id"), str):
+        meta = meta | {"id": row.values["id"]}
+    output = outputs[0] if outputs else ""
+    return Draft(instruction=definition, input=text.strip(), output=output, references=outputs, meta=meta)

@@ -6,19 +6,9 @@ from steady.prepare.context import Context
 from steady.prepare.readers.rows import Draft, LeftOut, Row
 from steady.prepare.threads import nested_posts, threads
 
-SAMPLE = {
-    "message_tree_id": "t1",
-    "tree_state": "ready_for_export",
-    "prompt": {
-        "message_id": "m1",
-        "text": "Name a planet.",
-        "role": "prompter",
-        "lang": "en",
-        "replies": [
-            {"message_id": "m2", "parent_id": "m1", "text": "Mars.", "role": "assistant", "lang": "en", "replies": []}
-        ],
-    },
-}
+_REPLY = {"message_id": "m2", "parent_id": "m1", "text": "Mars.", "role": "assistant", "lang": "en", "replies": []}
+_ROOT = {"message_id": "m1", "text": "Name a planet.", "role": "prompter", "lang": "en", "replies": [_REPLY]}
+SAMPLE = {"message_tree_id": "t1", "tree_state": "ready_for_export", "prompt": _ROOT}
 
 
 def drafts(row: Row, context: Context) -> Iterator[Draft | LeftOut]:

@@ -33,9 +33,8 @@ def _of_turns(row: Row) -> Draft:
         return Draft()
     # A loss over pairs compares two answers to one prompt.
     if chosen[:-1] != rejected[:-1]:
-        row.note(
-            "different_prompts", "`chosen` and `rejected` differ before their last turn; they must answer the same."
-        )
+        reason = "`chosen` and `rejected` differ before their last turn; they must answer the same."
+        row.note("different_prompts", reason)
     if chosen[-1].role != "assistant" or len(chosen) == 1:
         row.note("no_answer", "`chosen` must end with the assistant's answer to an earlier turn.")
     _differ(row, chosen[-1].content, rejected[-1].content)

@@ -9,25 +9,16 @@ from steady.prepare.context import Context
 from steady.prepare.duplicates import normal_form, text_hash
 from steady.prepare.readers.rows import Draft, Row
 
-SAMPLE = {
-    "instruction": "Say whether the word is a fruit.",
-    "instances": [
-        {
-            "instruction_with_input": "Say whether the word is a fruit. Word: plum",
-            "input": "Word: plum",
-            "constraints": "Answer yes or no.",
-            "output": "yes",
-        }
-    ],
-    "reformulations": [
-        {
-            "instruction": "Is this a fruit? {INPUT}",
-            "instruction_with_input": "Is this a fruit? Word: plum",
-            "input": "Word: plum",
-            "output": "yes",
-        }
-    ],
-}
+_INSTANCE = {
+    "instruction_with_input": "Say whether the word is a fruit. Word: plum", "input": "Word: plum",
+    "constraints": "Answer yes or no.", "output": "yes",
+}  # fmt: skip
+_REFORMULATION = {
+    "instruction": "Is this a fruit? {INPUT}", "instruction_with_input": "Is this a fruit? Word: plum",
+    "input": "Word: plum", "output": "yes",
+}  # fmt: skip
+_INSTRUCTION = "Say whether the word is a fruit."
+SAMPLE = {"instruction": _INSTRUCTION, "instances": [_INSTANCE], "reformulations": [_REFORMULATION]}
 _SLOT = "{INPUT}"
 _NONE = ("", "none", "none.")
 

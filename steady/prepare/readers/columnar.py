@@ -1,5 +1,6 @@
 """Parquet, Arrow and data sets of the Hub, in batches; a record's line is its row number from 1."""
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -13,11 +14,7 @@ BATCH = 1000
 
 
 def columnar(path: Path) -> Iterator[Record]:
-    """Yield `(row, values, "")` of a `.parquet` file, an `.arrow` or `.feather` file or stream, or a folder of `save_to_disk`.
-
-    Raises:
-        UnreadableError: the file is damaged or of another kind.
-    """
+    """Yield `(row, values, "")` of a `.parquet`, `.arrow` or `.feather` file; UnreadableError where it is damaged."""
     import pyarrow
 
     number = 0
@@ -28,10 +25,8 @@ def columnar(path: Path) -> Iterator[Record]:
                 number += 1
                 yield number, _named(values, names), ""
     except (pyarrow.ArrowException, OSError) as error:
-        detail = str(error).splitlines()[0]
-        raise UnreadableError(
-            "damaged_file", f"cannot be read: {detail}. Fetch or write the file again.", number + 1
-        ) from error
+        reason = f"cannot be read: {str(error).splitlines()[0]}. Fetch or write the file again."
+        raise UnreadableError("damaged_file", reason, number + 1) from error
 
 
 def _batches(path: Path) -> Iterator[tuple[Any, dict[str, list[str]]]]:
@@ -53,27 +48,16 @@ def _batches(path: Path) -> Iterator[tuple[Any, dict[str, list[str]]]]:
         else:
             batches = pyarrow.ipc.open_stream(handle)
             schema = batches.schema
-        names = class_names(schema)
+        # The class names that `datasets` wrote into the schema: column to names.
+        content = (schema.metadata or {}).get(b"huggingface")
+        features = json.loads(content).get("info", {}).get("features") or {} if content else {}
+        known = [(name, feature) for name, feature in features.items() if isinstance(feature, dict)]
+        names = {name: feature["names"] for name, feature in known if "names" in feature}
         yield from ((batch, names) for batch in batches)
 
 
-def class_names(schema: Any) -> dict[str, list[str]]:
-    """The class names that `datasets` wrote into the schema: column to names."""
-    import msgspec
-
-    content = (schema.metadata or {}).get(b"huggingface")
-    features = msgspec.json.decode(content).get("info", {}).get("features") or {} if content else {}
-    return {
-        name: feature["names"] for name, feature in features.items() if isinstance(feature, dict) and "names" in feature
-    }
-
-
 def hub(source: SourceParams) -> Iterator[Record]:
-    """Yield the rows of a data set of the Hub (or a local folder in its form), streamed, class numbers as names.
-
-    Raises:
-        UnreadableError: it cannot be loaded.
-    """
+    """Yield the rows of a data set of the Hub (or a folder like it), streamed, classes by name; else UnreadableError."""
     name = source.path.removeprefix("hub:")
     if not name.strip("/"):
         raise UnreadableError("no_dataset", "there is no name in it; expected hub:OWNER/NAME, or a folder.")
@@ -84,9 +68,8 @@ def hub(source: SourceParams) -> Iterator[Record]:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     try:
         # Streamed, since a data set of the Hub may be larger than the disk.
-        rows = datasets.load_dataset(
-            name, source.config, split=source.hub_split, revision=source.revision, streaming=True
-        )
+        options = {"split": source.hub_split, "revision": source.revision, "streaming": True}
+        rows = datasets.load_dataset(name, source.config, **options)
         features = rows.features or {}
         names = {key: feature.names for key, feature in features.items() if isinstance(feature, datasets.ClassLabel)}
         iterator = iter(rows)

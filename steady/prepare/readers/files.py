@@ -6,14 +6,13 @@ from typing import NamedTuple
 
 from steady.prepare.readers.forms import refuse_other_forms
 from steady.prepare.readers.json_lines import json_lines
-from steady.prepare.readers.opening import UnreadableError, data_suffix, open_bytes
+from steady.prepare.readers.opening import data_suffix, open_bytes
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Record, Unreadable, Values, rejection
+from steady.prepare.readers.rows import Record, Values
 
 COLUMNAR = (".parquet", ".arrow", ".feather")
 TABLES = (".csv", ".tsv", ".txt")
-LINES = (".jsonl", ".ndjson")
-KNOWN = (*COLUMNAR, *TABLES, *LINES, ".json")
+KNOWN = (*COLUMNAR, *TABLES, ".jsonl", ".ndjson", ".json")
 HUB = "hub:"
 
 
@@ -49,11 +48,8 @@ def find_files(source: SourceParams) -> list[File]:
 def records(file: File, source: SourceParams, head: Values | None = None) -> Iterator[Record]:
     """Yield `(line, value, raw)` for each record of a file: `value` is an object, a string or the list of its findings.
 
-    Args:
-        head: filled with the members of a JSON document that are beside its records.
-
-    Raises:
-        UnreadableError: the file cannot be read at all, or not to its end.
+    `head` is filled with the members of a JSON document beside its records. UnreadableError where the file cannot be read,
+    or not to its end.
     """
     suffix = data_suffix(file.path)
     if source.path.startswith(HUB):
@@ -66,27 +62,17 @@ def records(file: File, source: SourceParams, head: Values | None = None) -> Ite
         yield from columnar(file.path)
     else:
         with open_bytes(file.path, source.encoding) as handle:
+            start = handle.peek(1 << 16).removeprefix(b"\xef\xbb\xbf").lstrip()
+            # A document, to go by its beginning: `[` and what cannot be a line of JSON Lines.
+            is_array = start.startswith(b"[") and (suffix == ".json" or start[1:].lstrip()[:1] in (b"{", b""))
             if suffix in TABLES:
                 from steady.prepare.readers.tables import table
 
                 yield from table(handle, file.path, source)
-            elif source.records is not None or _is_document(handle.peek(1 << 16), suffix):
+            elif source.records is not None or is_array:
                 from steady.prepare.readers.json_documents import json_document
 
                 yield from json_document(handle, source.records, {} if head is None else head)
             else:
                 refuse_other_forms(handle.peek(1 << 16))
                 yield from json_lines(handle)
-
-
-def _is_document(start: bytes, suffix: str) -> bool:
-    """Whether a JSON file is one document, to go by its beginning: `[` and what cannot be a line of JSON Lines."""
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not text.startswith(b"["):
-        return False
-    return suffix == ".json" or text[1:].lstrip()[:1] in (b"{", b"")
-
-
-def unreadable(file: File, error: UnreadableError) -> Unreadable:
-    """The item of a file that cannot be read."""
-    return Unreadable(rejection(file.name, error.line, error.finding, ""))

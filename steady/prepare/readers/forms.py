@@ -14,11 +14,7 @@ WRITE_ROWS = "write rows instead: `frame.to_json(path, orient='records', lines=T
 
 
 def refuse_other_forms(start: bytes) -> None:
-    """Look at the beginning of what should be JSON Lines.
-
-    Raises:
-        UnreadableError: its values go over several lines, or are dictionaries as Python prints them.
-    """
+    """UnreadableError where what should be JSON Lines has values over several lines, or dictionaries as Python prints them."""
     lines = [line for line in start.removeprefix(b"\xef\xbb\xbf").split(b"\n")[:200] if line.strip()][:2]
     # One line alone may be damaged; two that are wrong in the same way are a form.
     if len(lines) < 2 or not all(map(_is_wrong, lines)):
@@ -49,26 +45,22 @@ def _several_lines(start: bytes) -> str:
     path: list[str] = []
     for place, sign in enumerate(text):
         if sign in "[{":
-            key = _key_before(text, place) if "" not in path[1:] else ""
+            # The key before the colon, "" for an item of an array; keys are shorter than 200 characters.
+            before = text[max(0, place - 200) : place].rstrip()
+            is_member = before.endswith(":") and "" not in path[1:]
+            key = before[:-1].rstrip()[:-1].rpartition('"')[2] if is_member else ""
             if sign == "[" and key and text[place + 1 :][:200].lstrip().startswith(("[", "{")):
                 members.append(".".join([*path[1:], key]))
             path.append(key)
         elif sign in "]}" and path:
             path.pop()
     if members:
-        return (
-            f"the file is one JSON document with its rows under {listed(members)}; set `records: {_records(members)}`."
-        )
+        where = f"its rows under {listed(members)}; set `records: {_records(members)}`."
+        return f"the file is one JSON document with {where}"
     return (
         "the rows go over several lines each; one JSON object a line is read, or one array of them in a .json file. "
         "`jq -c . FILE` writes such lines."
     )
-
-
-def _key_before(text: str, place: int) -> str:
-    """The key of the value that begins at a place, "" for an item of an array; keys are shorter than 200 characters."""
-    before = text[max(0, place - 200) : place].rstrip()
-    return before[:-1].rstrip()[:-1].rpartition('"')[2] if before.endswith(":") else ""
 
 
 def _records(keys: Sequence[str]) -> str:
@@ -85,7 +77,7 @@ def _row_keys(values: Mapping[str, Any]) -> list[str]:
     """The keys of a document that hold rows, dotted where they lie deeper."""
     found = []
     for key, value in values.items():
-        if _is_rows(value):
+        if isinstance(value, list) and value and all(isinstance(item, Mapping | list) for item in value):
             found.append(key)
         elif isinstance(value, Mapping):
             found += [f"{key}.{inner}" for inner in _row_keys(value)]
@@ -97,9 +89,11 @@ def other_form(values: Mapping[str, Any], findings: Sequence[Finding]) -> list[F
     if {finding.code for finding in findings} - {"missing_field", "wrong_type"}:
         return list(findings)
     columns = list(values.values())
+    same_keys = all(isinstance(column, Mapping) and column for column in columns) and len(set(map(tuple, columns))) == 1
+    plain = all(isinstance(column, list) and column and _is_plain(column) for column in columns)
     if {"columns", "data"} <= set(values):
         reason = f"a table as pandas splits it (columns, index and data); {WRITE_ROWS}."
-    elif len(columns) > 1 and (_same_keys(columns) or _same_lengths(columns)):
+    elif len(columns) > 1 and (same_keys or (plain and len(set(map(len, columns))) == 1)):
         reason = f"a table by columns ({listed(values)}), not by rows; {WRITE_ROWS}."
     elif rows := _row_keys(values):
         if "wrong_type" in {finding.code for finding in findings}:
@@ -112,22 +106,8 @@ def other_form(values: Mapping[str, Any], findings: Sequence[Finding]) -> list[F
     return [Finding("other_form", f"the row is {reason}")]
 
 
-def _same_keys(columns: Sequence[Any]) -> bool:
-    return all(isinstance(column, Mapping) and column for column in columns) and len({tuple(c) for c in columns}) == 1
-
-
-def _same_lengths(columns: Sequence[Any]) -> bool:
-    if not all(isinstance(column, list) and column and _is_plain(column) for column in columns):
-        return False
-    return len({len(column) for column in columns}) == 1
-
-
 def _is_plain(values: Sequence[Any]) -> bool:
     return not any(isinstance(value, Mapping | list) for value in values)
-
-
-def _is_rows(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 0 and all(isinstance(item, Mapping | list) for item in value)
 
 
 def numbered(value: Any) -> Any:

@@ -13,7 +13,6 @@ from steady.prepare.readers.rows import Finding
 
 COMPRESSED = (".gz", ".zst", ".zip")
 BLOCK = 1 << 20
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 
 
 class UnreadableError(Exception):
@@ -35,18 +34,19 @@ def data_suffix(path: Path) -> str:
 
 @contextmanager
 def open_bytes(path: Path, encoding: str = "utf-8") -> Iterator[io.BufferedReader]:
-    """A buffered stream of the file's content in UTF-8.
-
-    Raises:
-        UnreadableError: the content is UTF-16 and the encoding says otherwise, or the compressed data are damaged.
-    """
+    """The file's content as UTF-8; UnreadableError where it is UTF-16 and `encoding` says otherwise, or an archive is damaged."""
     with path.open("rb") as raw:
         try:
             stream = _decompressed(raw, path.suffix.lower())
             if encoding.lower().replace("_", "-") not in ("utf-8", "utf8", "utf-8-sig"):
                 stream = cast(IO[bytes], _Recoded(stream, encoding))
             reader: io.BufferedReader = io.BufferedReader(cast(Any, stream), BLOCK)
-            _refuse_utf16(reader.peek(4)[:4])
+            start = reader.peek(4)[:4]
+            # Without a mark, ASCII letters in UTF-16 have a zero in every other byte.
+            unmarked = len(start) == 4 and b"\0\0" in (start[::2], start[1::2])
+            if unmarked or start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                reason = f"the file begins with {start!r}: it is UTF-16. Set `encoding: utf-16`, or save it as UTF-8."
+                raise UnreadableError("utf16", reason)
             yield reader
         except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, OSError) as error:
             raise UnreadableError(
@@ -67,19 +67,10 @@ def _decompressed(raw: IO[bytes], suffix: str) -> IO[bytes]:
         # macOS adds a folder of its own to archives.
         names = [name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX")]
         if len(names) != 1:
-            raise UnreadableError(
-                "several_files", f"the archive holds {len(names)} files; it must hold one. Unpack it."
-            )
+            reason = f"the archive holds {len(names)} files; it must hold one. Unpack it."
+            raise UnreadableError("several_files", reason)
         return archive.open(names[0])
     return raw
-
-
-def _refuse_utf16(start: bytes) -> None:
-    # Without a mark, ASCII letters in UTF-16 have a zero in every other byte.
-    if start[:2] in _MARKS or (len(start) == 4 and b"\0\0" in (start[::2], start[1::2])):
-        raise UnreadableError(
-            "utf16", f"the file begins with {start!r}: it is UTF-16. Set `encoding: utf-16`, or save it as UTF-8."
-        )
 
 
 class _Recoded(io.RawIOBase):

@@ -80,7 +80,7 @@ class Row:
 
     def mismatch(self, place: str, value: Any, wanted: str, code: str = "wrong_type") -> None:
         """Add the finding that a value is not of the kind that is wanted."""
-        self.findings.append(mismatch(place, value, wanted, code))
+        self.note(code, f"`{place}` is {show(value)} ({json_type(value)}); it must be {wanted}.")
 
     def text(self, name: str, *, empty: bool = False) -> str:
         """The text of a field; `empty` allows it to be blank."""
@@ -90,9 +90,8 @@ class Row:
             if name in self.values:
                 self.mismatch(name, value, "text")
             else:
-                self.note(
-                    "missing_field", f"there is no `{name}`; the row has {listed(self.values)} (`columns` renames)."
-                )
+                reason = f"there is no `{name}`; the row has {listed(self.values)} (`columns` renames)."
+                self.note("missing_field", reason)
             return ""
         if not empty and not value.strip():
             self.note("empty_text", f"`{name}` is {show(value)}; it must hold text. Fill it in or delete the row.")
@@ -131,11 +130,6 @@ class Row:
         row = Row(values, self.line)
         row.findings = self.findings
         return row
-
-
-def mismatch(place: str, value: Any, wanted: str, code: str = "wrong_type") -> Finding:
-    """The finding that a value is not of the kind that is wanted."""
-    return Finding(code, f"`{place}` is {show(value)} ({json_type(value)}); it must be {wanted}.")
 
 
 def rejection(source: str, line: int, finding: Finding, raw: bytes | str) -> Rejected:

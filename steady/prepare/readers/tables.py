@@ -8,14 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
-from steady.prepare.readers.json_faults import bad_bytes
-from steady.prepare.readers.json_lines import MAX_LINE_BYTES, too_long
+from steady.prepare.readers.json_lines import MAX_LINE_BYTES, bad_bytes, too_long
 from steady.prepare.readers.opening import UnreadableError
 from steady.prepare.readers.params import SourceParams
-from steady.prepare.readers.rows import Finding, Record, Values, show
+from steady.prepare.readers.rows import Finding, Record, show
 
 DECLARED = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
-BLANK = Finding("blank_row", "every cell is empty.")
 
 
 def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Record]:
@@ -38,8 +36,13 @@ def table(handle: IO[bytes], path: Path, source: SourceParams) -> Iterator[Recor
             names = [str(number) for number in range(len(cells))]
         if findings or names is None:
             yield line, findings, raw
+        elif not any(cell.strip() for cell in cells):
+            yield line, [Finding("blank_row", "every cell is empty.")], raw
+        elif len(cells) != len(names):
+            reason = f"{len(cells)} cells, and the first row has {len(names)}; near {show(cells[-1])}. Quote what holds the delimiter."
+            yield line, [Finding("wrong_cells", reason)], raw
         else:
-            yield line, _row(cells, names), raw
+            yield line, dict(zip(names, cells, strict=True)), raw
     # The stream is closed by whoever opened it.
     text.detach()
 
@@ -49,9 +52,8 @@ def _cells(lines: "_Lines", delimiter: str, *, quoting: bool) -> Iterator[tuple[
     # By default Python refuses cells of more than 131,072 characters.
     csv.field_size_limit(MAX_LINE_BYTES)
     # Strict, since text behind a closing quote would otherwise be joined to the cell without a word.
-    reader = csv.reader(
-        lines, delimiter=delimiter, quoting=csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE, strict=quoting
-    )
+    quotes = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
+    reader = csv.reader(lines, delimiter=delimiter, quoting=quotes, strict=quoting)  # type: ignore[arg-type]
     while True:
         line = reader.line_num + 1 + lines.skipped
         try:
@@ -59,11 +61,21 @@ def _cells(lines: "_Lines", delimiter: str, *, quoting: bool) -> Iterator[tuple[
         except StopIteration:
             return
         except csv.Error as error:
-            yield line, [lines.last[:2000]], [_refused(str(error), reader.line_num + lines.skipped)]
+            end = reader.line_num + lines.skipped
+            finding = Finding(
+                "bad_quotes",
+                f"{error} (the record goes on to line {end}). Double each quote within a quoted cell, or set `quoting: false`.",
+            )
+            is_long = "field limit" in str(error)
+            yield line, [lines.last[:2000]], [too_long(MAX_LINE_BYTES) if is_long else finding]
             continue
         # The reader gives an empty list for an empty line.
         if cells:
-            yield line, cells, _damage(cells)
+            findings = bad_bytes("\n".join(cells))
+            if any("\0" in cell for cell in cells):
+                reason = "a cell holds a NUL byte: the file is damaged, binary or UTF-16."
+                findings.append(Finding("nul_byte", reason))
+            yield line, cells, findings
 
 
 class _Lines:
@@ -92,11 +104,7 @@ class _Lines:
 
 
 def _names(cells: list[str], line: int, delimiter: str, source: SourceParams) -> list[str]:
-    """The names of the columns.
-
-    Raises:
-        UnreadableError: the cells are parted by another sign, or two columns have one name and nothing says which is meant.
-    """
+    """The names of the columns; UnreadableError where cells are parted by another sign, or a name is given twice and is needed."""
     if len(cells) == 1 and source.delimiter is None:
         signs = [sign for sign in ";\t|," if sign != delimiter and sign in cells[0]]
         if signs:
@@ -118,28 +126,10 @@ def _names(cells: list[str], line: int, delimiter: str, source: SourceParams) ->
     return [name if name and name not in twice else f"{name} (column {place})" for place, name in enumerate(cells)]
 
 
-def _damage(cells: list[str]) -> list[Finding]:
-    joined = "\n".join(cells)
-    findings = bad_bytes(joined)
-    if "\0" in joined:
-        findings.append(Finding("nul_byte", "a cell holds a NUL byte: the file is damaged, binary or UTF-16."))
-    return findings
-
-
-def _refused(message: str, end: int) -> Finding:
-    if "field limit" in message:
-        return too_long(MAX_LINE_BYTES)
-    return Finding(
-        "bad_quotes",
-        f"{message} (the record goes on to line {end}). Double each quote within a quoted cell, or set `quoting: false`.",
-    )
-
-
 def _is_header(cells: list[str], source: SourceParams) -> bool:
-    """Whether the first record names the columns.
+    """Whether the first record names the columns, which are looked up by name unless they are given by number.
 
-    Where columns are given by number nobody needs the names: then it is one if there are classes and its label cell is
-    none of them. Otherwise the columns are looked up by name, and it must be one.
+    By number nobody needs names: then it does if there are classes and its label cell is none of them.
     """
     if source.header is not None:
         return source.header
@@ -149,12 +139,3 @@ def _is_header(cells: list[str], source: SourceParams) -> bool:
     if not isinstance(label, int) or not source.classes or label >= len(cells):
         return False
     return not cells[label].strip().isdigit() and cells[label] not in source.classes
-
-
-def _row(cells: list[str], names: Sequence[str]) -> Values | list[Finding]:
-    if not any(cell.strip() for cell in cells):
-        return [BLANK]
-    if len(cells) != len(names):
-        reason = f"{len(cells)} cells, and the first row has {len(names)}; near {show(cells[-1])}. Quote what holds the delimiter."
-        return [Finding("wrong_cells", reason)]
-    return dict(zip(names, cells, strict=True))

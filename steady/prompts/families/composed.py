@@ -21,9 +21,8 @@ def wordings(task: Task) -> list[Wording]:
     found = []
     for pool in POOLS:
         for composed in draw(composition, pool):
-            wording = Wording(
-                id=composed.wording_id, family="composed", operator=composed.placement, trained=pool == "trained"
-            )
+            name, trained = composed.wording_id, pool == "trained"
+            wording = Wording(id=name, family="composed", operator=composed.placement, trained=trained)
             found.append(placed(wording, task.params, unseen=", ".join(held_out_values(composition, composed))))
     return found
 

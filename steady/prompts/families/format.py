@@ -25,47 +25,27 @@ OWN_NAMES = ("Task", "Input", "Answer")  # descriptors where no bank names the f
 TRAINED: dict[str, dict[str, str]] = {
     "casing": {"asis": "asis", "title": "title", "upper": "upper"},
     "separator": {
-        "colon": ": ",
-        "tight-colon": ":",
-        "wide-colon": " : ",
-        "blank": " ",
-        "tab": "\t",
-        "newline-blank": "\n ",
-        "newline-tab": "\n\t",
-        "blank-newline-tab": " \n\t",
-        "newline-indent": "\n    ",
+        "colon": ": ", "tight-colon": ":", "wide-colon": " : ", "blank": " ", "tab": "\t", "newline-blank": "\n ",
+        "newline-tab": "\n\t", "blank-newline-tab": " \n\t", "newline-indent": "\n    ",
     },
     "space": {
-        "blank": " ",
-        "double-blank": "  ",
-        "newline": "\n",
-        "blank-newline": " \n",
-        "blank-newline-blank": " \n ",
-        "newline-blank": "\n ",
-        "semicolon-newline": "; \n",
-        "comma": ", ",
-        "wide-comma": " , ",
-        "wider-comma": " ,  ",
-        "stop": ". ",
+        "blank": " ", "double-blank": "  ", "newline": "\n", "blank-newline": " \n", "blank-newline-blank": " \n ",
+        "newline-blank": "\n ", "semicolon-newline": "; \n", "comma": ", ", "wide-comma": " , ", "wider-comma": " ,  ", "stop": ". ",
     },
     "option": {"none": "", "blank": "Option ", "double-blank": "Option  "},
     "wrapper": {"paren": "({})", "stop": "{}.", "half-paren": "{})", "wide-half-paren": "{} )"},
     "number": {"arabic": "arabic", "upper-letter": "upper-letter", "letter": "letter"},
-}
+}  # fmt: skip
 HELD_OUT: dict[str, dict[str, str]] = {
     "casing": {"lower": "lower"},
     "separator": {
-        "double-colon": ":: ",
-        "tight-double-colon": "::",
-        "triple-colon": "::: ",
-        "dash": " - ",
-        "tight-dash": "- ",
+        "double-colon": ":: ", "tight-double-colon": "::", "triple-colon": "::: ", "dash": " - ", "tight-dash": "- ",
     },
     "space": {"double-dash": " -- ", "double-bar": " || ", "sep": " <sep> "},
     "option": {"tight": "Option", "tab": "Option\t"},
     "wrapper": {"bracket": "[{}]", "angle": "<{}>"},
     "number": {"roman": "roman", "upper-roman": "upper-roman", "unicode-roman": "unicode-roman"},
-}
+}  # fmt: skip
 for _side in (TRAINED, HELD_OUT):
     _side["joiner"] = _side["space"]
 TRAINED["item_separator"] = {"empty": "", **TRAINED["separator"]}
@@ -174,11 +154,9 @@ def _draw(rng: random.Random, pool: Pool, *, enumerate_labels: bool) -> Format:
 
 
 def format_parts(form: Format, instruction: Sequence[Part], fields: Sequence[tuple[str, Part | None]]) -> list[Part]:
-    """The parts of a prompt in a format.
+    """The parts of a prompt in a format, from those of its instruction, label list included (empty: none), and its fields.
 
-    Args:
-        instruction: its parts, label list included; empty where the prompt has none.
-        fields: descriptor and text of each field, in order; the answer's has no text.
+    A field is its descriptor and its text, in order; the answer's has no text.
     """
     separator, space = VALUES["separator"][form.separator], VALUES["space"][form.space]
     parts = list(instruction)
@@ -198,10 +176,8 @@ def label_list(form: Format, labels: tuple[str, ...]) -> str:
         return listed(labels)
     between, joiner = VALUES["item_separator"][form.item_separator], VALUES["joiner"][form.joiner]
     option = cased(VALUES["option"][form.option], form.casing)
-    wrapper = VALUES["wrapper"][form.wrapper]
-    items = [
-        option + wrapper.format(number(index, form.number)) + between + label for index, label in enumerate(labels)
-    ]
+    numbers = (VALUES["wrapper"][form.wrapper].format(number(index, form.number)) for index in range(len(labels)))
+    items = [option + numbered + between + label for numbered, label in zip(numbers, labels, strict=True)]
     return ("\n" if "\n" in joiner else "") + joiner.join(items)
 
 
@@ -216,24 +192,15 @@ def number(index: int, style: str) -> str:
     """The number of item `index` (from 0): 1, A, a, i, I or Ⅰ; letters go on with aa after z, Ⅻ with XIII."""
     if style == "arabic":
         return str(index + 1)
-    text = _letters(index) if style in ("letter", "upper-letter") else _roman(index + 1)
     if style == "unicode-roman" and index < UNICODE_ROMANS:
         return chr(0x2160 + index)
+    text, left = "", index + 1
+    if style in ("letter", "upper-letter"):
+        while left:
+            left, rest = divmod(left - 1, len(LETTERS))
+            text = LETTERS[rest] + text
+    else:
+        for size, digits in ROMAN:
+            text += digits * (left // size)
+            left %= size
     return text if style in ("letter", "roman") else text.upper()
-
-
-def _letters(index: int) -> str:
-    text = ""
-    index += 1
-    while index:
-        index, rest = divmod(index - 1, len(LETTERS))
-        text = LETTERS[rest] + text
-    return text
-
-
-def _roman(value: int) -> str:
-    text = ""
-    for size, digits in ROMAN:
-        text += digits * (value // size)
-        value %= size
-    return text

@@ -31,9 +31,8 @@ def wordings(task: Task) -> list[Wording]:
         order = order_of(bank.labels, seed)
         if order not in seen and len(seen) <= params.orders:
             seen.add(order)
-            found.append(
-                Wording(id=f"order/s{seed}", family="order", operator="permute", seed=seed, trained=seed % 2 == 1)
-            )
+            name, trained = f"order/s{seed}", seed % 2 == 1
+            found.append(Wording(id=name, family="order", operator="permute", seed=seed, trained=trained))
     reordered = any(template.labels and template.trained for template in bank.templates.values())
     # An exception to the rule of the levels, which the top of this file explains.
     if reordered and "paraphrase" in params.trained_families and "order" not in params.trained_families:

@@ -22,14 +22,9 @@ def wordings(task: Task) -> list[Wording]:
     """One wording for each template but the canonical one, or for each number of a paraphrase that an example brings."""
     bank, family = task.bank, "paraphrase"
     if bank is None or not bank.templates:
+        name = f"{PREFIX}{OF_THE_EXAMPLE}"
         found = [
-            Wording(
-                id=f"{PREFIX}{OF_THE_EXAMPLE}-{number}",
-                family=family,
-                operator=OF_THE_EXAMPLE,
-                seed=number,
-                trained=True,
-            )
+            Wording(id=f"{name}-{number}", family=family, operator=OF_THE_EXAMPLE, seed=number, trained=True)
             for number in range(1, task.item_paraphrases + 1)
         ]
     else:
@@ -70,23 +65,19 @@ def with_paraphrases(examples: Iterable[Example]) -> list[Example]:
     examples of its group that ask for the same output. Examples that have none come back as they are.
     """
     rows = list(examples)
-    groups: dict[tuple[str, str], list[Example]] = {}
-    for example in rows:
-        groups.setdefault((example.group_id, example.output), []).append(example)
-    return [_with_prompts(example, groups[example.group_id, example.output]) for example in rows]
-
-
-def _with_prompts(example: Example, group: list[Example]) -> Example:
-    # The examples of a conversation are its turns, which ask for different things.
-    if example.messages:
-        return example
-    own = item_text(example.instruction, example.input)
-    instructs = bool(example.instruction)  # a question without an instruction is reworded itself
-    listed_beside = [
-        item_text(text, example.input) if instructs else item_text("", text)
-        for text in example.meta.get(PARAPHRASES, ())
-    ]
     # Those of the same group and target ask for the same thing in other words.
-    siblings = [item_text(other.instruction, other.input) for other in group]
-    others = [text for text in dict.fromkeys([*listed_beside, *siblings]) if text != own]
-    return replace(example, meta={**example.meta, PROMPTS: others}) if others else example
+    siblings: dict[tuple[str, str], list[str]] = {}
+    for example in rows:
+        own = item_text(example.instruction, example.input)
+        siblings.setdefault((example.group_id, example.output), []).append(own)
+    found = []
+    for example in rows:
+        # A question without an instruction is reworded itself.
+        item = example.input if example.instruction else ""
+        listed_beside = [item_text(text, item) for text in example.meta.get(PARAPHRASES, ())]
+        others = dict.fromkeys([*listed_beside, *siblings[example.group_id, example.output]])
+        others.pop(item_text(example.instruction, example.input), None)
+        # The examples of a conversation are its turns, which ask for different things.
+        reworded = bool(others) and not example.messages
+        found.append(replace(example, meta={**example.meta, PROMPTS: list(others)}) if reworded else example)
+    return found

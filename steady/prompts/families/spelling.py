@@ -8,6 +8,7 @@ Mistakes of odd seeds are trained on where the family is, those of even seeds ar
 import random
 import unicodedata
 from collections.abc import Callable, Sequence
+from itertools import product
 
 import regex
 
@@ -30,29 +31,18 @@ ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 # QWERTY rows and how far each is shifted, in keys.
 KEYBOARD = (("qwertyuiop", 0.0), ("asdfghjkl", 0.25), ("zxcvbnm", 0.75))
 KEYS = {letter: complex(shift + x, y) for y, (row, shift) in enumerate(KEYBOARD) for x, letter in enumerate(row)}
-NEIGHBOURS = {
-    key: "".join(other for other, there in KEYS.items() if 0 < abs(there - here) < 1.3) for key, here in KEYS.items()
-}
+NEIGHBOURS = {key: "".join(k for k, at in KEYS.items() if 0 < abs(at - here) < 1.3) for key, here in KEYS.items()}
 
 
 def wordings(task: Task) -> list[Wording]:
     """One wording for each operator, each of `format.spelling_strengths` (misspelt words) and each of `format.spelling_seeds`."""
-    return [
-        placed(
-            Wording(
-                id=f"spelling/{operator}-{strength}-s{seed}",
-                family="spelling",
-                operator=operator,
-                strength=strength,
-                seed=seed,
-                trained=seed % 2 == 1,
-            ),
-            task.params,
-        )
-        for operator in OPERATORS
-        for strength in task.params.spelling_strengths
-        for seed in range(1, task.params.spelling_seeds + 1)
-    ]
+    seeds = range(1, task.params.spelling_seeds + 1)
+    found = []
+    for operator, strength, seed in product(OPERATORS, task.params.spelling_strengths, seeds):
+        name, odd = f"spelling/{operator}-{strength}-s{seed}", seed % 2 == 1
+        wording = Wording(id=name, family="spelling", operator=operator, strength=strength, seed=seed, trained=odd)
+        found.append(placed(wording, task.params))
+    return found
 
 
 def render(example: Example, wording: Wording, bank: Bank | None) -> str:
@@ -73,14 +63,14 @@ def insert(word: str, rng: random.Random) -> str:
     # No table has the letters of every script, and those of the word are letters of it.
     latin = "LATIN" in unicodedata.name(letters[place - 1][0], "")
     own = ALPHABET if latin else "".join(letter[0] for letter in letters)
-    return _word(letters[:place], _as(letters[place - 1][0], rng.choice(own)), letters[place:])
+    return "".join([*letters[:place], _as(letters[place - 1][0], rng.choice(own)), *letters[place:]])
 
 
 def omit(word: str, rng: random.Random) -> str:
     """Leave out one letter."""
     letters = letters_of(word)
     place = rng.randrange(len(letters))
-    return _word(letters[:place], "", letters[place + 1 :])
+    return "".join(letters[:place] + letters[place + 1 :])
 
 
 def transpose(word: str, rng: random.Random) -> str:
@@ -90,7 +80,7 @@ def transpose(word: str, rng: random.Random) -> str:
     if not places:
         return omit(word, rng)
     place = rng.choice(places)
-    return _word(letters[:place], letters[place + 1] + letters[place], letters[place + 2 :])
+    return "".join([*letters[:place], letters[place + 1], letters[place], *letters[place + 2 :]])
 
 
 def keyboard(word: str, rng: random.Random) -> str:
@@ -101,7 +91,7 @@ def keyboard(word: str, rng: random.Random) -> str:
         return transpose(word, rng)
     place = rng.choice(places)
     typed = _as(letters[place], rng.choice(NEIGHBOURS[letters[place].lower()]))
-    return _word(letters[:place], typed, letters[place + 1 :])
+    return "".join([*letters[:place], typed, *letters[place + 1 :]])
 
 
 def mixed(word: str, rng: random.Random) -> str:
@@ -117,8 +107,7 @@ OPERATORS: dict[str, Callable[[str, random.Random], str]] = {
 def misspell(parts: Sequence[Part], operator: str, strength: int, rng: random.Random) -> str:
     """The prompt with `strength` of its words misspelt once each; all of them where it has fewer.
 
-    Words of three letters and more of the template and of the item's text may be hit; the label list and protected spans
-    are not.
+    Words have three letters or more; those of the label list and of protected spans are not hit.
     """
     texts = [part.text for part in parts]
     words = [
@@ -134,10 +123,6 @@ def misspell(parts: Sequence[Part], operator: str, strength: int, rng: random.Ra
         text = texts[index]
         texts[index] = text[:start] + change(text[start:end], rng) + text[end:]
     return "".join(texts)
-
-
-def _word(before: Sequence[str], changed: str, after: Sequence[str]) -> str:
-    return "".join([*before, changed, *after])
 
 
 def _as(model: str, letter: str) -> str:
