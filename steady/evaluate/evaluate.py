@@ -17,7 +17,8 @@ from steady.models.arm import ArmManifest
 from steady.models.params import ModelParams
 from steady.parameters import Runtime, StageParams
 from steady.records import Example, OwnAnswer, Prompt, TextScores, read_records, write_bytes, write_records
-from steady.scoring.answers import ArmAnswers, OpenArm, Scoring, answer, open_arm
+from steady.scoring.answers import Scoring, answer, open_arm
+from steady.scoring.predictions import ArmAnswers
 
 
 class EvaluateStage(StageParams):
@@ -61,26 +62,19 @@ def evaluate_arm(
     task = arm.manifest.label_task
     scored = zip(prompts, answers.predictions, answers.references, strict=True) if answers.references else []
     scores = [text_scores(prompt, prediction, task, reference) for prompt, prediction, reference in scored]
-    return Evaluated(arm.manifest, answers, scores, _own_answers(arm, own), _temperature(arm, prompts))
-
-
-def _temperature(arm: OpenArm, prompts: Sequence[Prompt]) -> float | None:
-    if arm.scorer is None or arm.manifest.adjusted:
-        return None  # that of the labels is fitted
-    from steady.inference.token_temperature import fit_token_temperature
-
-    return fit_token_temperature(arm.scorer, [prompt for prompt in prompts if prompt.split == "validation"])
-
-
-def _own_answers(arm: OpenArm, own: Sequence[Prompt]) -> list[OwnAnswer]:
-    if not own:
-        return []
-    found = answer(arm, own)
+    found = answer(arm, own) if own else ArmAnswers([])
     found.partial.clear()  # few prompts: scored again after an interruption
-    return [
+    texts = [
         OwnAnswer(prompt_id=prompt.id, prompt=prompt.prompt, text=prediction.text, label=prediction.parsed)
         for prompt, prediction in zip(own, found.predictions, strict=True)
     ]
+    temperature = None
+    if arm.scorer is not None and not arm.manifest.adjusted:  # of labels another one is fitted
+        from steady.inference.token_temperature import fit_token_temperature
+
+        validation = [prompt for prompt in prompts if prompt.split == "validation"]
+        temperature = fit_token_temperature(arm.scorer, validation)
+    return Evaluated(arm.manifest, answers, scores, texts, temperature)
 
 
 def quality_metrics(
@@ -126,9 +120,8 @@ def _references(prompts: Sequence[Prompt], task: LabelTask, prepared: Path, seed
     inputs = {example.id: example.input for example in examples["test"]}
     # references see the plain input: a prompt around it would only add words that all rows share
     texts = [inputs[prompt.example_id] for prompt in prompts if prompt.split == "test"]
-    train, validation = _labelled(examples["train"]), _labelled(examples["validation"])
+    train, validation = (
+        LabelledTexts([one.input for one in examples[split]], [one.output for one in examples[split]])
+        for split in ("train", "validation")
+    )
     return text_references(train, validation, texts, task, seed)
-
-
-def _labelled(examples: Sequence[Example]) -> LabelledTexts:
-    return LabelledTexts([example.input for example in examples], [example.output for example in examples])

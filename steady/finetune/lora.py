@@ -1,7 +1,6 @@
 """LoRA through PEFT, with every key of its config that a recipe sets; settings that PEFT would ignore are refused."""
 
 import copy
-import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +24,19 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
     """
     from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 
-    _check_modules(model, params)
-    settings = params.config()
+    # Of several names PEFT refuses only if none matches; one that was misspelt would silently train nothing.
+    names = [name for name, _ in model.named_modules()]
+    layers = f"Linear layers of this model: {', '.join(linear_layers(model))}; or `all-linear`."
+    wanted = [params.target_modules] if isinstance(params.target_modules, str) else params.target_modules
+    faults = [
+        f"lora.{key}: {module!r} matches no module of this model."
+        for key, modules in (("target_modules", wanted), ("modules_to_save", params.modules_to_save or []))
+        for module in modules
+        if module != "all-linear" and not any(name == module or name.endswith(f".{module}") for name in names)
+    ]
+    if faults:
+        raise SteadyError("\n".join([*faults, layers]))
+    settings = params.model_dump(exclude={"loraplus_lr_ratio"})
     if params.target_modules == "all-linear":
         settings["exclude_modules"] = list(not_adapted(model)) or None
     if new_tokens:
@@ -35,9 +45,7 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
     try:
         adapted = get_peft_model(model, config)
     except (ValueError, TypeError, RuntimeError, KeyError, ImportError) as error:
-        raise SteadyError(
-            f"lora: {error}\nLinear layers of this model: {', '.join(linear_layers(model))}; or `all-linear`."
-        ) from error
+        raise SteadyError(f"lora: {error}\n{layers}") from error
     # PiSSA and OLoRA take what they put into the adapter out of the base: the adapter as it begins is needed to save one that fits
     # the published base (`save_adapter`).
     if str(params.init_lora_weights).startswith(("pissa", "olora")):
@@ -66,21 +74,6 @@ def save_adapter(model: Any, folder: Path) -> None:
         config.save_pretrained(str(initial))
         save_file(model.initial_adapter, initial / "adapter_model.safetensors", metadata={"format": "pt"})
         model.save_pretrained(str(folder), path_initial_model_for_weight_conversion=str(initial), **offline)
-
-
-def _check_modules(model: Any, params: LoraParams) -> None:
-    # Of several names PEFT refuses only if none matches; one that was misspelt would silently train nothing.
-    names = [name for name, _ in model.named_modules()]
-    wanted = [params.target_modules] if isinstance(params.target_modules, str) else params.target_modules
-    faults = []
-    for key, modules in (("target_modules", wanted), ("modules_to_save", params.modules_to_save or [])):
-        for module in modules:
-            if module != "all-linear" and not any(name == module or name.endswith(f".{module}") for name in names):
-                faults.append(f"lora.{key}: {module!r} matches no module of this model.")
-    if faults:
-        raise SteadyError(
-            "\n".join([*faults, f"Linear layers of this model: {', '.join(linear_layers(model))}; or `all-linear`."])
-        )
 
 
 def _embedding_names(model: Any) -> list[str]:
@@ -113,9 +106,3 @@ def loraplus_optimizer(model: Any, lora: LoraParams, train: TrainParams) -> Any:
         loraplus_weight_decay=train.weight_decay,
         **settings,
     )
-
-
-def numbers_in(parameter: Any) -> int:
-    """Numbers of a weight tensor; bitsandbytes packs two of 4 bits into a byte, and both are counted."""
-    state = getattr(parameter, "quant_state", None)
-    return math.prod(state.shape) if state is not None else int(parameter.numel())

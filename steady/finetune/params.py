@@ -82,10 +82,6 @@ class LoraParams(Section):
             raise ValueError(f"a rank of {r} trains nothing: give at least 1, or choose the method `none` or `probe`")
         return r
 
-    def config(self) -> dict[str, Any]:
-        """The keys of `peft.LoraConfig`."""
-        return self.model_dump(exclude={"loraplus_lr_ratio"})
-
 
 class TrainParams(Section):
     """Section `train`: keys of `transformers.TrainingArguments`, the patience of its `EarlyStoppingCallback` in evaluations,

@@ -1,23 +1,24 @@
 """Checks before a training: settings that would fail or train nothing are refused, with the reason and what to do."""
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
 
+import torch
+
 from steady.errors import SteadyError
-from steady.finetune.language.rows import GenerativeRows, RowEncoder
+from steady.finetune.language.rows import GenerativeRows
 from steady.finetune.objectives import find_objective
 from steady.finetune.params import Arm, FinetuneParams, Objective
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
-from steady.models.chat import chat_frame, default_template
 from steady.models.ranks import size
-from steady.models.tokenizer import end_id, unknown_id
+from steady.models.tokenizer import unknown_id
 
 logger = logging.getLogger(__name__)
 GIB = 2**30
-BITS_8 = ("8bit",)
 HELD = 1.45
 """Peak bytes of a training step over the bytes of its saved activations: temporary buffers and memory lost to fragmentation.
 
@@ -31,8 +32,14 @@ def check_settings(run: TrainingRun) -> None:
     Raises:
         SteadyError: all faults at once.
     """
+    from transformers.training_args import OptimizerNames
+
     params = run.params
-    faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params), *_optimizer_faults(params)]
+    faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params)]
+    # The Trainer would load the model and tokenise the data before it refused the name.
+    optimizers = [name.value for name in OptimizerNames]
+    if params.train.optim not in optimizers:
+        faults.append(f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(optimizers)}.")
     faults += [*preference_faults(run), *_batch_faults(run), *_process_faults(run)]
     if faults:
         raise SteadyError("\n".join(faults))
@@ -70,12 +77,9 @@ def _process_faults(run: TrainingRun) -> Iterator[str]:
         )
     if processes > 1 and params.runtime.device_map is not None:
         yield "runtime.device_map: every process has one GPU and the whole model on it. Set it to null, or start one process."
-    if (
-        processes > 1
-        and run.arm.objective == "consistency"
-        and (params.consistency.placebo or params.consistency.penalty == "consensus")
-    ):
-        # Means over what a batch happens to have: those of two halves do not make that of the whole.
+    # Means over what a batch happens to have: those of two halves do not make that of the whole.
+    over_batch = params.consistency.placebo or params.consistency.penalty == "consensus"
+    if processes > 1 and run.arm.objective == "consistency" and over_batch:
         yield (
             f"arms.{run.name}: consistency.placebo and consistency.penalty: consensus look at a whole batch, so they train in one "
             "process. Start one process, or use penalty jsd without placebo."
@@ -151,37 +155,13 @@ def _generative_faults(params: FinetuneParams) -> Iterator[str]:
         yield "sft.preview_prompts: they are answered every sft.preview_steps, which is null. Set that to a number of steps."
 
 
-def _optimizer_faults(params: FinetuneParams) -> Iterator[str]:
-    from transformers.training_args import OptimizerNames
-
-    # The Trainer would load the model and tokenise the data before it refused the name.
-    names = [name.value for name in OptimizerNames]
-    if params.train.optim not in names:
-        yield f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(names)}."
-
-
-def check_tokenizer(tokenizer: Any, params: FinetuneParams) -> None:
-    """Refuse a tokenizer that cannot end an answer, or a chat template that cannot frame a prompt.
-
-    Raises:
-        SteadyError: see `steady.models.tokenizer`.
-    """
-    end_id(tokenizer)
-    if params.model.chat_template:
-        chat_frame(tokenizer)
-    elif default_template(tokenizer) is not None:
-        logger.warning(
-            "model.chat_template is false: prompts go to the model as plain text, though its tokenizer has a chat template. Set it to "
-            "true to train and ask through the template."
-        )
-
-
-def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str], max_length: int) -> None:
+def check_rows(rows: GenerativeRows, labels: Sequence[str]) -> None:
     """Refuse rows from which nothing can be learned.
 
     Raises:
         SteadyError: a label is longer than the limit or cannot be written, or no row has a token to learn.
     """
+    encoder, max_length = rows.encoder, rows.encoder.max_length
     long = [label for label in labels if label.strip() and not encoder.fits(label)]
     if long:
         tokens = max(len(encoder.answer(label)) for label in long)
@@ -195,22 +175,14 @@ def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str],
             f"data.labels: {unwritable[0]!r} holds a character that the tokenizer of the model cannot write: it is an unknown token, "
             "which would be learned in its place. Rename the label, or choose another model."
         )
-    lost = [
-        place
-        for place in rows.kept
-        if unknown is not None and unknown in encoder.answer(rows.prompts.examples[place].output)
-    ]
+    kept = [rows.prompts.examples[place] for place in rows.kept]
+    lost = [one for one in kept if unknown is not None and unknown in encoder.answer(one.output)]
     if lost:
-        example = rows.prompts.examples[lost[0]]
         logger.warning(
-            "%d of %d training answers hold characters that the tokenizer cannot write; an unknown token is learned in their place. "
-            "The first: %s:%d.",
-            len(lost),
-            len(rows.kept),
-            example.source,
-            example.line,
+            f"{len(lost)} of {len(kept)} training answers hold characters that the tokenizer cannot write; an unknown token is "
+            f"learned in their place. The first: {lost[0].source}:{lost[0].line}."
         )
-    if not rows.kept:
+    if not kept:
         raise SteadyError(
             f"There is no token to learn: of {len(rows.prompts)} training rows none has an answer that fits in "
             f"format.max_length: {max_length}. Raise it, or check that the data has answers (`output`)."
@@ -229,8 +201,6 @@ def explained_settings() -> Iterator[None]:
 @contextmanager
 def explained_memory(expected: str) -> Iterator[None]:
     """Turn running out of memory into one message with what was expected and which keys to lower."""
-    import torch
-
     try:
         yield
     except torch.OutOfMemoryError as error:
@@ -250,7 +220,7 @@ def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams, sa
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
     # Adam keeps two numbers for each trained one: in float32, or in 8 bits.
-    states = 2 * (1 if any(part in params.train.optim for part in BITS_8) else 4)
+    states = 2 * (1 if "8bit" in params.train.optim else 4)
     if params.train.gradient_checkpointing:
         config = (model.get_base_model() if hasattr(model, "get_base_model") else model).config.get_text_config()
         inputs = max(rows.lengths()) * config.hidden_size * model.dtype.itemsize
@@ -265,11 +235,7 @@ def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams, sa
 
 def available_memory(device_type: str) -> float:
     """GiB free on the GPU, or of the machine."""
-    import os
-
     if device_type == "cuda":
-        import torch
-
         return float(torch.cuda.mem_get_info()[0]) / GIB
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") / GIB
 

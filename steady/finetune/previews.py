@@ -20,7 +20,6 @@ from steady.records import Prompt, write_bytes
 FILE = "previews.jsonl"
 BATCH_TOKENS = 8192
 DEFAULT_PROMPTS = 4
-LEAST_TOKENS, MOST_TOKENS = 16, 128  # of an answer; between them the longest answer of the training rows
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,6 @@ class Answering:
         return [self.tokenizer.decode(list(one.tokens), skip_special_tokens=True).strip() for one in responses]
 
 
-def answer_limit(longest: int) -> int:
-    """Tokens an answer may take: as many as the longest one learned, within bounds."""
-    return min(max(longest, LEAST_TOKENS), MOST_TOKENS)
-
-
 def generated_accuracy(
     answering: Answering, validation: Sequence[Prompt], labels: Sequence[str], rows: int, seed: int
 ) -> Callable[[], float] | None:
@@ -67,16 +61,15 @@ def generated_accuracy(
     drawn = [validation[place] for place in places]
 
     def accuracy() -> float:
-        texts = answering([prompt.prompt for prompt in drawn])
-        return sum(_is_right(text, prompt, labels) for text, prompt in zip(texts, drawn, strict=True)) / len(drawn)
+        right = 0
+        for text, prompt in zip(answering([prompt.prompt for prompt in drawn]), drawn, strict=True):
+            if labels:
+                right += read_label(text, labels) == prompt.completion
+            else:
+                right += exact_match(text, prompt.references or [prompt.completion])
+        return right / len(drawn)
 
     return accuracy
-
-
-def _is_right(text: str, prompt: Prompt, labels: Sequence[str]) -> bool:
-    if labels:
-        return read_label(text, labels) == prompt.completion
-    return exact_match(text, prompt.references or [prompt.completion])
 
 
 class Previews(TrainerCallback):

@@ -1,7 +1,7 @@
 """One training: an arm with its settings and its data, and where its curves and checkpoints go."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,6 @@ class TrainingRun:
         # Other wordings would tell an arm of the canonical wording which epoch is steady, which is what the arms are compared in.
         every = self.arm.wordings == "variants"
         return [prompt for prompt in self.data.validation if every or prompt.wording == CANONICAL]
-
-    def phase(self, name: str) -> "TrainingRun":
-        """A later phase of the same arm: its curves and checkpoints lie in folders of its own, below those of the first."""
-        saved = Checkpoints(self.checkpoints.folder / name) if self.checkpoints else None
-        return replace(self, curves=self.curves / name, checkpoints=saved)
 
 
 def label_list(declared: Sequence[str] | None, prompts: TrainingPrompts, task: str = "SEQ_CLS") -> tuple[str, ...]:

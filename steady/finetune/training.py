@@ -5,13 +5,15 @@ import os
 from importlib.util import find_spec
 from typing import Any
 
+import torch
+from transformers import EarlyStoppingCallback
+
 from steady.errors import SteadyError
-from steady.finetune.lora import numbers_in
+from steady.finetune.callbacks import EpochWordings, LiveCurves, TrainingBar
 from steady.finetune.run import Record, TrainingRun
 from steady.models.load import pick_device
 from steady.models.ranks import rank
 
-LOGS_PER_EPOCH = 4
 PROJECT = "steady"  # what a tracker files the runs under
 
 
@@ -36,7 +38,8 @@ def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
         "load_best_model_at_end": True,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
-        "logging_steps": max(1, (min(steps, train.max_steps) if train.max_steps > 0 else steps) // LOGS_PER_EPOCH),
+        # four entries of the log an epoch
+        "logging_steps": max(1, (min(steps, train.max_steps) if train.max_steps > 0 else steps) // 4),
         "seed": run.params.seed,
         "data_seed": run.params.seed,
         "use_cpu": pick_device(run.params.runtime.device).type == "cpu",
@@ -72,10 +75,6 @@ def reporting(run: TrainingRun) -> Record:
 
 def shared_callbacks(run: TrainingRun, dataset: Any) -> list[Any]:
     """Callbacks of `transformers.Trainer`: the wordings of each epoch, live curves, early stopping."""
-    from transformers import EarlyStoppingCallback
-
-    from steady.finetune.callbacks import EpochWordings, LiveCurves, TrainingBar
-
     patience = EarlyStoppingCallback(early_stopping_patience=run.params.train.early_stopping_patience)
     return [
         EpochWordings(dataset),
@@ -87,8 +86,6 @@ def shared_callbacks(run: TrainingRun, dataset: Any) -> list[Any]:
 
 def set_base_dropout(model: Any, probability: float | None) -> None:
     """Set every dropout of the base, also those that attention keeps as a number; None changes nothing."""
-    import torch
-
     if probability is None:
         return
     # Dropout costs time on a CPU; that of LoRA is a setting of its own (`lora.lora_dropout`).
@@ -102,8 +99,13 @@ def set_base_dropout(model: Any, probability: float | None) -> None:
 
 def parameter_counts(model: Any) -> Record:
     """Trainable parameters, all of them, and the percentage."""
-    total = sum(map(numbers_in, model.parameters()))
-    trainable = sum(numbers_in(parameter) for parameter in model.parameters() if parameter.requires_grad)
+    total = trainable = 0
+    for parameter in model.parameters():
+        # bitsandbytes packs two numbers of 4 bits into a byte, and both are counted
+        state = getattr(parameter, "quant_state", None)
+        numbers = int(parameter.numel()) if state is None else math.prod(state.shape)
+        total += numbers
+        trainable += numbers if parameter.requires_grad else 0
     return {
         "trainable_parameters": trainable,
         "parameters": total,
@@ -126,7 +128,8 @@ def training_summary(state: Any) -> Record:
         )
     # The first of equals, which is the one that the Trainer has kept.
     best = min(evaluations, key=lambda entry: entry["eval_loss"])
-    figures = {f"validation_{name}": best[f"eval_{name}"] for name in FIGURES if f"eval_{name}" in best}
+    names = ("loss", "accuracy", "generated_accuracy")
+    figures = {f"validation_{name}": best[f"eval_{name}"] for name in names if f"eval_{name}" in best}
     return {
         "steps": state.global_step,
         "epochs": round(state.epoch, 4),
@@ -135,6 +138,3 @@ def training_summary(state: Any) -> Record:
         "first_loss": losses[0],
         "last_loss": losses[-1],
     }
-
-
-FIGURES = ("loss", "accuracy", "generated_accuracy")

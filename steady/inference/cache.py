@@ -209,12 +209,13 @@ class EncodedCache:
         if self.encoder:
             crossed = Cache(layers=[_Written(store, rows, slots, 0) for store in self.encoder])
         else:
-            crossed = Cache(layer_class_to_replicate=lambda: self._grown(rows, slots))
-        return EncoderDecoderCache(self.decoder.prefill(rows, self.decoder.width), crossed)
 
-    def _grown(self, rows: slice, slots: slice) -> _Layer:
-        self.encoder.append(Store(self.rows, self.width))
-        return _Written(self.encoder[-1], rows, slots, 0)
+            def grown() -> _Layer:
+                self.encoder.append(Store(self.rows, self.width))
+                return _Written(self.encoder[-1], rows, slots, 0)
+
+            crossed = Cache(layer_class_to_replicate=grown)
+        return EncoderDecoderCache(self.decoder.prefill(rows, self.decoder.width), crossed)
 
     def decode(self, step: int) -> EncoderDecoderCache:
         """A cache for one token of every prompt, `step` tokens (from 0) behind the decoder's first."""

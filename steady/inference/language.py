@@ -122,18 +122,10 @@ def whole_prompt(language: LanguageModel, asked: Asked) -> list[int]:
     return prompt_ids(language.tokenizer, language.task, whole, *framing)
 
 
-def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:
-    """How many prompts are longer than `max_length`, and so are cut."""
-    if language.max_length is None:
-        return 0
-    return sum(len(whole_prompt(language, text)) > language.max_length for text in texts)
-
-
 def encode_answer(language: LanguageModel, asked: Asked, answer: str) -> Tokens:
     """Token ids of an answer to a prompt as training has them, the end token included."""
-    prompt = (
-        asked if isinstance(asked, str) else ""
-    )  # behind a conversation the template says what stands before an answer
+    # behind a conversation the template says what stands before an answer
+    prompt = asked if isinstance(asked, str) else ""
     return tuple(answer_ids(language.tokenizer, language.task, answer, prompt, language.chat_template))
 
 

@@ -14,12 +14,7 @@ from steady.models.base import Base
 from steady.models.chat import DATE
 from steady.models.params import AUTO_MODELS, ModelParams
 
-MOST_NEW_TOKENS = 64
-PIPELINES = {
-    "SEQ_CLS": "text-classification",
-    "CAUSAL_LM": "text-generation",
-    "SEQ_2_SEQ_LM": "text2text-generation",
-}
+PIPELINES = {"SEQ_CLS": "text-classification", "CAUSAL_LM": "text-generation", "SEQ_2_SEQ_LM": "text2text-generation"}
 KINDS = {
     "adapter": "LoRA adapter",
     "full": "fully fine-tuned model",
@@ -75,9 +70,20 @@ class Card:
 
 def render_card(card: Card) -> str:
     """The whole `README.md` of the model's folder."""
-    sections = [_title(card), USES, _limits(card), f"## Quick start\n\n```python\n{quick_start(card)}```", card.note]
+    rows = f"It learned from {card.training.train_rows} rows. " if card.training else ""
+    limits = (
+        f"## Limits\n\n{rows}Its probabilities are not calibrated, and rewordings of kinds that it never saw can still change its "
+        "answer.\nHow often they do is measured per family of rewordings in the repository's `metrics/`."
+    )
+    sections = [_title(card), USES, limits, f"## Quick start\n\n```python\n{quick_start(card)}```", card.note]
     if card.training is not None:
-        sections += [_training(card, card.training), _results(card)]
+        sections.append(_training(card, card.training))
+        best = card.manifest.training["best"]
+        figures = ", ".join(f"{name.replace('_', ' ')} {best[key]:.4f}" for name, key in FIGURES.items() if key in best)
+        sections.append(
+            f"## Results\n\nOn the validation prompts, which chose the step: {figures}. Figures on the test split, with intervals and "
+            "paired\ntests against the baseline, are in `metrics/comparison.json` of the repository, which `dvc repro` rebuilds."
+        )
     return f"---\n{_front_matter(card)}---\n\n" + "\n\n".join(filter(None, sections)) + "\n"
 
 
@@ -105,7 +111,15 @@ def _front_matter(card: Card) -> str:
 
 
 def _title(card: Card) -> str:
-    text = f"# {card.name}\n\nA {KINDS[card.kind]}, made from {_base(card)}, that {_purpose(card)}."
+    labels, several = ", ".join(card.manifest.labels), card.manifest.multi_label
+    if card.model.task != "SEQ_CLS":
+        number = "any of" if several else "one of"
+        purpose = f"answers a prompt with {number} {labels}" if labels else "answers a prompt with a text"
+    elif several:
+        purpose = f"names which of {labels} apply to a text (several may, or none)"
+    else:
+        purpose = f"sorts a text into {labels}"
+    text = f"# {card.name}\n\nA {KINDS[card.kind]}, made from {_base(card)}, that {purpose}."
     if card.training is None:
         return text
     wordings = "many wordings" if card.training.wordings == "variants" else "one wording"
@@ -130,28 +144,10 @@ def _base(card: Card) -> str:
     return f"{name} ({', '.join(facts)})" if facts else name
 
 
-def _purpose(card: Card) -> str:
-    labels, several = ", ".join(card.manifest.labels), card.manifest.multi_label
-    if card.model.task != "SEQ_CLS":
-        number = "any of" if several else "one of"
-        return f"answers a prompt with {number} {labels}" if labels else "answers a prompt with a text"
-    if several:
-        return f"names which of {labels} apply to a text (several may, or none)"
-    return f"sorts a text into {labels}"
-
-
 USES = """## Uses
 
 Texts like those it was trained on, put as one of the prompts it was trained on. Out of scope: other tasks, label sets and
 languages, and decisions about people. A wrong answer can do harm, so keep a person in the loop."""
-
-
-def _limits(card: Card) -> str:
-    rows = f"It learned from {card.training.train_rows} rows. " if card.training else ""
-    return (
-        f"## Limits\n\n{rows}Its probabilities are not calibrated, and rewordings of kinds that it never saw can still change its "
-        "answer.\nHow often they do is measured per family of rewordings in the repository's `metrics/`."
-    )
 
 
 def _training(card: Card, training: CardTraining) -> str:
@@ -170,15 +166,6 @@ def _training(card: Card, training: CardTraining) -> str:
             f"answer; {cuts['rows_left_out']} rows whose answer does not fit were left out."
         )
     return "## Training\n\n" + "\n".join(lines) + f"\n\n| setting | value |\n|---|---|\n{settings}"
-
-
-def _results(card: Card) -> str:
-    best = card.manifest.training["best"]
-    figures = ", ".join(f"{name.replace('_', ' ')} {best[key]:.4f}" for name, key in FIGURES.items() if key in best)
-    return (
-        f"## Results\n\nOn the validation prompts, which chose the step: {figures}. Figures on the test split, with intervals and "
-        "paired\ntests against the baseline, are in `metrics/comparison.json` of the repository, which `dvc repro` rebuilds."
-    )
 
 
 def quick_start(card: Card) -> str:
@@ -242,6 +229,6 @@ def _generate(card: Card) -> list[str]:
         *lines,
         'ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}',
         "with torch.inference_mode():",
-        f"    output = model.generate(**inputs, do_sample=False, max_new_tokens={MOST_NEW_TOKENS}, **ends)",
+        "    output = model.generate(**inputs, do_sample=False, max_new_tokens=64, **ends)",
         f"print(tokenizer.decode(output[0]{answer}, skip_special_tokens=True).strip())",
     ]

@@ -1,12 +1,10 @@
 """What a model is, looked up before it is measured or trained: its head, classes, positions, end tokens, padding, chat template."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from steady.errors import SteadyError
-from steady.models.chat import default_template
 from steady.models.tokenizer import Task, end_ids
 
 NO_LIMIT = 10**6  # tokenizers without a limit carry 10 ** 30
@@ -38,8 +36,6 @@ class Description:
     exclusive: bool
     positions: int | None
     end_ids: tuple[int, ...]
-    has_padding: bool
-    has_chat_template: bool
 
 
 def describe(config: Any, tokenizer: Any, generation_config: Any = None, model: Any = None) -> Description:
@@ -57,8 +53,6 @@ def describe(config: Any, tokenizer: Any, generation_config: Any = None, model: 
         exclusive=len(names) > 1 and config.problem_type in (None, "single_label_classification"),
         positions=_positions(config, tokenizer, model),
         end_ids=end_ids(tokenizer, generation_config),
-        has_padding=tokenizer.pad_token is not None,
-        has_chat_template=default_template(tokenizer) is not None,
     )
 
 
@@ -111,13 +105,10 @@ def not_followed(generation_config: Any) -> list[str]:
     return [
         f"{name}={value!r}"
         for name, value in sorted(changed.items())
-        if name not in NO_CHOICE and not name.startswith(("_", "output_", "return_")) and not _neutral(value)
+        if name not in NO_CHOICE and not name.startswith(("_", "output_", "return_"))
+        # temperatures, penalties and beams of 1 change nothing
+        if value is True or (value is not None and value is not False and value != 1)
     ]
-
-
-def _neutral(value: Any) -> bool:
-    """Whether a setting is off: temperatures, penalties and beams of 1 change nothing."""
-    return value is None or value is False or (value is not True and value == 1)
 
 
 def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
@@ -153,20 +144,6 @@ def check_positions(model: Any, tokenizer: Any, max_length: int) -> None:
         )
 
 
-def check_ends(model: Any, tokenizer: Any) -> None:
-    """Refuse a classifier that reads the class at the end token with a tokenizer that writes none.
-
-    Raises:
-        SteadyError: an encoder-decoder classifies, and its tokenizer does not end a text with the end token.
-    """
-    config = model.config
-    if _classifies(model) and config.is_encoder_decoder and tokenizer("a")["input_ids"][-1] != config.eos_token_id:
-        raise SteadyError(
-            f"This {config.model_type} classifier reads the class at its end token ({config.eos_token_id}), and its tokenizer "
-            "does not write one behind a text. Save the model with a tokenizer that does (`add_eos_token`, or a post-processor)."
-        )
-
-
 def linear_layers(model: Any) -> tuple[str, ...]:
     """The last names of the layers that `all-linear` adapts, sorted: linear ones and GPT-2's `Conv1D`, without the output layer."""
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
@@ -179,14 +156,15 @@ def not_adapted(model: Any) -> tuple[str, ...]:
     """The last names of linear layers that LoRA cannot be put on, sorted: `all-linear` leaves them out."""
     names = {name.split(".")[-1] for name in _linear(model)}
     # PEFT trains the head of a classifier whole, and takes DistilBERT's `pre_classifier` for one by the end of its name.
-    found = {name for name in names if name.endswith(("classifier", "score"))} if _classifies(model) else set()
+    found = {name for name in names if name.endswith(("classifier", "score"))} if classifies(model) else set()
     # Mamba's kernels, and Falcon Mamba everywhere, read the weights of these layers and pass by what LoRA adds to their output.
     if model.config.model_type in ("mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"):
         found |= names & {"out_proj", "dt_proj"}
     return tuple(sorted(found))
 
 
-def _classifies(model: Any) -> bool:
+def classifies(model: Any) -> bool:
+    """Whether a model has a head of transformers for sequence classification."""
     return type(model).__name__.endswith("ForSequenceClassification")
 
 
@@ -207,17 +185,12 @@ def _positions(config: Any, tokenizer: Any, model: Any) -> int | None:
         or getattr(text, "position_biased_input", True) is False
     ):
         return None
-    return min([*_places(model), *islice(_limits(text, tokenizer), 1)], default=None)
-
-
-def _places(model: Any) -> Iterator[int]:
-    """The places of tokens in tables of positions; RoBERTa's kind keeps the rows up to the padding index for no token."""
-    for name, table in model.named_modules() if model is not None else ():
-        if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None:
-            yield int(table.num_embeddings - table.padding_idx - 1)
-
-
-def _limits(text: Any, tokenizer: Any) -> Iterator[int]:
-    for limit in (*(getattr(text, name, None) for name in POSITIONS), getattr(tokenizer, "model_max_length", None)):
-        if isinstance(limit, int) and 0 < limit < NO_LIMIT:
-            yield limit
+    limits = (*(getattr(text, name, None) for name in POSITIONS), getattr(tokenizer, "model_max_length", None))
+    stated = [limit for limit in limits if isinstance(limit, int) and 0 < limit < NO_LIMIT]
+    # RoBERTa's kind keeps the rows of its table of positions up to the padding index for no token.
+    places = [
+        int(table.num_embeddings - table.padding_idx - 1)
+        for name, table in (model.named_modules() if model is not None else ())
+        if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None
+    ]
+    return min([*places, *stated[:1]], default=None)

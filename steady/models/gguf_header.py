@@ -3,6 +3,7 @@
 The layout is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 """
 
+import math
 import mmap
 import re
 import struct
@@ -143,10 +144,8 @@ def _parse(path: Path, cursor: _Cursor) -> Header:
 def _tensor(cursor: _Cursor) -> Tensor:
     import gguf
 
-    name, numbers = cursor.string(), 1
-    dimensions = [cursor.number("Q") for _ in range(cursor.number("I"))]
-    for dimension in dimensions:
-        numbers *= dimension
+    name = cursor.string()
+    numbers = math.prod([cursor.number("Q") for _ in range(cursor.number("I"))])
     kind = gguf.GGMLQuantizationType(cursor.number("I"))
     per_block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
     # weights are quantised in blocks that share a scale

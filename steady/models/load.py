@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from steady.errors import SteadyError
 from steady.models.base import Base, locate
 from steady.models.checksums import verify_sums
-from steady.models.description import check_ends, check_task
+from steady.models.description import check_task, classifies
 from steady.models.params import AUTO_MODELS, COMMIT_LENGTH, ModelParams, is_hub_id
 from steady.models.precision import keep_packing, weight_settings
 from steady.models.tokenizer import declared_ends, end_ids
@@ -106,9 +106,14 @@ def set_padding(model: Any, tokenizer: Any) -> None:
         SteadyError: it reads the class at an end token that the tokenizer does not write.
     """
     config = getattr(model, "config", None)
-    if config is not None:
-        check_ends(model, tokenizer)
-    if config is not None and getattr(config.get_text_config(), "pad_token_id", None) is None:
+    if config is None:
+        return
+    if classifies(model) and config.is_encoder_decoder and tokenizer("a")["input_ids"][-1] != config.eos_token_id:
+        raise SteadyError(
+            f"This {config.model_type} classifier reads the class at its end token ({config.eos_token_id}), and its tokenizer "
+            "does not write one behind a text. Save the model with a tokenizer that does (`add_eos_token`, or a post-processor)."
+        )
+    if getattr(config.get_text_config(), "pad_token_id", None) is None:
         config.get_text_config().pad_token_id = config.pad_token_id = tokenizer.pad_token_id
 
 

@@ -1,5 +1,6 @@
 """Export an arm as one model: the adapter added to the base's weights, proved to answer as before."""
 
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -79,7 +80,11 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
             update={"id": str(temporary), "revision": None, "gguf_file": None, "special_tokens": ()}
         )
         found = _logits(_load(again, manifest, temporary, lambda model: model.eval()), again)
-        difference = max(_difference(one, other) for one, other in zip(wanted, found, strict=True))
+        # in shares of the largest logit: float32 has seven digits of a number, however large it is
+        difference = max(
+            float((one - other).abs().max() / one.abs().max().clamp(min=1)) if one.shape == other.shape else math.inf
+            for one, other in zip(wanted, found, strict=True)
+        )
         if difference > TOLERANCE:
             raise SteadyError(
                 f"{folder}: the merged model's logits differ by {difference:.1e}, allowed is {TOLERANCE:.0e}. Nothing was "
@@ -142,13 +147,6 @@ def _logits(model: Any, params: ModelParams) -> list[Any]:
     return found
 
 
-def _difference(wanted: Any, found: Any) -> float:
-    if wanted.shape != found.shape:
-        return float("inf")
-    # in shares of the largest logit: float32 has seven digits of a number, however large it is
-    return float((wanted - found).abs().max() / wanted.abs().max().clamp(min=1))
-
-
 def _save(model: Any, params: ModelParams, folder: Path, out: Path) -> None:
     (model.encoder if isinstance(model, PooledClassifier) else model).save_pretrained(str(out))
     load_tokenizer(params).save_pretrained(str(out))
@@ -168,12 +166,6 @@ def _describe(out: Path, name: str, manifest: ArmManifest, params: ModelParams, 
         "says what it was trained on."
     )
     card = Card(
-        name=name,
-        kind="merged",
-        base=locate(params),
-        model=params,
-        manifest=manifest,
-        example=PROBES[0],
-        note=note,
+        name=name, kind="merged", base=locate(params), model=params, manifest=manifest, example=PROBES[0], note=note
     )
     write_bytes(out / "README.md", render_card(card).encode())

@@ -61,7 +61,15 @@ def joined(world: World) -> Iterator[None]:
 
     gpus = torch.cuda.device_count()
     if gpus:
-        _take_gpu(world.local_rank, gpus)
+        # CUDA shows one GPU alone: with several in sight the Trainer would copy the model to all of them.
+        visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        visible = visible or [str(number) for number in range(gpus)]
+        if world.local_rank >= len(visible):
+            raise SteadyError(
+                f"STEADY_LAUNCHER: process {world.local_rank} of this machine finds {len(visible)} GPU(s). Start one process for each "
+                "GPU (torchrun --nproc-per-node), or set runtime.device: cpu and CUDA_VISIBLE_DEVICES to nothing."
+            )
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[world.local_rank]
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
     # From here on accelerate and transformers see one process, and divide nothing themselves.
     for name in [name for name in os.environ if READ.fullmatch(name)]:
@@ -75,18 +83,6 @@ def joined(world: World) -> Iterator[None]:
     finally:
         del _worlds[1:]
         dist.destroy_process_group()
-
-
-def _take_gpu(local_rank: int, gpus: int) -> None:
-    """Let CUDA show one GPU alone: with several in sight the Trainer would copy the model to all of them."""
-    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    visible = visible or [str(number) for number in range(gpus)]
-    if local_rank >= len(visible):
-        raise SteadyError(
-            f"STEADY_LAUNCHER: process {local_rank} of this machine finds {len(visible)} GPU(s). Start one process for each GPU "
-            "(torchrun --nproc-per-node), or set runtime.device: cpu and CUDA_VISIBLE_DEVICES to nothing."
-        )
-    os.environ["CUDA_VISIBLE_DEVICES"] = visible[local_rank]
 
 
 @contextmanager
@@ -168,21 +164,16 @@ def sum_gradients(parameters: Iterable["torch.Tensor"]) -> None:
     """
     if size() == 1:
         return
-    for bucket in _buckets([one for one in parameters if one.requires_grad]):
-        _sum_bucket(bucket)
-
-
-def _buckets(parameters: Sequence["torch.Tensor"]) -> Iterator[list["torch.Tensor"]]:
     # One exchange for many small matrices: LoRA has hundreds, and each exchange costs a round trip.
-    bucket: list[torch.Tensor] = []
-    for one in parameters:
-        alike = bucket and (bucket[0].dtype, bucket[0].device) == (one.dtype, one.device)
-        if bucket and (not alike or sum(other.numel() for other in bucket) + one.numel() > BUCKET):
-            yield bucket
-            bucket = []
-        bucket.append(one)
-    if bucket:
-        yield bucket
+    buckets: list[list[torch.Tensor]] = []
+    for one in (parameter for parameter in parameters if parameter.requires_grad):
+        last = buckets[-1] if buckets else []
+        alike = bool(last) and (last[0].dtype, last[0].device) == (one.dtype, one.device)
+        if not alike or sum(other.numel() for other in last) + one.numel() > BUCKET:
+            buckets.append([])
+        buckets[-1].append(one)
+    for bucket in buckets:
+        _sum_bucket(bucket)
 
 
 def _sum_bucket(bucket: Sequence["torch.Tensor"]) -> None:

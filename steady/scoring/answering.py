@@ -111,7 +111,12 @@ def answer_groups(
 
     def score(number: int) -> list[Scored]:
         flat = [item for rows in score_bundle(scorer, [encoded[place] for place in plan[number]]) for item in rows]
-        _check_finite(flat)
+        for item in flat:
+            if not all(map(math.isfinite, [item.logprob, *item.given, *item.row, *item.scaled_row])):
+                raise SteadyError(
+                    f"prompt {item.prompt_id}: a log-probability is not finite: the weights are broken, or `model.dtype` is too "
+                    "coarse. Train the arm again, or set `model.dtype: float32`."
+                )
         return flat
 
     for number, flat in enumerate(in_parts(score, asked, Scored, partial, progress)):
@@ -136,10 +141,20 @@ def score_groups(
         encode_group(scorer.language, group, {}, _all_pairs(group) if sample is None else sample)
         for group, sample in zip(groups, samples, strict=True)
     ]
-    return [
-        scored_group(group, rows, [_prediction(scorer, item) for item in rows], sample)
-        for group, rows, sample in zip(groups, score_bundle(scorer, encoded), samples, strict=True)
-    ]
+    made = []
+    for group, rows, sample in zip(groups, score_bundle(scorer, encoded), samples, strict=True):
+        # records that nothing is read from yet; a log-probability that is not finite is null
+        predictions = [
+            Prediction(
+                prompt_id=item.prompt_id,
+                text=response_text(scorer, item),
+                token_ids=item.tokens,
+                logprob=item.logprob if math.isfinite(item.logprob) else None,
+            )
+            for item in rows
+        ]
+        made.append(scored_group(group, rows, predictions, sample))
+    return made
 
 
 def small_bundles(language: LanguageModel, plan: Sequence[Sequence[int]], work: Sequence[int]) -> list[list[int]]:
@@ -194,7 +209,9 @@ def score_bundle(scorer: Scorer, encoded: Sequence[EncodedGroup]) -> list[list[S
     given: dict[Tokens, frozenset[Tokens]] = {}
     for one in encoded:
         for row, (prompt, answers) in enumerate(zip(one.prompts, one.given, strict=True)):
-            wanted[prompt] = wanted.get(prompt, frozenset()) | frozenset(_others(one, row))
+            chosen = np.zeros(len(one.prompts), dtype=bool) if one.pairs is None else one.pairs[row]
+            others = [other for other, taken in zip(one.prompts, chosen, strict=True) if taken]
+            wanted[prompt] = wanted.get(prompt, frozenset()) | frozenset(others)
             given[prompt] = given.get(prompt, frozenset()) | frozenset(answers)
     responses, scores, scaled = score_prompts(scorer, wanted, given)
 
@@ -220,35 +237,9 @@ def score_bundle(scorer: Scorer, encoded: Sequence[EncodedGroup]) -> list[list[S
     return [[scored(one, row) for row in range(len(one.prompts))] for one in encoded]
 
 
-def _others(one: EncodedGroup, row: int) -> list[Tokens]:
-    """The prompts whose responses are scored under the prompt in `row`."""
-    if one.pairs is None:
-        return []
-    return [prompt for prompt, chosen in zip(one.prompts, one.pairs[row], strict=True) if chosen]
-
-
-def _check_finite(scored: Sequence[Scored]) -> None:
-    for item in scored:
-        if not all(map(math.isfinite, [item.logprob, *item.given, *item.row, *item.scaled_row])):
-            raise SteadyError(
-                f"prompt {item.prompt_id}: a log-probability is not finite: the weights are broken, or `model.dtype` is too "
-                "coarse. Train the arm again, or set `model.dtype: float32`."
-            )
-
-
 def response_text(scorer: Scorer, scored: Scored) -> str:
     """The response without special tokens and surrounding white space."""
     return decode(scorer.language, tuple(scored.tokens)).strip()
-
-
-def _prediction(scorer: Scorer, scored: Scored) -> Prediction:
-    """A response as a record that nothing is read from yet; a log-probability that is not finite is null."""
-    return Prediction(
-        prompt_id=scored.prompt_id,
-        text=response_text(scorer, scored),
-        token_ids=scored.tokens,
-        logprob=scored.logprob if math.isfinite(scored.logprob) else None,
-    )
 
 
 def scored_group(

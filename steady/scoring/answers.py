@@ -1,23 +1,22 @@
 """The answers of an arm to prompts, whatever model it is: a label for each, or a text and, where there are labels, a choice."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from steady.inference.arm import load_scorer
 from steady.inference.classifier import Logits
-from steady.metrics.matrices import ScoredGroup
 from steady.metrics.results import CLASSIFIES
 from steady.models.arm import ArmManifest, read_manifest
 from steady.models.load import pick_device, prepare_torch
 from steady.models.params import ModelParams
 from steady.parameters import Runtime
-from steady.records import Prediction, Prompt
+from steady.records import Prompt
 from steady.scoring.adjusting import adjusted
 from steady.scoring.classifying import label_groups
 from steady.scoring.parts import shared_logits
-from steady.scoring.predictions import classify
+from steady.scoring.predictions import ArmAnswers, classify
 from steady.scoring.resume import Partial, code_digest, fingerprint, partial_of
 
 if TYPE_CHECKING:
@@ -47,22 +46,6 @@ class OpenArm:
     settings: Scoring
     logits: Logits | None
     scorer: "Scorer | None"
-
-
-@dataclass(frozen=True)
-class ArmAnswers:
-    """Answers in the order of the prompts.
-
-    `references` are the log-probability and the tokens of the likeliest right answer to each prompt, of models that generate,
-    where they were asked for; `groups` the matrices, where they were; `cut` is how many prompts lost tokens; `partial` may be
-    cleared when everything is written.
-    """
-
-    predictions: list[Prediction]
-    references: list[tuple[float, int]] = field(default_factory=list)
-    groups: list[ScoredGroup] = field(default_factory=list)
-    partial: Partial = field(default_factory=Partial)
-    cut: int = 0
 
 
 def open_arm(folder: Path, settings: Scoring) -> OpenArm:
@@ -115,8 +98,7 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
     # An adjusted answer is a choice among labels, whose matrix follows from the probabilities of the labels.
     wanted = Wanted(paired and not arm.manifest.adjusted, references)
     partial = _partial(arm, prompts, *wanted)
-    found = generated_answers(arm.scorer, prompts, task, wanted, partial, settings.runtime.progress)
-    answers = ArmAnswers(**found._asdict(), partial=partial)
+    answers = generated_answers(arm.scorer, prompts, task, wanted, partial, settings.runtime.progress)
     if not arm.manifest.adjusted:
         return answers
     predictions = adjusted(answers.predictions, prompts, arm.manifest)

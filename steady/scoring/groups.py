@@ -63,7 +63,7 @@ def bundles(
         positions: cached positions that may be held at once.
         order: places in the order in which they are scored; None is file order.
     """
-    places = list(range(len(sizes))) if order is None else list(order)
+    places = range(len(sizes)) if order is None else order
     made: list[list[int]] = []
     for start in range(0, len(places), WINDOW):
         window = sorted(places[start : start + WINDOW], key=lambda place: (sizes[place][1], place))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from steady.errors import SteadyError
 from steady.inference.classifier import Logits, in_batches
+from steady.inference.progress import progress_bar
 from steady.models.ranks import go_on_alone, my_places, rank, size
 from steady.scoring.resume import Partial
 
@@ -42,8 +43,6 @@ def in_parts(
         SteadyError: a process did not see what another one has written.
         ShareDone: in the processes other than 0, when all bundles are scored.
     """
-    from steady.inference.progress import progress_bar
-
     if size() > 1 and partial.folder is None:
         raise SteadyError("Several processes exchange what they scored by files, and this run keeps none.")
     found: dict[int, list[Part]] = {}

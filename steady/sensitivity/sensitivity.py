@@ -14,7 +14,8 @@ from steady.models.arm import ArmManifest
 from steady.models.params import ModelParams
 from steady.parameters import Runtime, StageParams
 from steady.records import Prompt, Wording, write_bytes
-from steady.scoring.answers import ArmAnswers, Scoring, answer, open_arm
+from steady.scoring.answers import Scoring, answer, open_arm
+from steady.scoring.predictions import ArmAnswers
 
 
 class SensitivityStage(StageParams):

@@ -78,7 +78,12 @@ def fit_probe(
             loss = np.logaddexp(0, (1 - 2 * wanted) * (validation @ weight.T + bias)).mean()
         else:
             model.fit(features, gold)
-            weight, bias = _in_label_order(model, task.labels)
+            weight, bias = (np.asarray(getattr(model, part)) for part in PARTS)
+            # Of two classes scikit-learn has one row. Halved, so that the difference of the two logits is the logit of that row.
+            if len(model.classes_) == 2:
+                weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+            order = [list(model.classes_).index(label) for label in task.labels]
+            weight, bias = weight[order], bias[order]
             loss = log_loss(validation_gold, model.predict_proba(validation), labels=list(model.classes_))
         tried.append((loss, strength, weight, bias))
     _, strength, weight, bias = min(tried, key=lambda one: one[0])
@@ -92,13 +97,3 @@ def _check_labels(gold: Sequence[str], task: LabelTask) -> None:
         raise SteadyError(f"data.labels: no training row has the label {', '.join(missing)}. Add rows, or take it out.")
     if everywhere := [label for label in task.labels if all(label in labels for labels in named)]:
         raise SteadyError(f"data.labels: every training row has the label {', '.join(everywhere)}. Take it out.")
-
-
-def _in_label_order(model: Any, labels: tuple[str, ...]) -> tuple[Any, Any]:
-    """Coefficients in label order; two classes, for which scikit-learn keeps one row, become two symmetric ones."""
-    weight, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
-    # Halved, so that the difference of the two logits is the logit of the one row.
-    if len(model.classes_) == 2:
-        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    order = [list(model.classes_).index(label) for label in labels]
-    return weight[order], bias[order]

@@ -4,21 +4,71 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
 from steady.errors import SteadyError
 from steady.finetune import training
 from steady.finetune.checkpoints.checkpoints import kept_in
-from steady.finetune.classifier.dataset import ModelInput, ScheduledRows
+from steady.finetune.checkpoints.trainer import Resumable
 from steady.finetune.classifier.probe import HEAD_STRENGTHS, fit_head
 from steady.finetune.lora import add_lora
+from steady.finetune.objectives.step import Penalty, label_positions, penalty_of
 from steady.finetune.params import LoraParams, TrainParams
 from steady.finetune.run import Record, TrainingRun
-from steady.finetune.sampling import EpochOrder, sampling_of, wordings_together
+from steady.finetune.sampling import EpochOrder, Sampling, sampling_of, wordings_together
+from steady.labels import LabelTask
 from steady.models.base import Base, locate
 from steady.models.description import check_positions
 from steady.models.load import load_classifier, load_tokenizer, set_padding
 from steady.models.pooled import PooledClassifier
 from steady.models.ranks import size
+from steady.prompts.schedule import TrainingPrompts
+
+ModelInput = dict[str, Any]  # `input_ids`, `attention_mask`: lists of a row's tokens; `labels`: its target
+
+
+class ScheduledRows:
+    """A map-style dataset of `{input_ids, attention_mask, labels}`; `epoch` (from 0) selects which examples are shown under which
+    wording, and `labels` is what the loss wants of the right answer (`LabelTask.target`).
+
+    No text is cached, so the wording of another epoch cannot be returned.
+    """
+
+    def __init__(
+        self, prompts: TrainingPrompts, tokenizer: Any, task: LabelTask, max_length: int, sampling: Sampling
+    ) -> None:
+        self.prompts = prompts
+        self.tokenizer = tokenizer
+        self.task = task
+        self.max_length = max_length
+        self.sampler = sampling.over(prompts, range(len(prompts)))
+        self.epoch = 0
+
+    @property
+    def epoch(self) -> int:
+        """The epoch whose rows are shown."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        self._shown = self.sampler.shown(epoch)
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __getitem__(self, index: int) -> ModelInput:
+        place, wording = self._shown[index]
+        return self.encoded(self.prompts.worded(place, wording), self.prompts.examples[place].output)
+
+    def encoded(self, prompt: str, answer: str) -> ModelInput:
+        """A prompt and the target of its right answer."""
+        tokens = self.tokenizer(prompt, truncation=True, max_length=self.max_length)
+        return {**tokens, "labels": self.task.target(answer)}
+
+    def lengths(self) -> list[int]:
+        """Tokens of every row of the epoch."""
+        return [len(self[index]["input_ids"]) for index in range(len(self))]
 
 
 def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
@@ -91,38 +141,32 @@ def allow_several(model: Any, train_params: TrainParams) -> None:
         model.config.problem_type = "multi_label_classification"
 
 
-def _trainer_of(rows: ScheduledRows, run: TrainingRun) -> Any:
-    """The Trainer with checkpoints, the sampler of the arm and what its objective adds to the loss."""
-    from transformers import Trainer
+class ClassifierTrainer(Resumable, Trainer):  # type: ignore[misc]
+    """The Trainer with checkpoints that resume exactly; `sampler` and `penalty`, what the objective adds, are set before training."""
 
-    from steady.finetune.checkpoints.trainer import Resumable
-    from steady.finetune.objectives.step import label_positions, penalty_of
+    sampler: str
+    penalty: Penalty | None = None
 
-    sampler, added_by = run.arm.sampler, penalty_of(run)
+    def _get_train_sampler(self: Any, train_dataset: Any = None) -> Any:
+        # The order of `shuffled` is that of transformers, from which the published adapters were trained.
+        if self.sampler == "shuffled":
+            return super()._get_train_sampler(train_dataset)  # type: ignore[misc]
+        return EpochOrder(self.train_dataset)
 
-    # Defined here, because `Resumable` imports transformers, which a command line has no need of.
-    class ClassifierTrainer(Resumable, Trainer):
-        """The Trainer with checkpoints that resume exactly, the samplers of `arms`, and what an objective adds to the loss."""
-
-        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            # The order of `shuffled` is that of transformers, from which the published adapters were trained.
-            return super()._get_train_sampler(train_dataset) if sampler == "shuffled" else EpochOrder(rows)
-
-        def compute_loss(
-            self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-        ) -> Any:
-            targets = inputs.get("labels")
-            loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-            if model.training and added_by is not None:
-                progress = self.state.global_step / self.state.max_steps
-                added = added_by(*label_positions(outputs.logits, targets), progress)
-                # A loss that the model has divided by the rows of the whole step is a sum over accumulated batches.
-                summed = self.model_accepts_loss_kwargs and num_items_in_batch is not None
-                batches = self.current_gradient_accumulation_steps if summed else 1
-                loss = loss if added is None else loss + added / batches
-            return (loss, outputs) if return_outputs else loss
-
-    return ClassifierTrainer
+    def compute_loss(
+        self: Any, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The loss of transformers and the penalty, in training alone."""
+        targets = inputs.get("labels")
+        loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)  # type: ignore[misc]
+        if model.training and self.penalty is not None:
+            progress = self.state.global_step / self.state.max_steps
+            added = self.penalty(*label_positions(outputs.logits, targets), progress)
+            # A loss that the model has divided by the rows of the whole step is a sum over accumulated batches.
+            summed = self.model_accepts_loss_kwargs and num_items_in_batch is not None
+            batches = self.current_gradient_accumulation_steps if summed else 1
+            loss = loss if added is None else loss + added / batches
+        return (loss, outputs) if return_outputs else loss
 
 
 def train(
@@ -136,8 +180,6 @@ def train(
     Raises:
         SteadyError: a loss is not finite.
     """
-    from transformers import DataCollatorWithPadding, TrainingArguments
-
     training.set_base_dropout(model, run.params.train.base_dropout)
     with kept_in(run.checkpoints) as kept:
         arguments = TrainingArguments(
@@ -145,7 +187,7 @@ def train(
             train_sampling_strategy="group_by_length",  # batches of like length have little padding
             **training.shared_arguments(run, str(kept.folder), len(rows)),
         )
-        trainer = _trainer_of(rows, run)(
+        trainer = ClassifierTrainer(
             model=model,
             args=arguments,
             train_dataset=rows,
@@ -157,6 +199,7 @@ def train(
         if size() > 1:  # a mean over the rows, which `Resumable` weighs by the share that a process has of them
             trainer.model_accepts_loss_kwargs = False
         trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
+        trainer.sampler, trainer.penalty = run.arm.sampler, penalty_of(run)
         trainer.train_or_resume()
     return training.training_summary(trainer.state)
 

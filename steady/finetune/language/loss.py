@@ -6,8 +6,7 @@ import torch
 
 from steady.finetune.language.batches import IGNORED
 
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}  # relative; coarser dtypes: COARSE
-COARSE = 5e-2
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}  # relative; of coarser dtypes 5e-2
 
 
 def summed_loss(logits: torch.Tensor, targets: torch.Tensor, smoothing: float = 0.0) -> torch.Tensor:
@@ -75,6 +74,6 @@ class SequenceLogits:
 
 def close(one: torch.Tensor, other: torch.Tensor) -> bool:
     """Whether two ways of computing logits give the same, but for rounding."""
-    tolerance = TOLERANCE.get(one.dtype, COARSE)
+    tolerance = TOLERANCE.get(one.dtype, 5e-2)
     scale = float(other.float().abs().max()) if other.numel() else 1.0
     return one.shape == other.shape and bool((one.float() - other.float()).abs().max() <= tolerance * max(1.0, scale))

@@ -18,8 +18,7 @@ from steady.finetune.sampling import EpochOrder
 from steady.models.adapters import is_plain_lora
 from steady.models.ranks import from_first, my_places, rank, summed
 
-Generated = Callable[[], float]
-EVALUATION_TOKENS = 4096  # in a batch, padding included
+EVALUATION_TOKENS = 4096  # in a batch of the evaluation, padding included
 
 
 class Generative(Resumable):
@@ -34,7 +33,7 @@ class Generative(Resumable):
     rows: GenerativeRows
     validation: Sequence[Row] = ()
     penalty: Penalty | None = None
-    generated: Generated | None = None
+    generated: Callable[[], float] | None = None
     task = "CAUSAL_LM"
     _logits: Any = None
 
@@ -67,8 +66,7 @@ class Generative(Resumable):
             return nullcontext()
         from peft.helpers import disable_input_dtype_casting
 
-        casting: AbstractContextManager[Any] = disable_input_dtype_casting(self.model)
-        return casting
+        return disable_input_dtype_casting(self.model)  # type: ignore[no-any-return]
 
     def saved_bytes(self: Any) -> int:
         """Bytes that a forward pass over the longest training item keeps for its backward pass, the weights aside.
@@ -81,9 +79,8 @@ class Generative(Resumable):
         kept: dict[int, torch.Tensor] = {}
 
         def keep(tensor: torch.Tensor) -> torch.Tensor:
-            kept[tensor.untyped_storage().data_ptr()] = (
-                tensor  # a reference, so that its memory is not reused during the count
-            )
+            # a reference, so that its memory is not reused during the count
+            kept[tensor.untyped_storage().data_ptr()] = tensor
             return tensor
 
         self.model.train()
@@ -115,7 +112,11 @@ class Generative(Resumable):
         """`eval_loss`, nats a token over all validation rows, whatever the batches; `eval_generated_accuracy` where asked."""
         self.model.eval()
         loss, tokens = 0.0, 0
-        batches = batches_of(self.validation, EVALUATION_TOKENS)
+        batches: list[list[Row]] = []
+        for row in sorted(self.validation, key=lambda row: -row.length):
+            if not batches or batches[-1][0].length * (len(batches[-1]) + 1) > EVALUATION_TOKENS:
+                batches.append([])
+            batches[-1].append(row)
         for items in [batches[place] for place in my_places(len(batches))]:
             batch = self._prepare_inputs(self.data_collator([[row] for row in items]))
             with self.accelerator.autocast(), self._adapters_in_16_bits():
@@ -130,16 +131,6 @@ class Generative(Resumable):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-
-def batches_of(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
-    """Rows longest first, in batches of at most so many tokens with their padding."""
-    batches: list[list[Row]] = []
-    for row in sorted(rows, key=lambda row: -row.length):
-        if not batches or batches[-1][0].length * (len(batches[-1]) + 1) > tokens:
-            batches.append([])
-        batches[-1].append(row)
-    return batches
 
 
 class SequenceTrainer(Generative, Seq2SeqTrainer):  # type: ignore[misc]

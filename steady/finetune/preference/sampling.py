@@ -1,13 +1,14 @@
 """Answers drawn from a model, and what they are worth."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from transformers import GenerationConfig
 
-from steady.finetune.preference.rewards import best_and_worst, concise_reward
-from steady.finetune.preference.rows import Encode, Question
+from steady.finetune.preference.rewards import concise_reward
+from steady.finetune.preference.rows import Encode
 from steady.metrics.text import chrf, is_short, word_count
 from steady.models.tokenizer import declared_ends
 
@@ -44,8 +45,6 @@ def draw_answers(
 
 @torch.no_grad()
 def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling: Sampling, times: int) -> list[str]:
-    from transformers import GenerationConfig
-
     # Padded at the left: every answer begins in the same column, right after its prompt.
     width = max(map(len, prompts))
     # The tokenizer's own end token first: it pads where there is no padding token.
@@ -66,16 +65,6 @@ def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling
     found = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
     texts: list[str] = tokenizer.batch_decode(found[:, width:], skip_special_tokens=True)
     return texts
-
-
-def rank_samples(asked: Sequence[Question], answers: Sequence[Sequence[str]], limit: int) -> list[Question]:
-    """A pair for each question whose sampled answers are not all worth the same: the best one and the worst one."""
-    pairs = []
-    for question, texts in zip(asked, answers, strict=True):
-        found = best_and_worst(texts, [concise_reward(text, question.references, limit) for text in texts])
-        if found is not None:
-            pairs.append(replace(question, chosen=found[0], rejected=found[1]))
-    return pairs
 
 
 def measure_answers(
