@@ -109,7 +109,6 @@ def compare_quality(base: Answers, other: Answers, testing: Testing) -> QualityS
 
 def compare_texts(base: ArmResults, other: ArmResults, testing: Testing) -> TextStep:
     """The generated texts of both arms on the same rows: differences of every measure, and sign-flip p over groups.
-
     Everything is null where an arm generates nothing.
     """
     answered = base.test.answered()

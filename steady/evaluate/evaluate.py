@@ -33,7 +33,6 @@ class EvaluateStage(StageParams):
 @dataclass(frozen=True)
 class Evaluated:
     """The answers of an arm: to the prompts of the run, with the `scores` of generated texts, and to the user's own prompts.
-
     `temperature` is that of a model that generates (`fit_token_temperature`), None for a classifier.
     """
 
@@ -52,9 +51,7 @@ def evaluate_arm(
     folder: Path, prompts: Sequence[Prompt], own: Sequence[Prompt], view: EvaluateStage, root: Path | None
 ) -> Evaluated:
     """Answer the prompts with the arm in `folder`; a stopped run goes on from what is saved below `root`.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base, or a prompt does not fit the model.
+    SteadyError where the arm is missing, damaged, or made from another base, or a prompt does not fit the model.
     """
     settings = Scoring(view.model, view.evaluate.batch_size, view.evaluate.max_new_tokens, view.runtime, root)
     arm = open_arm(folder, settings)
@@ -102,7 +99,6 @@ def quality_metrics(
 
 def write_texts(folder: Path, scores: Sequence[TextScores], own: Sequence[OwnAnswer]) -> None:
     """Write the scores of generated texts and the answers to the user's own prompts, as far as there are any.
-
     A classifier has neither. The folder is an output of the stage all the same, and then holds a line that says why.
     """
     for name, records in ((GENERATED, scores), (OWN, own)):

@@ -13,14 +13,11 @@ from steady.models.description import linear_layers, not_adapted
 
 
 def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: Sequence[int] = ()) -> Any:
-    """Add trainable LoRA matrices to a model of transformers.
+    """Add trainable LoRA matrices to a model of transformers; SteadyError where modules are named that it has not, or PEFT refuses.
 
     Args:
         task: of `peft.TaskType`.
         new_tokens: ids whose embeddings are trained too (and their rows of an output layer of its own).
-
-    Raises:
-        SteadyError: modules are named that the model has not, or PEFT refuses the settings.
     """
     from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 
@@ -40,7 +37,16 @@ def add_lora(model: Any, params: LoraParams, base: Base, task: str, new_tokens: 
     if params.target_modules == "all-linear":
         settings["exclude_modules"] = list(not_adapted(model)) or None
     if new_tokens:
-        settings["trainable_token_indices"] = {name: list(new_tokens) for name in _embedding_names(model)}
+        # Tied weights are trained through the input embeddings alone; twice, PEFT would hold two copies of the same rows.
+        layers_of_tokens = [model.get_input_embeddings()]
+        head = model.get_output_embeddings()
+        if head is not None and head.weight is not layers_of_tokens[0].weight:
+            layers_of_tokens.append(head)
+        settings["trainable_token_indices"] = {
+            name: list(new_tokens)
+            for name, module in model.named_modules()
+            if any(module is one for one in layers_of_tokens)
+        }
     config = LoraConfig(task_type=task, base_model_name_or_path=base.public_id, revision=base.revision, **settings)
     try:
         adapted = get_peft_model(model, config)
@@ -74,16 +80,6 @@ def save_adapter(model: Any, folder: Path) -> None:
         config.save_pretrained(str(initial))
         save_file(model.initial_adapter, initial / "adapter_model.safetensors", metadata={"format": "pt"})
         model.save_pretrained(str(folder), path_initial_model_for_weight_conversion=str(initial), **offline)
-
-
-def _embedding_names(model: Any) -> list[str]:
-    """The names of the input embeddings and of an output layer with weights of its own."""
-    # Tied weights are trained through the input embeddings alone; twice, PEFT would hold two copies of the same rows.
-    wanted = [model.get_input_embeddings()]
-    head = model.get_output_embeddings()
-    if head is not None and head.weight is not wanted[0].weight:
-        wanted.append(head)
-    return [name for name, module in model.named_modules() if any(module is one for one in wanted)]
 
 
 def loraplus_optimizer(model: Any, lora: LoraParams, train: TrainParams) -> Any:

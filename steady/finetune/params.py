@@ -202,11 +202,7 @@ class FinetuneParams(StageParams):
     runtime: Runtime
 
     def of_arm(self, name: str) -> "FinetuneParams":
-        """The parameters with the arm's own `settings` in place.
-
-        Raises:
-            SteadyError: there is no such arm, or its settings name a key that is not one of training, or give it a wrong value.
-        """
+        """The parameters with the arm's own `settings` in place; SteadyError where arm, key or value is none that is allowed."""
         if name not in self.arms:
             raise SteadyError(f"arms: no arm {name!r}. There are: {', '.join(self.arms)}.")
         values = self.model_dump()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, get_args
 
 import torch
+from transformers.training_args import OptimizerNames
 
 from steady.errors import SteadyError
 from steady.finetune.language.rows import GenerativeRows
@@ -27,20 +28,14 @@ Measured on a CPU, with a Llama of 135 million weights and LoRA in bfloat16; on 
 
 
 def check_settings(run: TrainingRun) -> None:
-    """Refuse settings of an arm that do not go together, or do not fit its data; nothing is loaded.
-
-    Raises:
-        SteadyError: all faults at once.
-    """
-    from transformers.training_args import OptimizerNames
-
+    """SteadyError, with all faults at once, for settings of an arm that do not go together or do not fit its data."""
     params = run.params
-    faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params)]
+    faults = list(_method_faults(run.name, run.arm, params))
     # The Trainer would load the model and tokenise the data before it refused the name.
     optimizers = [name.value for name in OptimizerNames]
     if params.train.optim not in optimizers:
         faults.append(f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(optimizers)}.")
-    faults += [*preference_faults(run), *_batch_faults(run), *_process_faults(run)]
+    faults += [*preference_faults(run), *_batch_faults(run)]
     if faults:
         raise SteadyError("\n".join(faults))
 
@@ -63,33 +58,25 @@ def _method_faults(name: str, arm: Arm, params: FinetuneParams) -> Iterator[str]
         )
     if params.lora.loraplus_lr_ratio is not None and arm.method == "full":
         yield f"arms.{name}: lora.loraplus_lr_ratio is of LoRA, and method full has none. Set it to null."
-
-
-def _process_faults(run: TrainingRun) -> Iterator[str]:
-    """What several processes cannot do: share a batch that they do not divide, or a model that is spread over their GPUs."""
-    params, processes = run.params, size()
-    batch = params.dpo if run.arm.objective == "dpo" else params.train
-    if processes > 1 and batch.per_device_train_batch_size % processes:
-        section = "dpo" if batch is params.dpo else "train"
-        yield (
-            f"{section}.per_device_train_batch_size: {batch.per_device_train_batch_size} rows are the batch of all processes "
-            f"together, and {processes} processes do not divide it. Change one of the two."
-        )
-    if processes > 1 and params.runtime.device_map is not None:
-        yield "runtime.device_map: every process has one GPU and the whole model on it. Set it to null, or start one process."
-    # Means over what a batch happens to have: those of two halves do not make that of the whole.
-    over_batch = params.consistency.placebo or params.consistency.penalty == "consensus"
-    if processes > 1 and run.arm.objective == "consistency" and over_batch:
-        yield (
-            f"arms.{run.name}: consistency.placebo and consistency.penalty: consensus look at a whole batch, so they train in one "
-            "process. Start one process, or use penalty jsd without placebo."
-        )
-    if processes > 1 and run.arm.objective == "grpo":
-        yield f"arms.{run.name}: objective grpo compares the completions of a whole batch, so it trains in one process."
+    sft = params.sft
+    if model.task == "SEQ_CLS":
+        for key in ("preview_steps", "generate_rows", "packing"):
+            if getattr(sft, key):
+                yield f"sft.{key}: a SEQ_CLS model generates nothing. Leave it out, or choose a model that generates."
+        return
+    # Settings of the head of a classifier, and of packing, which needs attention that keeps the rows of a sequence apart.
+    if model.pooling is not None:
+        yield f"model.pooling: {model.pooling} is of SEQ_CLS; a {model.task} model has null."
+    if model.task == "SEQ_2_SEQ_LM" and sft.packing:
+        yield "sft.packing: an encoder-decoder would mix the packed rows in its encoder. Set it to false; batches are of like length."
+    if model.task == "SEQ_2_SEQ_LM" and not sft.completion_only_loss:
+        yield "sft.completion_only_loss: an encoder-decoder predicts answers alone. Set it to true."
+    if sft.preview_prompts is not None and sft.preview_steps is None:
+        yield "sft.preview_prompts: they are answered every sft.preview_steps, which is null. Set that to a number of steps."
 
 
 def _batch_faults(run: TrainingRun) -> Iterator[str]:
-    """What the sampler and the objective of the arm cannot do with its settings."""
+    """What the sampler, the objective and several processes cannot do with the settings of the arm."""
     name, arm, params = run.name, run.arm, run.params
     rows = params.train.per_device_train_batch_size
     if arm.sampler != "shuffled" and params.sft.packing:
@@ -109,6 +96,26 @@ def _batch_faults(run: TrainingRun) -> Iterator[str]:
         )
     if module := find_objective(arm.objective):
         yield from module.faults(name, params)
+    processes = size()
+    # What several processes cannot do: share a batch that they do not divide, or a model that is spread over their GPUs.
+    batch = params.dpo if run.arm.objective == "dpo" else params.train
+    if processes > 1 and batch.per_device_train_batch_size % processes:
+        section = "dpo" if batch is params.dpo else "train"
+        yield (
+            f"{section}.per_device_train_batch_size: {batch.per_device_train_batch_size} rows are the batch of all processes "
+            f"together, and {processes} processes do not divide it. Change one of the two."
+        )
+    if processes > 1 and params.runtime.device_map is not None:
+        yield "runtime.device_map: every process has one GPU and the whole model on it. Set it to null, or start one process."
+    # Means over what a batch happens to have: those of two halves do not make that of the whole.
+    over_batch = params.consistency.placebo or params.consistency.penalty == "consensus"
+    if processes > 1 and run.arm.objective == "consistency" and over_batch:
+        yield (
+            f"arms.{run.name}: consistency.placebo and consistency.penalty: consensus look at a whole batch, so they train in one "
+            "process. Start one process, or use penalty jsd without placebo."
+        )
+    if processes > 1 and run.arm.objective == "grpo":
+        yield f"arms.{run.name}: objective grpo compares the completions of a whole batch, so it trains in one process."
 
 
 def preference_faults(run: TrainingRun) -> Iterator[str]:
@@ -137,30 +144,8 @@ def preference_faults(run: TrainingRun) -> Iterator[str]:
         )
 
 
-def _generative_faults(params: FinetuneParams) -> Iterator[str]:
-    model, sft = params.model, params.sft
-    if model.task == "SEQ_CLS":
-        for key in ("preview_steps", "generate_rows", "packing"):
-            if getattr(sft, key):
-                yield f"sft.{key}: a SEQ_CLS model generates nothing. Leave it out, or choose a model that generates."
-        return
-    # Settings of the head of a classifier, and of packing, which needs attention that keeps the rows of a sequence apart.
-    if model.pooling is not None:
-        yield f"model.pooling: {model.pooling} is of SEQ_CLS; a {model.task} model has null."
-    if model.task == "SEQ_2_SEQ_LM" and sft.packing:
-        yield "sft.packing: an encoder-decoder would mix the packed rows in its encoder. Set it to false; batches are of like length."
-    if model.task == "SEQ_2_SEQ_LM" and not sft.completion_only_loss:
-        yield "sft.completion_only_loss: an encoder-decoder predicts answers alone. Set it to true."
-    if sft.preview_prompts is not None and sft.preview_steps is None:
-        yield "sft.preview_prompts: they are answered every sft.preview_steps, which is null. Set that to a number of steps."
-
-
 def check_rows(rows: GenerativeRows, labels: Sequence[str]) -> None:
-    """Refuse rows from which nothing can be learned.
-
-    Raises:
-        SteadyError: a label is longer than the limit or cannot be written, or no row has a token to learn.
-    """
+    """SteadyError where a label is longer than the limit or cannot be written, or no row has a token to learn."""
     encoder, max_length = rows.encoder, rows.encoder.max_length
     long = [label for label in labels if label.strip() and not encoder.fits(label)]
     if long:
@@ -212,10 +197,8 @@ def explained_memory(expected: str) -> Iterator[None]:
 
 def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams, saved: int) -> dict[str, float]:
     """GiB that training is expected to take: weights, gradients and optimizer state, and what a step keeps for the backward pass.
-
-    Args:
-        saved: bytes that a pass over the longest item keeps (`Generative.saved_bytes`); a batch of such items is expected. Where
-            layers are checkpointed, each keeps its input alone, and one at a time all of it.
+    `saved`: bytes that a pass over the longest item keeps (`Generative.saved_bytes`); a batch of such items is expected. Where layers
+    are checkpointed, each keeps its input alone, and one at a time all of it.
     """
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())

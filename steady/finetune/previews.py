@@ -50,9 +50,7 @@ def generated_accuracy(
     answering: Answering, validation: Sequence[Prompt], labels: Sequence[str], rows: int, seed: int
 ) -> Callable[[], float] | None:
     """A function that answers a fixed draw of validation prompts and returns the share of right answers; None for no rows.
-
-    An answer is right when it says the label and nothing else, or, where there are no labels, when it is one of the references
-    but for case and white space.
+    It is right when it says the label and nothing else, or, without labels, when it is a reference but for case and white space.
     """
     if not rows or not validation:
         return None
@@ -74,7 +72,6 @@ def generated_accuracy(
 
 class Previews(TrainerCallback):
     """Answers to fixed prompts before the first step, every `steps` optimizer steps, and of the model as it is kept at the end.
-
     They are written into `folder` as they come, and kept with every checkpoint.
     """
 

@@ -32,11 +32,8 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """The training of the arm `name`.
-
-    Attributes:
-        curves: folder of the DVCLive curves and of the previews.
-        checkpoints: where to save and to resume from; None: a run that is stopped begins anew.
+    """The training of the arm `name`; DVCLive curves and previews go to the folder `curves`.
+    `checkpoints`: where to save and to resume from; None: a run that is stopped begins anew.
     """
 
     name: str
@@ -59,10 +56,8 @@ class TrainingRun:
 
 
 def label_list(declared: Sequence[str] | None, prompts: TrainingPrompts, task: str = "SEQ_CLS") -> tuple[str, ...]:
-    """The labels of the task: `data.labels`, or where that is null those of the bank that the prompts are worded with.
-
-    Without a bank they are those of the training examples for a classifier's head, and none for a model that generates, whose
-    answers are then free.
+    """The labels of the task: `data.labels`, or else those of the bank that the prompts are worded with. Without a bank they are those
+    of the training examples for a classifier's head, and none for a model that generates, whose answers are then free.
     """
     if declared:
         return tuple(declared)

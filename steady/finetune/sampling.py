@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from steady.errors import SteadyError
 from steady.finetune.params import Arm, TrainParams
@@ -58,10 +58,7 @@ def wordings_together(arm: Arm) -> int:
 
 @dataclass(frozen=True)
 class Sampler(ABC):
-    """The rows of each epoch (from 0) and the order in which batches take them; both follow from the epoch alone.
-
-    It draws from the examples at `places`.
-    """
+    """The rows of each epoch (from 0), of the examples at `places`, and their order in batches; both follow from the epoch."""
 
     prompts: TrainingPrompts
     places: tuple[int, ...]
@@ -97,7 +94,6 @@ class Shuffled(Sampler):
 @dataclass(frozen=True)
 class ByWording(Sampler):
     """Each example once, all rows of a step under one wording; from step to step wordings take turns as in the schedule.
-
     Only wordings that every example has take part.
     """
 
@@ -190,23 +186,10 @@ class Grouped(Sampler):
         return [item * count + number for item in items for number in range(count)]
 
 
-class EpochRows(Protocol):
-    """A dataset that knows its epoch and what is shown in it."""
-
-    epoch: int
-    sampler: Sampler
-
-    def __len__(self) -> int: ...
-
-    def lengths(self) -> list[int]:
-        """Tokens of every item of the epoch."""
-        ...
-
-
 class EpochOrder:
-    """A sampler of torch with the order of the epoch that the rows are in; nothing depends on global state."""
+    """A sampler of torch with the order of the epoch that a dataset is in (`epoch`, `sampler`, `lengths()`), whatever else happens."""
 
-    def __init__(self, rows: EpochRows) -> None:
+    def __init__(self, rows: Any) -> None:
         self.rows = rows
 
     def __len__(self) -> int:

@@ -11,9 +11,7 @@ from steady.records import CANONICAL
 
 def solved_examples(run: TrainingRun) -> tuple[str, int]:
     """The text of the arm's solved examples, drawn from the training examples in their canonical wording, and its tokens.
-
-    Raises:
-        SteadyError: with the longest validation prompt they are longer than `format.max_length`.
+    SteadyError where with the longest validation prompt they are longer than `format.max_length`.
     """
     count, params = run.arm.scoring.solved_examples, run.params
     if not count:

@@ -19,10 +19,7 @@ PROJECT = "steady"  # what a tracker files the runs under
 
 def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
     """Keys of `transformers.TrainingArguments`, from `params.yaml` and for checkpoints that resume to the same bytes.
-
-    Args:
-        folder: where the Trainer may write.
-        rows: items of an epoch, from which the steps between two entries of the log follow.
+    The Trainer may write into `folder`; from `rows`, the items of an epoch, follow the steps between two entries of the log.
     """
     train = run.params.train
     strategy = "epoch" if train.eval_steps is None else "steps"
@@ -50,9 +47,7 @@ def shared_arguments(run: TrainingRun, folder: str, rows: int) -> Record:
 
 def reporting(run: TrainingRun) -> Record:
     """Keys of `transformers.TrainingArguments` that name the trackers of `runtime.report_to`, beside the curves of DVCLive.
-
-    Raises:
-        SteadyError: a tracker is not installed.
+    SteadyError where a tracker is not installed.
     """
     # one run is reported once, by the first of several processes
     trackers = run.params.runtime.report_to if rank() == 0 else ()
@@ -115,9 +110,7 @@ def parameter_counts(model: Any) -> Record:
 
 def training_summary(state: Any) -> Record:
     """Steps done, the best evaluation, and the first and the last loss of a `TrainerState`.
-
-    Raises:
-        SteadyError: a loss is not finite, or nothing was evaluated.
+    SteadyError where a loss is not finite, or nothing was evaluated.
     """
     losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
     evaluations = [entry for entry in state.log_history if "eval_loss" in entry]

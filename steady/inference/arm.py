@@ -19,11 +19,7 @@ if TYPE_CHECKING:
 
 
 def load_scorer(folder: Path, params: ModelParams, device: str) -> Logits:
-    """Logits of the arm in `folder` for batches of prompts.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base.
-    """
+    """Logits of the arm in `folder` for batches of prompts; SteadyError where it is missing, damaged or made from another base."""
     import torch
 
     manifest = checked_manifest(folder, params)
@@ -42,11 +38,7 @@ def load_scorer(folder: Path, params: ModelParams, device: str) -> Logits:
 
 
 def load_arm_language(folder: Path, params: ModelParams, device: str) -> "LanguageModel":
-    """The model of the generative arm in `folder` and its tokenizer, for scoring.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base.
-    """
+    """The generative arm in `folder` and its tokenizer, for scoring; SteadyError where it is missing, damaged or of another base."""
     import torch
 
     from steady.inference.language import language_model

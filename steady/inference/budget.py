@@ -17,10 +17,8 @@ class Budget(NamedTuple):
 
 
 def plan_budget(lengths: Sequence[Sequence[int]], max_new_tokens: int, max_pairs: int | None = None) -> Budget:
-    """The budget of groups of unique prompts, of which `lengths` are the tokens; `max_pairs` as in `sample_pairs`.
-
-    A response of T tokens costs T - 1 passes when it is generated, and T - 1 under each prompt: its first token comes from the
-    prefill.
+    """The budget of groups of unique prompts, of which `lengths` are the tokens; `max_pairs` as in `sample_pairs`. A response of T
+    tokens costs T - 1 passes when it is generated, and T - 1 under each prompt: its first token comes from the prefill.
     """
     prompts = sum(map(len, lengths))
     tokens = sum(map(sum, lengths))

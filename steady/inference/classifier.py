@@ -14,16 +14,8 @@ LENGTH_STEP = 16  # tokens; 32 padded a fifth of all that was computed
 
 
 def in_batches(score: Logits, prompts: Sequence[str], batch_size: int, progress: bool = False) -> NDArray[np.float32]:
-    """Apply `score` to batches of prompts.
-
-    Args:
-        score: maps a batch of texts to an array `(batch, width)`.
-        prompts: any order; they are scored longest first, so that a batch pads little, and equal prompts are scored once.
-        batch_size: prompts in a batch.
-        progress: whether to show a progress bar.
-
-    Returns:
-        Array `(prompts, width)` in the order of `prompts`.
+    """Apply `score`, which maps a batch of texts to an array `(batch, width)`, to prompts: an array `(prompts, width)` in their order.
+    They are scored longest first, so that a batch pads little, and equal prompts are scored once.
     """
     # the longest first, so that a run that does not fit the memory ends at once
     unique = sorted(set(prompts), key=lambda text: (-len(text), text))

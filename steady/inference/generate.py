@@ -30,9 +30,7 @@ class Text:
 
 def sampled_texts(language: LanguageModel, prompt: str, nucleus: Nucleus, seed: int) -> list[Text]:
     """Samples of one prompt, in one batch under a seed of its own, whatever was drawn before.
-
-    Raises:
-        SteadyError: the prompt leaves no room for a token.
+    SteadyError where the prompt leaves no room for a token.
     """
     (ids,) = encode(language, [prompt])
     room = None if language.encodes or language.context is None else language.context - len(ids)

@@ -163,11 +163,7 @@ def call(language: LanguageModel, **inputs: Any) -> torch.Tensor:
 
 
 def token_logprobs(logits: torch.Tensor, targets: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
-    """Natural-log probabilities of `targets` `(…)` under `logits` `(…, vocabulary)`, by a float32 log-softmax, in float64.
-
-    Args:
-        temperature: divides the logits.
-    """
+    """Natural-log probabilities of `targets` `(…)` under `logits` `(…, vocabulary)`, divided by a temperature, in float64."""
     scaled = logits.float() if temperature == 1 else logits.float() / temperature
     return torch.log_softmax(scaled, dim=-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1).double()
 
@@ -175,7 +171,6 @@ def token_logprobs(logits: torch.Tensor, targets: torch.Tensor, temperature: flo
 @torch.inference_mode()
 def sequence_logits(language: LanguageModel, prompt: Tokens, response: Tokens) -> torch.Tensor:
     """Logits `(tokens of the response + 1, vocabulary)` from one pass over one whole sequence, with no cache.
-
     Row t is what follows the first t tokens of the response. Everything else is checked against this.
     """
     if language.encodes:

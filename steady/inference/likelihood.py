@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from steady.inference.cache import EncodedCache
 from steady.inference.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, stopped, token_logprobs
 from steady.inference.passes import LEAST_SHARED, Prompted, padded, read_prompts, shared_tokens
 from steady.inference.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
@@ -22,7 +23,6 @@ def make_scorer(
     language: LanguageModel, max_new_tokens: int, batch_tokens: int, temperatures: tuple[float, ...] = ()
 ) -> Scorer:
     """A scorer whose cache has been tried: a model that cannot branch one, or whose numbers differ, does without.
-
     The trial compares two responses behind a padded and an unpadded prompt of one beginning with the one-sequence reference.
     """
     try:
@@ -34,17 +34,16 @@ def make_scorer(
 
 
 def _tried(language: LanguageModel, copies: int) -> Memory | None:
-    """The memory that a position takes, or None where cached numbers are not those of the reference.
-
-    Args:
-        copies: of the logits of a scored token that are held at once.
+    """The memory that a position takes with so many copies of the logits of a scored token, or None where cached numbers are not those
+    of the reference.
     """
     size = language.model.get_input_embeddings().weight.shape[0]
     shared = tuple(n * 3 % size for n in range(1, LEAST_SHARED + 1))
     ends = (range(3, 7), range(2, 13))
     prompts: list[Tokens] = [(*shared, *(n * len(end) % size for n in end)) for end in ends]
     prompted = read_prompts(language, prompts, 2, batch_tokens=100)
-    layers = prompted.cache.layer_bytes()
+    stores = prompted.cache.encoder if isinstance(prompted.cache, EncodedCache) else prompted.cache.stores
+    layers = [store.position_bytes for store in stores]
     memory = Memory(sum(layers), max(layers), copies * 4 * prompted.first.shape[-1])
     cells = [(row, tuple(n * 5 % size for n in range(1, stop))) for row in (0, 1) for stop in (4, 6)]
     scored = [score[0] for score in _batch_scores(prompted, cells, (1.0,))]

@@ -86,11 +86,8 @@ BATCH_SIZE = 32  # prompts, of a classifier
 
 
 def open_model(named: Named) -> OpenModel:
-    """Load a model with its tokenizer and adapter.
-
-    Raises:
-        SteadyError: it cannot be found, has no head to measure, the adapter does not fit, or a chat template is wanted and
-            there is none.
+    """Load a model with its tokenizer and adapter; SteadyError where it cannot be found, has no head to measure, the adapter does not
+    fit, or a chat template is wanted and there is none.
     """
     import torch
 
@@ -168,10 +165,8 @@ def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, rev
 def open_language(
     model: Any, tokenizer: Any, named: Named, revision: str | None = None, base: Base | None = None
 ) -> OpenModel:
-    """A loaded model that generates, asked as `named` says.
-
-    Raises:
-        SteadyError: the chat template that is wanted is not there, or there is a system message and no template.
+    """A loaded model that generates, asked as `named` says; SteadyError where the chat template that is wanted is not there, or
+    there is a system message and no template.
     """
     from steady.inference.language import language_model, whole_prompt
 

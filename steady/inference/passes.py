@@ -25,9 +25,7 @@ LEAST_SHARED = 8
 
 def read_prompts(language: LanguageModel, prompts: Sequence[Tokens], room: int, batch_tokens: int) -> "Prompted":
     """Prefill prompts, which are sorted by length, in batches of at most `batch_tokens` tokens, padding included.
-
-    Args:
-        room: how many tokens may be generated behind a prompt.
+    `room`: how many tokens may be generated behind a prompt.
     """
     limit = min(batch_tokens, cpu_tokens(language)) if language.device.type == "cpu" else batch_tokens
     kind = EncodedPrompts if language.encodes else CausalPrompts
@@ -43,7 +41,6 @@ def cpu_tokens(language: LanguageModel) -> int:
 
 def shared_tokens(language: LanguageModel, prompts: Sequence[Tokens]) -> int:
     """Tokens that all prompts begin with and that are read once for all of them; every prompt has one of its own behind them.
-
     A chat template and an instruction before the input are such beginnings. An encoder sees what follows, and shares nothing.
     """
     if language.encodes or len(prompts) < 2:
@@ -81,10 +78,8 @@ def padded(
 
 
 class CausalPrompts:
-    """Prompts of a causal model, left-padded; positions are given, so that padding moves none.
-
-    What all prompts begin with is read once (`shared_tokens`). `first` are the logits `(prompts, vocabulary)` of the first token of
-    a response.
+    """Prompts of a causal model, left-padded; positions are given, so that padding moves none. What all begin with is read once
+    (`shared_tokens`). `first` are the logits `(prompts, vocabulary)` of the first token of a response.
     """
 
     def __init__(self, language: LanguageModel, prompts: Sequence[Tokens], room: int, limit: int) -> None:

@@ -45,12 +45,8 @@ class CardTraining:
 class Card:
     """Everything a card states; nothing in it is a placeholder.
 
-    Attributes:
-        name: the title.
-        manifest: `steady.json` of the model.
-        example: the prompt of the quick start.
-        training: None where it is another card that says how the weights were trained.
-        note: a paragraph of its own, after the quick start.
+    `example` is the prompt of the quick start, and `note` a paragraph after it. `training` is None where it is another card that says
+    how the weights were trained.
     """
 
     name: str

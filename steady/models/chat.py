@@ -23,7 +23,6 @@ OFF = "Set it to false (in `steady measure`: --chat-template off), or choose ano
 @dataclass(frozen=True)
 class ChatFrame:
     """What a chat template puts around the messages of a conversation, up to where the answer begins.
-
     `pieces[k]` stands before message k and the last piece behind the last message; `trims[k]`: the template strips message k.
     """
 
@@ -76,12 +75,8 @@ def chat_frame(tokenizer: Any, roles: tuple[str, ...] = ONE_PROMPT, thinking: bo
 
 def choose_template(tokenizer: Any, wanted: bool | str | None) -> str | None:
     """Make one of the tokenizer's chat templates the one that is used, and return its name; None for none.
-
-    Args:
-        wanted: a name, True for the only or the default template, None for that where there is one, False for none.
-
-    Raises:
-        SteadyError: there is no such template, or several and none of them is the default.
+    `wanted`: a name, True for the only or the default template, None for that where there is one, False for none.
+    SteadyError where there is no such template, or several and none of them is the default.
     """
     found = tokenizer.chat_template
     named = found if isinstance(found, dict) else {} if found is None else {"default": found}
@@ -115,7 +110,6 @@ def thinks(tokenizer: Any) -> bool:
 
 def with_system_folded(turns: Sequence[Message]) -> list[Message]:
     """A conversation for a template without system messages: the system message stands before the user's first words.
-
     It is what the makers of such models recommend (Gemma's model card), and what vLLM's and other servers' users do by hand.
     """
     if len(turns) < 2 or turns[0].role != "system" or turns[1].role != "user":

@@ -25,13 +25,8 @@ def _sha256(path: Path, stamp: tuple[int, int, int]) -> str:
 
 
 def verify_sums(folder: Path, *, weights: bool) -> None:
-    """Check the files of a folder against its `SHA256SUMS`, where it has one.
-
-    Args:
-        weights: check the weights; False: everything but them, which is quick.
-
-    Raises:
-        SteadyError: a listed file is missing or not the one listed, or weights lie there that are not listed.
+    """Check the weights of a folder against its `SHA256SUMS`, where it has one, or everything but them, which is quick.
+    SteadyError where a listed file is missing or not the one listed, or weights lie there that are not listed.
     """
     path = folder / SUMS
     if not path.is_file():

@@ -39,10 +39,8 @@ class Description:
 
 
 def describe(config: Any, tokenizer: Any, generation_config: Any = None, model: Any = None) -> Description:
-    """Describe a model from what transformers reads of it: `PretrainedConfig`, tokenizer and `GenerationConfig`.
-
-    Args:
-        model: the loaded model, whose table of positions may hold fewer places than the configuration says.
+    """Describe a model from its `PretrainedConfig`, tokenizer and `GenerationConfig`; the table of positions of the loaded `model` may
+    hold fewer places than the configuration says.
     """
     task = task_of(config)
     # In the order of the columns of the logits; `id2label` may list them in any.
@@ -68,9 +66,7 @@ def task_of(config: Any) -> Task | None:
 
 def check_task(model_id: str, task: Task, config: Any) -> None:
     """Refuse to load a model as one of another family. Any encoder takes a new head; an untrained decoder is no writer.
-
-    Raises:
-        SteadyError: an encoder-decoder is to be a causal model, or the other way round.
+    SteadyError where an encoder-decoder is to be a causal model, or the other way round.
     """
     family = "SEQ_2_SEQ_LM" if config.is_encoder_decoder else "CAUSAL_LM"
     if task not in ("SEQ_CLS", family):
@@ -80,11 +76,7 @@ def check_task(model_id: str, task: Task, config: Any) -> None:
 
 
 def check_classes(model_id: str, known: Description) -> None:
-    """Refuse to read one label off a head that does not choose between classes.
-
-    Raises:
-        SteadyError: the head gives one score, several numbers, or labels that do not exclude each other.
-    """
+    """SteadyError where a head gives one score, several numbers, or labels that do not exclude each other."""
     if known.task != "SEQ_CLS" or known.exclusive:
         return
     if len(known.labels) == 1:
@@ -112,11 +104,7 @@ def not_followed(generation_config: Any) -> list[str]:
 
 
 def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
-    """Refuse to use the head that a model came with for other labels, or for the same ones in another order.
-
-    Raises:
-        SteadyError: the classes of its configuration are not `labels`.
-    """
+    """SteadyError where the head that a model came with has other labels, or the same ones in another order."""
     own = [config.id2label[place] for place in range(config.num_labels)]
     # Heads that were saved without names are called LABEL_0 …, and are taken in the order of `data.labels`.
     named = any(not str(name).startswith("LABEL_") for name in own)
@@ -130,11 +118,7 @@ def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
 
 
 def check_positions(model: Any, tokenizer: Any, max_length: int) -> None:
-    """Refuse prompts that are longer than the model has places for: it would end in an index out of its table.
-
-    Raises:
-        SteadyError: `format.max_length` passes the positions of the model.
-    """
+    """SteadyError where `format.max_length` passes the positions of the model: it would end in an index out of its table."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     positions = describe(base.config, tokenizer, None, base).positions
     if positions is not None and max_length > positions:

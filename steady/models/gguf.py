@@ -46,9 +46,7 @@ class Conversion:
 
 def find_gguf(model_id: str, revision: str | None, gguf_file: str) -> Path:
     """The GGUF file of a folder or of a Hub model, downloaded or from the Hub's cache.
-
-    Raises:
-        SteadyError: there is no such file; those that are there are listed.
+    SteadyError where there is no such file; those that are there are listed.
     """
     folder = Path(model_id)
     if folder.is_dir():
@@ -95,9 +93,7 @@ def cache_folder() -> Path:
 
 
 def convert_once(path: Path) -> Conversion:
-    """The conversion of a GGUF file, made where the cache holds none or a damaged one.
-
-    Of two processes that need the same conversion, one makes it and the other one waits.
+    """The conversion of a GGUF file, made where the cache holds none or a damaged one; of two processes one makes it, the other waits.
 
     Raises:
         SteadyError: the file is missing, damaged, or of an architecture that transformers cannot read; or the cache cannot be
@@ -179,11 +175,7 @@ def _convert(path: Path, header: Header, folder: Path) -> None:
 
 
 def _read(path: Path, header: Header) -> tuple[Any, Any]:
-    """The model in float32 and its tokenizer, ready to be saved.
-
-    Raises:
-        SteadyError: transformers cannot read it, or what it read is not the whole model.
-    """
+    """The model in float32 and its tokenizer, ready to be saved; SteadyError where what transformers reads is not the whole model."""
     import torch
 
     try:
@@ -246,13 +238,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _set_split(path: Path, header: Header, tokenizer: Any) -> None:
-    """Have a byte-level tokenizer split text before its merges as the model's own one does.
+    """Have a byte-level tokenizer split text before its merges as the model's own one does; SteadyError for an unknown split.
 
     transformers splits as GPT-2 does wherever it does not know the name in the file: white space before a digit would become
     other tokens than those that the model was trained on.
-
-    Raises:
-        SteadyError: the file names a split that is not known here.
     """
     from tokenizers import pre_tokenizers
     from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS

@@ -34,10 +34,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Header:
-    """What a GGUF file says of itself.
-
-    `metadata` holds single values, and the number of elements in place of an array.
-    """
+    """What a GGUF file says of itself; `metadata` holds single values, and the number of elements in place of an array."""
 
     metadata: dict[str, Any]
     tensors: tuple[Tensor, ...]
@@ -72,9 +69,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Read the header and check it against the size of the file.
-
-    Raises:
-        SteadyError: the file is no GGUF file, shorter than its header says, or its header contradicts itself.
+    SteadyError where it is no GGUF file, shorter than its header says, or its header contradicts itself.
     """
     with path.open("rb") as handle:
         if handle.read(len(MAGIC)) != MAGIC:

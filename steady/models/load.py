@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def prepare_torch(params: ModelParams, seed: int) -> None:
     """Make runs repeatable: the thread count that the results depend on, deterministic kernels, one seed for every generator.
-
-    Equal batch shapes and threads then give equal bytes on one machine. Another kind of processor has other kernels, which add
-    floats up in another order.
+    Equal shapes and threads then give equal bytes on one machine; another kind of processor adds floats up in another order.
     """
     import torch
     from transformers import set_seed
@@ -101,9 +99,7 @@ def load_tokenizer(params: ModelParams) -> Any:
 
 def set_padding(model: Any, tokenizer: Any) -> None:
     """Tell a classifier its padding token, where its configuration does not: decoders find the last token of a text by it.
-
-    Raises:
-        SteadyError: it reads the class at an end token that the tokenizer does not write.
+    SteadyError where it reads the class at an end token that the tokenizer does not write.
     """
     config = getattr(model, "config", None)
     if config is None:
@@ -118,11 +114,7 @@ def set_padding(model: Any, tokenizer: Any) -> None:
 
 
 def load_config(base: Base) -> Any:
-    """The configuration of a base.
-
-    Raises:
-        SteadyError: there is no such model, or it cannot be reached.
-    """
+    """The configuration of a base; SteadyError where there is no such model, or it cannot be reached."""
     from transformers import AutoConfig
 
     with load_errors(base):
@@ -193,7 +185,6 @@ def load_classifier(params: ModelParams, labels: tuple[str, ...], device: str = 
 
 def load_language(params: ModelParams, device: str = "cpu", device_map: str | None = None) -> tuple[Any, Any]:
     """A model that generates and its tokenizer; the embeddings have a row for every token.
-
     Rows of added tokens are drawn around the mean of the others, seeded by the caller.
     """
     tokenizer = load_tokenizer(params)
@@ -208,9 +199,7 @@ def load_language(params: ModelParams, device: str = "cpu", device_map: str | No
 
 def full_revision(model_id: str, revision: str | None) -> str | None:
     """The full commit of a Hub model, so that a run can be repeated; None for a folder or a package.
-
-    Raises:
-        SteadyError: the Hub does not know the model or the revision, or cannot be reached.
+    SteadyError where the Hub does not know the model or the revision, or cannot be reached.
     """
     # A branch or a tag moves; a full commit does not, and needs no request.
     if not is_hub_id(model_id) or len(revision or "") == COMMIT_LENGTH:

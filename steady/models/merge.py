@@ -32,7 +32,6 @@ PROBES = (
 @dataclass(frozen=True)
 class Merged:
     """Where the model lies, and the largest difference of a logit from the adapter beside its base.
-
     `difference` is a share of the largest logit, or absolute where that is below 1.
     """
 
@@ -45,9 +44,7 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     """Write the merged model of the LoRA arm in `folder` to `out`, in float32, for plain transformers to load.
 
     The saved model is read back, and its logits on `PROBES` are compared with those of the base with the adapter beside it.
-
-    Args:
-        full_precision: merge the adapter of a quantised base into that base's full weights.
+    `full_precision`: merge the adapter of a quantised base into that base's full weights.
 
     Raises:
         SteadyError: the arm is none of LoRA or was made from another base; the base is quantised; the adapter is on embeddings

@@ -75,11 +75,7 @@ def save_head(head: torch.nn.Linear, folder: Path) -> None:
 
 
 def load_head(folder: Path, labels: int, hidden: int) -> torch.nn.Linear:
-    """Read `head.safetensors`.
-
-    Raises:
-        SteadyError: it is missing, not finite, or of another size than `(labels, hidden)`.
-    """
+    """Read `head.safetensors`; SteadyError where it is missing, not finite, or of another size than `(labels, hidden)`."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

@@ -36,13 +36,10 @@ def weight_settings(
 
 
 def pick_dtype(params: "ModelParams", config: Any, device: "torch.device") -> str:
-    """The name of the dtype that `model.dtype` stands for.
+    """The name of the dtype that `model.dtype` stands for; SteadyError: float16 for a T5, whose activations pass its range.
 
     `auto` is bfloat16 on a CPU with instructions for it and float32 on another one. On a GPU it is the 16-bit dtype of the
     model's config (never float16 for a T5), else bfloat16 where the GPU has it.
-
-    Raises:
-        SteadyError: float16 for a T5, whose activations pass its range.
     """
     import torch
 

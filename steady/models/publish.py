@@ -23,9 +23,7 @@ class Pushed:
 
 def push_arm(folder: Path, repo_id: str, *, private: bool, message: str | None = None) -> Pushed:
     """Upload what an arm's folder holds at its top, as one commit on `main` of a model repository, made where it is missing.
-
-    Raises:
-        SteadyError: the folder is no trained arm or has no card, the id is none, nobody is logged in, or the Hub refuses.
+    SteadyError where the folder is no trained arm or has no card, the id is none, nobody is logged in, or the Hub refuses.
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled

@@ -49,9 +49,7 @@ def size() -> int:
 @contextmanager
 def joined(world: World) -> Iterator[None]:
     """Connect to the other processes, and give this one a GPU of its own where there are GPUs.
-
-    Raises:
-        SteadyError: a machine has fewer GPUs than processes.
+    SteadyError where a machine has fewer GPUs than processes.
     """
     if world.size == 1:
         yield
@@ -133,11 +131,7 @@ def wait_for_all() -> None:
 
 
 def go_on_alone() -> None:
-    """Wait for all; then process 0 goes on as one process, and the others have done their share.
-
-    Raises:
-        ShareDone: in the others.
-    """
+    """Wait for all; then process 0 goes on as one process, and ShareDone is raised in the others, which have done their share."""
     if size() == 1:
         return
     wait_for_all()
@@ -159,7 +153,6 @@ def summed(tensor: "torch.Tensor") -> "torch.Tensor":
 
 def sum_gradients(parameters: Iterable["torch.Tensor"]) -> None:
     """Sum the gradients over all processes, in place.
-
     A parameter that has a gradient in no process keeps none: with zeros in its place weight decay would move it.
     """
     if size() == 1:

@@ -19,7 +19,6 @@ FEWEST_PROMPTS = 10
 
 def adjusted(predictions: Sequence[Prediction], prompts: Sequence[Prompt], manifest: ArmManifest) -> list[Prediction]:
     """The predictions as the arm gives them: calibrated by wording, then averaged over wordings, as far as its manifest says.
-
     The answer is the label of the largest probability that comes out; the text of a model that writes is that label.
     """
     logprobs: Floats = np.asarray([item.label_logprobs for item in predictions], dtype=np.float64)

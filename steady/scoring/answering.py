@@ -51,7 +51,6 @@ class Scored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 @dataclass(frozen=True)
 class EncodedGroup:
     """Prompts with one intent, in tokens, and the tokens of the answers given with each of them.
-
     `pairs` `(prompts, prompts)` marks the responses (columns) that are scored under each prompt (rows); None for no matrix.
     """
 
@@ -91,13 +90,8 @@ def answer_groups(
 ) -> list[list[Scored]]:
     """The responses to the prompts of each group, in order.
 
-    Args:
-        given: answers to score, by prompt id; a prompt without any may be left out.
-        paired: score every response of a group under every prompt of it.
-        partial: keeps bundles that are done.
-
-    Raises:
-        SteadyError: a prompt and its response do not fit the model, or a log-probability is not finite.
+    `given` are answers to score, by prompt id; `paired`: score every response of a group under every prompt of it; `partial` keeps
+    bundles that are done. SteadyError where a prompt and its response do not fit the model, or a log-probability is not finite.
     """
     encoded = [encode_group(scorer.language, group, given, _all_pairs(group) if paired else None) for group in groups]
     _check_fit(scorer, encoded)
@@ -131,10 +125,7 @@ def score_groups(
     scorer: Scorer, groups: Sequence[PromptGroup], max_pairs: int | None = None, seed: int = 0
 ) -> list[ScoredGroup]:
     """Responses and matrices of groups that are scored together; values that are not finite stay, as faults of their group.
-
-    Args:
-        max_pairs: score a sample of so many ordered pairs of prompts of each group; None is all.
-        seed: of the sample.
+    `max_pairs`: score a sample, by `seed`, of so many ordered pairs of prompts of each group; None is all.
     """
     samples = [sample_pairs(len(group.prompts), max_pairs, seed, group.id) for group in groups]
     encoded = [
@@ -158,12 +149,8 @@ def score_groups(
 
 
 def small_bundles(language: LanguageModel, plan: Sequence[Sequence[int]], work: Sequence[int]) -> list[list[int]]:
-    """Bundles cut on a CPU where they take more than `CPU_WORK`, at the least one group each.
-
+    """Bundles cut on a CPU where they take more than `CPU_WORK`, at the least one group each; `work` are the tokens of each group.
     The limit depends on the model and the prompts alone, never on a timing: another cut would round otherwise.
-
-    Args:
-        work: tokens of each group, by its place.
     """
     # a GPU is done with a whole bundle in less than that time
     if language.device.type != "cpu":

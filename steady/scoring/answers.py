@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 class Scoring(NamedTuple):
     """How an arm is asked: prompts in a batch, the longest answer in tokens, and where a stopped run is kept (None: nowhere).
-
     `temperature`: the matrices of a model that generates are made with the logits divided by it too.
     """
 
@@ -49,11 +48,7 @@ class OpenArm:
 
 
 def open_arm(folder: Path, settings: Scoring) -> OpenArm:
-    """Load an arm.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base.
-    """
+    """Load an arm; SteadyError where it is missing, damaged, or made from another base."""
     manifest = read_manifest(folder)
     params, device = settings.model, settings.runtime.device
     prepare_torch(params, manifest.seed)
@@ -72,14 +67,8 @@ def open_arm(folder: Path, settings: Scoring) -> OpenArm:
 
 
 def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, references: bool = False) -> ArmAnswers:
-    """Ask an arm.
-
-    Args:
-        paired: make the matrix of every group of prompts.
-        references: score the right answers too.
-
-    Raises:
-        SteadyError: a prompt does not fit the model, or its numbers are not finite.
+    """Ask an arm; `paired`: make the matrix of every group of prompts, `references`: score the right answers too.
+    SteadyError where a prompt does not fit the model, or its numbers are not finite.
     """
     task, settings = arm.manifest.label_task, arm.settings
     if arm.logits is not None:

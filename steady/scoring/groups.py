@@ -36,11 +36,8 @@ def prompt_groups(prompts: Sequence[Prompt]) -> list[PromptGroup]:
 
 
 def sample_pairs(prompts: int, max_pairs: int | None, seed: int, group_id: str) -> Mask | None:
-    """A uniform sample, without replacement, of the ordered pairs of different prompts of a group; None for all of them.
-
-    Args:
-        max_pairs: the largest number of pairs, at least 1.
-        group_id: makes the draw of a group independent of the other groups.
+    """A uniform sample, without replacement, of at most `max_pairs` ordered pairs of different prompts of a group; None for all.
+    The id makes the draw of a group independent of the other groups.
     """
     rows, columns = np.nonzero(~np.eye(prompts, dtype=bool))
     if max_pairs is None or len(rows) <= max_pairs:

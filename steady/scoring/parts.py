@@ -68,13 +68,7 @@ def in_parts(
 
 def shared_logits(score: Logits, texts: Sequence[str], batch_size: int, partial: Partial, progress: bool) -> Logits:
     """What scores `texts` in process 0, after all processes have scored some batches of them each; a stopped run goes on from the
-    batches that are kept.
-
-    Args:
-        score: see `in_batches`, as `texts` and `batch_size`.
-
-    Raises:
-        ShareDone: see `in_parts`.
+    batches that are kept. See `in_batches` for the arguments and `in_parts` for ShareDone.
     """
     if size() == 1 and partial.folder is None:
         return score

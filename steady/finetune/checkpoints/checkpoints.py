@@ -61,11 +61,7 @@ class Checkpoints:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Lock the folder for this process, and delete what a killed process left unfinished.
-
-        Raises:
-            SteadyError: another process trains the same.
-        """
+        """Lock the folder and delete what a killed process left unfinished; SteadyError where another process trains the same."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as handle:
             # The kernel releases the lock when the process ends, however it ends.

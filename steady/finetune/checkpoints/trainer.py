@@ -22,7 +22,6 @@ SHARE = "share"  # the key of a batch that says which part of the rows it has
 @dataclass(frozen=True)
 class SharedBatches:
     """Collates the rows that this process has of a batch; every process is given the rows of the whole batch.
-
     Neighbours have like lengths where rows are sampled by length, so every `size()`-th row makes shares of like cost.
     """
 
@@ -53,11 +52,7 @@ class Resumable:
     _had_stopped = False
 
     def train_or_resume(self) -> int | None:
-        """Train from the last good checkpoint, or from the start; damaged checkpoints are logged.
-
-        Returns:
-            The step of the checkpoint, None for the start.
-        """
+        """Train from the last good checkpoint and return its step, or from the start and return None; damaged ones are logged."""
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]  # it prints every entry of the log
         found = self.checkpoints.last_good() if self.checkpoints and rank() == 0 else (None, [])
         step, faults = from_first(found)

@@ -21,9 +21,7 @@ BATCH = 64
 
 def fit_head(model: PooledClassifier, tokenizer: Any, run: TrainingRun, strengths: Sequence[float]) -> float:
     """Put a probe, fitted on the wordings that the schedule gives the first epoch, in place of the model's head.
-
-    Returns:
-        The inverse regularisation strength `C` that was best on the validation prompts.
+    Returns the inverse regularisation strength `C` that was best on the validation prompts.
     """
     data, progress = run.data, run.params.runtime.progress and rank() == 0
     features = mean_pooled(model.encoder, tokenizer, run.params.format.max_length)
@@ -50,11 +48,8 @@ def fit_probe(
 ) -> tuple[Features, Features, float]:
     """Fit a regression for each `C` and keep the one with the lowest validation loss (the smaller `C` on a tie).
 
-    Where a row may have several labels there is a regression for each label, and one `C` for all of them.
-
-    Args:
-        features: `(rows, hidden)`; `validation` likewise.
-        gold: the answer of each row.
+    Where a row may have several labels there is a regression for each label, and one `C` for all of them. Features are
+    `(rows, hidden)`, `gold` the answers of the rows.
 
     Returns:
         Weight `(labels, hidden)`, bias `(labels,)` and the chosen `C`.

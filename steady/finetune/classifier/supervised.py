@@ -117,9 +117,7 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
 
 def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
     """Add trainable LoRA matrices: to the encoder of a pooled classifier, or to a model whose own head is trained with them.
-
-    Raises:
-        SteadyError: the target modules match nothing; the message lists the linear layers there are.
+    SteadyError where the target modules match nothing; the message lists the linear layers there are.
     """
     if not isinstance(model, PooledClassifier):
         return add_lora(model, params, base, "SEQ_CLS")
@@ -129,9 +127,7 @@ def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
 
 def allow_several(model: Any, train_params: TrainParams) -> None:
     """Make a stock head one of several labels a row; a pooled one sees it from the shape of the targets.
-
-    Raises:
-        SteadyError: labels are smoothed, which the binary cross-entropy of the head does not do.
+    SteadyError where labels are smoothed, which the binary cross-entropy of the head does not do.
     """
     if train_params.label_smoothing_factor:
         raise SteadyError(
@@ -173,12 +169,7 @@ def train(
     model: Any, tokenizer: Any, rows: ScheduledRows, validation: Sequence[ModelInput], run: TrainingRun
 ) -> Record:
     """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
-
-    Returns:
-        Steps done, the best epoch with its validation loss and accuracy, and the first and the last loss.
-
-    Raises:
-        SteadyError: a loss is not finite.
+    Returns the record of `training_summary`; SteadyError where a loss is not finite.
     """
     training.set_base_dropout(model, run.params.train.base_dropout)
     with kept_in(run.checkpoints) as kept:

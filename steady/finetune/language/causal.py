@@ -5,8 +5,7 @@ from typing import Any
 from datasets import Dataset
 from trl import SFTTrainer
 
-from steady.finetune.language.batches import Batch
-from steady.finetune.language.loss import CausalLogits
+from steady.finetune.language.batches import Batch, CausalLogits
 from steady.finetune.language.rows import GenerativeRows
 from steady.finetune.language.trainers import Generative
 

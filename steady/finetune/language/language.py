@@ -11,8 +11,7 @@ import torch
 from steady.errors import SteadyError
 from steady.finetune import preflight, training
 from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
-from steady.finetune.language.batches import CausalBatches, SequenceBatches
-from steady.finetune.language.loss import close
+from steady.finetune.language.batches import CausalBatches, SequenceBatches, close
 from steady.finetune.language.rows import GenerativeRows, Row, RowEncoder, count_cuts
 from steady.finetune.lora import add_lora, loraplus_optimizer
 from steady.finetune.objectives.step import penalty_of
@@ -42,13 +41,8 @@ class Prepared:
 
 
 def train_language(run: TrainingRun) -> tuple[Any, Any, Record]:
-    """Train an arm by its likelihood of the answers.
-
-    Returns:
-        The model with the weights of the best evaluation, its tokenizer, and the record of the training.
-
-    Raises:
-        SteadyError: there is nothing to learn, the settings do not fit the model, or a loss is not finite.
+    """Train an arm by its likelihood of the answers: the model of the best evaluation, its tokenizer, and the record of the training.
+    SteadyError where there is nothing to learn, the settings do not fit the model, or a loss is not finite.
     """
     params = run.params
     ready = _prepare(run)
@@ -167,11 +161,7 @@ def _arguments(ready: Prepared, run: TrainingRun, folder: str) -> Any:
 
 
 def check_packing(model: Any, rows: GenerativeRows, tokenizer: Any) -> None:
-    """Refuse to pack rows that would see each other: the logits of two packed rows have to be those of each alone.
-
-    Raises:
-        SteadyError: they are not, or the model takes no positions.
-    """
+    """SteadyError where packed rows would see each other: the logits of two packed rows have to be those of each alone."""
     pair = sorted(rows.rows, key=lambda row: row.length)[:2]
     batches = CausalBatches(tokenizer.pad_token_id, answers_only=False, packed=True)
     was_training = model.training

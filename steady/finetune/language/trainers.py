@@ -10,8 +10,7 @@ import torch
 from transformers import Seq2SeqTrainer
 
 from steady.finetune.checkpoints.trainer import Resumable
-from steady.finetune.language.batches import IGNORED, Batch, learned_tokens
-from steady.finetune.language.loss import SequenceLogits, summed_loss
+from steady.finetune.language.batches import IGNORED, Batch, SequenceLogits, learned_tokens, summed_loss
 from steady.finetune.language.rows import GenerativeRows, Row
 from steady.finetune.objectives.step import Penalty, token_positions
 from steady.finetune.sampling import EpochOrder
@@ -59,7 +58,6 @@ class Generative(Resumable):
 
     def _adapters_in_16_bits(self: Any) -> AbstractContextManager[Any]:
         """Leave the inputs of adapters in the dtype of the base; their weights, kept in float32, are cast to it by autocast.
-
         PEFT would cast every input to float32 and autocast cast it back, in each adapted layer.
         """
         if not (self.args.bf16 and hasattr(self.model, "peft_config") and is_plain_lora(self.model)):
@@ -70,7 +68,6 @@ class Generative(Resumable):
 
     def saved_bytes(self: Any) -> int:
         """Bytes that a forward pass over the longest training item keeps for its backward pass, the weights aside.
-
         The pass is made once, before training, for what a layer keeps depends on the model, its adapter and the dtypes.
         """
         longest = max(range(len(self.rows)), key=self.rows.lengths().__getitem__)

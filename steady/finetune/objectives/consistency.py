@@ -84,7 +84,6 @@ def consensus(logits: "torch.Tensor", targets: "torch.Tensor", top: int) -> "tor
 
 def tilt(step: "Step", eta: float) -> "torch.Tensor":
     """By how much the tilted cross-entropy, (1 / eta) log mean exp(eta L) over the wordings of an item, is above the plain mean.
-
     L is the mean over the positions of a wording.
     """
     import torch
@@ -102,7 +101,6 @@ def tilt(step: "Step", eta: float) -> "torch.Tensor":
 
 def coarse(logits: "torch.Tensor", top: int) -> "torch.Tensor":
     """Probabilities in float32; of a vocabulary only the `top` likeliest of the mean over wordings, and the rest as one.
-
     Answers of a hundred tokens would otherwise keep several gigabytes for the backward pass.
     """
     import torch
@@ -132,7 +130,6 @@ def over_positions(price: "torch.Tensor", counted: "torch.Tensor") -> "torch.Ten
 
 def partnered(step: "Step") -> "tuple[torch.Tensor, torch.Tensor]":
     """The placebo: each wording of an item from another item with the same answer, in a circle; items alone are left out.
-
     The batches are those of the real penalty, so whatever a placebo gains is gained by smoothing and not by the wordings.
     """
     import torch

@@ -47,11 +47,8 @@ def penalty_of(run: TrainingRun) -> Penalty | None:
 
 
 def label_positions(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits and targets of a classifier, with positions.
-
-    Args:
-        logits: `(rows, labels)`.
-        targets: the number of the one label `(rows,)`, or zeros and ones `(rows, labels)`.
+    """Logits and targets of a classifier with positions, from logits `(rows, labels)` and the number of the one label `(rows,)`, or
+    zeros and ones `(rows, labels)`.
     """
     if targets.ndim == 1:
         return logits[:, None], targets[:, None]
@@ -63,11 +60,7 @@ def token_positions(
     logits: torch.Tensor, targets: torch.Tensor, learned: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and targets of the learned tokens, row by row and padded at the right.
-
-    Args:
-        logits: of all learned tokens, `(tokens, vocabulary)`, the rows one after the other.
-        targets: `(tokens,)`.
-        learned: how many tokens each row has, `(rows,)`.
+    `logits` `(tokens, vocabulary)` and `targets` `(tokens,)` have the rows one after the other, `learned` `(rows,)` counts theirs.
     """
     from torch.nn.utils.rnn import pad_sequence
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from steady.errors import SteadyError
 from steady.finetune.checkpoints.checkpoints import Checkpoints
-from steady.finetune.preference.rewards import best_and_worst, concise_reward
 from steady.finetune.preference.rows import count_pairs, encode_pairs, questions
-from steady.finetune.preference.sampling import Sampling, draw_answers, measure_answers
+from steady.finetune.preference.sampling import Sampling, best_and_worst, concise_reward, draw_answers, measure_answers
 from steady.finetune.preference.trainers import train_pairs, train_rewards
 from steady.finetune.run import Record, TrainingRun
 from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
@@ -51,8 +50,7 @@ class _Job:
 def prefer(model: Any, tokenizer: Any, run: TrainingRun) -> Record:
     """Train the adapter of `model`, a PeftModel, further in place; its state on entry is the reference.
 
-    Args:
-        run: the run of supervised training; curves and checkpoints of this one lie in folders `preference` below its own.
+    Curves and checkpoints lie in folders `preference` below those of `run`, the run of supervised training.
 
     Returns:
         The record of the tuning: where the pairs came from and how many were cut or dropped, TRL's figures at the first and

@@ -1,4 +1,4 @@
-"""Answers drawn from a model, and what they are worth."""
+"""Answers drawn from a model, and what they are worth: the reward of a short answer that still says what was to be said."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from steady.finetune.preference.rewards import concise_reward
 from steady.finetune.preference.rows import Encode
 from steady.metrics.text import chrf, is_short, word_count
 from steady.models.tokenizer import declared_ends
@@ -18,7 +17,6 @@ BATCH = 32
 @dataclass(frozen=True)
 class Sampling:
     """How answers are drawn: at a temperature, None for the most probable token each time; both bounds count tokens.
-
     `max_length` bounds prompt and answer together, `max_new_tokens` the answer.
     """
 
@@ -41,6 +39,26 @@ def draw_answers(
         drawn += [text.strip() for text in _generate(model, tokenizer, batch, sampling, times)]
     model.train(was_training)
     return [drawn[place : place + times] for place in range(0, len(drawn), times)]
+
+
+def length_factor(words: int, limit: int) -> float:
+    """1 up to the limit, from there in a straight line down to 0 at twice the limit."""
+    return min(1.0, max(0.0, 2.0 - words / limit))
+
+
+def concise_reward(answer: str, references: Sequence[str], limit: int) -> float:
+    """`chrf` × `length_factor`, 0 to 1: 1 is a reference itself, if it has at most `limit` words.
+
+    A product, so that neither an empty answer nor a long one is worth anything; and a slope past the limit, so that of two
+    answers that are both too long the shorter one is better.
+    """
+    return chrf(answer, references) * length_factor(word_count(answer), limit)
+
+
+def best_and_worst(answers: Sequence[str], rewards: Sequence[float]) -> tuple[str, str] | None:
+    """The answers with the highest and the lowest reward (the first of equals); None where all are worth the same."""
+    best, worst = (rewards.index(pick(rewards)) for pick in (max, min))
+    return None if rewards[best] == rewards[worst] else (answers[best], answers[worst])
 
 
 @torch.no_grad()

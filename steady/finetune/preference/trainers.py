@@ -12,8 +12,8 @@ from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
 from steady.finetune.callbacks import LiveCurves, TrainingBar
 from steady.finetune.checkpoints.checkpoints import kept_in
 from steady.finetune.checkpoints.trainer import Resumable
-from steady.finetune.preference.rewards import concise_reward
 from steady.finetune.preference.rows import Encode, PairRow, Question
+from steady.finetune.preference.sampling import concise_reward
 from steady.finetune.run import Record, TrainingRun
 from steady.finetune.training import reporting
 from steady.models.ranks import rank
@@ -66,11 +66,7 @@ class PreferenceCurves(LiveCurves):
 
 def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: TrainingRun) -> list[Record]:
     """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) against a frozen copy of the adapter as it came.
-
-    The rows are taken in their order, once.
-
-    Returns:
-        What was logged, an entry for each point of the curves.
+    The rows are taken in their order, once. Returns what was logged, an entry for each point of the curves.
     """
     params = run.params.dpo
     steps = -(-len(rows) // (params.per_device_train_batch_size * run.params.train.gradient_accumulation_steps))
@@ -78,19 +74,15 @@ def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: Traini
         "num_train_epochs": 1,  # `rows` holds the pairs of all epochs, each with the wording of its epoch
         "train_sampling_strategy": "sequential",  # the rows are shuffled already, once for each epoch
     }
-    given = {"train_dataset": Dataset.from_list([dict(row) for row in rows]), "processing_class": tokenizer}
+    given = {"train_dataset": Dataset.from_list(list(rows)), "processing_class": tokenizer}
     return _history(PairTrainer, DPOConfig, settings | _shared(run, steps), run, model=model, **given)
 
 
 def train_rewards(
     model: Any, tokenizer: Any, encode: Encode, asked: Sequence[Question], run: TrainingRun
 ) -> list[Record]:
-    """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`.
-
+    """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`; returns what was logged.
     The questions are taken in their order; with `beta` above 0 a frozen copy of the adapter as it came is the reference.
-
-    Returns:
-        What was logged, an entry for each point of the curves.
     """
     params = run.params.grpo
 
