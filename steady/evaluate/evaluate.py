@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from steady.labels import LabelTask
 from steady.metrics.answers import read_answers
 from steady.metrics.arm_quality import evaluate_metrics
 from steady.metrics.arm_text import generated_metrics, text_scores
 from steady.metrics.params import EvaluateParams
-from steady.metrics.references import LabelledTexts, Reference, text_references
+from steady.metrics.references import LabelledTexts, text_references
 from steady.metrics.resampling import Bootstrap
 from steady.metrics.results import EvaluateResults
 from steady.metrics.run import GENERATED, NOTE, OWN
@@ -80,11 +79,20 @@ def quality_metrics(
     """`evaluate.json`: task quality and, beside the arms of a label task, the references that need no language model."""
     task, own = found.manifest.label_task, view.evaluate
     bootstrap = Bootstrap(own.bootstrap_draws, own.confidence, view.seed)
-    predictions = found.answers.predictions
+    predictions, references = found.answers.predictions, None
+    if task.labels:
+        # The majority and TF-IDF with logistic regression on the plain inputs: a prompt around them would only add shared words.
+        splits = [read_records(prepared / f"{split}.jsonl", Example) for split in ("train", "validation", "test")]
+        train, validation = (
+            LabelledTexts([one.input for one in rows], [one.output for one in rows]) for rows in splits[:2]
+        )
+        inputs = {example.id: example.input for example in splits[2]}
+        texts = [inputs[prompt.example_id] for prompt in prompts if prompt.split == "test"]
+        references = text_references(train, validation, texts, task, view.seed)
     metrics = evaluate_metrics(
         read_answers(prompts, predictions, task.labels, task.multi_label),
         bootstrap,
-        references=_references(prompts, task, prepared, view.seed) if task.labels else None,
+        references=references,
         trainable_percent=found.manifest.training.get("trainable_percent"),
         temperature=found.temperature,
     )
@@ -108,16 +116,3 @@ def write_texts(folder: Path, scores: Sequence[TextScores], own: Sequence[OwnAns
             (folder / name).unlink(missing_ok=True)
     if not scores and not own:
         write_bytes(folder / NOTE, b"No texts: this model answers with a label alone, see predictions.jsonl.\n")
-
-
-def _references(prompts: Sequence[Prompt], task: LabelTask, prepared: Path, seed: int) -> dict[str, Reference]:
-    """The answers of the majority and of TF-IDF with logistic regression to the inputs of the test prompts."""
-    examples = {split: read_records(prepared / f"{split}.jsonl", Example) for split in ("train", "validation", "test")}
-    inputs = {example.id: example.input for example in examples["test"]}
-    # references see the plain input: a prompt around it would only add words that all rows share
-    texts = [inputs[prompt.example_id] for prompt in prompts if prompt.split == "test"]
-    train, validation = (
-        LabelledTexts([one.input for one in examples[split]], [one.output for one in examples[split]])
-        for split in ("train", "validation")
-    )
-    return text_references(train, validation, texts, task, seed)

@@ -89,15 +89,14 @@ def loraplus_optimizer(model: Any, lora: LoraParams, train: TrainParams) -> Any:
     from peft.optimizers import create_loraplus_optimizer
     from transformers import Trainer, TrainingArguments
 
-    arguments = TrainingArguments(
-        output_dir="unused", optim=train.optim, learning_rate=train.learning_rate, report_to="none"
-    )
+    rate = train.learning_rate
+    arguments = TrainingArguments(output_dir="unused", optim=train.optim, learning_rate=rate, report_to="none")
     kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
     settings.pop("lr")  # LoRA+ sets one for each group of parameters
     return create_loraplus_optimizer(
         model=model,
         optimizer_cls=kind,
-        lr=train.learning_rate,
+        lr=rate,
         loraplus_lr_ratio=lora.loraplus_lr_ratio,
         loraplus_weight_decay=train.weight_decay,
         **settings,

@@ -11,8 +11,6 @@ from steady.parameters import Runtime, Section, StageParams, faults_of
 from steady.prompts.params import LabelNames, PromptLength
 
 PissaIterations = Annotated[str, StringConstraints(pattern=r"^pissa_niter_[1-9][0-9]*$")]
-
-
 Objective = Literal["none", "sft", "dpo", "grpo", "consistency"]
 TRAINING = ("probe", "lora", "train", *get_args(Objective)[1:])  # sections that an arm may have settings of its own of
 
@@ -107,11 +105,9 @@ class TrainParams(Section):
 
     def arguments(self) -> dict[str, Any]:
         """The keys of `transformers.TrainingArguments`; transformers 5.23 warns of the old name of gradient checkpointing."""
-        # The excluded keys are those of callbacks and of the base, or are named otherwise.
-        own = self.model_dump(
-            exclude={"early_stopping_patience", "base_dropout", "eval_steps", "gradient_checkpointing"}
-        )
-        return own | {"activation_checkpointing": self.gradient_checkpointing}
+        # Keys of callbacks and of the base, or that are named otherwise.
+        others = {"early_stopping_patience", "base_dropout", "eval_steps", "gradient_checkpointing"}
+        return self.model_dump(exclude=others) | {"activation_checkpointing": self.gradient_checkpointing}
 
 
 class SftParams(Section):

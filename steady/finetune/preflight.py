@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, get_args
 
 import torch
@@ -172,27 +171,6 @@ def check_rows(rows: GenerativeRows, labels: Sequence[str]) -> None:
             f"There is no token to learn: of {len(rows.prompts)} training rows none has an answer that fits in "
             f"format.max_length: {max_length}. Raise it, or check that the data has answers (`output`)."
         )
-
-
-@contextmanager
-def explained_settings() -> Iterator[None]:
-    """Turn the error of a trainer that refuses its settings into one message that names the sections."""
-    try:
-        yield
-    except (ValueError, TypeError, ImportError) as error:
-        raise SteadyError(f"train, lora: the trainer refuses these settings: {error}") from error
-
-
-@contextmanager
-def explained_memory(expected: str) -> Iterator[None]:
-    """Turn running out of memory into one message with what was expected and which keys to lower."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise SteadyError(
-            f"Out of memory: {error}\n{expected}\nLower train.per_device_train_batch_size (and raise "
-            "gradient_accumulation_steps) or format.max_length, set train.gradient_checkpointing, or model.quantization: nf4."
-        ) from error
 
 
 def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams, saved: int) -> dict[str, float]:

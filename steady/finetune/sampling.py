@@ -107,10 +107,8 @@ class ByWording(Sampler):
         order = grouped_by_length(lengths, rows, rng)
         steps = [order[start : start + rows] for start in range(0, len(order), rows)]
         first = epoch * len(steps)
-        wordings = islice(self._wordings(), first, first + len(steps))
-        return [
-            Shown(self.places[item], wording) for step, wording in zip(steps, wordings, strict=True) for item in step
-        ]
+        worded = zip(steps, islice(self._wordings(), first, first + len(steps)), strict=True)
+        return [Shown(self.places[item], wording) for step, wording in worded for item in step]
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
         """As they come."""

@@ -59,11 +59,8 @@ def reporting(run: TrainingRun) -> Record:
             )
     # Each library's own variable, unless it is set: one project for all arms, and files beside the run rather than in a
     # checkpoint's folder, which is deleted when the arm is done.
-    places = {
-        "WANDB_PROJECT": PROJECT,
-        "MLFLOW_EXPERIMENT_NAME": PROJECT,
-        "TENSORBOARD_LOGGING_DIR": f"runs/{run.name}",
-    }
+    folder = f"runs/{run.name}"
+    places = {"WANDB_PROJECT": PROJECT, "MLFLOW_EXPERIMENT_NAME": PROJECT, "TENSORBOARD_LOGGING_DIR": folder}
     os.environ.update({name: value for name, value in places.items() if trackers and name not in os.environ})
     return {"report_to": list(trackers), "project": PROJECT, "run_name": run.name, "disable_tqdm": True}
 
@@ -71,12 +68,8 @@ def reporting(run: TrainingRun) -> Record:
 def shared_callbacks(run: TrainingRun, dataset: Any) -> list[Any]:
     """Callbacks of `transformers.Trainer`: the wordings of each epoch, live curves, early stopping."""
     patience = EarlyStoppingCallback(early_stopping_patience=run.params.train.early_stopping_patience)
-    return [
-        EpochWordings(dataset),
-        TrainingBar(run.params.runtime.progress and rank() == 0),
-        LiveCurves(run.curves),
-        patience,
-    ]
+    bar = TrainingBar(run.params.runtime.progress and rank() == 0)
+    return [EpochWordings(dataset), bar, LiveCurves(run.curves), patience]
 
 
 def set_base_dropout(model: Any, probability: float | None) -> None:
@@ -101,11 +94,8 @@ def parameter_counts(model: Any) -> Record:
         numbers = int(parameter.numel()) if state is None else math.prod(state.shape)
         total += numbers
         trainable += numbers if parameter.requires_grad else 0
-    return {
-        "trainable_parameters": trainable,
-        "parameters": total,
-        "trainable_percent": round(100 * trainable / total, 4),
-    }
+    percent = round(100 * trainable / total, 4)
+    return {"trainable_parameters": trainable, "parameters": total, "trainable_percent": percent}
 
 
 def training_summary(state: Any) -> Record:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import ArmManifest, checked_manifest
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
 def load_scorer(folder: Path, params: ModelParams, device: str) -> Logits:
     """Logits of the arm in `folder` for batches of prompts; SteadyError where it is missing, damaged or made from another base."""
-    import torch
-
     manifest = checked_manifest(folder, params)
     labels, public_id = tuple(manifest.labels), locate(params).public_id
     torch.manual_seed(manifest.seed)
@@ -39,8 +39,6 @@ def load_scorer(folder: Path, params: ModelParams, device: str) -> Logits:
 
 def load_arm_language(folder: Path, params: ModelParams, device: str) -> "LanguageModel":
     """The generative arm in `folder` and its tokenizer, for scoring; SteadyError where it is missing, damaged or of another base."""
-    import torch
-
     from steady.inference.language import language_model
 
     manifest = checked_manifest(folder, params)

@@ -87,9 +87,9 @@ class _Written(_Layer):
             assert beginning.parts is not None
             for rows, start in starts:
                 self.store.write(rows, slice(start, start + beginning.slots), beginning.parts)
-        return (
-            self.store.read(self.rows, slice(self.first, self.slots.stop)) if self.past else (key_states, value_states)
-        )
+        if not self.past:
+            return key_states, value_states
+        return self.store.read(self.rows, slice(self.first, self.slots.stop))
 
 
 class _Branched(_Layer):

@@ -56,11 +56,6 @@ class LanguageModel:
         device: torch.device = self.model.device
         return device
 
-    @property
-    def reference_dtype(self) -> bool:
-        """Whether numbers are precise enough to compare two ways of computing them."""
-        return bool(self.model.dtype in {torch.float32, torch.float64})
-
 
 def language_model(
     model: Any,
@@ -76,18 +71,9 @@ def language_model(
     if (head := base.get_output_embeddings()) is not None:
         head.register_forward_pre_hook(_contiguous)
     known = describe(base.config, tokenizer, base.generation_config, base)
-    return LanguageModel(
-        model,
-        tokenizer,
-        frozenset(known.end_ids),
-        known.positions,
-        _prefix(base, base.config),
-        frozenset(inspect.signature(base.forward).parameters),
-        chat_template,
-        max_length,
-        system,
-        solved=solved,
-    )
+    ends, accepted = frozenset(known.end_ids), frozenset(inspect.signature(base.forward).parameters)
+    found = (model, tokenizer, ends, known.positions, _prefix(base, base.config), accepted)
+    return LanguageModel(*found, chat_template, max_length, system, solved=solved)
 
 
 def _contiguous(_head: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
@@ -177,12 +163,8 @@ def sequence_logits(language: LanguageModel, prompt: Tokens, response: Tokens) -
         inputs = torch.tensor([prompt], device=language.device)
         hidden = language.model.get_encoder()(input_ids=inputs).last_hidden_state
         decoder = torch.tensor([[*language.prefix, *response]], device=language.device)
-        logits = call(
-            language,
-            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
-            decoder_input_ids=decoder,
-            use_cache=False,
-        )
+        encoded = BaseModelOutput(last_hidden_state=hidden)
+        logits = call(language, encoder_outputs=encoded, decoder_input_ids=decoder, use_cache=False)
     else:
         logits = call(language, input_ids=torch.tensor([[*prompt, *response]], device=language.device), use_cache=False)
     return logits[0, -len(response) - 1 :]

@@ -48,7 +48,7 @@ def _tried(language: LanguageModel, copies: int) -> Memory | None:
     cells = [(row, tuple(n * 5 % size for n in range(1, stop))) for row in (0, 1) for stop in (4, 6)]
     scored = [score[0] for score in _batch_scores(prompted, cells, (1.0,))]
     # in 16 bits two ways differ by rounding alone, so a comparison says nothing
-    if not language.reference_dtype:
+    if language.model.dtype not in {torch.float32, torch.float64}:
         return memory
     expected = [sequence_logprob(language, prompts[row], response) for row, response in cells]
     close = all(abs(a - b) <= 1e-3 * max(1.0, abs(b)) for a, b in zip(scored, expected, strict=True))
@@ -184,53 +184,34 @@ def score_prompts(
         given: for some prompts, responses of no prompt's making that are scored under it too, such as labels.
     """
     given = given or {}
-    if scorer.memory is None:
-        return _reference_scores(scorer, wanted, given)
-    chunks = chunks_of(scorer, set(wanted))
     responses: dict[Tokens, Response] = {}
+    found: dict[Key, list[float]] = {}
+
+    def wants(prompt: Tokens) -> list[Tokens]:
+        """The different responses to score under a prompt."""
+        return sorted({responses[other].tokens for other in wanted[prompt]} | given.get(prompt, frozenset()))
+
+    if scorer.memory is None:  # one whole sequence at a time
+        responses |= {prompt: _reference_response(scorer, prompt) for prompt in wanted}
+        for prompt in wanted:
+            for response in wants(prompt):
+                scorer.passes.score += len(prompt) + len(response)
+                found[prompt, response] = [
+                    sequence_logprob(scorer.language, prompt, response, temperature)
+                    for temperature in (1.0, *scorer.temperatures)
+                ]
+    chunks = chunks_of(scorer, set(wanted)) if scorer.memory else []
     prompted = None
     for chunk in chunks:
         del prompted  # before the next chunk is read
         prompted = _read(scorer, chunk)
         responses |= zip(chunk, _decode(scorer, prompted), strict=True)
-    found: dict[Key, list[float]] = {}
     # backwards, because the last chunk is still in memory
     for chunk in reversed(chunks):
         prompted = prompted or _read(scorer, chunk)
-        wants = (_responses(prompt, wanted, given, responses) for prompt in chunk)
-        cells = [(row, response) for row, some in enumerate(wants) for response in some]
+        cells = [(row, response) for row, prompt in enumerate(chunk) for response in wants(prompt)]
         scored = _score(scorer, prompted, chunk, cells)
         found |= {(chunk[row], response): values for (row, response), values in scored.items()}
         prompted = None
-    return _split(scorer, responses, found)
-
-
-def _split(scorer: Scorer, responses: dict[Tokens, Response], found: Mapping[Key, Sequence[float]]) -> Scores:
     scaled = {key: tuple(values[1:]) for key, values in found.items()} if scorer.temperatures else {}
     return Scores(responses, {key: values[0] for key, values in found.items()}, scaled)
-
-
-def _responses(
-    prompt: Tokens,
-    wanted: Mapping[Tokens, frozenset[Tokens]],
-    given: Mapping[Tokens, frozenset[Tokens]],
-    responses: Mapping[Tokens, Response],
-) -> list[Tokens]:
-    """The different responses to score under a prompt."""
-    return sorted({responses[other].tokens for other in wanted[prompt]} | given.get(prompt, frozenset()))
-
-
-def _reference_scores(
-    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]], given: Mapping[Tokens, frozenset[Tokens]]
-) -> Scores:
-    """What `score_prompts` returns, one whole sequence at a time."""
-    responses = {prompt: _reference_response(scorer, prompt) for prompt in wanted}
-    found: dict[Key, list[float]] = {}
-    for prompt in wanted:
-        for response in _responses(prompt, wanted, given, responses):
-            scorer.passes.score += len(prompt) + len(response)
-            found[prompt, response] = [
-                sequence_logprob(scorer.language, prompt, response, temperature)
-                for temperature in (1.0, *scorer.temperatures)
-            ]
-    return _split(scorer, responses, found)

@@ -94,8 +94,9 @@ def open_model(named: Named) -> OpenModel:
     # a branch moves: what is recorded has to be what was loaded
     revision = full_revision(named.id, named.revision)
     if named.adapter is not None and (named.adapter / MANIFEST).is_file():
-        manifest = read_manifest(named.adapter)
-        if manifest.labels and not _generates(named.adapter):
+        manifest, path = read_manifest(named.adapter), named.adapter / "adapter_config.json"
+        adapted = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        if manifest.labels and adapted.get("task_type") not in ("CAUSAL_LM", "SEQ_2_SEQ_LM"):
             return _open_classifying_arm(named, named.adapter, manifest, revision)
     # which task it is, only the config says; where it lies does not depend on the task
     base = locate(_params(named, revision, "CAUSAL_LM"))
@@ -136,12 +137,6 @@ def _params(
 ) -> ModelParams:
     settings = {"gguf_file": named.gguf_file, "pooling": pooling, "dtype": dtype, "num_threads": None}
     return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task, **settings})
-
-
-def _generates(adapter: Path) -> bool:
-    """Whether an adapter is one of a model that generates, as PEFT recorded it."""
-    path, generating = adapter / "adapter_config.json", ("CAUSAL_LM", "SEQ_2_SEQ_LM")
-    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("task_type") in generating
 
 
 def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, revision: str | None) -> OpenModel:

@@ -135,10 +135,9 @@ def is_plain_lora(adapted: Any) -> bool:
     """Whether an adapter is LoRA alone: no DoRA, and no module or token that is trained whole."""
     from peft.utils.other import AuxiliaryTrainingWrapper
 
-    return not any(
-        isinstance(module, AuxiliaryTrainingWrapper) or getattr(module, "lora_variant", None)
-        for module in adapted.modules()
-    )
+    modules = list(adapted.modules())
+    whole = any(isinstance(module, AuxiliaryTrainingWrapper) for module in modules)
+    return not whole and not any(getattr(module, "lora_variant", None) for module in modules)
 
 
 def _check_tensors(adapted: Any, folder: Path) -> None:

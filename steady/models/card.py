@@ -119,9 +119,8 @@ def _title(card: Card) -> str:
     if card.training is None:
         return text
     wordings = "many wordings" if card.training.wordings == "variants" else "one wording"
-    objective = OBJECTIVES.get(
-        card.training.objective, f"supervised fine-tuning with the objective {card.training.objective}"
-    )
+    name = card.training.objective
+    objective = OBJECTIVES.get(name, f"supervised fine-tuning with the objective {name}")
     return (
         f"{text} It was trained by {objective}\non {wordings} of each prompt, to see whether the answer stays the same when only "
         "the wording of the prompt changes."
@@ -171,23 +170,20 @@ def quick_start(card: Card) -> str:
     imports = ["import torch", *["from peft import PeftModel"] * (card.kind == "adapter")]
     imports += ["from safetensors.torch import load_file"] * card.pooled
     imports += [f"from transformers import {auto}, AutoTokenizer"]
-    body = _classify(card) if card.model.task == "SEQ_CLS" else _generate(card)
-    start = ['folder = "."  # this folder', "tokenizer = AutoTokenizer.from_pretrained(folder)", *_loading(card, auto)]
-    return "\n".join([*imports, "", *start, "", f"prompt = {card.example!r}", *body]) + "\n"
-
-
-def _loading(card: Card, auto: str) -> list[str]:
     dtype = "float32" if card.model.dtype == "auto" or card.kind == "merged" else card.model.dtype
     adapted, named = card.kind == "adapter", card.model.task == "SEQ_CLS"
     source = card.base.arguments if adapted else "folder"
     # The base of an adapter has no head for these labels; a whole model has it in its configuration.
     head = ", num_labels=len(labels), id2label=dict(enumerate(labels))" if named and adapted and not card.pooled else ""
-    lines = [f"labels = {card.manifest.labels}"] * named
+    lines = ['folder = "."  # this folder', "tokenizer = AutoTokenizer.from_pretrained(folder)"]
+    lines += [f"labels = {card.manifest.labels}"] * named
     lines.append(f"model = {auto}.from_pretrained({source}, dtype=torch.{dtype}{head})")
     if adapted and card.model.special_tokens:
         lines.append("model.resize_token_embeddings(max(len(tokenizer), model.get_input_embeddings().num_embeddings))")
     lines += ["model = PeftModel.from_pretrained(model, folder)"] * adapted
-    return [*lines, "model.eval()", *['head = load_file(f"{folder}/head.safetensors")'] * card.pooled]
+    lines += ["model.eval()", *['head = load_file(f"{folder}/head.safetensors")'] * card.pooled]
+    body = _classify(card) if named else _generate(card)
+    return "\n".join([*imports, "", *lines, "", f"prompt = {card.example!r}", *body]) + "\n"
 
 
 def _classify(card: Card) -> list[str]:
@@ -205,10 +201,8 @@ def _classify(card: Card) -> list[str]:
     else:
         lines.append("    logits = model(**inputs).logits")
     several = "[label for label, logit in zip(labels, logits[0]) if logit >= 0]"
-    return [
-        *lines,
-        f"print({several if card.manifest.multi_label else 'labels[int(logits.argmax())]'}, logits.tolist())",
-    ]
+    answer = several if card.manifest.multi_label else "labels[int(logits.argmax())]"
+    return [*lines, f"print({answer}, logits.tolist())"]
 
 
 def _generate(card: Card) -> list[str]:

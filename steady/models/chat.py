@@ -133,12 +133,8 @@ def _frame(tokenizer: Any, template: str, roles: tuple[str, ...], thinking: bool
     places = [text.index(mark) for mark in marks]
     if places != sorted(places):
         raise SteadyError(f"model.chat_template: the template shows the messages in another order. {OFF}")
-    stops = [
-        0,
-        *(stop for start, mark in zip(places, marks, strict=True) for stop in (start, start + len(mark))),
-        len(text),
-    ]
-    pieces = [text[start:stop] for start, stop in list(pairwise(stops))[::2]]
+    ends = [start + len(mark) for start, mark in zip(places, marks, strict=True)]
+    pieces = [text[start:stop] for start, stop in zip([0, *ends], [*places, len(text)], strict=True)]
     trims = tuple(not (one.endswith("\t") and other.startswith("\t")) for one, other in pairwise(pieces))
     for place, trimmed in enumerate(trims):
         if not trimmed:

@@ -36,9 +36,8 @@ def verify_sums(folder: Path, *, weights: bool) -> None:
     listed = {line[-1].strip().removeprefix("*"): line[0] for line in lines}
     strange = sorted(file.name for file in folder.glob(f"*{WEIGHTS}") if file.name not in listed)
     checked = {name: digest for name, digest in listed.items() if name.endswith(WEIGHTS) is weights}
-    wrong = [
-        name for name, digest in checked.items() if not (folder / name).is_file() or sha256_of(folder / name) != digest
-    ]
+    files = {name: folder / name for name in checked}
+    wrong = [name for name, file in files.items() if not file.is_file() or sha256_of(file) != checked[name]]
     if wrong or (strange and weights):
         raise SteadyError(
             f"{folder}: {', '.join(wrong or strange)}: not what {path.name} lists. Fetch the folder again "

@@ -82,9 +82,8 @@ def check_classes(model_id: str, known: Description) -> None:
     if len(known.labels) == 1:
         what = "gives one score (num_labels 1), as reward models, cross-encoders and regressions do: there is nothing to choose from"
     else:
-        what = (
-            f"gives {len(known.labels)} numbers that are no choice between classes (problem_type of its configuration)"
-        )
+        number = len(known.labels)
+        what = f"gives {number} numbers that are no choice between classes (problem_type of its configuration)"
     raise SteadyError(
         f"{model_id}: its head {what}. One label of two or more is measured here (problem_type single_label_classification). "
         "Give a classifier of two classes or more, or a model that generates."
@@ -163,11 +162,8 @@ def _linear(model: Any) -> list[str]:
 def _positions(config: Any, tokenizer: Any, model: Any) -> int | None:
     text = config.get_text_config(decoder=True)
     # ALiBi and DeBERTa's relative attention have no table either.
-    if (
-        text.model_type in UNBOUNDED
-        or getattr(text, "alibi", False)
-        or getattr(text, "position_biased_input", True) is False
-    ):
+    biased = getattr(text, "position_biased_input", True)
+    if text.model_type in UNBOUNDED or getattr(text, "alibi", False) or biased is False:
         return None
     limits = (*(getattr(text, name, None) for name in POSITIONS), getattr(tokenizer, "model_max_length", None))
     stated = [limit for limit in limits if isinstance(limit, int) and 0 < limit < NO_LIMIT]

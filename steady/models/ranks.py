@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
@@ -157,6 +157,8 @@ def sum_gradients(parameters: Iterable["torch.Tensor"]) -> None:
     """
     if size() == 1:
         return
+    import torch
+
     # One exchange for many small matrices: LoRA has hundreds, and each exchange costs a round trip.
     buckets: list[list[torch.Tensor]] = []
     for one in (parameter for parameter in parameters if parameter.requires_grad):
@@ -166,22 +168,16 @@ def sum_gradients(parameters: Iterable["torch.Tensor"]) -> None:
             buckets.append([])
         buckets[-1].append(one)
     for bucket in buckets:
-        _sum_bucket(bucket)
-
-
-def _sum_bucket(bucket: Sequence["torch.Tensor"]) -> None:
-    import torch
-
-    # With the gradients travels, for each parameter, how many processes have one.
-    flags = bucket[0].new_tensor([one.grad is not None for one in bucket])
-    parts = [torch.zeros_like(one).flatten() if one.grad is None else one.grad.flatten() for one in bucket]
-    flat = summed(torch.cat([*parts, flags]))
-    counts, start = flat[-len(bucket) :].tolist(), 0
-    for one, count in zip(bucket, counts, strict=True):
-        if count:
-            # A copy, or one gradient that is still in use would keep the whole bucket in memory.
-            one.grad = flat[start : start + one.numel()].view_as(one).clone()
-        start += one.numel()
+        # With the gradients travels, for each parameter, how many processes have one.
+        flags = bucket[0].new_tensor([one.grad is not None for one in bucket])
+        parts = [torch.zeros_like(one).flatten() if one.grad is None else one.grad.flatten() for one in bucket]
+        flat = summed(torch.cat([*parts, flags]))
+        counts, start = flat[-len(bucket) :].tolist(), 0
+        for one, count in zip(bucket, counts, strict=True):
+            if count:
+                # A copy, or one gradient that is still in use would keep the whole bucket in memory.
+                one.grad = flat[start : start + one.numel()].view_as(one).clone()
+            start += one.numel()
 
 
 def share_weights(model: Any) -> None:

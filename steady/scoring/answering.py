@@ -7,6 +7,7 @@ bundles that are done and, on the same kind of processor, ends with the same byt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -115,9 +116,8 @@ def answer_groups(
 
     for number, flat in enumerate(in_parts(score, asked, Scored, partial, progress)):
         stops = np.cumsum([0, *(len(encoded[place].prompts) for place in plan[number])])
-        found |= {
-            place: flat[start:stop] for place, start, stop in zip(plan[number], stops[:-1], stops[1:], strict=True)
-        }
+        borders = zip(plan[number], pairwise(stops), strict=True)
+        found |= {place: flat[start:stop] for place, (start, stop) in borders}
     return [found[place] for place in range(len(encoded))]
 
 

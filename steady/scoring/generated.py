@@ -85,7 +85,5 @@ def _likeliest(prompt: Prompt, given: Sequence[str], scored: Scored) -> tuple[fl
     references = set(references_of(prompt))
     pairs = zip(given, scored.given, scored.given_tokens, strict=True)
     # per token: summed over tokens the shortest reference would win
-    return max(
-        ((logprob, tokens) for answer, logprob, tokens in pairs if answer in references),
-        key=lambda pair: pair[0] / pair[1],
-    )
+    scored_references = [(logprob, tokens) for answer, logprob, tokens in pairs if answer in references]
+    return max(scored_references, key=lambda pair: pair[0] / pair[1])

@@ -29,9 +29,9 @@ def prompt_groups(prompts: Sequence[Prompt]) -> list[PromptGroup]:
     members: dict[str, list[Prompt]] = {}
     for prompt in prompts:
         members.setdefault(prompt.group_id, []).append(prompt)
+    groups = members.items()
     return [
-        PromptGroup(group_id, tuple(item.id for item in found), tuple(item.prompt for item in found))
-        for group_id, found in members.items()
+        PromptGroup(name, tuple(one.id for one in rows), tuple(one.prompt for one in rows)) for name, rows in groups
     ]
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback
+from safetensors.torch import save_file
+from transformers import PreTrainedModel, PrinterCallback
 from transformers.trainer_callback import ExportableState
 
 from steady.errors import SteadyError
@@ -150,19 +151,15 @@ class Resumable:
             torch.save(position, folder / POSITION)
             for extra in self.extras:
                 extra(folder)
-            stateful = [
-                one for one in (*self.callback_handler.callbacks, self.control) if isinstance(one, ExportableState)
-            ]
-            self.state.stateful_callbacks = {type(one).__name__: one.state() for one in stateful}
+            states = (*self.callback_handler.callbacks, self.control)
+            exported = {type(one).__name__: one.state() for one in states if isinstance(one, ExportableState)}
+            self.state.stateful_callbacks = exported
             self.state.save_to_json(str(folder / STATE))
         self.checkpoints.keep(self.state.best_global_step)
         wait_for_all()
 
     def _save_weights(self: Any, folder: Path) -> None:
         """Weights alone; of a model with frozen ones that is not of PEFT only those that are trained."""
-        from safetensors.torch import save_file
-        from transformers import PreTrainedModel
-
         if hasattr(self.model, "peft_config"):
             self.model.save_pretrained(str(folder), save_embedding_layers=False)
         elif isinstance(self.model, PreTrainedModel):
@@ -171,6 +168,9 @@ class Resumable:
             trained = {name: tensor for name, tensor in self.model.named_parameters() if tensor.requires_grad}
             tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
             save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+
+    def _send_telemetry(self) -> None:
+        """Send nothing; TRL would report every trainer that is made."""
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         """Frozen weights are not in a checkpoint, and that its files are whole is known by now."""

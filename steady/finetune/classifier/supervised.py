@@ -87,11 +87,10 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     tokenizer = load_tokenizer(params.model)
     model = load_classifier(params.model, data.labels, params.runtime.device)
     set_padding(model, tokenizer)
-    check_positions(
-        model.encoder if isinstance(model, PooledClassifier) else model, tokenizer, params.format.max_length
-    )
+    pooled, length = isinstance(model, PooledClassifier), params.format.max_length
+    check_positions(model.encoder if pooled else model, tokenizer, length)
     record: Record = {}
-    if isinstance(model, PooledClassifier):
+    if pooled:
         # A probe is an arm of its own: its strengths are `probe.C`, and changing them leaves the other arms as they are.
         strengths = params.probe.C if run.arm.method == "probe" else HEAD_STRENGTHS
         record["probe_C"] = fit_head(model, tokenizer, run, strengths)
@@ -106,7 +105,6 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
         return model, tokenizer, record | training.parameter_counts(model)
     if run.arm.method == "lora":
         model = wrap_with_lora(model, params.lora, locate(params.model))
-    length = params.format.max_length
     rows = ScheduledRows(data.prompts, tokenizer, data.task, length, sampling_of(run.arm, params.train, params.seed))
     counts = training.parameter_counts(model)
     validation = [rows.encoded(prompt.prompt, prompt.completion) for prompt in run.validation]

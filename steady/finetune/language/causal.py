@@ -24,6 +24,3 @@ class CausalTrainer(Generative, SFTTrainer):  # type: ignore[misc]
                 tensor.data = tensor.data.to(dtypes[name])
         self.rows = self.train_dataset = rows
         self._logits = CausalLogits(self.model, first)
-
-    def _send_telemetry(self) -> None:
-        """Send nothing; TRL would report every trainer that is made."""

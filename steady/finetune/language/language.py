@@ -13,6 +13,7 @@ from steady.finetune import preflight, training
 from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
 from steady.finetune.language.batches import CausalBatches, SequenceBatches, close
 from steady.finetune.language.rows import GenerativeRows, Row, RowEncoder, count_cuts
+from steady.finetune.language.trainers import SequenceTrainer
 from steady.finetune.lora import add_lora, loraplus_optimizer
 from steady.finetune.objectives.step import penalty_of
 from steady.finetune.previews import DEFAULT_PROMPTS, Answering, Previews, generated_accuracy
@@ -52,8 +53,13 @@ def train_language(run: TrainingRun) -> tuple[Any, Any, Record]:
         expected = preflight.expected_memory(ready.model, ready.rows, params, trainer.saved_bytes())
         memory = preflight.memory_line(expected, preflight.available_memory(ready.model.device.type))
         logger.info(memory)
-        with preflight.explained_memory(memory):
+        try:
             trainer.train_or_resume()
+        except torch.OutOfMemoryError as error:
+            raise SteadyError(
+                f"Out of memory: {error}\n{memory}\nLower train.per_device_train_batch_size (and raise "
+                "gradient_accumulation_steps) or format.max_length, set train.gradient_checkpointing, or model.quantization: nf4."
+            ) from error
     record = training.training_summary(trainer.state)
     cuts = count_cuts(ready.rows, math.ceil(record["epochs"]))
     if cuts["prompts_cut"] or cuts["rows_left_out"]:
@@ -111,28 +117,26 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         "optimizers": (loraplus_optimizer(ready.model, params.lora, params.train), None),
         "callbacks": training.shared_callbacks(run, ready.rows),
     }
-    if params.model.task == "SEQ_2_SEQ_LM":
-        from steady.finetune.language.trainers import SequenceTrainer
-
-        with preflight.explained_settings():
+    try:
+        if params.model.task == "SEQ_2_SEQ_LM":
             trainer: Any = SequenceTrainer(ready.rows, data_collator=SequenceBatches(pad), **settings)
-    else:
-        from steady.finetune.language.causal import CausalTrainer
+        else:
+            from steady.finetune.language.causal import CausalTrainer
 
-        batches = CausalBatches(pad, params.sft.completion_only_loss, params.sft.packing)
-        # Two short rows are enough to compare the two ways of computing logits, and cheap on a large model.
-        shortest = sorted(range(len(ready.rows)), key=lambda index: sum(row.length for row in ready.rows[index]))[:2]
-        first = batches([ready.rows[index] for index in shortest])
-        with preflight.explained_settings():
-            trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
+            batches = CausalBatches(pad, params.sft.completion_only_loss, params.sft.packing)
+            # Two short rows are enough to compare the two ways of computing logits, and cheap on a large model.
+            items = [ready.rows[index] for index in range(len(ready.rows))]
+            shortest = sorted(items, key=lambda item: sum(row.length for row in item))[:2]
+            trainer = CausalTrainer(ready.rows, batches(shortest), data_collator=batches, **settings)
+    except (ValueError, TypeError, ImportError) as error:
+        raise SteadyError(f"train, lora: the trainer refuses these settings: {error}") from error
     trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
     trainer.validation = ready.validation
     trainer.penalty = penalty_of(run)
     # A set of labels is compared as a text with its reference, whose order of labels is the right one.
     labels = () if run.data.multi_label else run.data.labels
-    trainer.generated = generated_accuracy(
-        ready.answering, ready.prompts, labels, params.sft.generate_rows, params.seed
-    )
+    drawn = params.sft.generate_rows
+    trainer.generated = generated_accuracy(ready.answering, ready.prompts, labels, drawn, params.seed)
     if params.sft.preview_steps is not None:
         shown = run.data.own_prompts or ready.prompts[:DEFAULT_PROMPTS]
         previews = Previews(ready.answering, [prompt.prompt for prompt in shown], params.sft.preview_steps, run.curves)

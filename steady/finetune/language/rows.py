@@ -110,11 +110,8 @@ class GenerativeRows:
 
     def encoded(self, epoch: int) -> list[Row]:
         """The rows of an epoch."""
-        worded, examples = self.prompts.worded, self.prompts.examples
-        rows = [
-            self.encoder.row(worded(place, wording), examples[place].output)
-            for place, wording in self.sampler.shown(epoch)
-        ]
+        worded, examples, shown = self.prompts.worded, self.prompts.examples, self.sampler.shown(epoch)
+        rows = [self.encoder.row(worded(place, wording), examples[place].output) for place, wording in shown]
         self._cuts[epoch] = [row.cut for row in rows]
         self._tokens[epoch] = sum(row.length for row in rows)
         return rows

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from steady.finetune.objectives import find_objective
 from steady.finetune.run import TrainingRun
@@ -62,8 +63,6 @@ def token_positions(
     """Logits and targets of the learned tokens, row by row and padded at the right.
     `logits` `(tokens, vocabulary)` and `targets` `(tokens,)` have the rows one after the other, `learned` `(rows,)` counts theirs.
     """
-    from torch.nn.utils.rnn import pad_sequence
-
     counts = learned.tolist()
     rows = pad_sequence(list(torch.split(logits, counts)), batch_first=True)
     return rows, pad_sequence(list(torch.split(targets, counts)), batch_first=True, padding_value=IGNORED)

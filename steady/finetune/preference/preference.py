@@ -127,14 +127,10 @@ def _summary(history: Sequence[Record], objective: str) -> Record:
         raise SteadyError(
             f"{objective}: a logged figure is not finite. Lower {objective}.learning_rate, or raise {objective}.beta."
         )
-    first, last = (
-        {name: entry[name] for name in SHOWN[objective] if entry.get(name) is not None}
-        for entry in (logged[0], logged[-1])
-    )
-    return {
-        "steps": logged[-1]["step"],
-        "first_loss": logged[0]["loss"],
-        "last_loss": logged[-1]["loss"],
-        "first": first,
-        "last": last,
+    ends = {"first": logged[0], "last": logged[-1]}
+    losses = {f"{end}_loss": entry["loss"] for end, entry in ends.items()}
+    figures = {
+        end: {name: entry[name] for name in SHOWN[objective] if entry.get(name) is not None}
+        for end, entry in ends.items()
     }
+    return {"steps": logged[-1]["step"], **losses, **figures}

@@ -25,6 +25,7 @@ class Sampling:
     max_new_tokens: int | None = None
 
 
+@torch.no_grad()
 def draw_answers(
     model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling: Sampling, seed: int, times: int = 1
 ) -> list[list[str]]:
@@ -32,11 +33,31 @@ def draw_answers(
     torch.manual_seed(seed)  # the state of the generator depends on whether training was resumed
     was_training = model.training
     model.eval()
+    # The tokenizer's own end token first: it pads where there is no padding token.
+    ends = list(dict.fromkeys([tokenizer.eos_token_id, *declared_ends(model.generation_config)]))
+    pad = ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    chance = {} if sampling.temperature is None else {"temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
     size = max(1, BATCH // times)
     drawn: list[str] = []
     for start in range(0, len(prompts), size):
         batch = prompts[start : start + size]
-        drawn += [text.strip() for text in _generate(model, tokenizer, batch, sampling, times)]
+        # Padded at the left: every answer begins in the same column, right after its prompt.
+        width = max(map(len, batch))
+        ids = torch.tensor([[pad] * (width - len(row)) + row for row in batch], device=model.device)
+        mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch], device=model.device)
+        settings = GenerationConfig(
+            max_new_tokens=sampling.max_new_tokens
+            if sampling.max_length is None
+            else max(1, sampling.max_length - width),
+            do_sample=bool(chance),
+            num_return_sequences=times,
+            eos_token_id=ends,
+            pad_token_id=pad,
+            **chance,
+        )
+        found = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
+        texts = tokenizer.batch_decode(found[:, width:], skip_special_tokens=True)
+        drawn += [text.strip() for text in texts]
     model.train(was_training)
     return [drawn[place : place + times] for place in range(0, len(drawn), times)]
 
@@ -59,30 +80,6 @@ def best_and_worst(answers: Sequence[str], rewards: Sequence[float]) -> tuple[st
     """The answers with the highest and the lowest reward (the first of equals); None where all are worth the same."""
     best, worst = (rewards.index(pick(rewards)) for pick in (max, min))
     return None if rewards[best] == rewards[worst] else (answers[best], answers[worst])
-
-
-@torch.no_grad()
-def _generate(model: Any, tokenizer: Any, prompts: Sequence[list[int]], sampling: Sampling, times: int) -> list[str]:
-    # Padded at the left: every answer begins in the same column, right after its prompt.
-    width = max(map(len, prompts))
-    # The tokenizer's own end token first: it pads where there is no padding token.
-    ends = list(dict.fromkeys([tokenizer.eos_token_id, *declared_ends(model.generation_config)]))
-    pad = ends[0] if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    ids = torch.tensor([[pad] * (width - len(row)) + row for row in prompts], device=model.device)
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in prompts], device=model.device)
-    room = sampling.max_new_tokens if sampling.max_length is None else max(1, sampling.max_length - width)
-    chance = {} if sampling.temperature is None else {"temperature": sampling.temperature, "top_k": 0, "top_p": 1.0}
-    settings = GenerationConfig(
-        max_new_tokens=room,
-        do_sample=bool(chance),
-        num_return_sequences=times,
-        eos_token_id=ends,
-        pad_token_id=pad,
-        **chance,
-    )
-    found = model.generate(input_ids=ids, attention_mask=mask, generation_config=settings)
-    texts: list[str] = tokenizer.batch_decode(found[:, width:], skip_special_tokens=True)
-    return texts
 
 
 def measure_answers(

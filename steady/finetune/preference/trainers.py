@@ -29,9 +29,6 @@ class ResumableAdapter(Resumable):
     def _save_weights(self: Any, folder: Path) -> None:
         self.model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER])
 
-    def _send_telemetry(self) -> None:
-        """Send nothing; TRL would report every trainer that is made."""
-
 
 class PairTrainer(ResumableAdapter, DPOTrainer):
     """DPO on rows that are token ids already."""
