@@ -10,11 +10,10 @@ from typing import Any
 from msgspec.structs import asdict
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from steady.inference.language import language_model
+from steady.inference.language import decode, encode, language_model
 from steady.inference.likelihood import greedy_responses, make_scorer
 from steady.metrics.run import Preview
 from steady.metrics.text import exact_match, read_label
-from steady.models.tokenizer import Task, cut_prompt, prompt_ids
 from steady.records import Prompt, write_bytes
 
 FILE = "previews.jsonl"
@@ -28,7 +27,6 @@ class Answering:
 
     model: Any
     tokenizer: Any
-    task: Task
     chat_template: bool
     max_length: int
     max_new_tokens: int
@@ -39,11 +37,9 @@ class Answering:
         was_training = self.model.training
         language = language_model(self.model, self.tokenizer, self.chat_template, self.max_length)
         scorer = make_scorer(language, self.max_new_tokens, BATCH_TOKENS)
-        encoded = [prompt_ids(self.tokenizer, self.task, prompt, self.chat_template) for prompt in prompts]
-        cut = [tuple(cut_prompt(ids, self.task, self.max_length)) for ids in encoded]
-        responses = greedy_responses(scorer, cut)
+        responses = greedy_responses(scorer, encode(language, prompts))
         self.model.train(was_training)
-        return [self.tokenizer.decode(list(one.tokens), skip_special_tokens=True).strip() for one in responses]
+        return [decode(language, one.tokens).strip() for one in responses]
 
 
 def generated_accuracy(

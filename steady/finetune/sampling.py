@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from steady.errors import SteadyError
 from steady.finetune.params import Arm, TrainParams
@@ -22,11 +22,8 @@ from steady.records import CANONICAL
 MEGABATCH = 50
 
 
-class Shown(NamedTuple):
-    """An example, by its place among the training examples, under a wording."""
-
-    place: int
-    wording: str
+Shown = tuple[int, str]
+"""An example, by its place among the training examples, and its wording."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Shuffled(Sampler):
     def shown(self, epoch: int) -> list[Shown]:
         """The rows, in the order of the examples."""
         wordings = self.prompts.wordings
-        return [Shown(place, wordings[place][epoch % len(wordings[place])]) for place in self.places]
+        return [(place, wordings[place][epoch % len(wordings[place])]) for place in self.places]
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
         """Batches of like length in random order."""
@@ -108,7 +105,7 @@ class ByWording(Sampler):
         steps = [order[start : start + rows] for start in range(0, len(order), rows)]
         first = epoch * len(steps)
         worded = zip(steps, islice(self._wordings(), first, first + len(steps)), strict=True)
-        return [Shown(self.places[item], wording) for step, wording in worded for item in step]
+        return [(self.places[item], wording) for step, wording in worded for item in step]
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
         """As they come."""
@@ -172,7 +169,7 @@ class Grouped(Sampler):
             place = rounds[turn // total][turn % total]
             schedule = self.prompts.wordings[place]
             first = turn // total * count
-            rows += [Shown(place, schedule[number % len(schedule)]) for number in range(first, first + count)]
+            rows += [(place, schedule[number % len(schedule)]) for number in range(first, first + count)]
         return rows
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:

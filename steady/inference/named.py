@@ -95,7 +95,7 @@ def open_model(named: Named) -> OpenModel:
     revision = full_revision(named.id, named.revision)
     if named.adapter is not None and (named.adapter / MANIFEST).is_file():
         manifest, path = read_manifest(named.adapter), named.adapter / "adapter_config.json"
-        adapted = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        adapted = json.loads(path.read_text(encoding="utf-8")) if manifest.labels and path.is_file() else {}
         if manifest.labels and adapted.get("task_type") not in ("CAUSAL_LM", "SEQ_2_SEQ_LM"):
             return _open_classifying_arm(named, named.adapter, manifest, revision)
     # which task it is, only the config says; where it lies does not depend on the task

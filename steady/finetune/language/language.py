@@ -103,7 +103,7 @@ def _prepare(run: TrainingRun) -> Prepared:
         rows.pack()
     # An answer may take as many tokens as the longest one learned, within bounds.
     limit = min(max(16, *(len(row.answer) for row in rows.rows)), 128)
-    answering = Answering(model, tokenizer, task, framed, longest, limit)
+    answering = Answering(model, tokenizer, framed, longest, limit)
     encoded = [encoder.row(prompt.prompt, prompt.completion) for prompt in usable]
     return Prepared(model, tokenizer, rows, encoded, usable, answering)
 
