@@ -52,6 +52,7 @@ FORMAT: dict[str, Any] = {
 }
 SENSITIVITY: dict[str, Any] = {
     "families": ["spelling", "format", "paraphrase", "surface"],
+    "split": "test",
     "test_groups": 5,
     "train_groups": 3,
     "wordings_per_family": 3,

@@ -53,7 +53,7 @@ class Formatted:
 
     @cached_property
     def unseen(self) -> list[Wording]:
-        """The held-out wordings of the sensitivity prompts of the test split (L1 and L2)."""
+        """The held-out wordings of the sensitivity prompts of unseen groups (L1 and L2)."""
         return unseen_wordings(self.wordings, self.params.sensitivity)
 
     def schedule(self) -> Iterator[ScheduleRow]:
@@ -69,13 +69,13 @@ class Formatted:
         return evaluation_prompts([*self.splits["validation"], *self.splits["test"]], self.bank)
 
     def sensitivity(self) -> Iterator[Prompt]:
-        """The reworded groups: of the train split, then of the test split."""
+        """The reworded groups: of the train split, then of `sensitivity.split`."""
         draw = self.params.sensitivity
         # Without groups of the train split there is no L0, which is allowed.
         train = draw_groups(self.splits["train"], draw.train_groups, draw.seed)
-        test = draw_groups(self.splits["test"], draw.test_groups, draw.seed)
+        unseen = draw_groups(self.splits[draw.split], draw.test_groups, draw.seed)
         yield from sensitivity_prompts(train, self.seen, self.bank, draw)
-        yield from sensitivity_prompts(test, self.unseen, self.bank, draw)
+        yield from sensitivity_prompts(unseen, self.unseen, self.bank, draw)
 
 
 def read_splits(folder: Path) -> dict[Split, list[Example]]:
@@ -121,7 +121,7 @@ def write_formatted(out: Path, result: Formatted) -> dict[str, int]:
     write_phrasebook(out / "schedule" / "variants.phrasebook.json", phrasebook(trained, bank))
     return {
         "wordings": write_records(out / "wordings.jsonl", rows),
-        "schedule/canonical": write_records(out / "schedule" / "canonical.jsonl", canonical_schedule(train)),
+        "schedule/canonical": write_records(out / "schedule" / "canonical.jsonl", canonical_schedule(train, bank)),
         "schedule/variants": write_records(out / "schedule" / "variants.jsonl", result.schedule()),
         "validation": write_records(out / "validation.jsonl", result.validation()),
         "evaluation": write_records(out / "evaluation.jsonl", result.evaluation()),
@@ -218,14 +218,14 @@ def _because(result: Formatted, family: str) -> str:
 
 
 def _group_faults(params: FormatStage, splits: Splits) -> Iterator[str]:
-    asked: tuple[tuple[Split, int], ...] = (
-        ("train", params.sensitivity.train_groups),
-        ("test", params.sensitivity.test_groups),
+    draw = params.sensitivity
+    asked: tuple[tuple[Split, str, int], ...] = (
+        ("train", "train_groups", draw.train_groups),
+        (draw.split, "test_groups", draw.test_groups),
     )
-    for split, count in asked:
+    for split, key, count in asked:
         have = len({row.group_id for row in splits[split]})
         if count > have:
             yield (
-                f"sensitivity.{split}_groups is {count}, the {split} split has {have} groups. "
-                f"Lower it, or raise data.{split}_rows."
+                f"sensitivity.{key} is {count}, the {split} split has {have} groups. Lower it, or raise data.{split}_rows."
             )

@@ -52,11 +52,13 @@ class PromptLength(PartOfSection):
 class SensitivityDraw(PartOfSection):
     """What the format stage reads of section `sensitivity`: which groups are reworded how; other keys are not its own.
 
+    The `test_groups` are of the test split, or of the validation split where settings of a method are chosen.
     `wordings_per_family` wordings are drawn for each family, in equal parts from its levels. Every group is asked under
     `wordings_per_group` of them, the groups taking turns, so that all wordings have nearly equally many groups; null: under all.
     """
 
     families: tuple[Family, ...] = Field(min_length=1)
+    split: Literal["validation", "test"]
     test_groups: int = Field(ge=1)
     train_groups: int = Field(ge=0)
     wordings_per_family: int = Field(ge=1)

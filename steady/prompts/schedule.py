@@ -6,6 +6,7 @@ from pathlib import Path
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank
+from steady.prompts.canonical import has_templates
 from steady.prompts.families.paraphrase import with_paraphrases
 from steady.prompts.params import FormatParams
 from steady.prompts.phrasebook import Phrasebook, read_phrasebook
@@ -13,9 +14,20 @@ from steady.prompts.render import applies
 from steady.records import CANONICAL, Example, ScheduleRow, Wording, read_records
 
 
-def canonical_schedule(examples: Sequence[Example]) -> list[ScheduleRow]:
-    """The canonical wording alone, for every example."""
-    return [ScheduleRow(example_id=example.id, wordings=[CANONICAL]) for example in examples]
+def canonical_schedule(examples: Sequence[Example], bank: Bank | None) -> list[ScheduleRow]:
+    """The canonical wording alone, in as many rows as there are examples.
+
+    Without templates, examples of a group that ask for the same output are paraphrases of each other: the first of them takes the
+    places of all, so that one wording of each intent is shown, and as often as `variant_schedule` shows several.
+    """
+    first: dict[tuple[str, str], str] = {}
+    rows = []
+    for example in examples:
+        shown = example.id
+        if not has_templates(bank) and not example.messages:
+            shown = first.setdefault((example.group_id, example.output), example.id)
+        rows.append(ScheduleRow(example_id=shown, wordings=[CANONICAL]))
+    return rows
 
 
 def variant_schedule(

@@ -67,6 +67,6 @@ def test_every_epoch_has_another_order_and_every_seed_too():
 
 def test_by_wording_with_one_wording_alone_is_refused():
     rows = examples()
-    alone = TrainingPrompts(rows, canonical_schedule(rows), phrasebook([CANONICAL_WORDING], None))
+    alone = TrainingPrompts(rows, canonical_schedule(rows, None), phrasebook([CANONICAL_WORDING], None))
     with pytest.raises(SteadyError, match="no wording but the canonical one"):
         Sampling("by_wording", batch_rows=4, step_rows=4).over(alone, range(ROWS)).shown(0)

@@ -26,6 +26,7 @@ Make = Callable[..., Example]
 def draw(**changes: Any) -> SensitivityDraw:
     values = {
         "families": ["spelling", "format", "paraphrase"],
+        "split": "test",
         "test_groups": 2,
         "train_groups": 2,
         "wordings_per_family": 3,

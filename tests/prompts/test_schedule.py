@@ -5,6 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from steady.errors import SteadyError
 from steady.prompts.bank import Bank
@@ -38,8 +39,23 @@ def rows(examples: list[Example], wordings: list[Wording], bank: Bank, params: F
     return list(variant_schedule(examples, wordings, bank, params))
 
 
-def test_the_control_sees_the_canonical_wording_alone(examples: list[Example]) -> None:
-    assert {tuple(row.wordings) for row in canonical_schedule(examples)} == {("canonical",)}
+def test_the_control_sees_the_canonical_wording_alone(examples: list[Example], bank: Bank) -> None:
+    alike = [replace(row, group_id="one story", output="cat") for row in examples]
+    rows = canonical_schedule(alike, bank)
+    assert {tuple(row.wordings) for row in rows} == {("canonical",)}
+    assert [row.example_id for row in rows] == [row.id for row in examples]
+
+
+def test_where_the_data_bring_the_wordings_the_control_sees_one_of_each_intent_as_often_as_there_are_rows() -> None:
+    asked = [("capital", "Lima"), ("sum", "4"), ("capital", "Lima"), ("sum", "5"), ("capital", "Lima")]
+    rows = [
+        Example(id=f"e{place}", group_id=group, instruction=f"Wording {place}.", output=output)
+        for place, (group, output) in enumerate(asked)
+    ]
+    # another output of a group is another intent
+    assert [row.example_id for row in canonical_schedule(rows, None)] == ["e0", "e1", "e0", "e3", "e0"]
+    prompts = TrainingPrompts(rows, canonical_schedule(rows, None), phrasebook([CANONICAL_WORDING], None))
+    assert [prompts.prompt(place, 0) for place in range(len(prompts))] == [f"Wording {n}." for n in (0, 1, 0, 3, 0)]
 
 
 def test_only_trained_wordings_are_scheduled(rows: list[ScheduleRow], wordings: list[Wording]) -> None:

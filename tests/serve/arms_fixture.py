@@ -64,7 +64,7 @@ def make_trained(folder: Path) -> Trained:
     wordings = available_wordings(bank, worded.format)
     examples = _examples()
     schedules = {
-        "canonical": (canonical_schedule(examples), [CANONICAL_WORDING]),
+        "canonical": (canonical_schedule(examples, bank), [CANONICAL_WORDING]),
         "variants": (
             list(variant_schedule(examples, wordings, bank, worded.format)),
             [w for w in wordings if w.trained],

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,8 @@ def test_help_loads_nothing_but_click(tmp_path: Path) -> None:
         ({"data": {"labels": ["yes", "no"]}}, "are not those of `data.labels` ['yes', 'no']"),
         ({"sensitivity": {"wordings_per_family": 30}}, "Lower sensitivity.wordings_per_family"),
         ({"sensitivity": {"test_groups": 100}}, "the test split has 12 groups. Lower it"),
+        ({"sensitivity": {"split": "validation"}}, "is 10, the validation split has 5 groups. Lower it"),
+        ({"sensitivity": {"split": "train"}}, "'validation' or 'test', got 'train'"),
         ({"model": {"id": "package:no_such_package"}}, "the package 'no_such_package' is not installed"),
     ],
 )
@@ -153,6 +156,13 @@ def test_bad_settings_are_one_clear_message(
     assert result.exit_code == 1
     assert expected in result.output and "Traceback" not in result.output
     assert not (tmp_path / "formatted").exists()
+
+
+def test_groups_of_the_validation_split_are_reworded_where_settings_are_chosen(tmp_path: Path, prepared: Path) -> None:
+    result = run(tmp_path, prepared, sensitivity={"split": "validation", "test_groups": 5})
+    assert result.exit_code == 0, result.output
+    rows = read_records(tmp_path / "formatted/sensitivity.jsonl", Prompt)
+    assert Counter({row.group_id: row.split for row in rows}.values()) == {"train": 4, "validation": 5}
 
 
 def test_a_missing_split_is_named(tmp_path: Path, prepared: Path) -> None:

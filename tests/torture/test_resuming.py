@@ -27,9 +27,11 @@ from steady.finetune.params import FinetuneParams
 from steady.finetune.run import TrainingData
 
 STEPS = 40
+PREFERENCES = ("dpo", "grpo")
 FAMILIES = {"bert": "classifier", "llama": "causal", "t5": "seq2seq"}
-KINDS = [*((family, objective) for objective in ("sft", "consistency") for family in FAMILIES), ("llama", "dpo")]
-KINDS += [("llama", "by_wording")]  # `sft` too, in batches of one wording; `consistency` has those of groups
+KINDS = [(family, objective) for objective in ("sft", "consistency") for family in FAMILIES]
+# `by_wording` is `sft` in batches of one wording; `consistency` has batches of groups
+KINDS += [("llama", "dpo"), ("llama", "grpo"), ("llama", "by_wording")]
 Given = tuple[FinetuneParams, TrainingData]
 Figure = Callable[[str, object], None]
 
@@ -44,7 +46,7 @@ class Whole:
 
 
 def settings(root: Path, family: str, objective: str, encoder: Path) -> Given:
-    """An arm with dropout and accumulation, saved at each of its 40 steps; three steps are an epoch, or all of them with `dpo`."""
+    """An arm with dropout and accumulation, saved at each of its 40 steps; three steps are an epoch, or with a preference all are."""
     arm: dict[str, Any] = {"objective": objective}
     train = {"max_steps": STEPS, "num_train_epochs": 14, "eval_steps": 1, "early_stopping_patience": STEPS}
     train |= {"base_dropout": 0.1, "learning_rate": 1e-3}
@@ -52,12 +54,18 @@ def settings(root: Path, family: str, objective: str, encoder: Path) -> Given:
         arm |= {"sampler": "grouped", "settings": {"consistency.start": 0.1, "train.per_device_train_batch_size": 4}}
     if objective == "by_wording":
         arm = {"objective": "sft", "sampler": "by_wording"}
-    if objective == "dpo":
+    if objective in PREFERENCES:
         train |= {"max_steps": 2}
     sections: dict[str, Any] = {
         "arm": arm,
         "train": train,
         "dpo": {"num_train_epochs": 20, "per_device_train_batch_size": 3, "pairs": "data", "max_length": 90},
+        "grpo": {
+            "max_steps": STEPS,
+            "per_device_train_batch_size": 4,
+            "num_generations": 2,
+            "max_completion_length": 6,
+        },
     }
     data = material([msgspec.structs.replace(row, rejected="neither of them") for row in examples()])
     data = replace(data, validation=data.validation[:4])
@@ -96,7 +104,7 @@ def run_whole(place: Path, given: Given) -> Whole:
 
     def keeping(self: Checkpoints, best: int | None) -> None:
         keep(self, best)
-        if given[0].arms["tuned"].objective != "dpo" or self.folder.name == "preference":
+        if given[0].arms["tuned"].objective not in PREFERENCES or self.folder.name == "preference":
             states.append(place / f"states/{len(states)}")
             shutil.copytree(place / "checkpoints", states[-1])
 
