@@ -33,14 +33,10 @@ TRAINED = ("lora", "full")  # methods that leave weights of their own, and a car
 def finetune(
     name: str, params: FinetuneParams, data: TrainingData, folder: Path, curves: Path, root: Path | None = None
 ) -> ArmManifest:
-    """Train the arm `name` and write `folder` and `curves`.
+    """Train the arm `name` and write `folder` and `curves`; SteadyError where the model cannot be loaded or the training not go on.
 
-    Args:
-        root: where checkpoints lie while it trains; after a stop the same call resumes from the last good one, and ends with the
-            same bytes. None: it begins anew.
-
-    Raises:
-        SteadyError: `arms` has no such arm, the model cannot be loaded, or the training cannot go on.
+    `root`: where checkpoints lie while it trains; after a stop the same call resumes from the last good one, and ends with the
+    same bytes. None: it begins anew.
     """
     params = params.of_arm(name)
     run = TrainingRun(name, params, data, curves)

@@ -178,10 +178,8 @@ def score_prompts(
     """Greedy responses of prompts, and the log-probabilities of responses under prompts.
 
     Prompts that fit the budget together are read once; others are read again, chunk by chunk, when all responses are known.
-
-    Args:
-        wanted: for every prompt, the prompts whose responses are scored under it.
-        given: for some prompts, responses of no prompt's making that are scored under it too, such as labels.
+    `wanted` has, for every prompt, the prompts whose responses are scored under it; `given` has, for some, responses of no prompt's
+    making that are scored under it too, such as labels.
     """
     given = given or {}
     responses: dict[Tokens, Response] = {}

@@ -81,10 +81,7 @@ class Base:
 
 def locate(params: ModelParams) -> Base:
     """Find the base model without loading it; of a GGUF file, the conversion in the cache, which is made where it is missing.
-
-    Raises:
-        SteadyError: the package is unknown or not installed, or its weights are not the ones expected; or the GGUF file cannot
-            be found, read or converted.
+    SteadyError where the package is not there or not the one expected, or the GGUF file cannot be found, read or converted.
     """
     if params.gguf_file is not None:
         licence = licence_of(Path(params.id))

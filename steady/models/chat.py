@@ -53,11 +53,9 @@ def default_template(tokenizer: Any) -> str | None:
 
 
 def chat_frame(tokenizer: Any, roles: tuple[str, ...] = ONE_PROMPT, thinking: bool | None = None) -> ChatFrame:
-    """The frame of a conversation with messages of these roles; rendered once for each.
-
-    Args:
-        thinking: what templates of thinking models read as `enable_thinking`; None leaves it to them. Where it is False and the
-            template opens a block of thoughts all the same, the block is closed again, empty.
+    """The frame of a conversation with messages of these roles, rendered once for each. Thinking models read `thinking` as
+    `enable_thinking`; None leaves it to them. Where it is False and the template opens a block of thoughts all the same, the block
+    is closed again, empty.
 
     Raises:
         SteadyError: there is no template, it is too long, takes too long, fails, or does not show every message once in order.

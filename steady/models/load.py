@@ -66,11 +66,8 @@ def load_tokenizer(params: ModelParams) -> Any:
     """The tokenizer of the base with `special_tokens` added, without the truncation and fixed padding that its file may carry.
 
     A declared token is recognised wherever it stands in a text; all other control tokens are plain text there
-    (`steady.models.tokenizer`). Where the tokenizer has no padding token, its end token pads too: which tokens count in a loss is
-    never told by the padding token.
-
-    Raises:
-        SteadyError: it cannot be loaded, or a classifier's has neither a padding nor an end token.
+    (`steady.models.tokenizer`). Where there is no padding token, the end token pads too: which tokens count in a loss is never told
+    by the padding token. SteadyError where it cannot be loaded, or a classifier's has neither a padding nor an end token.
     """
     from transformers import AutoTokenizer
 
@@ -129,15 +126,13 @@ def load_base(
     device: str = "cpu",
     device_map: str | None = None,
 ) -> Any:
-    """Load the base of any of the three families onto a device, in evaluation mode.
+    """Load the base of any of the three families onto a device, in evaluation mode; SteadyError where it is not there, not of the
+    family `task`, damaged, or its dtype or quantisation is not for it.
 
     Args:
         labels: the classes of a SEQ_CLS head, in order; the head is new and seeded by the caller. None: the model's own.
         headless: the encoder alone, whose features a probe reads.
         device: `auto` or a torch device; with `device_map: auto` the model is spread over all there are.
-
-    Raises:
-        SteadyError: it is not there, not of the family `task`, damaged, or its dtype or quantisation is not for it.
     """
     import transformers
 

@@ -31,11 +31,7 @@ def generated_answers(
 
     The choice is the label with the highest summed log-likelihood; `label_logprobs` are those, normalised over the labels. Where
     an answer may have several labels there are too many sets to choose among: it is read from the text, and has no
-    `label_logprobs`.
-
-    Args:
-        task: without labels for open answers, which are right where they equal a reference.
-        partial: keeps what is done of a run that may be stopped.
+    `label_logprobs`. Open answers, of a task without labels, are right where they equal a reference.
 
     Raises:
         SteadyError: a prompt does not fit the model, or its numbers are not finite.

@@ -33,11 +33,8 @@ def in_parts(
     """The records of every bundle, in order.
 
     The bundles are cut once, whatever the number of processes, and each is scored by one of them: the bytes are the same for one
-    process and for many. They pass through the files of `partial`, which also let a stopped run go on.
-
-    Args:
-        score: the records of a bundle, by its number.
-        asked: the ids of the prompts of each bundle, with which kept records have to agree.
+    process and for many. They pass through the files of `partial`, which also let a stopped run go on. `score` gives the records of a
+    bundle by its number; `asked` are the ids of the prompts of each, with which kept records have to agree.
 
     Raises:
         SteadyError: a process did not see what another one has written.

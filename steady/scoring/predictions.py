@@ -50,11 +50,8 @@ def classify(
 ) -> list[Prediction]:
     """The most probable label, or set of labels, of every prompt, in the order of `prompts`.
 
-    Args:
-        score: maps a batch of texts to logits `(batch, labels)`.
-        labels: the names of the columns; `label_logprobs` keeps their order, in nats, rounded to 6 decimals. Those of sets,
-            which are needed near 0 too, keep 7 significant digits.
-        multi_label: whether an answer may have several of the labels.
+    `score` maps a batch of texts to logits `(batch, labels)`. `label_logprobs` keep the order of `labels`, in nats, rounded to 6
+    decimals; those of sets (`multi_label`), which are needed near 0 too, keep 7 significant digits.
     """
     task = LabelTask(tuple(labels), multi_label)
     logits = in_batches(score, [prompt.prompt for prompt in prompts], batch_size, progress)

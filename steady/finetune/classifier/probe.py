@@ -46,16 +46,11 @@ def fit_probe(
     task: LabelTask,
     strengths: Sequence[float],
 ) -> tuple[Features, Features, float]:
-    """Fit a regression for each `C` and keep the one with the lowest validation loss (the smaller `C` on a tie).
+    """Fit a regression for each `C` and keep the one with the lowest validation loss (the smaller `C` on a tie): weight
+    `(labels, hidden)`, bias `(labels,)` and the chosen `C`. Features are `(rows, hidden)`, `gold` the answers of the rows.
 
-    Where a row may have several labels there is a regression for each label, and one `C` for all of them. Features are
-    `(rows, hidden)`, `gold` the answers of the rows.
-
-    Returns:
-        Weight `(labels, hidden)`, bias `(labels,)` and the chosen `C`.
-
-    Raises:
-        SteadyError: a label has no training row or, where a row may have several, all of them.
+    Where a row may have several labels there is a regression for each label, and one `C` for all of them. SteadyError where a label
+    has no training row or, where a row may have several, all of them.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss

@@ -72,13 +72,10 @@ class ScheduledRows:
 
 
 def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
-    """Train an arm of a classifier; a pooled one starts from the head of a probe.
+    """Train an arm of a classifier: the model with the weights of the best epoch, its tokenizer, and the record of the training.
 
-    Starting from the probe's head (Kumar et al. 2022, arXiv 2202.10054) spares the pretrained features the gradients of a
-    random head, and makes the baseline the starting point of the other arms.
-
-    Returns:
-        The model with the weights of the best epoch, its tokenizer, and the record of the training.
+    A pooled one starts from the head of a probe, which (Kumar et al. 2022, arXiv 2202.10054) spares the pretrained features the
+    gradients of a random head, and makes the baseline the starting point of the other arms.
 
     Raises:
         SteadyError: the settings do not fit the model, a label has no training row, or a loss is not finite.

@@ -48,9 +48,8 @@ class _Job:
 
 
 def prefer(model: Any, tokenizer: Any, run: TrainingRun) -> Record:
-    """Train the adapter of `model`, a PeftModel, further in place; its state on entry is the reference.
-
-    Curves and checkpoints lie in folders `preference` below those of `run`, the run of supervised training.
+    """Train the adapter of `model`, a PeftModel, further in place; its state on entry is the reference. Curves and checkpoints lie in
+    folders `preference` below those of `run`, the run of supervised training.
 
     Returns:
         The record of the tuning: where the pairs came from and how many were cut or dropped, TRL's figures at the first and
