@@ -1,6 +1,5 @@
 """Export an arm as one model: the adapter added to the base's weights, proved to answer as before."""
 
-import math
 import os
 import shutil
 from collections.abc import Callable
@@ -77,11 +76,7 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
         own = {"id": str(temporary), "revision": None, "gguf_file": None, "special_tokens": ()}
         again = plain.model_copy(update=own)
         found = _logits(_load(again, manifest, temporary, lambda model: model.eval()), again)
-        # in shares of the largest logit: float32 has seven digits of a number, however large it is
-        difference = max(
-            float((one - other).abs().max() / one.abs().max().clamp(min=1)) if one.shape == other.shape else math.inf
-            for one, other in zip(wanted, found, strict=True)
-        )
+        difference = max(_difference(one, other) for one, other in zip(wanted, found, strict=True))
         if difference > TOLERANCE:
             raise SteadyError(
                 f"{folder}: the merged model's logits differ by {difference:.1e}, allowed is {TOLERANCE:.0e}. Nothing was "
@@ -138,6 +133,13 @@ def _logits(model: Any, params: ModelParams) -> list[Any]:
         with torch.inference_mode():
             found.append(model(**inputs).logits.float())
     return found
+
+
+def _difference(wanted: Any, found: Any) -> float:
+    if wanted.shape != found.shape:
+        return float("inf")
+    # in shares of the largest logit: float32 has seven digits of a number, however large it is
+    return float((wanted - found).abs().max() / wanted.abs().max().clamp(min=1))
 
 
 def _save(model: Any, params: ModelParams, folder: Path, out: Path) -> None:
