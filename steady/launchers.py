@@ -47,8 +47,7 @@ class World:
 def claim_world(environment: MutableMapping[str, str]) -> World:
     """The world that our launcher has made; variables of other launchers are removed, each removal with a line on stderr.
 
-    Raises:
-        SteadyError: this process is one of several that another launcher has started, or ours gave no rendezvous.
+    SteadyError where this process is one of several that another launcher has started, or ours gave no rendezvous.
     """
     if environment.get(LAUNCHED):
         missing = [name for name in RENDEZVOUS if not environment.get(name)]
@@ -85,8 +84,7 @@ def _number(environment: Mapping[str, str], name: str) -> int | None:
 def launcher_of(environment: Mapping[str, str]) -> list[str] | None:
     """The words of `STEADY_LAUNCHER`; None where it is unset, or where this process was started by it.
 
-    Raises:
-        SteadyError: it names no launcher that gives its processes a rendezvous.
+    SteadyError where it names no launcher that gives its processes a rendezvous.
     """
     words = shlex.split(environment.get(LAUNCHER, ""))
     if not words or environment.get(LAUNCHED):
@@ -103,9 +101,7 @@ def launcher_of(environment: Mapping[str, str]) -> list[str] | None:
 def launch(words: Sequence[str], module: str, arguments: Sequence[str]) -> None:
     """Run a module in the processes of a launcher and wait for them; their output goes to this terminal.
 
-    Raises:
-        SteadyError: a process ended before its work was done; the launcher has ended the others.
-        SystemExit: the same, where that process has given the reason itself.
+    SteadyError where a process ended before its work was done; SystemExit where that process has given the reason itself.
     """
     # The launcher lies beside this Python, also where the environment was not activated.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
@@ -143,8 +139,7 @@ FAILURE = re.compile(
 def relay(lines: Iterator[str]) -> tuple[bool, str]:
     """Pass on what the processes write, each message for the user once, and hold back what the launcher says of a failure.
 
-    Returns:
-        Whether a message for the user was passed on, and what was held back.
+    Returns whether a message for the user was passed on, and what was held back.
     """
     told: set[str] = set()
     held: list[str] = []

@@ -12,22 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from steady.cluster.plan import PLAN, SHARED, Folder, Plan
-from steady.cluster.start import Echo, Make, Request, launch, request_of, shown
+from steady.cluster.start import Echo, Make, launch, request_of, shown
 from steady.cluster.status import statuses, table
 from steady.errors import SteadyError
-from steady.repro.views import check_params
-from steady.repro.workspaces import cache_of, tracked_files
+from steady.repro.workspaces import cache_of, check_params, tracked_files
 
 MARK = ".made-of"  # in a copy: a digest of what it was made of
 
 
 @dataclass(frozen=True)
 class Copies:
-    """The runs of one command.
+    """The runs of one command, which was typed as `command` and with `--collect` reads the results; `name` is that of the grid.
 
     Attributes:
-        name: the name of the grid.
-        command: the command as it was typed; with `--collect` it reads the results.
         points: what each copy changes, as overrides of `steady cluster -S`.
         make: makes the copy of a run.
         inputs: what determines the copies beside `points` and the files of the repository; JSON.
@@ -45,26 +42,14 @@ class Copies:
 
 
 def results(root: Path, copies: Copies, given: Mapping[str, Any], collect: bool, echo: Echo) -> list[Path] | None:
-    """Run the copies of a command, or collect those that it submitted before; their folders, in the order of the points.
-
-    Args:
-        given: the options of `steady.commands.cluster_options`.
-        collect: whether the runs were submitted before.
-
-    Returns:
-        None where the runs were submitted, or only shown.
-
-    Raises:
-        SteadyError: see `run_copies` and `collected`.
-    """
-    return collected(root, copies, echo) if collect else run_copies(root, copies, request_of(given), echo)
-
-
-def run_copies(root: Path, copies: Copies, request: Request, echo: Echo) -> list[Path] | None:
-    """Run `dvc repro` in every copy, here or as jobs of Slurm.
+    """Run `dvc repro` in every copy, here or as jobs of Slurm, or collect those that were submitted before.
 
     A copy that was made of the same files and parameters before is kept, so that a training which was stopped goes on from its
     last checkpoint.
+
+    Args:
+        given: the options of `steady.commands.cluster_options`.
+        collect: whether the runs were submitted before; see `collected`.
 
     Returns:
         The copies in the order of the points once they have run; None where they were submitted, or only shown.
@@ -73,8 +58,11 @@ def run_copies(root: Path, copies: Copies, request: Request, echo: Echo) -> list
         SteadyError: the name is that of another grid, runs of an earlier call are still waiting or running, a copy cannot be
             made, a run failed, or Slurm refuses the job.
     """
-    folder = Folder(root, copies.name)
-    _refuse_live(folder)
+    if collect:
+        return collected(root, copies, echo)
+    folder, request = Folder(root, copies.name), request_of(given)
+    if (folder.path / PLAN).is_file():
+        _refuse_live(folder, folder.plan())
     plan = Plan(
         name=copies.name,
         cache=cache_of(root),
@@ -86,9 +74,11 @@ def run_copies(root: Path, copies: Copies, request: Request, echo: Echo) -> list
     plan = shown(root, plan, copies.make, request, echo)
     if request.dry_run:
         return None
-    files = _digest(root)
+    digest = hashlib.sha256()
+    for name in tracked_files(root):
+        digest.update(name.encode() + b"\0" + (root / name).read_bytes())
     for number, work in enumerate(_works(folder, plan)):
-        keep_or_make(folder, number, copies, files)
+        keep_or_make(folder, number, copies, digest.hexdigest())
         check_params(work / "params.yaml")
     folder.forget()
     if launch(folder, plan, copies.make, request, echo):
@@ -100,8 +90,7 @@ def run_copies(root: Path, copies: Copies, request: Request, echo: Echo) -> list
 def collected(root: Path, copies: Copies, echo: Echo) -> list[Path]:
     """The copies of runs that were submitted before, in the order of the points.
 
-    Raises:
-        SteadyError: no such runs were submitted, they were others than these, or not all of them are done.
+    SteadyError where no such runs were submitted, they were others than these, or not all of them are done.
     """
     folder = Folder(root, copies.name)
     plan = folder.plan()
@@ -124,8 +113,7 @@ def collected(root: Path, copies: Copies, echo: Echo) -> list[Path]:
 def keep_or_make(folder: Folder, number: int, copies: Copies, files: str) -> bool:
     """Make the copy of a run, unless the one that is there was made of the same files and values; whether it was made.
 
-    Args:
-        files: a digest of the files of the repository. Any of them may change a result, and a copy of old code is not gone on with.
+    `files` is a digest of the files of the repository: any may change a result, and a copy of old code is not gone on with.
     """
     work = folder.work(number)
     digest = hashlib.sha256(json.dumps([files, copies.digest(), copies.points[number]]).encode()).hexdigest()
@@ -136,17 +124,7 @@ def keep_or_make(folder: Folder, number: int, copies: Copies, files: str) -> boo
     return True
 
 
-def _digest(root: Path) -> str:
-    digest = hashlib.sha256()
-    for name in tracked_files(root):
-        digest.update(name.encode() + b"\0" + (root / name).read_bytes())
-    return digest.hexdigest()
-
-
-def _refuse_live(folder: Folder) -> None:
-    if not (folder.path / PLAN).is_file():
-        return
-    plan = folder.plan()
+def _refuse_live(folder: Folder, plan: Plan) -> None:
     if plan.command is None:
         raise SteadyError(
             f"{folder.path}: a grid of `steady cluster` has this name. Delete that folder if it is collected."

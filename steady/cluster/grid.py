@@ -3,12 +3,11 @@
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from steady.errors import SteadyError
-from steady.repro.workspaces import compose
+from steady.repro.workspaces import check_params, compose
 
 Point = list[str]
 """The overrides of one experiment, as `dvc exp run -S` takes them."""
@@ -17,8 +16,7 @@ Point = list[str]
 def expand(overrides: Sequence[str], recipe: str | None = None) -> list[Point]:
     """Every combination of the values of the overrides, by Hydra's grammar: `lora.r=4,8`, `seed=range(0,5)`.
 
-    Raises:
-        SteadyError: an override is not of the grammar, or names a key twice.
+    SteadyError where an override is not of the grammar, or names a key twice.
     """
     # Hydra's own parser, so that a grid means here what it means to `dvc exp run --queue`.
     from dvc.exceptions import DvcException
@@ -52,18 +50,19 @@ def varied(points: Sequence[Point]) -> list[str]:
 def check_points(root: Path, points: Sequence[Point]) -> None:
     """Compose points until every value was in one, and read each as the stages will, before anything is submitted.
 
-    Raises:
-        SteadyError: a key is not in `params.yaml`, there is no such recipe, or a stage refuses a value.
+    SteadyError where a key is not in `params.yaml`, there is no such recipe, or a stage refuses a value.
     """
-    from steady.repro.views import check_params
-
     seen: set[str] = set()
     for point in points:
         # A grid of a thousand points has tens of values, and a refusal is almost always of one value.
         if seen >= set(point) and seen:
             continue
         seen |= set(point)
-        with composed(root, point) as path:
+        with tempfile.TemporaryDirectory(prefix="steady-grid-") as name:
+            folder, path = Path(name), Path(name, "params.yaml")
+            shutil.copy2(root / "params.yaml", folder)
+            shutil.copytree(root / "recipe", folder / "recipe")
+            compose(folder, point)
             try:
                 check_params(path)
             except SteadyError as error:
@@ -71,27 +70,10 @@ def check_points(root: Path, points: Sequence[Point]) -> None:
                 raise SteadyError(str(error).replace(str(path), f"-S {' -S '.join(point)}")) from error
 
 
-@contextmanager
-def composed(root: Path, point: Point) -> Iterator[Path]:
-    """The `params.yaml` of a point, in a temporary folder.
-
-    Raises:
-        SteadyError: Hydra refuses the overrides.
-    """
-    with tempfile.TemporaryDirectory(prefix="steady-grid-") as name:
-        folder = Path(name)
-        shutil.copy2(root / "params.yaml", folder)
-        shutil.copytree(root / "recipe", folder / "recipe")
-        compose(folder, point)
-        yield folder / "params.yaml"
-
-
 def shared_stages(folder: Path, keys: Sequence[str]) -> list[str]:
-    """The stages of `folder` that none of the keys reaches, neither themselves nor through what they depend on.
+    """The stages of `folder` that none of the keys (see `varied`) reaches, neither themselves nor through what they depend on.
 
-    Args:
-        folder: a DVC repository with the parameters of any point.
-        keys: see `varied`.
+    `folder` is a DVC repository with the parameters of any point.
     """
     if "recipe" in keys:
         return []  # a recipe may set any key
@@ -132,8 +114,7 @@ def _overlap(one: str, other: str, separator: str = "/") -> bool:
 def clean_commit(root: Path) -> str:
     """The commit that the tasks check out.
 
-    Raises:
-        SteadyError: `root` is no Git repository, or holds changes that no clone would have.
+    SteadyError where `root` is no Git repository, or holds changes that no clone would have.
     """
     status = _git(root, "status", "--porcelain")
     if status:
@@ -153,11 +134,7 @@ def _git(root: Path, *words: str) -> str:
 
 
 def minutes_of(time: str) -> int:
-    """Whole minutes of a time limit as Slurm has it: `90`, `1:30:00`, `2-12:00:00`.
-
-    Raises:
-        SteadyError: it is none.
-    """
+    """Whole minutes of a time limit as Slurm has it: `90`, `1:30:00`, `2-12:00:00`; SteadyError where it is none."""
     days, _, rest = time.rpartition("-")
     parts = rest.split(":")
     if not all(part.isdigit() for part in [*parts, *([days] if days else [])]) or len(parts) > 3:

@@ -1,6 +1,5 @@
 """What is on disk of a grid: the plan, written once, and a record and a log of each task, written by the task itself."""
 
-import json
 import shutil
 import time
 from pathlib import Path
@@ -22,7 +21,6 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     Attributes:
         cache: the DVC cache that all share.
         points: the overrides of each task.
-        cluster: where it runs.
         shared: the stages that run once before the tasks.
         commit: what the tasks check out; empty where they run in copies of the repository (`steady.cluster.copies`).
         command: the command that made these copies and reads their results; None for a grid of experiments.
@@ -62,11 +60,7 @@ class Folder:
         self.root, self.path = root.resolve(), root.resolve() / FOLDER / name
 
     def plan(self) -> Plan:
-        """The plan.
-
-        Raises:
-            SteadyError: there is no such grid.
-        """
+        """The plan; SteadyError where there is no such grid."""
         path = self.path / PLAN
         if not path.is_file():
             there = ", ".join(names(self.root)) or "none"
@@ -105,15 +99,6 @@ class Folder:
         """Delete the records and logs of all tasks, before they are begun anew; their clones and copies stay."""
         for name in ("tasks", "logs"):
             shutil.rmtree(self.path / name, ignore_errors=True)
-
-    def ended_states(self) -> dict[str, str]:
-        """How Slurm says that jobs ended, by job id; it forgets within minutes, so what it said once is kept."""
-        path = self.path / "ended.json"
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-    def write_ended_states(self, states: dict[str, str]) -> None:
-        """Keep how jobs ended."""
-        write_bytes(self.path / "ended.json", json.dumps(states, indent=1).encode() + b"\n")
 
 
 def names(root: Path) -> list[str]:

@@ -27,34 +27,11 @@ class Resources:
     at_once: int = 1
     extra: dict[str, str] = field(default_factory=dict)
 
-    def parameters(self) -> dict[str, object]:
-        """The parameters of submitit."""
-        wanted = {
-            "time": self.minutes,
-            "nodes": self.nodes,
-            "partition": self.partition,
-            "gpus_per_node": self.gpus or None,
-            "cpus_per_task": self.cpus,
-            "array_parallelism": self.at_once,
-            # In the batch shell, not in a step: a launcher's `srun` inside a step would be cut to the nodes of that step.
-            "use_srun": False,
-        }
-        return {name: value for name, value in wanted.items() if value is not None}
-
-    def additional(self) -> dict[str, object]:
-        """Options of `sbatch` that submitit has no name for."""
-        # B: the batch shell has no step that would get the signal. Requeue: preemption and lost nodes begin a task again.
-        return {"signal": "B:USR2@90", "requeue": True, **self.extra}
-
 
 def submit(folder: Folder, tasks: int, resources: Resources, shared: bool) -> tuple[list[str], str | None]:
     """Submit the tasks as one array, and before them the shared stages as a job that they wait for.
 
-    Returns:
-        The job ids of the tasks, and that of the shared stages.
-
-    Raises:
-        SteadyError: submitit or Slurm is not installed, or Slurm refuses the job.
+    Returns the job ids of the tasks, and that of the shared stages; SteadyError where submitit or Slurm is not installed, or refuses.
     """
     try:
         import submitit
@@ -65,8 +42,21 @@ def submit(folder: Folder, tasks: int, resources: Resources, shared: bool) -> tu
     # exec: the batch shell becomes Python, so that Python gets the signal for the shell.
     python = f"exec {shlex.quote(sys.executable)}"
     executor = submitit.SlurmExecutor(folder.path / "submitit", max_num_timeout=RESUMES, python=python)
-    name, additional = folder.path.name, resources.additional()
-    executor.update_parameters(**resources.parameters(), job_name=name, additional_parameters=additional)
+    name, wanted = folder.path.name, resources
+    parameters = {
+        "time": wanted.minutes,
+        "nodes": wanted.nodes,
+        "partition": wanted.partition,
+        "gpus_per_node": wanted.gpus or None,
+        "cpus_per_task": wanted.cpus,
+        "array_parallelism": wanted.at_once,
+        # In the batch shell, not in a step: a launcher's `srun` inside a step would be cut to the nodes of that step.
+        "use_srun": False,
+    }
+    # B: the batch shell has no step that would get the signal. Requeue: preemption and lost nodes begin a task again.
+    additional = {"signal": "B:USR2@90", "requeue": True, **wanted.extra}
+    given = {key: value for key, value in parameters.items() if value is not None}
+    executor.update_parameters(**given, job_name=name, additional_parameters=additional)
     first: str | None = None
     try:
         if shared:

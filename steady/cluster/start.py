@@ -34,8 +34,7 @@ class Request:
 def request_of(given: Mapping[str, Any]) -> Request:
     """What the options of a command ask for, by the names of `steady.commands.cluster_options`.
 
-    Raises:
-        SteadyError: a time or an option of `sbatch` is malformed.
+    SteadyError where a time or an option of `sbatch` is malformed.
     """
     if wrong := [one for one in given["slurm"] if "=" not in one]:
         raise SteadyError(f"--slurm: {wrong[0]!r} is not KEY=VALUE, such as account=NAME.")
@@ -48,8 +47,7 @@ def request_of(given: Mapping[str, Any]) -> Request:
 def shown(root: Path, plan: Plan, make: Make, request: Request, echo: Echo) -> Plan:
     """Show a grid with the stages that its tasks share and its cost; the plan with these stages.
 
-    Raises:
-        SteadyError: the copy of the first task cannot be made.
+    SteadyError where the copy of the first task cannot be made.
     """
     # One experiment shares its stages with nobody, so nothing needs to run before it.
     if len(plan.points) > 1:
@@ -60,12 +58,7 @@ def shown(root: Path, plan: Plan, make: Make, request: Request, echo: Echo) -> P
     for number, point in enumerate(plan.points):
         echo(f"{number:>4}  {' '.join(point)}")
     echo(f"once before them: {', '.join(plan.shared) or 'nothing'}")
-    echo(cost(plan, request, root))
-    return plan
-
-
-def cost(plan: Plan, request: Request, root: Path) -> str:
-    """What the grid takes at the most, by its time limit, and what a run took where it was measured last."""
+    # what the grid takes at the most, by its time limit, and what a run took where it was measured last
     resources = request.resources
     tasks, hours = len(plan.points), resources.minutes / 60
     line = f"{tasks} experiments, {resources.at_once} at once"
@@ -81,18 +74,12 @@ def cost(plan: Plan, request: Request, root: Path) -> str:
         line += (
             f". The committed run took {sum(seconds.values()):.0f} s in all, {own:.0f} s of it in what each would run"
         )
-    return line
+    echo(line)
+    return plan
 
 
 def launch(folder: Folder, plan: Plan, make: Make, request: Request, echo: Echo) -> bool:
-    """Run a grid on this machine and wait for it, or submit it.
-
-    Returns:
-        Whether all of its tasks are done; False where they were submitted.
-
-    Raises:
-        SteadyError: a task failed, or Slurm refuses the job.
-    """
+    """Run a grid on this machine and wait for it, or submit it: whether its tasks are done; SteadyError where one failed."""
     if plan.shared:
         make(0, folder.work(SHARED))
     # Before the submission, for a task may begin, and read the plan, while `sbatch` still answers.

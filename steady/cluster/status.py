@@ -1,11 +1,20 @@
-"""What has become of each task of a grid."""
+"""What has become of each task of a grid, and the experiments that came of it."""
 
-from collections.abc import Iterator
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from steady.cluster.plan import SHARED, Attempt, Folder, Plan
 from steady.cluster.slurm import job_states
+from steady.cluster.task import experiments
+from steady.errors import SteadyError
+from steady.records import write_bytes
 
+DROP = r".*\.(py|json|jsonl|txt|yaml)$"  # columns of files that the experiments depend on
 LIVE = {"PENDING": "waiting", "RUNNING": "running", "COMPLETING": "running", "CONFIGURING": "waiting"}
 ENDED = {
     "CANCELLED": "cancelled",
@@ -35,25 +44,25 @@ def statuses(folder: Folder, plan: Plan) -> list[Status]:
     waits or was cancelled.
     """
     jobs = dict(enumerate(plan.jobs)) | ({SHARED: plan.shared_job} if plan.shared_job else {})
-    known = folder.ended_states()
+    # Slurm forgets within minutes how a job ended, so what it said once is kept
+    path = folder.path / "ended.json"
+    known: dict[str, str] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     found = job_states(job for job in jobs.values() if job and job not in known)
     ended = {job: state for job, (state, _) in found.items() if state in ENDED}
     if ended:
-        folder.write_ended_states(known | ended)
+        write_bytes(path, json.dumps(known | ended, indent=1).encode() + b"\n")
     states = {job: (state, "") for job, state in known.items()} | found
     numbers = [*([SHARED] if plan.shared else []), *range(len(plan.points))]
-    return [_status(number, folder, states.get(jobs.get(number) or ""), plan) for number in numbers]
+    found_states = []
+    for number in numbers:
+        attempt = folder.attempt(number)
+        state, note = _state(attempt, states.get(jobs.get(number) or ""), plan)
+        note = last_line(folder, number) if state == "failed" else note
+        found_states.append(Status(number, state, attempt.attempts, attempt.seconds, note))
+    return found_states
 
 
-def _status(number: int, folder: Folder, slurm: tuple[str, str] | None, plan: Plan) -> Status:
-    attempt = folder.attempt(number)
-    state, note = _state(number, attempt, slurm, plan)
-    if state == "failed":
-        note = last_line(folder, number)
-    return Status(number, state, attempt.attempts, attempt.seconds, note)
-
-
-def _state(number: int, attempt: Attempt, slurm: tuple[str, str] | None, plan: Plan) -> tuple[str, str]:
+def _state(attempt: Attempt, slurm: tuple[str, str] | None, plan: Plan) -> tuple[str, str]:
     word, reason = slurm or ("", "")
     # Slurm calls a task running for some seconds after it has recorded that it is done, while submitit writes its result.
     if word in LIVE and not (attempt.code == 0 and word != "PENDING"):
@@ -101,3 +110,23 @@ def table(folder: Folder, plan: Plan, found: list[Status]) -> Iterator[str]:
     tasks = [one.state for one in found if one.number != SHARED]
     counts = ", ".join(f"{tasks.count(state)} {state}" for state in dict.fromkeys(tasks))
     yield f"{plan.name}: {len(tasks)} experiments: {counts or 'none'}"
+
+
+def fetch(folder: Folder, plan: Plan, done: Sequence[int]) -> list[str]:
+    """The names of the experiments that are here; those that a task could not push are fetched from its clone."""
+    wanted = {plan.experiment(number): number for number in done if number != SHARED}
+    for name in sorted(wanted.keys() - experiments(folder.root)):
+        work = str(folder.work(wanted[name]))
+        words = [sys.executable, "-m", "dvc", "exp", "pull", "--no-cache", work, name]
+        pulled = subprocess.run(words, cwd=folder.root, capture_output=True, text=True, check=False)
+        if pulled.returncode:
+            raise SteadyError(f"{name}: neither here nor in {work}: {pulled.stderr.strip()}")
+    return list(wanted)
+
+
+def show(root: Path, commit: str) -> None:
+    """Print the table of `dvc exp show` of the experiments of a commit."""
+    words = ["exp", "show", "--rev", commit, "--only-changed", "--drop", DROP, "--no-pager"]
+    # DVC cuts a table to the width of the terminal, and to 80 characters where there is none.
+    wide = {} if sys.stdout.isatty() else {"COLUMNS": "400"}
+    subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root, env=os.environ | wide, check=False)

@@ -30,8 +30,7 @@ class Task:
     def __call__(self) -> None:
         """Run it as a job of Slurm, which is to see whether it failed: what waits for it then never begins.
 
-        Raises:
-            RuntimeError: it failed; submitit ends the job with status 1.
+        RuntimeError where it failed; submitit ends the job with status 1.
         """
         if code := self.run():
             raise RuntimeError(f"{self.name} {self.number} ended with status {code}; its log says why.")
@@ -49,9 +48,14 @@ class Task:
         with log.open("ab") as handle:
             handle.write(f"--- attempt {attempt.attempts}, {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
             handle.flush()
-            steps = _experiment if plan.command is None and self.number != SHARED else _reproduce
+            work = folder.work(self.number)
             try:
-                attempt.code = steps(folder, plan, self.number, handle)
+                if plan.command is None and self.number != SHARED:
+                    attempt.code = _experiment(folder, plan, self.number, handle)
+                else:
+                    _unlock(work)
+                    stages = plan.shared if self.number == SHARED else []
+                    attempt.code = _run(work, handle, ["dvc", "repro", *stages])
             except (OSError, subprocess.CalledProcessError) as error:  # no clone, or no room for one
                 handle.write(f"Error: {error}\n".encode())
                 attempt.code = 1
@@ -66,16 +70,24 @@ class Task:
         return DelayedSubmission(self)
 
 
-def _reproduce(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
-    _unlock(folder.work(number))
-    return _run(folder.work(number), log, ["dvc", "repro", *(plan.shared if number == SHARED else [])])
-
-
 def _experiment(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
     """Clone, run, push; each only where it is not done, for a task may be stopped between any two of them."""
     work, experiment = folder.work(number), plan.experiment(number)
     if not (work / ".git").is_dir():
-        clone(folder.root, plan, work)
+        # beside its place, so that a clone that was cut short is made anew
+        part = work.with_name(f"{work.name}.unfinished")
+        shutil.rmtree(part, ignore_errors=True)
+        part.parent.mkdir(parents=True, exist_ok=True)
+        for words in (
+            ["git", "clone", "--quiet", "--no-checkout", str(folder.root), str(part)],
+            ["git", "-C", str(part), "checkout", "--quiet", "--detach", plan.commit],
+            # DVC asks for an identity when it saves an experiment, and a node may have none.
+            ["git", "-C", str(part), "config", "user.name", "steady"],
+            ["git", "-C", str(part), "config", "user.email", "steady@localhost"],
+        ):
+            subprocess.run(words, check=True)
+        (part / ".dvc/config.local").write_text(f"[cache]\n    dir = {plan.cache}\n", encoding="utf-8")
+        part.rename(work)
     _unlock(work)
     # Whether DVC still has the experiment of an earlier attempt is asked of Git: to run it again would be refused.
     if experiment not in experiments(work):
@@ -85,23 +97,6 @@ def _experiment(folder: Folder, plan: Plan, number: int, log: BinaryIO) -> int:
     # Where the push fails nothing is lost: the log says so, and `collect` fetches the experiment from this clone.
     _run(work, log, ["dvc", "exp", "push", "--no-cache", "origin", experiment])
     return 0
-
-
-def clone(root: Path, plan: Plan, work: Path) -> None:
-    """Clone a repository at the commit of the plan, over its cache; a clone that was cut short is made anew."""
-    part = work.with_name(f"{work.name}.unfinished")
-    shutil.rmtree(part, ignore_errors=True)
-    part.parent.mkdir(parents=True, exist_ok=True)
-    for words in (
-        ["git", "clone", "--quiet", "--no-checkout", str(root), str(part)],
-        ["git", "-C", str(part), "checkout", "--quiet", "--detach", plan.commit],
-        # DVC asks for an identity when it saves an experiment, and a node may have none.
-        ["git", "-C", str(part), "config", "user.name", "steady"],
-        ["git", "-C", str(part), "config", "user.email", "steady@localhost"],
-    ):
-        subprocess.run(words, check=True)
-    (part / ".dvc/config.local").write_text(f"[cache]\n    dir = {plan.cache}\n", encoding="utf-8")
-    part.rename(work)
 
 
 def experiments(root: Path) -> set[str]:

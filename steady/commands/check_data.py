@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from steady.prepare.params import DataParams
     from steady.prepare.prepare import Checked
     from steady.prompts.params import LabelNames
-    from steady.records import Example
 
 
 WORDS = ("true", "false", "null", "yes", "no", "on", "off", "none")  # of which YAML readers may make something else
@@ -61,7 +60,14 @@ def main(labels: str | None, multi_label: bool, samples: int, findings: int, **g
     if (more := sum(checked.codes.values()) - findings) > 0:
         click.secho(f"… and {more} more findings; list them with --findings.", fg="red")
     for example in checked.samples:
-        _show(example)
+        click.secho(f"\n{example.source}:{example.line}  {example.id}  group {example.group_id}", fg="blue")
+        # The last turn is the output, which is shown as such.
+        turns = [(message.role, message.content) for message in (example.messages or [])[:-1]]
+        asked = turns or [("instruction", example.instruction), ("input", example.input)]
+        for name, text in [*asked, ("output", example.output), ("rejected", example.rejected or "")]:
+            if text:
+                click.secho(f"{name}: ", fg="green" if name == "output" else "yellow", nl=False)
+                click.echo(text if len(text) <= 500 else f"{text[:500]}…")
     # A script can stop on it.
     if checked.codes:
         raise SteadyError(f"{sum(checked.codes.values())} findings. Correct the rows, or name codes in `leave_out`.")
@@ -78,6 +84,8 @@ def _settings(
 ) -> "DataParams":
     """The sources to check, as the section `data` would have them."""
     from pydantic import ValidationError
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
 
     from steady.parameters import read_params
     from steady.prepare.params import DataParams, PrepareParams
@@ -87,7 +95,15 @@ def _settings(
         return read_params(params, PrepareParams).data
     if format_name is None:
         raise SteadyError("--format is missing. `python -m steady sources` lists the formats with an example row each.")
-    source = {"path": path, "format": format_name} | dict(_option(option) for option in options)
+    source: dict[str, Any] = {"path": path, "format": format_name}
+    for option in options:
+        key, found, value = option.partition("=")
+        if not found:
+            raise SteadyError(f"--option {option!r}: expected KEY=VALUE, such as leave_out=[empty_output].")
+        try:
+            source[key] = YAML(typ="safe", pure=True).load(value)
+        except YAMLError as error:
+            raise SteadyError(f"--option {option!r}: the value is no YAML: {error}") from error
     # All rows in train: sizes are asked for, and nothing is split here.
     values = {"sources": [source], "train_rows": 1.0, "validation_rows": 0, "test_rows": 0}
     try:
@@ -98,24 +114,11 @@ def _settings(
         raise SteadyError("\n".join(f"{place}: {reason}, got {got!r}." for place, reason, got in faults)) from error
 
 
-def _option(text: str) -> tuple[str, Any]:
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
-    key, found, value = text.partition("=")
-    if not found:
-        raise SteadyError(f"--option {text!r}: expected KEY=VALUE, such as leave_out=[empty_output].")
-    try:
-        return key, YAML(typ="safe", pure=True).load(value)
-    except YAMLError as error:
-        raise SteadyError(f"--option {text!r}: the value is no YAML: {error}") from error
-
-
 def _table(checked: "Checked") -> list[str]:
     """Lines of two columns."""
     description = checked.description
-    rows: list[tuple[str, Any]] = []
-    rows += [(f"rows {outcome.replace('_', ' ')}", number) for outcome, number in checked.outcomes.items()]
+    rows: list[tuple[str, Any]]
+    rows = [(f"rows {outcome.replace('_', ' ')}", number) for outcome, number in checked.outcomes.items()]
     rows += [(f"  left out: {code}", number) for code, number in checked.left_out.items()]
     rows += [(f"  findings: {code}", number) for code, number in checked.codes.items()]
     rows += [("groups", description.groups), ("near-duplicate pairs", checked.near)]
@@ -127,15 +130,3 @@ def _table(checked: "Checked") -> list[str]:
         rows.append((name.replace("_", " "), shown))
     width = max(len(name) for name, _ in rows)
     return [f"{name:<{width}}  {value}" for name, value in rows]
-
-
-def _show(example: "Example") -> None:
-    """Print an example: the fields in colour, each cut at 500 characters."""
-    click.secho(f"\n{example.source}:{example.line}  {example.id}  group {example.group_id}", fg="blue")
-    # The last turn is the output, which is shown as such.
-    turns = [(message.role, message.content) for message in (example.messages or [])[:-1]]
-    asked = turns or [("instruction", example.instruction), ("input", example.input)]
-    for name, text in [*asked, ("output", example.output), ("rejected", example.rejected or "")]:
-        if text:
-            click.secho(f"{name}: ", fg="green" if name == "output" else "yellow", nl=False)
-            click.echo(text if len(text) <= 500 else f"{text[:500]}…")

@@ -1,6 +1,5 @@
 """A grid of experiments on a Slurm cluster, or on this machine."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +39,10 @@ def main(
     if context.invoked_subcommand is not None:
         return
     with reported():
-        from steady.cluster.plan import Folder, names
+        from steady.cluster.grid import check_points, clean_commit, expand
+        from steady.cluster.plan import Folder, Plan, names
+        from steady.cluster.start import launch, request_of, shown
+        from steady.repro.workspaces import cache_of, compose, make_workspace
 
         if not overrides and not recipe:
             raise SteadyError("Nothing to run. Give values: steady cluster -S lora.r=4,8 -S seed=0,1,2")
@@ -48,29 +50,21 @@ def main(
         chosen = name or next(f"grid-{number}" for number in range(1, len(taken) + 2) if f"grid-{number}" not in taken)
         if chosen in taken or not chosen.replace("-", "").replace("_", "").isalnum():
             raise SteadyError(f"--name: {chosen!r} is taken, or is not of letters, digits, - and _.")
-        _submit(Folder(root, chosen), overrides, recipe, given)
+        folder, request = Folder(root, chosen), request_of(given)
+        points = expand(overrides, recipe)
+        # a task checks out a commit, so what is not committed would not run
+        commit = clean_commit(folder.root)
+        check_points(folder.root, points)
 
+        def make(number: int, copy: Path) -> None:
+            make_workspace(folder.root, copy, {})
+            compose(copy, points[number])
 
-def _submit(folder: "Folder", overrides: Sequence[str], recipe: str | None, given: dict[str, Any]) -> None:
-    from steady.cluster.grid import check_points, clean_commit, expand
-    from steady.cluster.plan import Plan
-    from steady.cluster.start import launch, request_of, shown
-    from steady.repro.workspaces import cache_of, compose, make_workspace
-
-    root, request = folder.root, request_of(given)
-    points = expand(overrides, recipe)
-    # a task checks out a commit, so what is not committed would not run
-    commit = clean_commit(root)
-    check_points(root, points)
-
-    def make(number: int, copy: Path) -> None:
-        make_workspace(root, copy, {})
-        compose(copy, points[number])
-
-    plan = Plan(name=folder.path.name, commit=commit, cache=cache_of(root), points=points, cluster=request.cluster)
-    plan = shown(root, plan, make, request, click.echo)
-    if not request.dry_run and launch(folder, plan, make, request, click.echo):
-        click.echo("Compare them: steady cluster collect")
+        cache = cache_of(folder.root)
+        plan = Plan(name=chosen, commit=commit, cache=cache, points=points, cluster=request.cluster)
+        plan = shown(folder.root, plan, make, request, click.echo)
+        if not request.dry_run and launch(folder, plan, make, request, click.echo):
+            click.echo("Compare them: steady cluster collect")
 
 
 def _open(root: Path, name: str | None) -> "tuple[Folder, Plan]":
@@ -119,8 +113,7 @@ def logs(root: Path, name: str | None, number: str) -> None:
 @name_option
 def collect(root: Path, name: str | None) -> None:
     """Fetch the experiments that are done, name those that are not, and compare them with `dvc exp show`."""
-    from steady.cluster.collect import fetch, show
-    from steady.cluster.status import statuses, table
+    from steady.cluster.status import fetch, show, statuses, table
 
     folder, plan = _open(root, name)
     if plan.command:

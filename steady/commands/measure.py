@@ -14,7 +14,6 @@ from steady.errors import SteadyError
 
 if TYPE_CHECKING:
     from steady.measure.prompt_files import PromptFile
-    from steady.measure.report import Compared
     from steady.measure.subject import Subject
 
 OF_WEIGHTS = ("revision", "gguf_file", "adapters", "same_base", "thinking")
@@ -150,9 +149,11 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     Or SOURCES are folders of finished runs: every measure is computed again from the saved answers, without a model, and several
     folders are compared.
     """
+    from steady.measure import texts
     from steady.measure.gates import failures, find_gate
     from steady.measure.matching import NORMALIZED, find_matcher
-    from steady.measure.report import PAGE, compared, distinct, last_match, summarise, write_comparison
+    from steady.measure.report import MEASURES, PAGE, compared, distinct, last_match, summarise
+    from steady.metrics.files import laid_out, rounded, write_metrics
     from steady.metrics.resampling import Bootstrap
 
     # what can be wrong with the options is said before a model is loaded
@@ -171,22 +172,18 @@ def main(sources: tuple[Path, ...], **options: Any) -> None:
     found = compared(distinct(reports, folders), bootstrap)
     place = folders[0] if found.comparison is None else options["out"]
     if found.comparison is not None and place is not None:
-        write_comparison(found, place)
-    click.echo(_printed(found, options["form"]))
+        write_metrics(place / MEASURES, found.to_dict())
+        found.page(place / PAGE)
+    if options["form"] == "json":
+        printed = laid_out(rounded(found.to_dict()))
+    else:
+        printed = {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}[options["form"]](found)
+    click.echo(printed)
     if place is not None and options["form"] == "table":
         click.echo(f"page: {place / PAGE}", err=True)
     if reasons := failures(gates, found):
         click.echo("\n".join(reasons), err=True)
         raise click.exceptions.Exit(FAILED)
-
-
-def _printed(found: "Compared", form: str) -> str:
-    from steady.measure import texts
-    from steady.metrics.files import laid_out, rounded
-
-    if form == "json":
-        return laid_out(rounded(found.to_dict()))
-    return {"table": texts.tables, "line": texts.lines, "markdown": texts.markdown}[form](found)
 
 
 def _runs(sources: tuple[Path, ...], options: Options) -> list[Path]:
@@ -228,7 +225,7 @@ def _refuse_twice(subjects: Sequence[str | Path]) -> None:
 def _given(sources: tuple[Path, ...], options: Options) -> Iterator[Path]:
     """Measure files of answers, each into a folder."""
     from steady.measure.answer_files import read_answer_file
-    from steady.measure.choosing import columns_of, settings_of, subject_folders
+    from steady.measure.choosing import file_options, subject_folders
     from steady.measure.matching import NORMALIZED, check_outputs, find_matcher
 
     if sources or options["models"] or options["items"] or options["endpoint"]:
@@ -240,7 +237,7 @@ def _given(sources: tuple[Path, ...], options: Options) -> Iterator[Path]:
     options["out"] = out = options["out"] or Path("measured")
     folders = subject_folders(out, [path.name for path in options["answers"]])
     for folder, path in zip(folders, options["answers"], strict=True):
-        file, subject = read_answer_file(path, columns_of(options), settings_of(options))
+        file, subject = read_answer_file(path, *file_options(options))
         check_outputs(file, find_matcher(options["match"] or NORMALIZED))
         _score(subject, file, folder, options)
         yield folder

@@ -18,7 +18,10 @@ def main(root: Path, force: bool, profile: bool) -> None:
 
     Exits with 1 where a stage failed, a verdict is another one, or a figure lies outside its interval.
     """
+    import subprocess
+
     from steady.commands.reproduced import hold_results
+    from steady.records import write_json
     from steady.repro.pipeline import duration, remember, run_pipeline, unchanged
 
     if not force and unchanged(root):
@@ -30,16 +33,8 @@ def main(root: Path, force: bool, profile: bool) -> None:
         total = duration(sum(seconds.values()))
         click.echo(f"{len(seconds)} stages ran, in {total}." if seconds else "Everything was up to date.")
         if profile and seconds:
-            _write_provenance(root, seconds)
+            # None outside Git: the seconds are worth recording all the same.
+            head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
+            write_json(root / PROVENANCE, {"commit": head.stdout.strip() or None, "seconds": seconds})
+            click.echo(f"wrote {PROVENANCE}; `dvc repro report` puts it on the page")
     hold_results(root)
-
-
-def _write_provenance(root: Path, seconds: dict[str, float]) -> None:
-    import subprocess
-
-    from steady.records import write_json
-
-    # None outside Git: the seconds are worth recording all the same.
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=False)
-    write_json(root / PROVENANCE, {"commit": head.stdout.strip() or None, "seconds": seconds})
-    click.echo(f"wrote {PROVENANCE}; `dvc repro report` puts it on the page")

@@ -38,8 +38,7 @@ def main(root: Path, list_files: bool, record: bool) -> None:
 def hold_results(root: Path, list_files: bool = False) -> None:
     """Print whether the results are the recorded ones.
 
-    Raises:
-        SteadyError: a verdict is another one, or a figure lies outside its interval.
+    SteadyError where a verdict is another one, or a figure lies outside its interval.
     """
     from steady.metrics.files import read_metrics
     from steady.metrics.results import Comparison
@@ -59,22 +58,20 @@ def hold_results(root: Path, list_files: bool = False) -> None:
         )
         return
     changed = recorded.changed_outputs(record.outputs, recorded.output_hashes(entries))
-    held = recorded.hold(record, read_metrics(root / recorded.COMPARISON, Comparison))
+    faults, largest, of = recorded.hold(record, read_metrics(root / recorded.COMPARISON, Comparison))
     verdicts, figures = len(record.verdicts), sum(map(len, record.figures.values()))
     where = f"; bytes differ for {len(changed)} of {len(record.outputs)} outputs: {_causes(root)}" if changed else ""
     # before a fault is raised: the list says where to look
     for path in changed if list_files else ():
         click.echo(f"  {path}")
-    if held.faults:
-        raise SteadyError(
-            "\n  ".join(["not reproduced:", *held.faults])
-            + f"\n{len(held.faults)} of {verdicts} verdicts and {figures} figures{where}"
-        )
+    if faults:
+        count = f"{len(faults)} of {verdicts} verdicts and {figures} figures{where}"
+        raise SteadyError("\n  ".join(["not reproduced:", *faults]) + f"\n{count}")
     found = f"{verdicts} verdicts and {figures} figures, all {len(record.outputs)} outputs byte for byte"
     if changed:
         found = (
             f"{verdicts} of {verdicts} verdicts the same, all {figures} figures within their intervals "
-            f"(largest difference {held.largest:.2g}, {held.where or 'none'}){where}"
+            f"(largest difference {largest:.2g}, {of or 'none'}){where}"
         )
     click.echo(f"Reproduced: {found}.")
 

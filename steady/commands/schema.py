@@ -1,15 +1,11 @@
 """Write the JSON schema of `params.yaml`."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from steady.commands import FILE, command
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 # A JSON schema, or a part of one
 Schema = dict[str, Any]
@@ -19,24 +15,14 @@ Schema = dict[str, Any]
 @click.option("--out", type=FILE, default="params.schema.json", show_default=False)
 def main(out: Path) -> None:
     """Write the JSON schema of params.yaml, which editors use to complete and check keys."""
-    from steady.records import write_json
-    from steady.repro.views import stage_views
-
-    write_json(out, params_schema(stage_views()))
-    click.echo(f"wrote {out}; name it in the settings of your editor as the schema of params.yaml")
-
-
-def params_schema(views: "Sequence[type[BaseModel]]") -> Schema:
-    """One schema (draft 2020-12) of the whole file; a section that two stages read in part has the keys of both.
-
-    Args:
-        views: the `StageParams` of the stages.
-    """
     from steady.parameters import SECTIONS
+    from steady.records import write_json
+    from steady.repro.workspaces import stage_views
 
     sections: Schema = {}
     optional = set()
-    for view in views:
+    # a section that two stages read in part has the keys of both
+    for view in stage_views():
         schema = view.model_json_schema()
         # A section whose every key has a default is there only where an arm is trained by it.
         optional |= set(schema["properties"]) - set(schema["required"])
@@ -45,7 +31,7 @@ def params_schema(views: "Sequence[type[BaseModel]]") -> Schema:
     # A method without settings has an empty section, which no stage reads.
     for name in SECTIONS:
         sections.setdefault(name, {"type": "object", "properties": {}})
-    return {
+    schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "params.yaml of Steady",
         "type": "object",
@@ -53,6 +39,8 @@ def params_schema(views: "Sequence[type[BaseModel]]") -> Schema:
         "required": sorted(set(sections) - optional),
         "additionalProperties": False,
     }
+    write_json(out, schema)
+    click.echo(f"wrote {out}; name it in the settings of your editor as the schema of params.yaml")
 
 
 def inlined(node: Any, definitions: Schema) -> Any:

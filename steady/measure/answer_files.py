@@ -21,14 +21,7 @@ def read_answer_file(
 ) -> tuple[PromptFile, GivenAnswers]:
     """The prompts of a file and their answers: rows as `row_drafts` takes them, with one prompt and an `answer`.
 
-    The first answer to a prompt is measured; further ones are its repeats.
-
-    Args:
-        columns: what the file calls keys: `{"answer": "response"}`.
-        settings: see `steady.measure.prompt_files.read_prompt_file`.
-
-    Raises:
-        SteadyError: the file is missing or unreadable, or rows are wrong; each is named with its line.
+    The first answer to a prompt is measured; further ones are its repeats. Arguments and errors are those of `read_prompt_file`.
     """
     given = Given()
     file = collect(path, file_rows(path, SAMPLE, settings), lambda row: _drafts(renamed(row, columns), given))

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypedDict, TypeGuard, Unpack
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -76,7 +76,11 @@ def measure(
     Raises:
         SteadyError: groups, settings, the model or the answers are at fault.
     """
-    _check_settings(subject, settings)
+    # nobody would follow these
+    if strange := [name for name in settings if name not in Settings.__annotations__]:
+        raise SteadyError(f"{strange[0]}: no setting of measure. There are: {', '.join(Settings.__annotations__)}.")
+    if not _is_model(subject) and (unused := [name for name in OF_MODELS if name in settings]):
+        raise SteadyError(f"{unused[0]}: a setting of models, which {type(subject).__name__} is not. Leave it out.")
     file = _prompts(groups, settings.get("outputs"))
     matcher = find_matcher(settings.get("match", NORMALIZED))
     bootstrap = _bootstrap(settings.get("draws", 2000), settings.get("confidence", 0.95), settings.get("seed", 0))
@@ -114,14 +118,6 @@ def _bootstrap(draws: int, confidence: float, seed: int) -> Bootstrap:
     return Bootstrap(draws, confidence, seed)
 
 
-def _check_settings(subject: Any, settings: Settings) -> None:
-    """Refuse settings that nobody would follow."""
-    if strange := [name for name in settings if name not in Settings.__annotations__]:
-        raise SteadyError(f"{strange[0]}: no setting of measure. There are: {', '.join(Settings.__annotations__)}.")
-    if not _is_model(subject) and (unused := [name for name in OF_MODELS if name in settings]):
-        raise SteadyError(f"{unused[0]}: a setting of models, which {type(subject).__name__} is not. Leave it out.")
-
-
 def _is_model(subject: Any) -> bool:
     """Whether it is a model's name, or a model and its tokenizer."""
     # every model of transformers that can be measured has `generate`; a pair of lists of answers has not
@@ -130,24 +126,19 @@ def _is_model(subject: Any) -> bool:
 
 
 def _prompts(groups: Groups, outputs: Any) -> PromptFile:
-    own = isinstance(groups, str | Path) or _are_rows(groups)
-    if outputs is not None and own:
+    are_rows = not isinstance(groups, str | Path | Mapping) and all(isinstance(item, Mapping) for item in groups)
+    if outputs is not None and (are_rows or isinstance(groups, str | Path)):
         raise SteadyError(
             "outputs: they are of groups by name or in order; rows and files have an `output` of their own."
         )
     if isinstance(groups, str | Path):
         return read_prompt_file(Path(groups))
-    return collect(Path("groups"), enumerate(_rows(groups, outputs), start=1), row_drafts)
+    rows = list(map(dict, groups)) if are_rows else _rows(groups, outputs)
+    return collect(Path("groups"), enumerate(rows, start=1), row_drafts)
 
 
-def _are_rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any]) -> TypeGuard[Sequence[Mapping[str, Any]]]:
-    return not isinstance(groups, Mapping) and all(isinstance(item, Mapping) for item in groups)
-
-
-def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> list[Any]:
-    """The groups as rows of a file; rows are left as they are."""
-    if _are_rows(groups):
-        return [dict(item) for item in groups]
+def _rows(groups: Mapping[str, Sequence[Any]] | Sequence[Any], outputs: Any) -> list[dict[str, Any]]:
+    """The groups as rows of a file."""
     named = groups if isinstance(groups, Mapping) else {str(place): members for place, members in enumerate(groups)}
     if strange := [name for name, members in named.items() if isinstance(members, str) or not members]:
         raise SteadyError(f"group {strange[0]}: expected a list of prompts, got {named[strange[0]]!r:.60}.")
@@ -204,7 +195,6 @@ def _model(subject: Any, settings: Settings) -> Subject:
 
 
 def _given(name: str, given: GivenGroups, file: PromptFile) -> Subject:
-    """Answers by the ids of the prompts that they answer."""
     members: dict[str, list[str]] = {}
     for prompt in file.prompts:
         members.setdefault(prompt.group_id, []).append(prompt.id)

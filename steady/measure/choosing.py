@@ -17,16 +17,16 @@ CHAT = {"auto": None, "on": True, "off": False}
 def prompts_of(sources: Sequence[Path], options: dict[str, Any]) -> PromptFile:
     """The prompts of the file, or those that the items are worded as; a bank says how answers are read where nobody else does.
 
-    Raises:
-        SteadyError: there is not one file, it is at fault, or no answer could equal some output.
+    SteadyError where there is not one file, it is at fault, or no answer could equal some output.
     """
-    columns, settings = columns_of(options), settings_of(options)
+    columns, settings = file_options(options)
     items, wordings = options["items"], options["wordings"]
+    runs = [one for one in sources if (one / RUN).is_file()]
     # a bank words items, and never prompts that are written out
-    if (items is None and wordings is not None) or len(sources) != (items is None) or any(map(_is_run, sources)):
+    if (items is None and wordings is not None) or len(sources) != (items is None) or runs:
         raise SteadyError(
             "give one file, folder or data set of prompts, or --items FILE (and --wordings BANK) in place of it; "
-            f"got {', '.join(f'{one} (a run)' if _is_run(one) else str(one) for one in sources) or 'none'}."
+            f"got {', '.join(f'{one} (a run)' if one in runs else str(one) for one in sources) or 'none'}."
         )
     if items is None:
         file = read_prompt_file(sources[0], columns, settings)
@@ -39,23 +39,14 @@ def prompts_of(sources: Sequence[Path], options: dict[str, Any]) -> PromptFile:
     return file
 
 
-def _is_run(path: Path) -> bool:
-    return (path / RUN).is_file()
-
-
-def columns_of(options: Mapping[str, Any]) -> dict[str, str]:
-    """What files call keys, as `--column` says it; SteadyError where one is not KEY=NAME."""
-    return _pairs("--column", options["columns"], "KEY=NAME, such as prompt=question")
-
-
-def settings_of(options: Mapping[str, Any]) -> dict[str, str]:
-    """How files are read, as `--source` says it; SteadyError where one is not KEY=VALUE."""
-    return _pairs("--source", options["settings"], "KEY=VALUE, such as encoding=latin-1")
+def file_options(options: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    """What files call keys (`--column`), and how they are read (`--source`); SteadyError where one is not KEY=VALUE."""
+    columns = _pairs("--column", options["columns"], "KEY=NAME, such as prompt=question")
+    return columns, _pairs("--source", options["settings"], "KEY=VALUE, such as encoding=latin-1")
 
 
 def _pairs(option: str, given: Sequence[str], expected: str) -> dict[str, str]:
-    strange = [text for text in given if not all(text.partition("="))]
-    if strange:
+    if strange := [text for text in given if not all(text.partition("="))]:
         raise SteadyError(f"{option} {strange[0]}: expected {expected}.")
     return dict(text.split("=", 1) for text in given)
 

@@ -12,7 +12,6 @@ from steady.errors import SteadyError
 from steady.measure.group_measures import KEYS, Judged, Measured
 from steady.measure.subject import Facts
 from steady.metrics.cells import CellValues
-from steady.metrics.measures import SensitivityMeasure
 from steady.metrics.resampling import Estimate, one_blas_thread, ratio
 from steady.metrics.statistics import holm, sign_flip, swap_tests
 
@@ -71,8 +70,20 @@ class Results:
 @one_blas_thread()
 def compare_subjects(named: Sequence[tuple[str, Judged]], testing: Testing) -> Comparison:
     """Compare every subject with the first one; SteadyError where no group is common to all, or their matchers differ."""
-    judged = _on_common_groups(named)
-    first, others = judged[0], judged[1:]
+    if len({judged.match for _, judged in named}) > 1:
+        raise SteadyError("subjects can be compared only when their answers are read by one --match.")
+    # ids of prompts are digests of their group and content
+    identities = [
+        {tuple(item.prompt_id for item in group.predictions): place for place, group in enumerate(judged.groups)}
+        for _, judged in named
+    ]
+    # a group counts only where everybody answered all of its prompts
+    common = [key for key in identities[0] if all(key in other for other in identities[1:])]
+    if not common:
+        names = " and ".join(name for name, _ in named)
+        raise SteadyError(f"{names}: no group has the same prompts, so nothing can be paired.")
+    pairs = zip(named, identities, strict=True)
+    first, *others = (_chosen(judged, [places[key] for key in common]) for (_, judged), places in pairs)
     found = [
         difference
         for (name, _), other in zip(named[1:], others, strict=True)
@@ -90,23 +101,6 @@ def headline_keys(judged: Judged) -> list[str]:
     return [KEYS.get(row.name, row.name) for row in judged.rows if row.headline]
 
 
-def _on_common_groups(named: Sequence[tuple[str, Judged]]) -> list[Judged]:
-    if len({judged.match for _, judged in named}) > 1:
-        raise SteadyError("subjects can be compared only when their answers are read by one --match.")
-    # ids of prompts are digests of their group and content
-    identities = [
-        {tuple(item.prompt_id for item in group.predictions): place for place, group in enumerate(judged.groups)}
-        for _, judged in named
-    ]
-    # a group counts only where everybody answered all of its prompts
-    common = [key for key in identities[0] if all(key in other for other in identities[1:])]
-    if not common:
-        names = " and ".join(name for name, _ in named)
-        raise SteadyError(f"{names}: no group has the same prompts, so nothing can be paired.")
-    pairs = zip(named, identities, strict=True)
-    return [_chosen(judged, [places[key] for key in common]) for (_, judged), places in pairs]
-
-
 def _chosen(judged: Judged, places: Sequence[int]) -> Judged:
     """Some of the groups, in the order given."""
     index, count = np.asarray(places, dtype=np.intp), len(judged.groups)
@@ -120,12 +114,30 @@ def _chosen(judged: Judged, places: Sequence[int]) -> Judged:
 
 
 def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> list[SubjectDifference]:
-    one, two = _paired(first.values, other.values)
+    # POSIX only where both have it: a mean over other groups would be compared otherwise
+    unknown = np.isnan(first.values.psi) | np.isnan(other.values.psi)
+
+    def known(values: CellValues) -> CellValues:
+        psi: dict[str, Any] = {name: np.where(unknown, np.nan, getattr(values, name)) for name in PSI}
+        return replace(values, **psi)
+
+    one, two = known(first.values), known(other.values)
     first, other = replace(first, values=one), replace(other, values=two)
     rows, bootstrap = first.rows, testing.bootstrap
     # paired: both subjects are drawn with the same groups
     found = paired_estimates(first.statistic, other.statistic, rows, len(first.groups), bootstrap)
-    p_values = _p_values(rows, one, two, testing)
+    # p by flipped signs over groups where a measure has a value for each
+    flipped = [row for row in rows if row.test == "sign_flip" and row.of_groups]
+    of_groups = [[ratio(*row.of_groups(values)) for row in flipped if row.of_groups] for values in (one, two)]
+    columns = np.stack(of_groups[1], axis=1) - np.stack(of_groups[0], axis=1)
+    by_signs = sign_flip(columns, testing.permutations, bootstrap.seed)
+    known_columns = [not np.isnan(column).all() for column in columns.T]
+    p_values = {row.name: float(p) for row, p, has in zip(flipped, by_signs, known_columns, strict=True) if has}
+    # by swapped subjects where it is one of wordings, which has no value for one group
+    swapped = {row.name: row.of_wordings for row in rows if row.test == "swap" and row.of_wordings}
+    if swapped:
+        by_swaps = swap_tests(one.scores, two.scores, swapped, testing.permutations, bootstrap.seed)
+        p_values |= {name: swap.p for name, swap in by_swaps.items() if not np.isnan(swap.p)}
     differences = []
     for row in rows:
         # both values are numbers here: nothing was read back from a file, where null stands for NaN
@@ -135,32 +147,3 @@ def _differences(name: str, first: Judged, other: Judged, testing: Testing) -> l
             p = p_values.get(row.name)
             differences.append(SubjectDifference(name, measure, before, after, moved, p))
     return differences
-
-
-def _paired(one: CellValues, other: CellValues) -> tuple[CellValues, CellValues]:
-    """Both with POSIX only where both have it: a mean over other groups would be compared otherwise."""
-    unknown = np.isnan(one.psi) | np.isnan(other.psi)
-
-    def known(values: CellValues) -> CellValues:
-        psi: dict[str, Any] = {name: np.where(unknown, np.nan, getattr(values, name)) for name in PSI}
-        return replace(values, **psi)
-
-    return known(one), known(other)
-
-
-def _p_values(
-    rows: Sequence[SensitivityMeasure], one: CellValues, other: CellValues, testing: Testing
-) -> dict[str, float]:
-    """P by flipped signs over groups where a measure has a value for each, by swapped subjects where it is one of wordings."""
-    flipped = [row for row in rows if row.test == "sign_flip" and row.of_groups]
-    before, after = ([ratio(*row.of_groups(values)) for row in flipped if row.of_groups] for values in (one, other))
-    differences = np.stack(after, axis=1) - np.stack(before, axis=1)
-    found = sign_flip(differences, testing.permutations, testing.bootstrap.seed)
-    known = [not np.isnan(column).all() for column in differences.T]
-    # a measure of wordings has no value for one group, so signs cannot be flipped
-    swapped = {row.name: row.of_wordings for row in rows if row.test == "swap" and row.of_wordings}
-    by_signs = {row.name: float(p) for row, p, has in zip(flipped, found, known, strict=True) if has}
-    if not swapped:
-        return by_signs
-    by_swaps = swap_tests(one.scores, other.scores, swapped, testing.permutations, testing.bootstrap.seed)
-    return by_signs | {name: found.p for name, found in by_swaps.items() if not np.isnan(found.p)}

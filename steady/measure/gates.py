@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from steady.errors import SteadyError
@@ -14,17 +14,13 @@ FORM = re.compile(r"\s*(difference\s+)?(\w+)\s*(<=|>=|<|>)\s*([-+]?\d*\.?\d+(?:[
 
 
 class Gate(NamedTuple):
-    """A condition under which a measurement fails; `paired`: it is one of a difference from the first subject."""
+    """A condition under which a measurement fails, as does a value that is not there; `paired`: of a difference from the first."""
 
     text: str
     paired: bool
     measure: str
     sign: str
     limit: float
-
-    def holds(self, value: float | None) -> bool:
-        """Whether the measurement fails; a value that is not there fails too, for nothing was checked."""
-        return value is None or bool(COMPARED[self.sign](value, self.limit))
 
 
 def find_gate(text: str) -> Gate:
@@ -41,24 +37,22 @@ def find_gate(text: str) -> Gate:
 
 def failures(gates: Sequence[Gate], found: Results) -> list[str]:
     """Why a measurement fails: a sentence for each condition that holds and each subject."""
-    return [_reason(gate, what, value) for gate in gates for what, value in _values(gate, found) if gate.holds(value)]
-
-
-def _values(gate: Gate, found: Results) -> Iterator[tuple[str, float | None]]:
-    """What a condition is about, in words, with its value: for each subject, or each difference from the first one."""
-    if not gate.paired:
-        for one in found.reports:
-            estimate = one.measures.get(gate.measure)
-            yield f"{gate.measure} of {one.name}", None if estimate is None else estimate.value
-    elif found.comparison is None:
-        yield f"the difference of {gate.measure}", None
-    else:
-        values = {(item.subject, item.measure): item.difference.value for item in found.comparison.differences}
-        for one in found.reports[1:]:
-            yield f"{gate.measure} of {one.name} less {found.reports[0].name}", values.get((one.name, gate.measure))
-
-
-def _reason(gate: Gate, what: str, value: float | None) -> str:
-    if value is None:
-        return f"failed: {what} has no value, and --fail-if {gate.text!r} wants one"
-    return f"failed: {what} is {value:.4g}: --fail-if {gate.text!r}"
+    first, reasons = found.reports[0].name, []
+    values: dict[str, float | None]
+    for gate in gates:
+        key = gate.measure
+        # what the condition is about, in words, with its value: for each subject, or each difference from the first one
+        if not gate.paired:
+            known = {one.name: one.measures[key].value for one in found.reports if key in one.measures}
+            values = {f"{key} of {one.name}": known.get(one.name) for one in found.reports}
+        elif found.comparison is None:
+            values = {f"the difference of {key}": None}
+        else:
+            moved = {one.subject: one.difference.value for one in found.comparison.differences if one.measure == key}
+            values = {f"{key} of {one.name} less {first}": moved.get(one.name) for one in found.reports[1:]}
+        for what, value in values.items():
+            if value is None:
+                reasons.append(f"failed: {what} has no value, and --fail-if {gate.text!r} wants one")
+            elif COMPARED[gate.sign](value, gate.limit):
+                reasons.append(f"failed: {what} is {value:.4g}: --fail-if {gate.text!r}")
+    return reasons

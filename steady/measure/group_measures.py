@@ -20,6 +20,7 @@ from steady.metrics.matrices import ScoredGroup, sensitivity
 from steady.metrics.measures import HIGHER, LOWER, SENSITIVITY, SensitivityMeasure
 from steady.metrics.resampling import Bootstrap, Estimate, Statistic, one_blas_thread, ratio, weighted_mean
 from steady.metrics.results import Degeneracy
+from steady.records import Prediction
 
 # What people call measures whose names in the pipeline's files mean its wordings and labels
 KEYS = {"mean_accuracy": "accuracy", "unparsed": "format_loss"}
@@ -126,12 +127,24 @@ def judge(
         repeats: all answers to a prompt that was asked more than once, by its id.
     """
     repeated = np.asarray([_repeated(group, prompts, matcher, repeats or {}) for group in groups], dtype=np.float64)
-    groups = tuple(_judged_group(group, prompts, matcher) for group in groups)
+
+    def judged(item: Prediction, group: ScoredGroup) -> Prediction:
+        # without a matrix nobody gave log-probabilities, so a missing one says nothing about the answer
+        return matcher.judged(item, prompts[item.prompt_id], not group.matrix.size or item.logprob is not None)
+
+    groups = tuple(
+        replace(group, predictions=tuple(judged(item, group) for item in group.predictions)) for group in groups
+    )
     items = [item for group in groups for item in group.predictions]
     worded = all(prompts[item.prompt_id].wording and item.correct is not None for item in items)
     # as the pipeline has them, so that its measures serve here
     answers = _answers(groups, prompts, labels, worded)
-    return Judged(groups, prompts, answers, _values(answers, groups), worded, matcher.spec, repeated)
+    # all prompts are one cell; POSIX comes from the matrices, of which only some pairs may be known
+    values = cell_values(answers, Cell(ALL, ALL, np.arange(len(answers.prompts))), None)
+    rows = [list(sensitivity(group)) if group.matrix.size and not group.fault else [np.nan] * 3 for group in groups]
+    psi, same, different = np.asarray(rows, dtype=np.float64).reshape(-1, 3).T
+    values = replace(values, psi=psi, psi_same=same, psi_diff=different)
+    return Judged(groups, prompts, answers, values, worded, matcher.spec, repeated)
 
 
 @one_blas_thread()
@@ -139,6 +152,9 @@ def measured(judged: Judged, bootstrap: Bootstrap) -> Measured:
     """All measures of judged groups that have a value."""
     answers, groups = judged.answers, judged.groups
     summaries = [_summary(group, judged.values, place) for place, group in enumerate(groups)]
+    items = [item for group in groups for item in group.predictions]
+    unread = [item for item in items if item.parsed is None]
+    asked = [judged.prompts[item.prompt_id] for item in items]
     targets = [prompt.completion or f"\0{prompt.group_id}" for prompt in answers.prompts]  # no output: one of its own
     found = cell_estimates(judged.statistic, judged.values, bootstrap)
     known = {KEYS.get(name, name): value for name, value in found.items() if not np.isnan(value.value or 0.0)}
@@ -146,7 +162,14 @@ def measured(judged: Judged, bootstrap: Bootstrap) -> Measured:
         groups=len(groups),
         prompts=len(answers.prompts),
         match=judged.match,
-        answers=_counts(judged),
+        answers=AnswerCounts(
+            right=sum(item.correct is True for item in items),
+            wrong=sum(item.correct is False and item.parsed is not None for item in items),
+            without_output=sum(item.correct is None and item.parsed is not None for item in items),
+            unread=len(unread),
+            empty=sum(not item.text for item in unread),
+            contained=0 if judged.match == "contains" else unequal_but_contained(items, asked),
+        ),
         not_scored=dict(sorted(Counter(fault for group in groups if (fault := posix_fault(group))).items())),
         sampled_pairs=any(group.sampled is not None for group in groups),
         degeneracy=measure.degeneracy(answers.texts, targets),
@@ -163,15 +186,6 @@ def from_worst(item: GroupSummary) -> tuple[Any, ...]:
 def posix_fault(group: ScoredGroup) -> str | None:
     """Why a group has no POSIX although it has log-probabilities, or None."""
     return group.fault if group.matrix.size else None
-
-
-def _judged_group(group: ScoredGroup, prompts: Mapping[str, AskedPrompt], matcher: Matcher) -> ScoredGroup:
-    # without a matrix nobody gave log-probabilities, so a missing one says nothing about the answer
-    unscored = not group.matrix.size
-    judged = (
-        matcher.judged(one, prompts[one.prompt_id], unscored or one.logprob is not None) for one in group.predictions
-    )
-    return replace(group, predictions=tuple(judged))
 
 
 def _repeated(
@@ -214,28 +228,6 @@ def _answers(
         codes=numbered(texts)[0],
         correct=np.asarray([np.nan if item.correct is None else float(item.correct) for item in given]),
         failed=np.asarray([item.parsed is None for item in given], dtype=bool),
-    )
-
-
-def _values(answers: Answers, groups: Sequence[ScoredGroup]) -> CellValues:
-    """All prompts as one cell; POSIX comes from the matrices, of which only some pairs may be known."""
-    values = cell_values(answers, Cell(ALL, ALL, np.arange(len(answers.prompts))), None)
-    rows = [list(sensitivity(group)) if group.matrix.size and not group.fault else [np.nan] * 3 for group in groups]
-    psi, same, different = np.asarray(rows, dtype=np.float64).reshape(-1, 3).T
-    return replace(values, psi=psi, psi_same=same, psi_diff=different)
-
-
-def _counts(judged: Judged) -> AnswerCounts:
-    items = [item for group in judged.groups for item in group.predictions]
-    unread = [item for item in items if item.parsed is None]
-    asked = [judged.prompts[item.prompt_id] for item in items]
-    return AnswerCounts(
-        right=sum(item.correct is True for item in items),
-        wrong=sum(item.correct is False and item.parsed is not None for item in items),
-        without_output=sum(item.correct is None and item.parsed is not None for item in items),
-        unread=len(unread),
-        empty=sum(not item.text for item in unread),
-        contained=0 if judged.match == "contains" else unequal_but_contained(items, asked),
     )
 
 

@@ -4,13 +4,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from steady.errors import SteadyError
 from steady.inference.budget import CALIBRATION_PROMPTS, Budget, budget_lines, minutes, plan_budget
-from steady.inference.named import Named, OpenModel, open_model
+from steady.inference.named import LabelScorer, Named, OpenModel, open_model
 from steady.measure.prompt_files import AskedPrompt, PromptFile, fitting
 from steady.measure.subject import Facts, Say, Subject
 from steady.metrics.matrices import ScoredGroup
@@ -19,6 +19,9 @@ from steady.models.params import is_hub_id
 from steady.records import Asked, Rejected
 from steady.scoring.groups import PromptGroup, bundles
 from steady.scoring.resume import fingerprint
+
+if TYPE_CHECKING:
+    from steady.inference.language import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -53,18 +56,27 @@ class LocalModel(Subject):
     """A loaded model with the limits it is scored under; it gives one prompt the same answer always."""
 
     def __init__(self, name: str, facts: Facts, opened: OpenModel, limits: Limits) -> None:
-        """Take a loaded model; see `local_model` for one by name.
-
-        Args:
-            facts: beside the limits and what the loaded model says of itself.
-        """
+        """Take a loaded model; `facts` are those beside the limits and what the loaded model says of itself."""
         self.name, self._opened, self._limits = name, opened, limits
         self._lengths: dict[str, int] = {}
         self._hidden: list[str] = []
         self._budget: Budget | None = None
         self._folded = False
-        self._scoring = _classifying(opened, limits) if opened.labels else _generating(opened, limits, self._work)
-        self.facts = {**facts, **_own_facts(opened, limits)}
+        self.facts = {**facts, "dtype": opened.dtype, "batch_tokens": limits.batch_tokens}
+        if opened.language is None:
+            assert opened.labels is not None
+            self._scoring = _classifying(opened.labels, limits)
+            self.facts["labels"] = list(opened.labels.labels)
+        else:
+            self._scoring = _generating(opened.language, limits, self._work)
+            self.facts |= {
+                "max_new_tokens": limits.max_new_tokens,
+                "max_pairs": limits.max_pairs,
+                "seed": limits.seed if limits.max_pairs else None,
+                "chat_template": opened.template or "off",
+                "thinking": opened.language.thinking,
+                "stop": list(opened.language.stop),
+            }
 
     def fitting(self, file: PromptFile) -> tuple[list[PromptGroup], list[Rejected]]:
         """The groups whose prompts leave room for a response; SteadyError for a conversation where the model reads only texts."""
@@ -75,7 +87,11 @@ class LocalModel(Subject):
                 f"{file.place(talk.id)}: `messages` need a model with a chat template, and {self.name} is asked without one. "
                 "Give `prompt`, or choose an instruction-tuned model."
             )
-        self._lengths = {prompt.id: self._count(prompt, file) for prompt in file.prompts}
+        for prompt in file.prompts:
+            try:
+                self._lengths[prompt.id] = self._opened.count([prompt.asked])[0]
+            except SteadyError as error:  # a template may refuse the roles of a conversation
+                raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
         self._hidden = _hidden(file, self._opened)
         # a template without a place for a system message has it before the user's first words
         system = [turn for prompt in file.prompts for turn in prompt.messages if turn.role == "system"]
@@ -94,8 +110,12 @@ class LocalModel(Subject):
         for line in [*self._scoring.notes, *budget_lines(self._budget, steps, self._scoring.memory)]:
             say(line)
         if alone:
-            self._scoring.score([_sample(groups)])  # the first passes of a process are slower
-            self.score([_sample(groups)], say)
+            # neither the shortest nor the longest: files are often sorted
+            middle = groups[len(groups) // 2]
+            ids, prompts = middle.prompt_ids[:CALIBRATION_PROMPTS], middle.prompts[:CALIBRATION_PROMPTS]
+            sample = [PromptGroup(middle.id, ids, prompts)]
+            self._scoring.score(sample)  # the first passes of a process are slower
+            self.score(sample, say)
 
     def bundles(self, groups: Sequence[PromptGroup], order: Sequence[int] | None) -> list[list[int]]:
         """Groups of like length within the budget of positions, cut so that a killed run loses little."""
@@ -121,12 +141,6 @@ class LocalModel(Subject):
         """What was not followed of the model's own settings, and what its template does to prompts."""
         folded = ["the chat template takes no system message: it stands before the user's first words"] * self._folded
         return [*self._opened.notes, *self._scoring.notes, *folded, *self._hidden]
-
-    def _count(self, prompt: AskedPrompt, file: PromptFile) -> int:
-        try:
-            return self._opened.count([prompt.asked])[0]
-        except SteadyError as error:  # a template may refuse the roles of a conversation
-            raise SteadyError(f"{file.place(prompt.id)}: {error}") from error
 
     def _work(self, groups: Sequence[PromptGroup]) -> list[int]:
         """Tokens of each group: a response for each prompt, and all responses of a group under each of its prompts."""
@@ -192,42 +206,24 @@ def local_model(named: Named, limits: Limits) -> LocalModel:
     return LocalModel(named.id if adapter is None else f"{named.id} + {adapter}", facts, opened, limits)
 
 
-def _own_facts(opened: OpenModel, limits: Limits) -> Facts:
-    language = opened.language
-    facts: Facts = {"dtype": opened.dtype, "batch_tokens": limits.batch_tokens}
-    if language is None:
-        assert opened.labels is not None
-        return {**facts, "labels": list(opened.labels.labels)}
-    return {
-        **facts,
-        "max_new_tokens": limits.max_new_tokens,
-        "max_pairs": limits.max_pairs,
-        "seed": limits.seed if limits.max_pairs else None,
-        "chat_template": opened.template or "off",
-        "thinking": language.thinking,
-        "stop": list(language.stop),
-    }
-
-
-def _classifying(opened: OpenModel, limits: Limits) -> _Scoring:
+def _classifying(labels: LabelScorer, limits: Limits) -> _Scoring:
     from steady.scoring.classifying import score_label_groups
 
-    labels = opened.labels
-    assert labels is not None
     memory = f"a batch of {labels.batch_size} prompts"
     return _Scoring(
         lambda groups: score_label_groups(labels, groups), memory, limits.batch_tokens, lambda plan, groups: plan
     )
 
 
-def _generating(opened: OpenModel, limits: Limits, work: Callable[[Sequence[PromptGroup]], list[int]]) -> _Scoring:
+def _generating(
+    language: "LanguageModel", limits: Limits, work: Callable[[Sequence[PromptGroup]], list[int]]
+) -> _Scoring:
     from steady.inference.likelihood import make_scorer
     from steady.scoring.answering import score_groups, small_bundles
 
-    assert opened.language is not None
-    scorer = make_scorer(opened.language, limits.max_new_tokens, limits.batch_tokens)
+    scorer = make_scorer(language, limits.max_new_tokens, limits.batch_tokens)
     notes = []
-    if not opened.language.end_ids:
+    if not language.end_ids:
         notes.append("the tokenizer has no end token: every response runs to the limit")
     if scorer.memory is None:
         notes.append("this model's cache cannot be branched: one whole sequence at a time, which is many times slower")
@@ -246,10 +242,3 @@ def _different(group: PromptGroup) -> list[str]:
     """The ids of the different prompts of a group."""
     ids: dict[Asked, str] = dict(zip(reversed(group.prompts), reversed(group.prompt_ids), strict=True))
     return list(ids.values())
-
-
-def _sample(groups: Sequence[PromptGroup]) -> PromptGroup:
-    """A few prompts to time where nothing else is scored: the first ones of the group in the middle."""
-    # neither the shortest nor the longest: files are often sorted
-    group = groups[len(groups) // 2]
-    return PromptGroup(group.id, group.prompt_ids[:CALIBRATION_PROMPTS], group.prompts[:CALIBRATION_PROMPTS])

@@ -38,31 +38,27 @@ class Matcher:
     read: Read
     contained: bool = False
 
-    def same(self, reading: str, output: str) -> bool:
-        """Whether an answer that was read so is right: it reads as the output, or holds it as a word where that is enough."""
+    def _is_right(self, reading: str, output: str) -> bool:
         if self.contained:
             return _as_word(normalised(output)).search(reading) is not None
-        return reading == self.target(output)
+        return reading == self._target(output)
 
-    def target(self, output: str) -> str:
+    def _target(self, output: str) -> str:
         """What an output reads as: as an answer does or, where it is not one, its normalised text."""
         return self.read(output) or normalised(output)
 
     def judged(self, prediction: Prediction, prompt: AskedPrompt, finite: bool = True) -> Prediction:
         """The prediction with `parsed`, what it reads as, and `correct`, null without an output.
 
-        A right answer reads as the first output, so that answers that say the same in two of the allowed ways agree.
-
-        Args:
-            finite: whether its log-probabilities are numbers or nobody gave some; an answer of broken weights is none.
+        A right answer reads as the first output, so that answers that say the same in two of the allowed ways agree. `finite`:
+        its log-probabilities are numbers or nobody gave some; an answer of broken weights is none.
         """
         text = final_answer(prediction.text) if finite else None
         reading = None if text is None else self.read(text)
         outputs = prompt.outputs
-        right = reading is not None and any(self.same(reading, output) for output in outputs)
-        return msgspec.structs.replace(
-            prediction, parsed=self.target(outputs[0]) if right else reading, correct=right if outputs else None
-        )
+        right = reading is not None and any(self._is_right(reading, output) for output in outputs)
+        parsed = self._target(outputs[0]) if right else reading
+        return msgspec.structs.replace(prediction, parsed=parsed, correct=right if outputs else None)
 
 
 def final_answer(text: str) -> str | None:
@@ -159,7 +155,18 @@ def _label(spec: str, names: str) -> Read:
 
 
 def _python(spec: str, path: str) -> Read:
-    function = _imported(spec, path)
+    module, _, name = path.rpartition(".")
+    try:
+        sys.path.insert(0, str(Path.cwd()))  # the installed `steady` does not look into the folder it is called in
+        function = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+        raise SteadyError(
+            f"--match {spec}: cannot import {path}: {error}. Give MODULE.FUNCTION of this folder."
+        ) from error
+    finally:
+        sys.path.pop(0)
+    if not callable(function):
+        raise SteadyError(f"--match {spec}: {path} is no function.")
 
     def read(text: str) -> Reading:
         try:
@@ -175,23 +182,6 @@ def _python(spec: str, path: str) -> Read:
         return found or None
 
     return read
-
-
-def _imported(spec: str, path: str) -> Callable[[str], object]:
-    module, _, name = path.rpartition(".")
-    try:
-        sys.path.insert(0, str(Path.cwd()))  # the installed `steady` does not look into the folder it is called in
-        function = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
-        raise SteadyError(
-            f"--match {spec}: cannot import {path}: {error}. Give MODULE.FUNCTION of this folder."
-        ) from error
-    finally:
-        sys.path.pop(0)
-    if not callable(function):
-        raise SteadyError(f"--match {spec}: {path} is no function.")
-    found: Callable[[str], object] = function
-    return found
 
 
 def unequal_but_contained(predictions: Sequence[Prediction], prompts: Sequence[AskedPrompt]) -> int:

@@ -25,15 +25,20 @@ LETTERS = (
 
 def page(found: Results) -> str:
     """A page that stands alone: no script, no request. Everything that comes from models and files is text on it."""
-    names = [report.name for report in found.reports]
-    title = f"Prompt sensitivity of {' and '.join(names)}"
+    title = f"Prompt sensitivity of {' and '.join(report.name for report in found.reports)}"
     sheets = ("measure/page.css", "report/matrices.css")
     style = "".join((files("steady") / sheet).read_text(encoding="utf-8") for sheet in sheets)
     has_matrices = any(group.matrix.size for report in found.reports for group in report.judged.groups)
+    abouts: list[Markup] = []
+    for report in found.reports:
+        facts = [(name, value) for name, value in report.facts.items() if value not in (None, "", [])]
+        abouts.append(tag("p", tag("b", report.name), ": ", about(report)))
+        abouts += [tag("p", note, class_="warning") for note in remarks(report)]
+        abouts.append(details("what its answers depend on", table("Facts", ["fact", "value"], facts)))
     body = joined(
         [
             tag("h1", title),
-            *(joined(_about(report)) for report in found.reports),
+            *abouts,
             _measures(found),
             tag("p", "Intervals resample groups. Values of subjects that were asked differently do not compare."),
             tag("h2", "Groups, from worst to best"),
@@ -48,15 +53,6 @@ def page(found: Results) -> str:
     )
 
 
-def _about(report: Result) -> list[Markup]:
-    facts = [(name, value) for name, value in report.facts.items() if value not in (None, "", [])]
-    return [
-        tag("p", tag("b", report.name), ": ", about(report)),
-        *(tag("p", note, class_="warning") for note in remarks(report)),
-        details("what its answers depend on", table("Facts", ["fact", "value"], facts)),
-    ]
-
-
 def _measures(found: Results) -> Markup:
     """A row for each measure: the value of every subject, and the differences from the first one."""
     head, measures = side_by_side(found)
@@ -64,14 +60,14 @@ def _measures(found: Results) -> Markup:
     if found.comparison:
         caption += f"; differences are paired, on {found.comparison.groups} groups of the same prompts; p after Holm"
         alpha = found.comparison.alpha
-    rows = [[*cells, *(_difference(item, alpha) for item in moved)] for cells, moved in measures]
+
+    def difference(item: SubjectDifference | None) -> Markup:
+        word = "" if item is None else verdict(item, alpha)
+        text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
+        return tag("span", text, class_=word if word in ("better", "worse") else None)
+
+    rows = [[*cells, *map(difference, moved)] for cells, moved in measures]
     return tag("div", table(caption, head, rows), class_="numbers")
-
-
-def _difference(item: SubjectDifference | None, alpha: float) -> Markup:
-    word = "" if item is None else verdict(item, alpha)
-    text = "–" if item is None else ": ".join(filter(None, [difference_text(item), word]))
-    return tag("span", text, class_=word if word in ("better", "worse") else None)
 
 
 def _groups(found: Results) -> list[Markup]:

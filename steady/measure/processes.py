@@ -12,14 +12,7 @@ from steady.models.ranks import joined
 
 
 def launched(options: Mapping[str, Any]) -> bool:
-    """Score all subjects in the processes that `STEADY_LAUNCHER` names, and wait for them.
-
-    Returns:
-        True once they are done, so that this process only reads the runs; False where the variable is not set or does not apply.
-
-    Raises:
-        SteadyError: a process ended before its work was done, or several processes cannot do what the options want.
-    """
+    """Score all subjects in the processes that `STEADY_LAUNCHER` names, and wait for them; false where it names none that apply."""
     # a server is asked, and a sample is timed, by one process
     words = None if options["endpoint"] or options["budget"] else launcher_of(os.environ)
     if words and options["precision"]:
@@ -31,11 +24,7 @@ def launched(options: Mapping[str, Any]) -> bool:
 
 @contextmanager
 def this_process() -> Iterator[None]:
-    """Join the other processes, if there are any, while this one scores; a process that `launched` started exits after the block.
-
-    Raises:
-        SystemExit: this is such a process.
-    """
+    """Join the other processes, if there are any, while this one scores; a process that `launched` started exits after the block."""
     with joined(claim_world(os.environ)):
         yield
     if os.environ.get(LAUNCHED):

@@ -82,13 +82,9 @@ def read_prompt_file(
 ) -> PromptFile:
     """Read prompts; see `file_rows` for the kinds of files, and `row_drafts` for those of rows.
 
-    Args:
-        columns: what the file calls keys: `{"prompt": "question"}`.
-        settings: how the file is read, by those keys of `data.sources` that `READ` names.
-
-    Raises:
-        SteadyError: the file is missing or unreadable, or rows are wrong (every one is named with its line; in Parquet lines are
-            numbers of rows), or no group has two prompts.
+    `columns` is what the file calls keys, `{"prompt": "question"}`; `settings` say how it is read, by the keys of `READ`. SteadyError
+    where it is missing or unreadable, rows are wrong (every one is named with its line; in Parquet lines are numbers of rows), or
+    no group has two prompts.
     """
     file = collect(path, file_rows(path, SAMPLE, settings), lambda row: row_drafts(renamed(row, columns or {})))
     # one group with two prompts is enough: the others are left out by name later
@@ -107,11 +103,7 @@ def file_rows(path: Path, sample: str = SAMPLE, settings: Mapping[str, str] | No
     `path` may also be `hub:OWNER/NAME`, a folder that is laid out as a data set of the Hub is, or one of `save_to_disk`; their lines
     are numbers of rows.
 
-    Args:
-        settings: see `read_prompt_file`.
-
-    Raises:
-        SteadyError: a setting is wrong, or the file is missing, of an unknown kind, or cannot be read to its end.
+    SteadyError where a setting is wrong, or the file is missing, of an unknown kind, or cannot be read to its end.
     """
     source = _source(path, settings or {})
     if not (source.path.startswith(HUB) or path.exists()):
@@ -174,15 +166,14 @@ def checked_rows(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[An
         except Faulty as error:
             for fault in error.faults:
                 faults.setdefault(fault, []).append(line)
+    named = []
     # a column that is missing is missing in every row, which is one fault
-    refuse([f"{path}:{lines[0]}: {fault}{_also(lines[1:])}" for fault, lines in faults.items()])
+    for fault, (first, *lines) in faults.items():
+        more = f" and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
+        also = f" (also in {', '.join(map(str, lines[:LINES_SHOWN]))}{more})" if lines else ""
+        named.append(f"{path}:{first}: {fault}{also}")
+    refuse(named)
     return found
-
-
-def _also(lines: Sequence[int]) -> str:
-    """The further lines that a fault is in."""
-    more = f" and {len(lines) - LINES_SHOWN} more" if len(lines) > LINES_SHOWN else ""
-    return f" (also in {', '.join(map(str, lines[:LINES_SHOWN]))}{more})" if lines else ""
 
 
 def refuse(faults: Sequence[str]) -> None:
@@ -193,11 +184,7 @@ def refuse(faults: Sequence[str]) -> None:
 
 
 def collect(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[Any], Sequence[Draft]]) -> PromptFile:
-    """The prompts that `read` makes of the rows of a file, which come with their lines.
-
-    Raises:
-        SteadyError: rows are `Faulty`, each of which is named with its line, or there is none.
-    """
+    """The prompts that `read` makes of rows, which come with their lines; SteadyError names every `Faulty` one, or there is none."""
     prompts: dict[str, AskedPrompt] = {}
     lines: dict[str, int] = {}
     seen: Counter[tuple[str, str]] = Counter()
@@ -207,31 +194,24 @@ def collect(path: Path, rows: Iterable[tuple[int, Any]], read: Callable[[Any], S
             # the same prompt may stand in a group twice, and each has an id
             name = content_id(group, draft.text, occurrence=seen[group, draft.text])
             seen[group, draft.text] += 1
-            prompts[name], lines[name] = _prompt(name, group, draft), line
+            lines[name] = line
+            prompts[name] = AskedPrompt(
+                id=name,
+                group_id=group,
+                example_id=group,
+                wording=draft.wording,
+                prompt=draft.text,
+                completion="".join(draft.outputs[:1]),
+                references=list(draft.outputs),
+                messages=draft.turns,
+            )
     if not prompts:
         raise SteadyError(f"{path}: there is nothing in it. Each line is one prompt, such as {SAMPLE}")
     return PromptFile(path, tuple(prompts.values()), lines)
 
 
-def _prompt(name: str, group: str, draft: Draft) -> AskedPrompt:
-    return AskedPrompt(
-        id=name,
-        group_id=group,
-        example_id=group,
-        wording=draft.wording,
-        prompt=draft.text,
-        completion="".join(draft.outputs[:1]),
-        references=list(draft.outputs),
-        messages=draft.turns,
-    )
-
-
 def comparable(file: PromptFile, skipped: Mapping[str, Rejected]) -> tuple[list[PromptGroup], list[Rejected]]:
-    """The groups of at least two prompts that are left, and what is skipped: the prompts named, and those left alone.
-
-    Args:
-        skipped: by prompt id, what cannot be scored.
-    """
+    """The groups of at least two prompts that are left, and what is skipped: the prompts named by id, and those left alone."""
     members: dict[str, list[AskedPrompt]] = {}
     for prompt in file.prompts:
         if prompt.id not in skipped:

@@ -59,10 +59,7 @@ def row_drafts(value: Any) -> list[Draft]:
 
     A row has `prompt`, or `instruction` with `input` below it, or `messages`, or `instruction` and a list of `paraphrases` (or
     `prompts` alone), which are a group together. `output` is a text or several; the names of the repository's own prompt files
-    (`completion`, `references`) serve too. Other keys are not looked at.
-
-    Raises:
-        Faulty: the row is none of these.
+    (`completion`, `references`) serve too. Other keys are not looked at. `Faulty` where the row is none of these.
     """
     # an empty cell of a table is no value, like null in JSON
     row = {key: item for key, item in checked_object(value, SAMPLE).items() if item is not None and item != ""}
@@ -73,10 +70,16 @@ def row_drafts(value: Any) -> list[Draft]:
         if not isinstance(row.get(key, ""), str)
     ]
     group, outputs = _group(row, faults), _outputs(row, faults)
-    asked = _asked(row, faults)
+    if "messages" in row:
+        turns = _turns(row["messages"], faults)
+        asked = [_shown(turns)] if turns else []
+    else:
+        # a system message makes a conversation of a plain prompt
+        before = [Message("system", row["system"])] if isinstance(row.get("system"), str) else []
+        asked = [_shown([*before, Message("user", text)]) for text in _texts(row, faults)]
     if faults:
         raise Faulty(faults)
-    return [Draft(group, text, turns, outputs, row.get("wording", "")) for text, turns in asked]
+    return [Draft(group, text, conversation, outputs, row.get("wording", "")) for text, conversation in asked]
 
 
 def _group(row: Mapping[str, Any], faults: list[str]) -> str | None:
@@ -107,27 +110,13 @@ def _outputs(row: Mapping[str, Any], faults: list[str]) -> tuple[str, ...]:
         for item in items
         if not is_output(item)
     ]
-    return tuple(dict.fromkeys(str(item) for item in items)) or _answered(row)
-
-
-def _answered(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The last turn of a conversation that ends with the assistant's: it is the right answer."""
+    if items:
+        return tuple(dict.fromkeys(str(item) for item in items))
+    # the last turn of a conversation that ends with the assistant's is the right answer
     turns = row.get("messages")
     last = turns[-1] if isinstance(turns, list) and turns else None
     content = last.get("content") if isinstance(last, dict) and last.get("role") == "assistant" else None
     return (content,) if isinstance(content, str) and content.strip() else ()
-
-
-def _asked(row: Mapping[str, Any], faults: list[str]) -> list[tuple[str, tuple[Message, ...]]]:
-    if "messages" in row:
-        turns = _turns(row["messages"], faults)
-        return [_shown(turns)] if turns else []
-    texts = _texts(row, faults)
-    # a system message makes a conversation of a plain prompt
-    system = row.get("system")
-    if not isinstance(system, str):
-        return [(text, ()) for text in texts]
-    return [_shown([Message("system", system), Message("user", text)]) for text in texts]
 
 
 def _texts(row: Mapping[str, Any], faults: list[str]) -> list[str]:
@@ -165,7 +154,7 @@ def _turns(value: Any, faults: list[str]) -> list[Message]:
             )
         else:
             turns.append(Message(str(role), content))
-    # what the assistant said last is what is to be answered, and `_answered` keeps it as the output
+    # what the assistant said last is what is to be answered, and `_outputs` keeps it as the output
     if turns and turns[-1].role == "assistant":
         turns.pop()
     if not faults and (not turns or turns[-1].role != "user" or any(turn.role == "system" for turn in turns[1:])):

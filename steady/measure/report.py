@@ -114,11 +114,7 @@ def report_of(run: runs.Run, matcher: Matcher, bootstrap: Bootstrap) -> Report:
 
 
 def summarise(folder: Path, matcher: Matcher, bootstrap: Bootstrap) -> Report:
-    """Every measure of a finished run, from its files alone; writes `measures.json`, the page and the judged predictions.
-
-    Raises:
-        SteadyError: the run is not finished, or a file is damaged.
-    """
+    """Every measure of a finished run, from its files alone; writes `measures.json`, the page and the judged predictions."""
     report = report_of(runs.read_run(folder), matcher, bootstrap)
     # judged now: who opens the file sees what each answer was read as
     write_records(folder / runs.PREDICTIONS, [item for group in report.judged.groups for item in group.predictions])
@@ -135,9 +131,3 @@ def last_match(folder: Path) -> str | None:
 
 class _Read(msgspec.Struct):
     match: str
-
-
-def write_comparison(found: Compared, folder: Path) -> None:
-    """Write `measures.json` and the page of several subjects."""
-    write_metrics(folder / MEASURES, found.to_dict())
-    found.page(folder / PAGE)

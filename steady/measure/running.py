@@ -34,9 +34,6 @@ def measure_subject(
     """Score a file of groups into `folder`; a run that was killed goes on.
 
     Several processes (`steady.models.ranks`) score some bundles each, and process 0 alone writes the run.
-
-    Raises:
-        SteadyError: the file, the subject or the folder is at fault.
     """
     groups, skipped = subject.fitting(file)
     for item in skipped[:20]:
@@ -103,34 +100,23 @@ def _score_all(
             # at once: a kill loses one bundle
             runs.write_part(folder, number, kept, key)
         found[number] = kept
-        if len(found) < len(plan) and precision is not None and _precise(found, precision):
-            say(f"stopped: POSIX is known to {precision:.0%} of itself")
-            break
+        if len(found) < len(plan) and precision is not None:
+            so_far = [group for groups in found.values() for group in groups if not group.fault]
+            if is_precise([sensitivity(group).psi for group in so_far], precision):
+                say(f"stopped: POSIX is known to {precision:.0%} of itself")
+                break
     if size() > 1:
-        found = _of_all(found, folder, len(plan), key)
+        wait_for_all()
+        # process 0 has the bundles of all processes, in order; the others their own
+        for number in range(len(plan)) if rank() == 0 else ():
+            kept = found.pop(number, None) or runs.read_part(folder, number, key)[0]
+            if kept is None:
+                raise SteadyError(
+                    f"{folder}: bundle {number} of another process is not there, or is damaged. The folder has to lie on a disk "
+                    "that all machines share. Run the same command again."
+                )
+            found[number] = kept
     # bundles are of like length, the results in the order of the file
     places_done = [place for number in found for place in plan[number]]
     scored = [group for kept in found.values() for group in kept]
     return [group for _, group in sorted(zip(places_done, scored, strict=True), key=lambda pair: pair[0])]
-
-
-def _precise(found: dict[int, list[ScoredGroup]], precision: float) -> bool:
-    kept = [group for groups in found.values() for group in groups]
-    return is_precise([sensitivity(group).psi for group in kept if not group.fault], precision)
-
-
-def _of_all(mine: dict[int, list[ScoredGroup]], folder: Path, bundles: int, key: str) -> dict[int, list[ScoredGroup]]:
-    """In process 0 the bundles of all processes, in order, once all are scored; in the others their own."""
-    wait_for_all()
-    if rank():
-        return mine
-    found = {}
-    for number in range(bundles):
-        kept = mine.get(number) or runs.read_part(folder, number, key)[0]
-        if kept is None:
-            raise SteadyError(
-                f"{folder}: bundle {number} of another process is not there, or is damaged. The folder has to lie on a disk that all "
-                "machines share. Run the same command again."
-            )
-        found[number] = kept
-    return found

@@ -22,10 +22,9 @@ Content = TypeVar("Content")
 
 
 class RunSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
-    """What was asked of whom: the same settings give the same numbers.
+    """What was asked of whom: the same settings give the same numbers; `precision` and `seed` are of a run that stops early.
 
-    `facts` are those of the subject (see `steady.measure.subject`), `prompts` is a digest of the prompts; `precision` and `seed`
-    are those of a run that stops early.
+    `facts` are those of the subject (see `steady.measure.subject`), `prompts` is a digest of the prompts.
     """
 
     subject: str

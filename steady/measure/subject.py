@@ -57,11 +57,7 @@ class Subject(Protocol):
         """Say what asking these groups will cost, before anything is asked; `alone`: nothing is asked afterwards."""
 
     def bundles(self, groups: Sequence[PromptGroup], order: Sequence[int] | None) -> list[list[int]]:
-        """Places of the groups that are scored together; a run that is stopped goes on behind the last whole bundle.
-
-        Args:
-            order: in which the groups are to be scored, where that matters; None for file order.
-        """
+        """Places of the groups that are scored together, in an `order` where it matters; a stopped run has lost no whole bundle."""
 
     def score(self, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
         """Answers and matrices of the groups of one bundle; predictions are not judged yet (`correct` is null)."""
@@ -111,11 +107,25 @@ class Answering(Subject):
         """The answers of `respond` with the matrices, where there are some; SteadyError where not every prompt has one answer."""
         answers = self.respond(groups)
         # a function of the user's may return anything
-        _check_shape(self.name, groups, answers)
+        if len(answers) != len(groups):
+            raise SteadyError(f"{self.name}: answers for {len(answers)} groups, and {len(groups)} were asked.")
+        for group, given in zip(groups, answers, strict=True):
+            if len(given) != len(group.prompts):
+                raise SteadyError(
+                    f"{self.name}: group {group.id} has {len(group.prompts)} prompts and got {len(given)} answers."
+                )
+            if strange := [answer for answer in given if not isinstance(answer, str)]:
+                raise SteadyError(f"{self.name}: group {group.id}: an answer is {strange[0]!r:.60}; answers are texts.")
         matrices = self.matrices(groups, answers)
         if matrices is None:
             return [scored(group, given, UNKNOWN) for group, given in zip(groups, answers, strict=True)]
-        _check_matrices(self.name, groups, matrices)
+        for group, matrix in zip(groups, matrices, strict=True):
+            count = len(group.prompts)
+            if matrix.values.shape != (count, count) or matrix.lengths.shape != (count,):
+                raise SteadyError(
+                    f"{self.name}: group {group.id} has {count} prompts, a matrix {matrix.values.shape} and lengths "
+                    f"{matrix.lengths.shape}; ({count}, {count}) and ({count},) are needed."
+                )
         return [scored(*parts) for parts in zip(groups, answers, matrices, strict=True)]
 
 
@@ -131,28 +141,6 @@ def scored(group: PromptGroup, answers: Sequence[str], matrix: Matrix) -> Scored
         for name, answer, logprob in zip_longest(group.prompt_ids, answers, logprobs)
     ]
     return ScoredGroup(group.id, matrix.values, matrix.lengths, tuple(predictions))
-
-
-def _check_shape(name: str, groups: Sequence[PromptGroup], answers: Answers) -> None:
-    if len(answers) != len(groups):
-        raise SteadyError(f"{name}: answers for {len(answers)} groups, and {len(groups)} were asked.")
-    for group, given in zip(groups, answers, strict=True):
-        if len(given) != len(group.prompts):
-            raise SteadyError(
-                f"{name}: group {group.id} has {len(group.prompts)} prompts and got {len(given)} answers."
-            )
-        if strange := [answer for answer in given if not isinstance(answer, str)]:
-            raise SteadyError(f"{name}: group {group.id}: an answer is {strange[0]!r:.60}; answers are texts.")
-
-
-def _check_matrices(name: str, groups: Sequence[PromptGroup], matrices: Sequence[Matrix]) -> None:
-    for group, matrix in zip(groups, matrices, strict=True):
-        count = len(group.prompts)
-        if matrix.values.shape != (count, count) or matrix.lengths.shape != (count,):
-            raise SteadyError(
-                f"{name}: group {group.id} has {count} prompts, a matrix {matrix.values.shape} and lengths {matrix.lengths.shape}; "
-                f"({count}, {count}) and ({count},) are needed."
-            )
 
 
 @dataclass(frozen=True)

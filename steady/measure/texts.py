@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from steady.measure.comparing import Comparison, Result, Results, SubjectDifference, headline_keys
+from steady.measure.comparing import Result, Results, SubjectDifference, headline_keys
 from steady.measure.group_measures import ROWS
 from steady.metrics.measures import HIGHER
 from steady.metrics.resampling import FEWEST_GROUPS, Estimate
@@ -105,16 +105,16 @@ def table(report: Result) -> str:
 def tables(found: Results) -> str:
     """The tables of all subjects, and their differences from the first."""
     parts = [table(report) for report in found.reports]
-    if found.comparison is not None:
-        parts += [_differences(found.comparison, one.name, found.reports[0].name) for one in found.reports[1:]]
+    if found.comparison is None:
+        return "\n\n".join(parts)
+    first, *others = (report.name for report in found.reports)
+    for name in others:
+        rows = [item for item in found.comparison.differences if item.subject == name]
+        width = max(len(ROWS[item.measure].title) for item in rows)
+        shown = [f"  {ROWS[item.measure].title:<{width}}  {difference_text(item)}" for item in rows]
+        head = f"{name} less {first}, on {found.comparison.groups} groups of the same prompts:"
+        parts.append("\n".join([head, *shown]))
     return "\n\n".join(parts)
-
-
-def _differences(comparison: Comparison, name: str, first: str) -> str:
-    rows = [item for item in comparison.differences if item.subject == name]
-    width = max(len(ROWS[item.measure].title) for item in rows)
-    shown = [f"  {ROWS[item.measure].title:<{width}}  {difference_text(item)}" for item in rows]
-    return "\n".join([f"{name} less {first}, on {comparison.groups} groups of the same prompts:", *shown])
 
 
 def lines(found: Results) -> str:

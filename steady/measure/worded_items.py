@@ -35,11 +35,7 @@ def item_file(
 
     Args:
         bank_path: the templates of the task; None where the items bring their own instructions.
-        seed: draws the wordings.
-        settings: see `steady.measure.prompt_files.read_prompt_file`.
-
-    Raises:
-        SteadyError: the bank or rows are wrong; every fault is named with its line.
+        columns: as of `read_prompt_file`, whose errors these are too; so `settings`.
     """
     bank = None if bank_path is None else read_bank(bank_path)
     wordings = chosen_wordings(bank, per_family, seed)

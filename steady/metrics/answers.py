@@ -99,27 +99,30 @@ def read_answers(
 ) -> Answers:
     """Line up prompts and predictions.
 
+    SteadyError where the predictions are not those of the prompts, a gold label is not in the list, or a row has another number of
+    log-probabilities.
+
     Args:
         labels: the label list of the task, in the order of `label_logprobs`; empty where answers are free text, whose
             `Prediction.correct` is then taken as it is (null is wrong).
         multi_label: whether a row may have several of the labels; an answer is then a set of them (`label_sets`).
-
-    Raises:
-        SteadyError: the predictions are not those of the prompts, a gold label is not in the list, or a row has another
-            number of log-probabilities.
     """
     _check_order(prompts, predictions)
     logprobs = _logprobs(predictions, len(labels))
-    written = [*map(target_of, prompts), *(str(prediction.parsed) for prediction in predictions)]
+    targets = [target_of(prompt) for prompt in prompts]
+    written = [*targets, *(str(prediction.parsed) for prediction in predictions)]
     sets = label_sets(written, labels, logprobs) if multi_label else None
     # sets are numbered like labels, so that every measure below is the same function of both
     names = labels if sets is None else sets.names
     places = {name: place for place, name in enumerate(names)}
+    for prompt, target in zip(prompts, targets, strict=True) if labels else ():
+        if target not in places:
+            raise SteadyError(f"prompt {prompt.id}: gold label {target!r} is not one of {', '.join(labels)}.")
+    gold = np.asarray([places.get(target, NO_LABEL) for target in targets], dtype=np.intp)
     finite = np.asarray([True] * len(prompts) if logprobs is None else np.isfinite(logprobs).all(axis=1), dtype=bool)
     answer = np.asarray([places.get(str(prediction.parsed), NO_LABEL) for prediction in predictions], dtype=np.intp)
     # the most probable of probabilities that are not finite is none: such an answer counts as wrong
     answer = np.where(finite, answer, NO_LABEL)
-    gold = np.asarray([_gold(prompt, places, labels) for prompt in prompts], dtype=np.intp)
     # answers that are no label are told apart by their text: entropy counts them as further answers
     texts = [
         names[place] if place != NO_LABEL else normalised(prediction.text)
@@ -160,13 +163,6 @@ def _check_order(prompts: Sequence[Prompt], predictions: Sequence[Prediction]) -
 def target_of(prompt: Prompt) -> str:
     """The right answer to a prompt: its gold label where it has one, else its completion (all its labels, or a text)."""
     return prompt.labels[0] if len(prompt.labels) == 1 else prompt.completion
-
-
-def _gold(prompt: Prompt, places: dict[str, int], labels: Sequence[str]) -> int:
-    target = target_of(prompt)
-    if labels and target not in places:
-        raise SteadyError(f"prompt {prompt.id}: gold label {target!r} is not one of {', '.join(labels)}.")
-    return places.get(target, NO_LABEL)
 
 
 def _logprobs(predictions: Sequence[Prediction], labels: int) -> Floats | None:

@@ -33,7 +33,15 @@ def evaluate_metrics(
         temperature: of a model that generates, fitted on tokens; None fits it on the label probabilities of validation.
     """
     test, validation = _of_split(answers, "test"), _of_split(answers, "validation")
-    found = {name: _referred(test, reference, bootstrap) for name, reference in (references or {}).items()}
+    found = {}
+    for name, reference in (references or {}).items():
+        predictions = [
+            Prediction(prompt_id=prompt.id, text=answer, parsed=answer, label_logprobs=logprobs.tolist())
+            for prompt, answer, logprobs in zip(test.prompts, reference.answers, reference.logprobs, strict=True)
+        ]
+        # Through the code that reads an arm's answers, so that both are measured alike.
+        referred = read_answers(test.prompts, predictions, test.labels, test.sets is not None)
+        found[name] = split_metrics(referred, bootstrap, reference.settings)
     return EvaluateResults(
         test=split_metrics(test, bootstrap),
         validation=split_metrics(validation, bootstrap),
@@ -76,33 +84,14 @@ def class_statistic(data: Answered) -> Statistic:
 def split_metrics(answers: Answers, bootstrap: Bootstrap, settings: dict[str, float] | None = None) -> SplitQuality:
     """Quality on one split; sets of labels have counts for each label in place of a confusion matrix.
 
-    Args:
-        settings: of a reference, to be written beside its figures.
+    `settings` are of a reference, to be written beside its figures.
     """
     data = answers.answered()
-    found = SplitQuality(
-        measures=estimate(quality_statistic(data), data.group_count, bootstrap),
-        rows=len(answers.prompts),
-        groups=data.group_count,
-        not_finite=int((~answers.finite).sum()),
-        per_class=_per_class(answers, data, bootstrap),
-    )
-    if answers.sets is None:
-        names = list(answers.labels)
-        counts = confusion_matrix(data.gold, data.answer, data.classes).tolist()
-        found.confusion = Confusion(names, [*names, NO_LABEL_COLUMN], counts)
-    # an arm has no such key: null would read as a setting of it
-    if settings is not None:
-        found.settings = settings
-    return found
-
-
-def _per_class(answers: Answers, data: Answered, bootstrap: Bootstrap) -> dict[str, ClassQuality]:
     columns = estimate_columns(class_statistic(data), data.group_count, bootstrap)
     gold, answer = data.indicators(data.gold) > 0, data.indicators(data.answer) > 0
     # where a row has one label the confusion matrix says the same
     counts: list[dict[str, int]] = [{}] * data.classes if answers.sets is None else two_by_two(gold, answer)
-    return {
+    per_class = {
         label: ClassQuality(
             precision=columns["precision"][place],
             recall=columns["recall"][place],
@@ -112,6 +101,21 @@ def _per_class(answers: Answers, data: Answered, bootstrap: Bootstrap) -> dict[s
         )
         for place, label in enumerate(answers.labels)
     }
+    found = SplitQuality(
+        measures=estimate(quality_statistic(data), data.group_count, bootstrap),
+        rows=len(answers.prompts),
+        groups=data.group_count,
+        not_finite=int((~answers.finite).sum()),
+        per_class=per_class,
+    )
+    if answers.sets is None:
+        names = list(answers.labels)
+        table = confusion_matrix(data.gold, data.answer, data.classes).tolist()
+        found.confusion = Confusion(names, [*names, NO_LABEL_COLUMN], table)
+    # an arm has no such key: null would read as a setting of it
+    if settings is not None:
+        found.settings = settings
+    return found
 
 
 def confusion_rows(
@@ -145,14 +149,3 @@ def _sign(label: str, named: Sequence[str] | None) -> str:
 
 def _of_split(answers: Answers, split: Split) -> Answers:
     return answers.rows([row for row, prompt in enumerate(answers.prompts) if prompt.split == split])
-
-
-def _referred(test: Answers, reference: Reference, bootstrap: Bootstrap) -> SplitQuality:
-    """The quality of a reference on the test prompts."""
-    predictions = [
-        Prediction(prompt_id=prompt.id, text=answer, parsed=answer, label_logprobs=logprobs.tolist())
-        for prompt, answer, logprobs in zip(test.prompts, reference.answers, reference.logprobs, strict=True)
-    ]
-    # Through the code that reads an arm's answers, so that both are measured alike.
-    answers = read_answers(test.prompts, predictions, test.labels, test.sets is not None)
-    return split_metrics(answers, bootstrap, reference.settings)

@@ -47,8 +47,7 @@ def generated_metrics(
 ) -> GeneratedQuality:
     """For each split the measures of generated text and `distinct_answers`; null where nothing is generated.
 
-    `distinct_answers` is the number of different texts divided by the rows, without an interval, for drawing rows again repeats
-    them.
+    `distinct_answers` is the number of different texts divided by the rows.
 
     Args:
         scores: in the order of the answers; empty for a classifier.

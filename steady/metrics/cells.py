@@ -1,7 +1,7 @@
 """Cells: the prompts of one level and family, and what one arm did on them, group by group."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,10 +65,7 @@ def find_cells(prompts: Sequence[Prompt], wordings: Sequence[Wording]) -> list[C
     """Every cell that the wordings define, held-out first, then by level; a cell without prompts has no rows.
 
     A prompt of the train split is L0, and only under a wording that is trained on: seen groups under unseen wordings belong
-    to no level.
-
-    Raises:
-        SteadyError: a prompt names a wording that is not in the list.
+    to no level. SteadyError where a prompt names a wording that is not in the list.
     """
     places = {wording.id: wording for wording in wordings}
     # Before the cells are filled: a KeyError there would name no prompt.
@@ -77,20 +74,16 @@ def find_cells(prompts: Sequence[Prompt], wordings: Sequence[Wording]) -> list[C
             raise SteadyError(
                 f"prompt {prompt.id}: unknown wording {prompt.wording!r}. Run `dvc repro` to format again."
             )
-    found: dict[tuple[str, str], list[int]] = {key: [] for key in _cell_keys(wordings)}
+    keys = {key for wording in wordings for seen in (True, False) for key in _cells_of(wording, seen)}
+    families = dict.fromkeys(wording.family for wording in wordings)
+    found: dict[tuple[str, str], list[int]] = {(HELD_OUT, ALL): []}
+    for level in LEVELS:
+        found[level, ALL] = []
+        found |= {(level, family): [] for family in families if (level, family) in keys}
     for row, prompt in enumerate(prompts):
         for key in _cells_of(places[prompt.wording], prompt.split == "train"):
             found[key].append(row)
     return [Cell(*key, np.asarray(rows, dtype=np.intp)) for key, rows in found.items()]
-
-
-def _cell_keys(wordings: Sequence[Wording]) -> Iterable[tuple[str, str]]:
-    yield HELD_OUT, ALL
-    keys = {key for wording in wordings for seen in (True, False) for key in _cells_of(wording, seen)}
-    families = list(dict.fromkeys(wording.family for wording in wordings))
-    for level in LEVELS:
-        yield level, ALL
-        yield from ((level, family) for family in families if (level, family) in keys)
 
 
 def _cells_of(wording: Wording, seen_group: bool) -> list[tuple[str, str]]:
@@ -120,8 +113,9 @@ def cell_values(
     members = split_groups(cell.rows, codes, len(groups))
     # the canonical prompt is in no cell, so it is looked up among all answers
     canonical = {prompt.group_id: row for row, prompt in enumerate(answers.prompts) if prompt.wording == CANONICAL}
-    values = [_group_values(answers, rows, canonical.get(group)) for group, rows in zip(groups, members, strict=True)]
+    pairs = zip(groups, members, strict=True)
     psi, skipped = _psi_values(answers, groups, members, temperature, matrices)
+    values = [_group_values(answers, rows, canonical.get(group)) for group, rows in pairs]
     table = np.asarray(values, dtype=np.float64).reshape(len(groups), len(GROUP_COLUMNS))
     return CellValues(
         groups=tuple(groups),
@@ -197,36 +191,24 @@ def _psi_values(
             faults[fault] += 1
             continue
         table[place, :3] = prompt_sensitivity(*scored)
-        scaled = _scaled_matrix(answers, group, rows, temperature, matrices)
+        if matrices is None:
+            scaled = None if temperature is None else classifier_group(answers.scaled(rows, temperature))
+        else:
+            saved = matrices[group]
+            scaled = None if saved.scaled is None else _cut(saved, saved.scaled, answers, rows)
         if scaled is not None:
             table[place, 3] = prompt_sensitivity(*scaled).psi
     return table, {fault: faults[fault] for fault in FAULTS}
 
 
 def group_matrix(answers: Answers, group: str, rows: Codes, matrices: Mapping[str, ScoredGroup] | None) -> Group:
-    """The matrix of some prompts of one group: made from label log-probabilities, or cut out of the saved one.
-
-    Raises:
-        SteadyError: there are saved matrices, but none of this group.
-    """
+    """The matrix of some prompts of one group: made from label log-probabilities, or cut out of the saved one."""
     if matrices is None:
         assert answers.logprobs is not None
         return classifier_group(answers.logprobs[rows])
     if group not in matrices:
         raise SteadyError(f"group {group}: no saved matrix. Run `dvc repro` to score again.")
     return _cut(matrices[group], matrices[group].matrix, answers, rows)
-
-
-def _scaled_matrix(
-    answers: Answers, group: str, rows: Codes, temperature: float | None, matrices: Mapping[str, ScoredGroup] | None
-) -> Group | None:
-    """The matrix at the arm's temperature, or None where it has none."""
-    if matrices is not None:
-        scaled = matrices[group].scaled
-        return None if scaled is None else _cut(matrices[group], scaled, answers, rows)
-    if temperature is None or answers.logprobs is None:
-        return None
-    return classifier_group(answers.scaled(rows, temperature))
 
 
 def _cut(saved: ScoredGroup, matrix: Floats, answers: Answers, rows: Codes) -> Group:

@@ -90,8 +90,7 @@ def write_metrics(path: Path, metrics: object) -> None:
 def read_metrics(path: Path, kind: type[Results]) -> Results:
     """Read one metric file as `kind`, a struct or a plain type.
 
-    Raises:
-        SteadyError: the file is missing, is no JSON, or lacks what the struct has; the message says which key.
+    SteadyError where the file is missing, is no JSON, or lacks what the struct has; the message says which key.
     """
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Run `dvc repro` to make it, or `dvc pull` to fetch it.")

@@ -71,11 +71,7 @@ def scaled_labels(logprobs: Floats, temperature: float) -> Floats:
 def fit_label_temperature(logprobs: Floats, gold: Mask) -> float:
     """The temperature that minimises the binary cross-entropy of `(rows, labels)` log-probabilities; see `fit_temperature`.
 
-    Args:
-        gold: which labels each row has, `(rows, labels)`.
-
-    Raises:
-        ValueError: there are no rows, or a log-probability is not finite.
+    `gold` `(rows, labels)` says which labels each row has. ValueError where there are no rows, or a log-probability is not finite.
     """
     rows = finite_rows(logprobs)
 

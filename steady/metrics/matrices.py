@@ -10,11 +10,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from steady.errors import SteadyError
 from steady.labels import Floats, Mask
@@ -58,11 +56,7 @@ class ScoredGroup:
 
 
 def sensitivity(group: ScoredGroup) -> Sensitivity:
-    """Psi of a group and its parts: exact, or the unbiased estimate from a sample of its pairs.
-
-    Raises:
-        ValueError: the group has a `fault`.
-    """
+    """Psi of a group and its parts: exact, or the unbiased estimate from a sample of its pairs; ValueError where it has a `fault`."""
     if group.sampled is None:
         return prompt_sensitivity(group.matrix, group.lengths, group.responses)
     if group.fault:
@@ -129,33 +123,12 @@ def read_matrices(
 ) -> list[ScoredGroup]:
     """Read the matrices of groups and put their predictions beside them.
 
+    SteadyError where the file is missing, damaged, of another run, or does not belong to these predictions; it is named.
+
     Args:
         predictions: by prompt id; None where the file holds them itself.
         key: what the file must have been written with; None takes any.
-
-    Raises:
-        SteadyError: the file is missing, damaged, of another run, or does not belong to these predictions; it is named.
     """
-    text, tensors = _read_safetensors(path)
-    try:
-        contents = msgspec.json.decode(text, type=Contents)
-        # Parts that were scored under other settings would be taken for parts of this run.
-        if key is not None and contents.key != key:
-            raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
-        kept = contents.predictions or []
-        if predictions is not None:
-            kept = [[predictions[prompt_id] for prompt_id in entry.prompt_ids] for entry in contents.groups]
-        groups = [_group(tensors, number, entry, kept[number]) for number, entry in enumerate(contents.groups)]
-    # safetensors checks the header alone; a file of another version has other keys in it
-    except (KeyError, IndexError, msgspec.DecodeError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    for entry, group in zip(contents.groups, groups, strict=True):
-        if _digest(group) != entry.digest:
-            raise _damaged(path, f"group {entry.id}: the digest of its matrix and responses is another one")
-    return groups
-
-
-def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -164,18 +137,31 @@ def _read_safetensors(path: Path) -> tuple[str, dict[str, NDArray[Any]]]:
         )
     try:
         with safe_open(str(path), framework="numpy") as handle:
-            return (handle.metadata() or {}).get(FORMAT, ""), {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+            text = (handle.metadata() or {}).get(FORMAT, "")
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from error
-
-
-def _group(
-    tensors: Mapping[str, NDArray[Any]], number: int, entry: Entry, predictions: Sequence[Prediction]
-) -> ScoredGroup:
-    # An entry says which parts it has, so that a part that has gone from the file is damage and not an option.
-    parts = [part for part in PARTS if getattr(entry, part, True)]
-    arrays = {part: tensors[f"{number:06d}.{part}"] for part in parts}
-    return ScoredGroup(entry.id, predictions=tuple(predictions), **arrays)
+    try:
+        contents = msgspec.json.decode(text, type=Contents)
+        # Parts that were scored under other settings would be taken for parts of this run.
+        if key is not None and contents.key != key:
+            raise SteadyError(f"{path}: belongs to another run. Delete it, or choose another folder.")
+        kept = contents.predictions or []
+        if predictions is not None:
+            kept = [[predictions[prompt_id] for prompt_id in entry.prompt_ids] for entry in contents.groups]
+        groups = []
+        for number, entry in enumerate(contents.groups):
+            # An entry says which parts it has, so that a part that has gone from the file is damage and not an option.
+            parts = [part for part in PARTS if getattr(entry, part, True)]
+            arrays = {part: tensors[f"{number:06d}.{part}"] for part in parts}
+            groups.append(ScoredGroup(entry.id, predictions=tuple(kept[number]), **arrays))
+    # safetensors checks the header alone; a file of another version has other keys in it
+    except (KeyError, IndexError, msgspec.DecodeError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    for entry, group in zip(contents.groups, groups, strict=True):
+        if _digest(group) != entry.digest:
+            raise _damaged(path, f"group {entry.id}: the digest of its matrix and responses is another one")
+    return groups
 
 
 def _digest(group: ScoredGroup) -> str:

@@ -78,9 +78,7 @@ class QualityMeasure(Measure):
 class SensitivityMeasure(Measure):
     """A measure of a cell, from the scores of its wordings `(…, wordings)` or, where there is no such function, from its groups.
 
-    The ratio of the sums over groups is then changed by `transform`.
-
-    A sign-flip test takes the values of the groups, also where the measure itself is one of wordings.
+    The ratio of the sums over groups is then changed by `transform`. A sign-flip test takes the values of the groups in any case.
     """
 
     _: KW_ONLY
@@ -107,8 +105,7 @@ def _reworded_to_canonical(cell: CellValues) -> Pooled:
 # fmt: off
 QUALITY = (
     QualityMeasure("accuracy", "accuracy", HIGHER, "row", quality.accuracy, test="mcnemar", shown="page", headline=TEST_SPLIT,
-        primary=True,
-        formula="rows whose answer is the target / rows"),
+        primary=True, formula="rows whose answer is the target / rows"),
     QualityMeasure("macro_f1", "macro F1", HIGHER, "row", quality.macro_f1, shown="page", headline=TEST_SPLIT,
         formula="mean over the classes that occur of 2 TP / (2 TP + FP + FN)"),
     QualityMeasure("weighted_f1", "weighted F1", HIGHER, "row", quality.weighted_f1, shown="page",
@@ -131,19 +128,15 @@ SENSITIVITY = (
         of_wordings=wording.mean_over_wordings, of_groups=lambda cell: average(wording.mean_over_wordings(cell.scores)),
         formula="mean over wordings w of s_w, s_w the accuracy under w"),
     SensitivityMeasure("worst_wording_accuracy", "worst wording", HIGHER, "wording", test="swap", shown="tables",
-        headline=HELD_OUT, primary=True, of_wordings=wording.worst_wording,
-        formula="min_w s_w"),
+        headline=HELD_OUT, primary=True, of_wordings=wording.worst_wording, formula="min_w s_w"),
     SensitivityMeasure("best_wording_accuracy", "best wording", HIGHER, "wording", of_wordings=wording.best_wording,
         formula="max_w s_w"),
     SensitivityMeasure("std_over_wordings", "standard deviation over wordings", LOWER, "wording",
-        of_wordings=wording.std_over_wordings,
-        formula="sqrt(mean_w (s_w - mean s)^2)"),
+        of_wordings=wording.std_over_wordings, formula="sqrt(mean_w (s_w - mean s)^2)"),
     SensitivityMeasure("spread", "spread", LOWER, "wording", source="Sclar et al. 2023, FormatSpread, arXiv 2310.11324",
-        test="swap", shown="tables", of_wordings=wording.spread,
-        formula="max_w s_w - min_w s_w"),
+        test="swap", shown="tables", of_wordings=wording.spread, formula="max_w s_w - min_w s_w"),
     SensitivityMeasure("cps", "combined performance score", HIGHER, "wording", source="Mizrahi et al. 2024, arXiv 2401.00595",
-        test="swap", of_wordings=wording.combined_performance_score,
-        formula="M (1 - (M - A)), M = max_w s_w, A = mean_w s_w"),
+        test="swap", of_wordings=wording.combined_performance_score, formula="M (1 - (M - A)), M = max_w s_w, A = mean_w s_w"),
     SensitivityMeasure("worst_prompt_accuracy", "worst-prompt accuracy", HIGHER, "group",
         source="Cao et al. 2024, arXiv 2406.10248", test="sign_flip",
         of_groups=lambda cell: average(wording.worst_wording(cell.scores)),
@@ -161,8 +154,7 @@ SENSITIVITY = (
         of_groups=lambda cell: Pooled(np.nan_to_num(cell.canonical_equal), np.where(np.isnan(cell.canonical), 0.0, cell.prompts)),
         formula="prompts with the answer to the canonical wording / prompts"),
     SensitivityMeasure("consistent_groups", "groups with one answer", HIGHER, "group", test="sign_flip",
-        of_groups=lambda cell: average(cell.consistent),
-        formula="groups with one answer / groups"),
+        of_groups=lambda cell: average(cell.consistent), formula="groups with one answer / groups"),
     SensitivityMeasure("answer_entropy", "answer entropy", LOWER, "group", source="Errica et al. 2024, arXiv 2406.12334",
         test="sign_flip", of_groups=lambda cell: average(cell.entropy),
         formula="mean over groups of -Σ_a p_a log p_a / log(labels), p_a the share of answer a"),
@@ -170,11 +162,9 @@ SENSITIVITY = (
         test="sign_flip", shown="page", headline="L2", primary=True, of_groups=lambda cell: average(cell.psi),
         formula="mean over groups of Σ_ij |log P(y_j|x_i) - log P(y_j|x_j)| / L_j / (N (N - 1)), L_j the tokens of y_j"),
     SensitivityMeasure("posix_same", "POSIX of equal responses", LOWER, "group", unit=NATS_A_TOKEN, test="sign_flip",
-        of_groups=lambda cell: average(cell.psi_same),
-        formula="the part of POSIX from pairs with y_i = y_j"),
+        of_groups=lambda cell: average(cell.psi_same), formula="the part of POSIX from pairs with y_i = y_j"),
     SensitivityMeasure("posix_diff", "POSIX of different responses", LOWER, "group", unit=NATS_A_TOKEN, test="sign_flip",
-        of_groups=lambda cell: average(cell.psi_diff),
-        formula="the part of POSIX from pairs with y_i ≠ y_j"),
+        of_groups=lambda cell: average(cell.psi_diff), formula="the part of POSIX from pairs with y_i ≠ y_j"),
     SensitivityMeasure("posix_scaled", "POSIX, scaled", LOWER, "group", unit=NATS_A_TOKEN,
         source="Guo et al. 2017, arXiv 1706.04599, for the temperature", test="sign_flip", shown="tables", headline="L2",
         of_groups=lambda cell: average(cell.psi_scaled),
@@ -189,8 +179,7 @@ TEXT = (
     TextMeasure("no_label", "no label", LOWER, "row", text.reads_as_no_label, test="sign_flip",
         formula="texts that say no label / texts"),
     TextMeasure("exact_match", "exact match", HIGHER, "row", lambda row: (float(row.scores.exact_match), 1.0), test="sign_flip",
-        shown="tables",
-        formula="texts equal to a reference, case and white space apart / texts"),
+        shown="tables", formula="texts equal to a reference, case and white space apart / texts"),
     TextMeasure("rouge_l", "ROUGE-L", HIGHER, "row", lambda row: (row.scores.rouge_l, 1.0),
         source="Lin 2004, https://aclanthology.org/W04-1013", test="sign_flip", shown="tables",
         formula="mean of the F1 of the longest common subsequence of words, with the best reference"),
@@ -198,11 +187,9 @@ TEXT = (
         source="Popović 2015, https://aclanthology.org/W15-3049", test="sign_flip", shown="tables",
         formula="mean of chrF, F2 of character n-grams up to 6, with the best reference"),
     TextMeasure("reference_perplexity", "perplexity of the reference", LOWER, "row", text.reference_surprise, unit="perplexity",
-        test="sign_flip", shown="tables", transform=text.perplexity,
-        formula="exp(Σ -log P(likeliest reference) / Σ its tokens)"),
+        test="sign_flip", shown="tables", transform=text.perplexity, formula="exp(Σ -log P(likeliest reference) / Σ its tokens)"),
     TextMeasure("words", "words", LOWER, "row", lambda row: (float(row.scores.words), 1.0), unit="words", test="sign_flip",
-        shown="tables",
-        formula="mean number of words"),
+        shown="tables", formula="mean number of words"),
     TextMeasure("within_words", "short answers", HIGHER, "row",
         lambda row: (float(text.is_short(row.scores.words, row.within_words)), 1.0), test="sign_flip",
         formula="texts of 1 to `evaluate.within_words` words / texts"),

@@ -66,14 +66,11 @@ def pair_tables(answers: Answers, cell: Cell, matrices: Mapping[str, ScoredGroup
 def noise_floor(sums: ArrayLike, counts: ArrayLike, draws: int, seed: int, share: float = 0.95) -> float:
     """The 95th percentile of the absolute difference between a measure on one random half of the wordings and on the other.
 
-    A half holds fewer pairs than the whole, so the floor is on the safe side.
+    A half holds fewer pairs than the whole, so the floor is on the safe side. NaN with fewer than four wordings.
 
     Args:
         sums: `(wordings, wordings)`, the measure summed over groups for each pair of wordings; the diagonal is ignored.
         counts: likewise, how many groups have the pair.
-
-    Returns:
-        The floor, NaN with fewer than four wordings.
     """
     total, number = np.array(sums, dtype=np.float64), np.array(counts, dtype=np.float64)
     wordings = len(total)

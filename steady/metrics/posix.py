@@ -34,11 +34,7 @@ class Sensitivity(NamedTuple):
 
 
 def group_fault(matrix: ArrayLike, lengths: ArrayLike) -> str | None:
-    """Why a group cannot be scored: `one_prompt`, `empty_response`, `not_finite`, or None.
-
-    Raises:
-        ValueError: the shapes are not `(N, N)` and `(N,)`.
-    """
+    """Why a group cannot be scored: one of `FAULTS`, or None; ValueError where the shapes are not `(N, N)` and `(N,)`."""
     scores, tokens = np.asarray(matrix, dtype=np.float64), np.asarray(lengths, dtype=np.float64)
     if scores.shape != (len(tokens), len(tokens)) or tokens.ndim != 1:
         raise ValueError(f"expected a matrix (N, N) and N lengths, got {scores.shape} and {tokens.shape}")
@@ -60,35 +56,25 @@ def prompt_sensitivity(matrix: ArrayLike, lengths: ArrayLike, responses: Sequenc
     """Psi of one group: the sum of `log_ratios` over i, j divided by N (N - 1), split by whether y_i equals y_j.
 
     Source: Chatterjee et al. 2024, arXiv 2410.02185, Definitions 3.1 to 3.3; the split is ours: pairs with equal
-    responses differ in confidence alone.
-
-    Raises:
-        ValueError: the group cannot be scored (see `group_fault`), or there are not N responses.
+    responses differ in confidence alone. ValueError where the group has a `group_fault`, or there are not N responses.
     """
     fault = group_fault(matrix, lengths)
     ratios = log_ratios(matrix, lengths)
     if fault or len(responses) != len(ratios):
         raise ValueError(f"cannot score this group of {len(ratios)} prompts: {fault or 'as many responses are needed'}")
     # pairs with equal responses differ in confidence alone
-    codes = np.asarray(_codes(responses))
+    seen: dict[Any, int] = {}
+    # token ids may come as lists
+    keys = [tuple(item) if isinstance(item, list) else item for item in responses]
+    codes = np.asarray([seen.setdefault(key, len(seen)) for key in keys])
     pairs = len(ratios) * (len(ratios) - 1)
     same = float(ratios[codes[:, None] == codes].sum()) / pairs
     different = float(ratios[codes[:, None] != codes].sum()) / pairs
     return Sensitivity(float(ratios.sum()) / pairs, same, different)
 
 
-def _codes(responses: Sequence[Any]) -> list[int]:
-    """Equal numbers for equal responses; token ids may come as lists."""
-    seen: dict[Any, int] = {}
-    return [seen.setdefault(tuple(item) if isinstance(item, list) else item, len(seen)) for item in responses]
-
-
 def classifier_group(logprobs: ArrayLike) -> Group:
-    """The group of a classifier: the response to a prompt is its most probable label, of length 1.
-
-    Args:
-        logprobs: label log-probabilities `(N, labels)` in nats, one row for each prompt.
-    """
+    """The group of a classifier, from log-probabilities `(N, labels)` in nats: a response is the most probable label, of length 1."""
     rows = np.asarray(logprobs, dtype=np.float64)
     # The columns of the labels that were answered: the response to prompt j is a label, and column j its probability.
     answers = rows.argmax(axis=1)
@@ -108,13 +94,8 @@ def fit_temperature(logprobs: ArrayLike, gold: ArrayLike) -> float:
     """The temperature that minimises the log loss of `(rows, labels)` log-probabilities on validation rows.
 
     Source: Guo et al. 2017, arXiv 1706.04599. It is looked for between 0.05 and 20: a model that makes no mistake on
-    validation would otherwise be scaled without limit.
-
-    Args:
-        gold: the column of the true label of each row.
-
-    Raises:
-        ValueError: there are no rows, or a log-probability is not finite.
+    validation would otherwise be scaled without limit. `gold` is the column of the true label of each row. ValueError where there
+    are no rows, or a log-probability is not finite.
     """
     rows, columns = finite_rows(logprobs), np.asarray(gold, dtype=np.intp)
     places = np.arange(len(rows))

@@ -61,8 +61,7 @@ def confusion_matrix(gold: ArrayLike, answer: ArrayLike, classes: int) -> NDArra
 def class_scores(hits: Floats, answered: Floats, support: Floats) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1 per class `(…, classes)`; 0 where nothing was answered or nothing is there.
 
-    Args:
-        hits: right answers of each class; `answered`: answers of that class; `support`: rows of that class.
+    `hits` are the right answers of each class, `answered` the answers of that class, `support` its rows.
     """
     # 0 for 0 / 0, as scikit-learn has it
     precision, recall = np.nan_to_num(ratio(hits, answered)), np.nan_to_num(ratio(hits, support))
@@ -76,12 +75,10 @@ def log_losses(logprobs: Floats, gold: Codes) -> Floats:
 
 
 def calibration_gaps(logprobs: Floats, gold: Codes, bins: int = BINS) -> Floats:
-    """Correctness minus confidence of each row, in the column of its confidence bin, `(rows, bins)`.
+    """Correctness minus confidence of each row, in the column of its bin, `(rows, bins)` (Guo et al. 2017, arXiv 1706.04599).
 
     The expected calibration error is the sum over bins of abs(column sum), divided by the rows. Bins are (k/15, (k+1)/15].
     Rows that are not finite are zero.
-
-    Source: Guo et al. 2017, arXiv 1706.04599.
     """
     finite = np.asarray(np.isfinite(logprobs).all(axis=1))
     # rows that are not finite take part with a gap of 0, which keeps the arrays in step
@@ -129,17 +126,9 @@ def weighted_counts(data: Answered) -> Callable[[Floats], WeightedCounts]:
         found = log_losses(data.logprobs, data.gold)
         losses, finite = np.nan_to_num(found), (~np.isnan(found)).astype(np.float64)
         gaps = calibration_gaps(data.logprobs, data.gold)
-    rows = (
-        nothing + 1,
-        data.correct,
-        (data.answer == NO_LABEL).astype(np.float64),
-        losses,
-        finite,
-        is_gold * is_answer,
-        is_answer,
-        is_gold,
-        gaps,
-    )
+    no_label = (data.answer == NO_LABEL).astype(np.float64)
+    hits = is_gold * is_answer
+    rows = (nothing + 1, data.correct, no_label, losses, finite, hits, is_answer, is_gold, gaps)
     # sums of groups are what a draw weighs: thousands of draws then cost one product of matrices each
     sums = [group_sums(values, data.groups, data.group_count) for values in rows]
     return lambda weights: WeightedCounts(*(weights @ values for values in sums))

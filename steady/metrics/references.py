@@ -36,9 +36,8 @@ def text_references(
 ) -> dict[str, Reference]:
     """Answers of `majority` and `tfidf` to `texts`, which are plain inputs without any prompt around them.
 
-    Args:
-        validation: chooses `C` of the regression: the highest accuracy (of whole sets, where a row may have several labels), the
-            smaller `C` on a tie.
+    `validation` chooses `C` of the regression: the highest accuracy (of whole sets, where a row may have several labels), the
+    smaller `C` on a tie.
     """
     commonest = majority(train, len(texts), task)
     fitted = tfidf(train, validation, texts, task, seed)
@@ -46,10 +45,7 @@ def text_references(
 
 
 def majority(train: LabelledTexts, rows: int, task: LabelTask) -> Reference:
-    """The commonest training label (the first of the list on a tie), or every label that at least half of the rows have.
-
-    The probabilities are the shares of the training rows.
-    """
+    """The commonest training label (the first on a tie), or all that at least half of the rows have, with the shares of the rows."""
     named = [task.read(answer) or () for answer in train.labels]
     shares = np.asarray([sum(label in labels for labels in named) for label in task.labels]) / max(1, len(named))
     return _answered(np.tile(shares, (rows, 1)), task, {})

@@ -113,10 +113,7 @@ def _estimate(value: Floats, bounds: Floats | None) -> Estimate:
 
 
 def percentile_interval(drawn: Floats, confidence: float) -> Floats:
-    """Bounds `(2, …)` over the first axis; NaN where more than 5 % of the draws are undefined.
-
-    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
-    """
+    """Bounds `(2, …)` over the first axis (Efron & Tibshirani 1993, chapter 13); NaN where over 5 % of the draws are undefined."""
     tail = (1 - confidence) / 2
     undefined = np.isnan(drawn).mean(axis=0)
     if not undefined.any():
@@ -162,12 +159,7 @@ def ratio(numerator: ArrayLike, denominator: ArrayLike) -> Floats:
 
 
 def weighted_mean(weights: Floats, values: Floats) -> Floats:
-    """Mean over groups that have a value.
-
-    Args:
-        weights: `(draws, groups)`.
-        values: `(groups,)` or `(groups, n)`, NaN for a group without one.
-    """
+    """Mean under weights `(draws, groups)` over groups that have a value: `(groups,)` or `(groups, n)`, NaN where there is none."""
     known = ~np.isnan(values)
     if known.all():  # the usual case, at half the cost
         return ratio(weights @ values, weights.sum(axis=1).reshape(-1, *[1] * (values.ndim - 1)))

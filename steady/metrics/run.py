@@ -89,12 +89,13 @@ class ArmResults:
     @cached_property
     def test(self) -> Answers:
         """Answers to the test prompts, as arrays."""
-        return self._answers("predictions.jsonl", self.formatted.evaluation).rows(self.formatted.test_rows)
+        answers = self._answers("predictions.jsonl", self.predictions, self.formatted.evaluation)
+        return answers.rows(self.formatted.test_rows)
 
     @cached_property
     def reworded(self) -> Answers:
         """Answers to the sensitivity prompts, as arrays."""
-        return self._answers("sensitivity.jsonl", self.formatted.sensitivity)
+        return self._answers("sensitivity.jsonl", self.reworded_predictions, self.formatted.sensitivity)
 
     @cached_property
     def groups(self) -> list[ScoredGroup]:
@@ -156,9 +157,8 @@ class ArmResults:
                 found[name] = [(int(step), float(value)) for step, value in rows]
         return found
 
-    def _answers(self, name: str, prompts: Sequence[Prompt]) -> Answers:
+    def _answers(self, name: str, predictions: Sequence[Prediction], prompts: Sequence[Prompt]) -> Answers:
         # The message of a fault has to name the file, which `read_answers` does not know.
-        predictions = self.predictions if name == "predictions.jsonl" else self.reworded_predictions
         try:
             return read_answers(prompts, predictions, self.evaluate.labels, self.evaluate.multi_label)
         except SteadyError as error:
@@ -178,26 +178,16 @@ class RunResults:
         return {arm.name: arm for arm in self.arms}
 
 
-def read_formatted(folder: Path) -> Formatted:
-    """Read `evaluation.jsonl`, `sensitivity.jsonl` and `wordings.jsonl` of the formatted data."""
-    sensitivity = read_records(folder / "sensitivity.jsonl", Prompt)
-    wordings = read_records(folder / "wordings.jsonl", Wording)
-    evaluation = read_records(folder / "evaluation.jsonl", Prompt)
-    return Formatted(evaluation, sensitivity, wordings, find_cells(sensitivity, wordings))
-
-
 def read_run(names: Sequence[str], metrics: Path, reports: Path, prompts: Path) -> RunResults:
-    """Read every arm, in the given order.
+    """Read every arm, in the given order, and the formatted data, which lies in `prompts`.
 
-    Args:
-        metrics: the folder with a folder of metric files for each arm; `reports`: likewise with its predictions.
-        prompts: the formatted data.
-
-    Raises:
-        SteadyError: a file is missing or damaged, an arm's predictions are not those of the prompts, or two arms have
-            other label lists.
+    `metrics` has a folder of metric files for each arm, `reports` one of its predictions. SteadyError where a file is missing or
+    damaged, an arm's predictions are not those of the prompts, or two arms have other label lists.
     """
-    formatted = read_formatted(prompts)
+    sensitivity = read_records(prompts / "sensitivity.jsonl", Prompt)
+    wordings = read_records(prompts / "wordings.jsonl", Wording)
+    evaluation = read_records(prompts / "evaluation.jsonl", Prompt)
+    formatted = Formatted(evaluation, sensitivity, wordings, find_cells(sensitivity, wordings))
     arms = [ArmResults(name, metrics / name, reports / name, formatted) for name in names]
     for arm in arms:
         if arm.evaluate.labels != arms[0].evaluate.labels:
@@ -222,15 +212,10 @@ def label_matrices(answers: Answers, predictions: Sequence[Prediction]) -> list[
         return []
     codes, groups = numbered(prompt.group_id for prompt in answers.prompts)
     members = split_groups(np.arange(len(codes)), codes, len(groups))
-    padded = np.concatenate(
-        [answers.logprobs, np.full((len(codes), 1), np.nan)], axis=1
-    )  # NO_LABEL is -1: the last one
-    return [
-        ScoredGroup(
-            group,
-            padded[np.ix_(rows, answers.answer[rows])],
-            np.ones(len(rows)),
-            tuple(predictions[row] for row in rows),
-        )
-        for group, rows in zip(groups, members, strict=True)
-    ]
+    # NO_LABEL is -1: the last column
+    padded = np.concatenate([answers.logprobs, np.full((len(codes), 1), np.nan)], axis=1)
+    found = []
+    for group, rows in zip(groups, members, strict=True):
+        given = tuple(predictions[row] for row in rows)
+        found.append(ScoredGroup(group, padded[np.ix_(rows, answers.answer[rows])], np.ones(len(rows)), given))
+    return found

@@ -44,18 +44,12 @@ def std_over_wordings(scores: ArrayLike) -> Floats:
 
 
 def spread(scores: ArrayLike) -> Floats:
-    """Best minus worst wording, over the last axis.
-
-    Source: Sclar et al. 2023, FormatSpread, arXiv 2310.11324.
-    """
+    """Best minus worst wording, over the last axis (Sclar et al. 2023, FormatSpread, arXiv 2310.11324)."""
     return np.asarray(best_wording(scores) - worst_wording(scores))
 
 
 def combined_performance_score(scores: ArrayLike) -> Floats:
-    """CPS = MaxP (1 - (MaxP - AvgP)), over the last axis.
-
-    Source: Mizrahi et al. 2024, arXiv 2401.00595, section 4.
-    """
+    """CPS = MaxP (1 - (MaxP - AvgP)), over the last axis (Mizrahi et al. 2024, arXiv 2401.00595, section 4)."""
     best = best_wording(scores)
     return np.asarray(best * (1 - (best - mean_over_wordings(scores))))
 
@@ -68,24 +62,14 @@ def _extreme(scores: ArrayLike, pick: Callable[..., Any], neutral: float) -> Flo
 
 
 def spread_null(scores: ArrayLike, permutations: int, seed: int) -> Floats:
-    """Spreads when wordings do not matter: within each group its scores are dealt out to its wordings anew.
-
-    Args:
-        scores: `(groups, wordings)`.
-
-    Returns:
-        Array `(permutations,)`. The p-value of a spread is (1 + how many are at least as large) / (1 + permutations).
-    """
+    """Spreads `(permutations,)` when wordings do not matter: each group's `scores` are dealt out to its wordings anew."""
     table = np.asarray(scores, dtype=np.float64)
     known = ~np.isnan(table)
     columns = known.sum(axis=0)
     filled = np.where(known, table, 0.0)
-    low, high = (
-        np.where(known, table, np.inf).min(1, initial=np.inf),
-        np.where(known, table, -np.inf).max(1, initial=-np.inf),
-    )
+    low = np.where(known, table, np.inf).min(1, initial=np.inf)
     # a group with one score everywhere is the same however it is dealt out
-    moving = high > low
+    moving = np.where(known, table, -np.inf).max(1, initial=-np.inf) > low
     fixed = filled[~moving].sum(axis=0)
     # By the shape too: tables of the same shape see the same shuffles, those of two arms among them.
     generator = np.random.default_rng([seed, *table.shape])
@@ -120,9 +104,8 @@ def spread_p_value(observed: float, null: Floats) -> float:
 def score_differences(scores: ArrayLike) -> Floats:
     """Per group, the mean absolute difference of its scores over pairs of wordings, `(groups,)`; PSS is their mean.
 
-    For scores of 0 and 1, of which c out of N are 1, it is 2 c (N - c) / (N (N - 1)). NaN for a group of one.
-
-    Source: Zhuo et al. 2024, ProSA, arXiv 2410.12405.
+    For scores of 0 and 1, of which c out of N are 1, it is 2 c (N - c) / (N (N - 1)). NaN for a group of one. Source: Zhuo et al.
+    2024, ProSA, arXiv 2410.12405.
     """
     # sorted, the k-th score is subtracted k times and added n - 1 - k times: no pairs need to be formed
     table = np.sort(np.asarray(scores, dtype=np.float64), axis=1)
@@ -135,11 +118,8 @@ def score_differences(scores: ArrayLike) -> Floats:
 def answer_agreement(codes: ArrayLike, failed: ArrayLike | None = None) -> tuple[int, int]:
     """(pairs with equal answers, all pairs) of the prompts of one group; agreement over groups is the ratio of their sums.
 
-    Args:
-        codes: `(N,)`, equal numbers for equal answers.
-        failed: `(N,)`, true where the answer is none that is allowed: two failures do not agree. None: no failures.
-
-    Source: Elazar et al. 2021; SCORE in lm-evaluation-harness.
+    `codes` `(N,)` are equal numbers for equal answers; `failed` `(N,)` is true where the answer is none that is allowed: two failures
+    do not agree (None: no failures). Source: Elazar et al. 2021; SCORE in lm-evaluation-harness.
     """
     answers = np.asarray(codes)
     sound = answers if failed is None else answers[~np.asarray(failed, dtype=bool)]
@@ -151,9 +131,8 @@ def answer_agreement(codes: ArrayLike, failed: ArrayLike | None = None) -> tuple
 def answer_entropy(codes: ArrayLike, labels: int) -> float:
     """Entropy of the answers of one group divided by log(labels): 0 for one answer, 1 for all labels equally often.
 
-    Answers that are no label count as further answers, so a group full of them can exceed 1. NaN for fewer than two labels.
-
-    Source: Errica et al. 2024, arXiv 2406.12334.
+    Answers that are no label count as further answers, so a group full of them can exceed 1. NaN for fewer than two labels. Source:
+    Errica et al. 2024, arXiv 2406.12334.
     """
     if labels < 2:
         return float("nan")
@@ -166,10 +145,7 @@ def answer_entropy(codes: ArrayLike, labels: int) -> float:
 def degeneracy(answers: Sequence[object], targets: Sequence[object], dominant: float = DOMINANT_SHARE) -> Degeneracy:
     """Whether steadiness is that of a model which answers the same whatever it is asked.
 
-    Args:
-        answers: the answer to each prompt, over all groups.
-        targets: the right answer to each prompt.
-        dominant: the model is degenerate if one answer makes up at least this share of the answers, and no target does.
+    It is if one answer makes up at least the share `dominant` of the answers to all prompts of all groups, and no target does.
     """
     distinct_answers, top_answer = _commonest(answers)
     distinct_targets, top_target = _commonest(targets)

@@ -17,10 +17,7 @@ POWER = 0.8
 
 
 def mcnemar(won: int, lost: int) -> float:
-    """Two-sided exact p of McNemar's test: `won` of `won + lost` discordant pairs under a fair coin.
-
-    Source: McNemar 1947; the p-value is min(1, 2 P(X <= min(won, lost))), X ~ Binomial(won + lost, 1/2).
-    """
+    """Two-sided exact p of McNemar's test (1947): min(1, 2 P(X <= min(won, lost))), X ~ Binomial(won + lost, 1/2)."""
     discordant = won + lost
     term, total = 1, 0
     for number in range(min(won, lost) + 1):
@@ -34,13 +31,8 @@ def sign_flip(differences: ArrayLike, permutations: int, seed: int) -> Floats:
     """Two-sided p of a mean paired difference of zero, by flipping the sign of each group's difference.
 
     Exact over all sign patterns where at most 16 groups differ (groups with difference 0 or NaN change nothing), otherwise
-    Monte Carlo with the +1 correction, (1 + as extreme) / (1 + permutations) (Phipson & Smyth 2010).
-
-    Args:
-        differences: `(groups,)` or `(groups, measures)`, one per group.
-
-    Returns:
-        p for each measure, `(measures,)` (one element for one measure); 1 where no group differs.
+    Monte Carlo with the +1 correction, (1 + as extreme) / (1 + permutations) (Phipson & Smyth 2010). From differences `(groups,)`
+    or `(groups, measures)`, p for each measure, `(measures,)`; 1 where no group differs.
     """
     table = np.nan_to_num(np.asarray(differences, dtype=np.float64))
     table = table[:, None] if table.ndim == 1 else table
@@ -51,10 +43,16 @@ def sign_flip(differences: ArrayLike, permutations: int, seed: int) -> Floats:
         # Half of all patterns: the first sign is fixed, for the test is two-sided.
         patterns = np.arange(2 ** (len(values) - 1))[:, None] >> np.arange(len(values))
         result[column] = _as_extreme((1.0 - 2.0 * (patterns & 1)) @ values, values.sum()).mean()
-    # one set of signs for all measures, so that they are drawn once
     sampled = moving > EXACT_GROUPS
     if sampled.any():
-        result[sampled] = _sampled(table[:, sampled], permutations, seed)
+        table = table[:, sampled]
+        sums, size = np.zeros((permutations, table.shape[1])), max(1, CHUNK // permutations)
+        # one set of signs for all measures, drawn in slices of groups so that many groups fit in memory
+        for number, start in enumerate(range(0, len(table), size)):
+            part = table[start : start + size]
+            sums += random_signs(len(part), permutations, seed + number) @ part
+        # +1 for the observed pattern itself: no Monte Carlo p-value is 0
+        result[sampled] = (1 + _as_extreme(sums, table.sum(axis=0)).sum(axis=0)) / (1 + permutations)
     return result
 
 
@@ -67,18 +65,6 @@ def random_signs(groups: int, permutations: int, seed: int) -> Floats:
     """Signs of -1 and 1, `(permutations, groups)`; equal arguments give equal signs."""
     generator = np.random.default_rng([seed, groups, permutations])
     return np.asarray(generator.integers(0, 2, (permutations, groups), dtype=np.int8) * 2.0 - 1.0)
-
-
-def _sampled(table: Floats, permutations: int, seed: int) -> Floats:
-    """Monte Carlo p for each column; signs are drawn in slices of groups so that many groups fit in memory."""
-    sums = np.zeros((permutations, table.shape[1]))
-    size = max(1, CHUNK // permutations)
-    for number, start in enumerate(range(0, len(table), size)):
-        part = table[start : start + size]
-        sums += random_signs(len(part), permutations, seed + number) @ part
-    # +1 for the observed pattern itself: no Monte Carlo p-value is 0
-    extreme = _as_extreme(sums, table.sum(axis=0)).sum(axis=0)
-    return np.asarray((1 + extreme) / (1 + permutations))
 
 
 class SwapTest(NamedTuple):
@@ -131,10 +117,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def detectable_mean(differences: ArrayLike, alpha: float, power: float = POWER) -> float:
-    """The smallest mean difference that a two-sided test over these groups sees with the given power.
-
-    `detectable` with the standard deviation that was observed. NaN with fewer than two groups, or where no two groups differ.
-    """
+    """The smallest mean difference that a two-sided test over these groups sees; NaN for fewer than two, or where none differ."""
     values = np.asarray(differences, dtype=np.float64)
     values = values[~np.isnan(values)]
     deviation = float(values.std(ddof=1)) if len(values) > 1 else 0.0

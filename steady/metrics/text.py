@@ -80,21 +80,16 @@ def read_answer(text: str, task: LabelTask) -> str | None:
 
 
 def rouge_l(text: str, references: Sequence[str]) -> float:
-    """ROUGE-L F1 over words, 0 to 1, of the best reference.
+    """ROUGE-L F1 over words, 0 to 1, of the best reference (Lin 2004, https://aclanthology.org/W04-1013).
 
     The package rouge-score computes it (no stemming); its own tokenizer knows ASCII alone, so words are cut here: equal to
     it on ASCII, and right elsewhere.
-
-    Source: Lin 2004, https://aclanthology.org/W04-1013.
     """
     return max((float(_rouge().score(reference, text)["rougeL"].fmeasure) for reference in references), default=0.0)
 
 
 def chrf(text: str, references: Sequence[str]) -> float:
-    """chrF2 of sacrebleu (characters up to 6-grams, no word n-grams) divided by 100, 0 to 1, of the best reference.
-
-    Source: Popović 2015, https://aclanthology.org/W15-3049.
-    """
+    """chrF2 of sacrebleu (characters up to 6-grams, no word n-grams) divided by 100, 0 to 1, of the best reference (Popović 2015)."""
     return max((float(_chrf().sentence_score(text, [reference]).score) / 100 for reference in references), default=0.0)
 
 

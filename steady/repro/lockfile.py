@@ -95,14 +95,14 @@ def damage(root: Path, entry: Entry) -> Iterator[str]:
     path = root / entry.path
     if not path.exists():
         yield f"{entry.path}: missing"
-    elif not entry.md5.endswith(DIRECTORY):
+        return
+    if not entry.md5.endswith(DIRECTORY):
         if (got := file_md5(path)) != entry.md5:
             yield f"{entry.path}: MD5 is {got}, recorded {entry.md5}"
-    elif listing_md5(listing := folder_listing(root, path)) != entry.md5:
-        yield from _folder_damage(root, entry, listing)
-
-
-def _folder_damage(root: Path, entry: Entry, listing: Mapping[str, str]) -> Iterator[str]:
+        return
+    listing = folder_listing(root, path)
+    if listing_md5(listing) == entry.md5:
+        return
     # the lock file has one hash for the whole folder; the cache knows its files
     recorded = cached_listing(root / ".dvc" / "cache", entry.md5)
     if recorded is None:

@@ -29,11 +29,8 @@ class Pinned:
 def pin_revision(path: Path, revision: str | None = None) -> Pinned:
     """Replace `model.revision` by the full commit of `revision` (None: of what stands there, or of `main`).
 
-    A full commit that stands there stays, and nothing is asked, unless a `revision` is given.
-
-    Raises:
-        SteadyError: there is no such file or no `model.id` in it; the model is no Hub model; the Hub has no such model or
-            revision, or cannot be reached.
+    A full commit that stands there stays, and nothing is asked, unless a `revision` is given. SteadyError where there is no such
+    file or no `model.id` in it, the model is no Hub model, or the Hub has no such model or revision, or cannot be reached.
     """
     model = read_params(path, NamedModel).model
     model_id, before = model.id, model.revision

@@ -14,13 +14,19 @@ INSTRUCTIONS = ("avx2", "fma", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "s
 
 def environment() -> Environment:
     """The environment of this process."""
-    processor, instructions = _processor()
+    # Python's `platform` gives the architecture on Linux, not the processor.
+    path = Path("/proc/cpuinfo")
+    # no such file outside Linux
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    # Arm calls them Features.
+    flags = facts.get("flags", facts.get("Features", "")).split()
     return Environment(
         python=platform.python_version(),
         packages={name: _version(name) for name in PACKAGES},
         system=f"{platform.system()} {platform.machine()}",
-        processor=processor,
-        instructions=instructions,
+        processor=facts.get("model name", platform.processor() or "unknown"),
+        instructions=[instruction for instruction in INSTRUCTIONS if instruction in flags],
     )
 
 
@@ -29,19 +35,6 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _processor() -> tuple[str, list[str]]:
-    """(the name of the processor, which of `INSTRUCTIONS` it has)."""
-    # Python's `platform` gives the architecture on Linux, not the processor.
-    path = Path("/proc/cpuinfo")
-    # no such file outside Linux
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    facts = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    # Arm calls them Features.
-    flags = facts.get("flags", facts.get("Features", "")).split()
-    name = facts.get("model name", platform.processor() or "unknown")
-    return name, [instruction for instruction in INSTRUCTIONS if instruction in flags]
 
 
 def leaves(value: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -36,14 +36,6 @@ class Recorded(msgspec.Struct, frozen=True):
     figures: dict[str, dict[str, Estimate]]
 
 
-class Held(msgspec.Struct, frozen=True):
-    """What came of holding a run against the record; `largest` is the largest difference of a figure, `where` which."""
-
-    faults: list[str]
-    largest: float
-    where: str
-
-
 def make_record(root: Path, entries: Sequence[Entry]) -> Recorded:
     """What to commit beside the results that lie in `root`; `entries` are those of its `dvc.lock`."""
     found = read_metrics(root / COMPARISON, Comparison)
@@ -80,8 +72,11 @@ def changed_outputs(before: Mapping[str, str], after: Mapping[str, str]) -> list
     return sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
 
 
-def hold(recorded: Recorded, found: Comparison) -> Held:
-    """Hold a run against the record: every verdict the same, every figure within the interval it was recorded with."""
+def hold(recorded: Recorded, found: Comparison) -> tuple[list[str], float, str]:
+    """Hold a run against the record: every verdict the same, every figure within the interval it was recorded with.
+
+    Returns the faults, the largest difference of a figure, and which figure it is of.
+    """
     verdicts = {claim.id: claim.verdict for claim in found.claims}
     faults = [
         f"verdict of {name}: recorded {before!r}, here {verdicts.get(name, 'not judged')!r}"
@@ -98,7 +93,7 @@ def hold(recorded: Recorded, found: Comparison) -> Held:
                 faults.append(f"{measure} of {arm}: recorded {_shown(before)}, here {here}")
             if value is not None and before.value is not None and abs(value - before.value) > largest:
                 largest, where = abs(value - before.value), f"{measure} of {arm}"
-    return Held(faults, largest, where)
+    return faults, largest, where
 
 
 def _within(before: Estimate, value: float | None) -> bool:

@@ -33,6 +33,22 @@ def over_seeds(runs: Mapping[int, RunResults], bootstrap: Bootstrap) -> SeedsRes
     pairs = {f"{base}_to_{other}": (arms[other], arms[base]) for base, other in steps(list(arms))}
     first, last = next(iter(arms.values()))[0], list(arms.values())[-1][0]
     writes = all(found[0].texts for found in arms.values())
+
+    def texts(arms: Sequence[ArmResults]) -> SeedEstimates:
+        answered = arms[0].test.answered()
+        statistics = [text_statistic(arm.texts, answered.groups, answered.group_count) for arm in arms]
+        return resampled(statistics, [row.name for row in in_tables(TEXT)], answered.group_count, bootstrap)
+
+    measures = [row.name for row in in_tables(SENSITIVITY)]
+    families: dict[str, dict[str, FamilyOverSeeds]] = {level: {} for level in LEVELS}
+    for (level, family), values in first.cells.items():
+        # held-out is no level: it is among the headlines; a level without groups has nothing to resample
+        if level in families and values.groups:
+            place = (level, family)
+            families[level][family] = FamilyOverSeeds(
+                {name: at_place(seeds, None, place, measures, bootstrap) for name, seeds in arms.items()},
+                {name: at_place(*pair, place, measures, bootstrap) for name, pair in pairs.items()},
+            )
     return SeedsResults(
         seeds=list(runs),
         settings=SeedSettings(bootstrap.draws, bootstrap.confidence, bootstrap.seed),
@@ -44,33 +60,9 @@ def over_seeds(runs: Mapping[int, RunResults], bootstrap: Bootstrap) -> SeedsRes
         },
         arms={name: _headlines(found, None, bootstrap) for name, found in arms.items()},
         steps={name: _headlines(*pair, bootstrap) for name, pair in pairs.items()},
-        families=_families(arms, pairs, bootstrap),
-        generated={name: _texts(found, bootstrap) for name, found in arms.items()} if writes else {},
+        families=families,
+        generated={name: texts(found) for name, found in arms.items()} if writes else {},
     )
-
-
-def _texts(arms: Sequence[ArmResults], bootstrap: Bootstrap) -> SeedEstimates:
-    answered = arms[0].test.answered()
-    statistics = [text_statistic(arm.texts, answered.groups, answered.group_count) for arm in arms]
-    return resampled(statistics, [row.name for row in in_tables(TEXT)], answered.group_count, bootstrap)
-
-
-def _families(
-    arms: Mapping[str, Sequence[ArmResults]],
-    pairs: Mapping[str, tuple[Sequence[ArmResults], Sequence[ArmResults]]],
-    bootstrap: Bootstrap,
-) -> dict[str, dict[str, FamilyOverSeeds]]:
-    measures = [row.name for row in in_tables(SENSITIVITY)]
-    found: dict[str, dict[str, FamilyOverSeeds]] = {level: {} for level in LEVELS}
-    for (level, family), values in next(iter(arms.values()))[0].cells.items():
-        # held-out is no level: it is among the headlines; a level without groups has nothing to resample
-        if level in found and values.groups:
-            place = (level, family)
-            found[level][family] = FamilyOverSeeds(
-                {name: at_place(seeds, None, place, measures, bootstrap) for name, seeds in arms.items()},
-                {name: at_place(*pair, place, measures, bootstrap) for name, pair in pairs.items()},
-            )
-    return found
 
 
 def _headlines(arms: Sequence[ArmResults], bases: Sequence[ArmResults] | None, bootstrap: Bootstrap) -> SeedEstimates:
@@ -129,47 +121,39 @@ def resampled(
 ) -> SeedEstimates:
     """The mean over seeds of some measures, with an interval from drawing seeds and groups with replacement.
 
+    There is no interval where there are fewer than five groups.
+
     Args:
         statistics: one per seed, each mapping group weights `(draws, groups)` to measures `(draws,)`; all seeds see the same
             draws of groups, for they were scored on the same ones.
-
-    Returns:
-        For each measure its estimate; without an interval where there are fewer than five groups.
     """
     # weights of one give the values themselves
     once = [statistic(np.ones((1, groups))) for statistic in statistics]
     values = {name: [float(each[name][0]) for each in once] for name in measures}
     bounds: dict[str, list[float | None] | None] = dict.fromkeys(measures)
     if groups >= FEWEST_GROUPS:
-        drawn = _drawn(statistics, measures, groups, bootstrap)
-        ends = {name: percentile_interval(column, bootstrap.confidence) for name, column in drawn.items()}
-        bounds |= {name: [float(end) for end in pair] for name, pair in ends.items() if not np.isnan(pair).any()}
+        seeds = len(statistics)
+        # of its own: the groups' draws are shared with the results of a single run
+        generator = np.random.default_rng([bootstrap.seed, seeds, groups])
+        drawn: dict[str, list[Floats]] = {name: [] for name in measures}
+        for weights in group_weights(groups, bootstrap.draws, bootstrap.seed):
+            # as many seeds are drawn as there are, with replacement: weights of their means
+            counts = generator.multinomial(seeds, [1 / seeds] * seeds, size=len(weights)) / seeds
+            found = [statistic(weights) for statistic in statistics]
+            for name, chunks in drawn.items():
+                chunks.append(np.sum([counts[:, n] * each[name] for n, each in enumerate(found)], axis=0))
+        for name, chunks in drawn.items():
+            ends = percentile_interval(np.concatenate(chunks), bootstrap.confidence)
+            bounds[name] = None if np.isnan(ends).any() else [float(end) for end in ends]
     return {
         name: SeedEstimate(
-            value=float(np.mean(found)),
+            value=float(np.mean(each)),
             interval=bounds[name],
-            std=float(np.std(found, ddof=1)) if len(found) > 1 else float("nan"),
-            values=list(found),
+            std=float(np.std(each, ddof=1)) if len(each) > 1 else float("nan"),
+            values=list(each),
         )
-        for name, found in values.items()
+        for name, each in values.items()
     }
-
-
-def _drawn(
-    statistics: Sequence[Statistic], measures: Sequence[str], groups: int, bootstrap: Bootstrap
-) -> dict[str, Floats]:
-    """The means over drawn seeds of every draw of groups, `(draws,)`."""
-    seeds = len(statistics)
-    # of its own: the groups' draws are shared with the results of a single run
-    generator = np.random.default_rng([bootstrap.seed, seeds, groups])
-    drawn: dict[str, list[Floats]] = {name: [] for name in measures}
-    for weights in group_weights(groups, bootstrap.draws, bootstrap.seed):
-        # as many seeds are drawn as there are, with replacement: weights of their means
-        counts = generator.multinomial(seeds, [1 / seeds] * seeds, size=len(weights)) / seeds
-        found = [statistic(weights) for statistic in statistics]
-        for name, chunks in drawn.items():
-            chunks.append(np.sum([counts[:, n] * each[name] for n, each in enumerate(found)], axis=0))
-    return {name: np.concatenate(chunks) for name, chunks in drawn.items()}
 
 
 def verdicts(compared: Sequence[Comparison]) -> list[ClaimOverSeeds]:

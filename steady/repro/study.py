@@ -73,8 +73,7 @@ def grid(study: Study) -> list[Run]:
 def make_run(study: Study, run: Run, root: Path, folder: Path) -> None:
     """Make the copy of the repository in which a run of a study takes place.
 
-    Raises:
-        SteadyError: there is no such recipe, or a key of `changes` is not in its parameters.
+    SteadyError where there is no such recipe, or a key of `changes` is not in its parameters.
     """
     arms = {name: arm.shown() for name, arm in study.methods.items()}
     make_workspace(root, folder, {"seed": run.seed, "arms": arms, **study.changes}, run.base)

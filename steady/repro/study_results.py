@@ -1,6 +1,6 @@
 """What a study found: a row for each method on each base, and the primary tests, corrected over all bases."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -73,11 +73,7 @@ Runs = Mapping[str, Sequence[RunResults]]
 def methods_of(
     runs: Sequence[RunResults], records: Mapping[str, Sequence[Mapping[str, Any]]], bootstrap: Bootstrap
 ) -> dict[str, MethodResults]:
-    """Every method of a base.
-
-    Args:
-        records: of each method what its manifests keep of the training, seed by seed.
-    """
+    """Every method of a base; `records` are what the manifests of each method keep of the training, seed by seed."""
     found = {}
     for method in runs[0].by_name:
         arms = [run.by_name[method] for run in runs]
@@ -95,29 +91,16 @@ def methods_of(
 
 def primary_tests(runs: Runs, claims: Sequence[Claim], testing: Testing) -> list[PrimaryResult]:
     """Every claim on every base: the groups' differences, averaged over seeds, have their signs flipped; then Holm."""
-    found = list(_tested(runs, claims, testing))
-    for result, adjusted in zip(found, holm([result.p for result in found]), strict=True):
-        claim = next(claim for claim in claims if claim.id == result.id)
-        result.p_holm = adjusted
-        result.verdict = verdict(result.difference.value or 0.0, adjusted, claim.direction, testing.alpha)
-        constant = any(run.by_name[claim.arm].sensitivity.degeneracy.degenerate for run in runs[result.base])
-        # Whoever gives one answer to everything agrees with itself.
-        if constant and ENDPOINTS[claim.endpoint].cell and result.verdict == SUPPORTED:
-            result.verdict = f"{NOT_SUPPORTED}: {claim.arm} gives one answer to nearly everything"
-    return found
-
-
-def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[PrimaryResult]:
+    found = []
     # what a claim could have shown depends on the level that Holm's first step leaves it
     strict = testing._replace(alpha=testing.alpha / (len(runs) * len(claims)))
     for base, of_seeds in runs.items():
         for claim in claims:
             endpoint = ENDPOINTS[claim.endpoint]
             one, other = ([run.by_name[name] for run in of_seeds] for name in (claim.against, claim.arm))
-            test = _swapped if endpoint.test == "swap" else _flipped
-            p, least = test(one, other, endpoint, strict)
+            p, least = (_swapped if endpoint.test == "swap" else _flipped)(one, other, endpoint, strict)
             difference = at_place(other, one, endpoint.cell, [endpoint.measure], testing.bootstrap)
-            yield PrimaryResult(
+            result = PrimaryResult(
                 base=base,
                 id=claim.id,
                 statement=claim.statement,
@@ -129,6 +112,16 @@ def _tested(runs: Runs, claims: Sequence[Claim], testing: Testing) -> Iterator[P
                 smallest_detectable=least,
                 p=p,
             )
+            found.append(result)
+    for result, adjusted in zip(found, holm([result.p for result in found]), strict=True):
+        claim = next(claim for claim in claims if claim.id == result.id)
+        result.p_holm = adjusted
+        result.verdict = verdict(result.difference.value or 0.0, adjusted, claim.direction, testing.alpha)
+        constant = any(run.by_name[claim.arm].sensitivity.degeneracy.degenerate for run in runs[result.base])
+        # Whoever gives one answer to everything agrees with itself.
+        if constant and ENDPOINTS[claim.endpoint].cell and result.verdict == SUPPORTED:
+            result.verdict = f"{NOT_SUPPORTED}: {claim.arm} gives one answer to nearly everything"
+    return found
 
 
 def _flipped(
@@ -175,7 +168,12 @@ def study_text(found: StudyResults) -> str:
     for base, methods in found.bases.items():
         titles = ["method", *(title for title, _, _ in COLUMNS), "steps", "tokens"]
         rows = [
-            [_name(name, method), *map(estimated, method.columns.values()), _each(method.steps), _each(method.tokens)]
+            [
+                f"{name} (one answer to nearly everything)" if method.degenerate else name,
+                *map(estimated, method.columns.values()),
+                _each(method.steps),
+                _each(method.tokens),
+            ]
             for name, method in methods.items()
         ]
         parts.append(f"## {base}\n\n{markdown_table(titles, rows)}")
@@ -187,9 +185,5 @@ def study_text(found: StudyResults) -> str:
     return "\n\n".join([*parts, f"## Primary tests\n\n{markdown_table(titles, rows)}\n"])
 
 
-def _name(name: str, method: MethodResults) -> str:
-    return f"{name} (one answer to nearly everything)" if method.degenerate else name
-
-
 def _each(values: Sequence[int | None]) -> str:
-    return "–" if None in values else " ".join(str(value) for value in dict.fromkeys(values))
+    return "–" if None in values else " ".join(map(str, dict.fromkeys(values)))

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from steady.errors import SteadyError
 from steady.metrics.run import RunResults, read_run
 from steady.models.arm import read_manifest
+from steady.parameters import StageParams, read_params
 
 CONFIG = """[core]
     no_scm = true
@@ -106,6 +107,25 @@ def change_params(path: Path, changes: Mapping[str, Any]) -> None:
         place[last] = value
     with path.open("w", encoding="utf-8") as handle:
         yaml.dump(values, handle)
+
+
+def stage_views() -> tuple[type[StageParams], ...]:
+    """The view of every stage that reads parameters, in the order of the pipeline."""
+    from steady.compare.params import CompareStage
+    from steady.evaluate.evaluate import EvaluateStage
+    from steady.finetune.params import FinetuneParams
+    from steady.prepare.params import PrepareParams
+    from steady.prompts.params import FormatStage
+    from steady.sensitivity.sensitivity import SensitivityStage
+
+    return (PrepareParams, FormatStage, FinetuneParams, EvaluateStage, SensitivityStage, CompareStage)
+
+
+def check_params(path: Path) -> None:
+    """Read a `params.yaml` as every stage will; SteadyError where a stage would refuse it; the faults are listed."""
+    # a stage looks only at its own sections
+    for view in stage_views():
+        read_params(path, view)
 
 
 def read_runs(names: Sequence[str], folders: Sequence[Path]) -> list[RunResults]:

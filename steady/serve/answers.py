@@ -9,8 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from steady.records import Prediction
-from steady.serve.arms import Length, ReadyArm
-from steady.serve.phrasing import Phrasing
+from steady.serve.arms import Length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,22 +47,6 @@ def answer(wording: str, prediction: Prediction, length: Length) -> Choice:
         prompt_tokens=length.prompt,
         read_tokens=length.read,
     )
-
-
-def ask(
-    arms: Sequence[ReadyArm], phrasing: Phrasing, texts: Sequence[str], wordings: Sequence[str]
-) -> list[dict[str, list[Choice]]]:
-    """For each text: arm -> its answers in the order of `wordings`."""
-    prompts = [phrasing.prompt(text, wording) for text in texts for wording in wordings]
-    names = list(wordings) * len(texts)
-    columns = {}
-    for arm in arms:
-        found = zip(names, arm.predict(prompts), arm.lengths(prompts), strict=True)
-        columns[arm.name] = [answer(*one) for one in found]
-    width = len(wordings)
-    return [
-        {name: column[row * width : (row + 1) * width] for name, column in columns.items()} for row in range(len(texts))
-    ]
 
 
 def agreement(answers: Sequence[Choice]) -> float | None:

@@ -22,10 +22,8 @@ from steady.records import Prediction
 from steady.serve import schema
 from steady.serve.answers import agreement, answer
 from steady.serve.arms import ReadyArm
-from steady.serve.aside import QuickHealth, aside
 from steady.serve.batching import Batcher, Closed, Full, Unit
-from steady.serve.bounded import BoundedBody, error_body
-from steady.serve.counting import CountedAnswers, Counts
+from steady.serve.layers import BoundedBody, CountedAnswers, Counts, QuickHealth, aside, error_body
 from steady.serve.phrasing import Phrasing
 
 LOG = logging.getLogger("steady.serve")
@@ -92,8 +90,7 @@ def make_app(arms: Sequence[ReadyArm], phrasing: Phrasing, limits: Limits) -> Fa
     app.add_middleware(BoundedBody, limit=limits.body_bytes, seconds=limits.body_seconds)
     app.add_middleware(QuickHealth, state=partial(_health, app), counts=counts)
     _add_refusals(app)
-    _add_pages(app)
-    _add_state(app, by_name, phrasing)
+    _add_pages(app, by_name, phrasing)
     _add_predict(app, by_name, phrasing)
     return app
 
@@ -130,10 +127,16 @@ def _body(
     prompts: list[list[str]],
     found: dict[Unit, Prediction],
 ) -> bytes:
-    """The answer as JSON, with an entry for each text."""
-    results = [
-        {"prompts": row, "arms": {arm.name: _of_arm(arm, row, wordings, found) for arm in arms}} for row in prompts
-    ]
+    """The answer as JSON, with an entry for each text, as `schema.Answered`."""
+    results = []
+    for row in prompts:
+        shown = {}
+        for arm in arms:
+            asked = zip(wordings, row, arm.lengths(row), strict=True)
+            answers = [answer(wording, found[arm.name, prompt], length) for wording, prompt, length in asked]
+            shared = agreement(answers)
+            shown[arm.name] = {"answers": answers, "agreement": 1.0 if shared is None else shared}
+        results.append({"prompts": row, "arms": shown})
     return msgspec.json.encode({"labels": labels, "results": results})
 
 
@@ -141,18 +144,16 @@ def _busy(app: FastAPI) -> Refusal:
     return Refusal(429, "busy", f"{app.state.limits.capacity} requests are under way; come again", 1)
 
 
-def _of_arm(arm: ReadyArm, prompts: list[str], wordings: list[str], found: dict[Unit, Prediction]) -> dict[str, object]:
-    """As `schema.ArmAnswer`."""
-    asked = zip(wordings, prompts, arm.lengths(prompts), strict=True)
-    answers = [answer(wording, found[arm.name, prompt], length) for wording, prompt, length in asked]
-    shared = agreement(answers)
-    return {"answers": answers, "agreement": 1.0 if shared is None else shared}
-
-
 async def _unless_left(app: FastAPI, request: Request, units: list[Unit]) -> dict[Unit, Prediction]:
     """The predictions, unless the client leaves (its place is free at once), the queue is full, or time is up."""
+
+    async def has_left() -> None:
+        # its body has been read whole before
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
     work: asyncio.Future[dict[Unit, Prediction]] = asyncio.ensure_future(app.state.batcher.answers(units))
-    leaving = asyncio.ensure_future(_has_left(request))
+    leaving = asyncio.ensure_future(has_left())
     # whatever comes first: an answer, the client's leaving, or the end of its time
     either: set[asyncio.Future[Any]] = {work, leaving}
     try:
@@ -177,19 +178,33 @@ async def _unless_left(app: FastAPI, request: Request, units: list[Unit]) -> dic
         leaving.cancel()
 
 
-async def _has_left(request: Request) -> None:
-    """Return when the client closes the connection; its body has been read whole before."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 def _health(app: FastAPI) -> tuple[int, object]:
     if not app.state.batcher.alive:
         return 503, error_body("closing", "the model's thread takes no work")
     return 200, {"status": "ok", "pending": app.state.batcher.pending, "capacity": app.state.limits.capacity}
 
 
-def _add_state(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> None:
+def _add_pages(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> None:
+    """What is got without a question: the playground, the documentation, and the state of the server."""
+    from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
+
+    page = (files("steady.serve") / "playground.html").read_text(encoding="utf-8")
+    app.mount("/swagger", StaticFiles(directory=swagger_ui_path), name="swagger")
+
+    @app.get("/", include_in_schema=False)
+    async def playground() -> HTMLResponse:
+        return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"})
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="/openapi.json",
+            title="Steady: documentation",
+            swagger_js_url="/swagger/swagger-ui-bundle.js",
+            swagger_css_url="/swagger/swagger-ui.css",
+            swagger_favicon_url="/swagger/favicon-32x32.png",
+        )
+
     @app.get("/health", response_model=schema.Health, responses={503: REFUSALS[503]})
     async def health() -> Any:
         """Whether the model's thread takes work; `QuickHealth` answers before it comes here, so also under load."""
@@ -212,27 +227,6 @@ def _add_state(app: FastAPI, arms: dict[str, ReadyArm], phrasing: Phrasing) -> N
         return Response(app.state.counts.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_pages(app: FastAPI) -> None:
-    from swagger_ui_bundle import swagger_ui_path  # type: ignore[import-untyped]
-
-    page = (files("steady.serve") / "playground.html").read_text(encoding="utf-8")
-    app.mount("/swagger", StaticFiles(directory=swagger_ui_path), name="swagger")
-
-    @app.get("/", include_in_schema=False)
-    async def playground() -> HTMLResponse:
-        return HTMLResponse(page, headers={"Content-Security-Policy": PAGE_POLICY, "X-Content-Type-Options": "nosniff"})
-
-    @app.get("/docs", include_in_schema=False)
-    async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url="/openapi.json",
-            title="Steady: documentation",
-            swagger_js_url="/swagger/swagger-ui-bundle.js",
-            swagger_css_url="/swagger/swagger-ui.css",
-            swagger_favicon_url="/swagger/favicon-32x32.png",
-        )
-
-
 def _add_refusals(app: FastAPI) -> None:
     @app.exception_handler(Refusal)
     async def refused(request: Request, refusal: Refusal) -> JSONResponse:
@@ -243,8 +237,12 @@ def _add_refusals(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
         if any(item["type"] == "json_invalid" for item in error.errors()):
             return JSONResponse(error_body("not_json", "the body is no JSON"), 400)
-        faults = "; ".join(_fault(item) for item in error.errors()[:5])
-        return JSONResponse(error_body("invalid", faults), 422)
+        faults = []
+        for item in error.errors()[:5]:
+            # in ASCII and cut, and without what was sent: names of unknown keys are the client's and may hold anything
+            place = ".".join(ascii(part).strip("'")[:40] for part in item["loc"][1:4])
+            faults.append(f"{place}: {ascii(item['msg'])[1:120]}")
+        return JSONResponse(error_body("invalid", "; ".join(faults)), 422)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -254,10 +252,3 @@ def _add_refusals(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         LOG.error("%s %s", request.method, request.url.path, exc_info=error)
         return JSONResponse(error_body("internal", "the server made a mistake; its log says which"), 500)
-
-
-def _fault(item: Any) -> str:
-    """Where and what, without what was sent; names of unknown keys are cut, for they are the client's."""
-    # ASCII, since the names of unknown keys are the client's and may hold anything
-    place = ".".join(ascii(part).strip("'")[:40] for part in item["loc"][1:4])
-    return f"{place}: {ascii(item['msg'])[1:120]}"

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from steady.errors import SteadyError
 from steady.finetune.params import Arm
 from steady.metrics.results import CLASSIFIES
-from steady.models.arm import PHRASEBOOK, ArmManifest, read_manifest
+from steady.models.arm import PHRASEBOOK, read_manifest
 from steady.models.load import load_tokenizer
 from steady.models.params import ModelParams
-from steady.parameters import Runtime, Section, StageParams
+from steady.parameters import PartOfSection, Runtime, StageParams
 from steady.prompts.bank import Bank, task_bank
 from steady.prompts.params import LabelNames
 from steady.prompts.phrasebook import Phrasebook, fingerprint, phrasebook, read_phrasebook
@@ -22,18 +22,14 @@ from steady.records import Prediction, Prompt
 from steady.scoring.answers import OpenArm, Scoring, answer, open_arm
 
 
-class BankFile(Section):
+class BankFile(PartOfSection):
     """What answering reads of section `format`."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     wordings: Path | None
 
 
-class AnswerLength(Section):
+class AnswerLength(PartOfSection):
     """What answering reads of section `evaluate`."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     max_new_tokens: int = Field(ge=1, default=64)
 
@@ -51,15 +47,10 @@ class AskParams(StageParams):
 
 @dataclass(frozen=True)
 class RecordedArm:
-    """What lies in an arm's folder beside the weights: how it was made, and the wordings it was trained on."""
+    """An arm's folder, and the wordings it was trained on."""
 
-    name: str
     folder: Path
-    manifest: ArmManifest
     book: Phrasebook
-
-
-Predict = Callable[[Sequence[str]], list[Prediction]]
 
 
 class Length(NamedTuple):
@@ -83,7 +74,7 @@ class ReadyArm:
     name: str
     labels: tuple[str, ...]
     max_length: int
-    predict: Predict
+    predict: Callable[[Sequence[str]], list[Prediction]]
     lengths: Lengths
     multi_label: bool = False
 
@@ -102,9 +93,8 @@ def current_bank(params: AskParams, arm: Path) -> Bank | None:
 def read_arm(folder: Path, bank: Bank | None) -> RecordedArm:
     """Read the manifest and the phrasebook of an arm, whose name is that of its folder.
 
-    Raises:
-        SteadyError: it is missing, its phrasebook is not the one it was trained with, or `bank` would word its training prompts
-            otherwise; the message names the templates that changed.
+    SteadyError where it is missing, its phrasebook is not the one it was trained with, or `bank` would word its training prompts
+    otherwise; the message names the templates that changed.
     """
     name, manifest = folder.name, read_manifest(folder)
     # its probabilities are fitted on all prompts of a run
@@ -127,7 +117,7 @@ def read_arm(folder: Path, bank: Bank | None) -> RecordedArm:
             f"{folder}: arm {name!r} was trained on other prompts than the bank of wordings has today: "
             f"{_what_changed(book.bank, today.bank)}. Put the wordings back, or run `dvc repro` to train again."
         )
-    return RecordedArm(name, folder, manifest, book)
+    return RecordedArm(folder, book)
 
 
 def _what_changed(trained: Bank | None, today: Bank | None) -> str:
@@ -157,33 +147,29 @@ def _load_arm(arm: RecordedArm, params: AskParams) -> ReadyArm:
     # a bar for each request would fill the terminal
     quiet = params.runtime.model_copy(update={"progress": False})
     opened = open_arm(arm.folder, Scoring(params.model, at_once, params.evaluate.max_new_tokens, quiet))
-    task = opened.manifest.label_task
-    return ReadyArm(
-        arm.name,
-        task.labels,
-        opened.manifest.max_length,
-        lambda prompts: answer(opened, as_records(prompts)).predictions,
-        _lengths(opened),
-        task.multi_label,
-    )
+    task, limit = opened.manifest.label_task, opened.manifest.max_length
+
+    def predict(prompts: Sequence[str]) -> list[Prediction]:
+        return answer(opened, as_records(prompts)).predictions
+
+    return ReadyArm(arm.folder.name, task.labels, limit, predict, _lengths(opened), task.multi_label)
 
 
 def _lengths(arm: OpenArm) -> Lengths:
     """What measures prompts for an arm."""
+
+    def length(ids: Sequence[int], limit: int | None) -> Length:
+        return Length(len(ids), len(ids) if limit is None else min(len(ids), limit))
+
     # With a tokenizer of its own: the one that scores is in use on another thread, and may be set to cut meanwhile.
     if arm.scorer is None:
         tokenizer = load_tokenizer(arm.settings.model)
-        limit = arm.manifest.max_length
-        return lambda prompts: [_length(ids, limit) for ids in tokenizer(list(prompts))["input_ids"]]
+        return lambda prompts: [length(ids, arm.manifest.max_length) for ids in tokenizer(list(prompts))["input_ids"]]
     from steady.inference.language import whole_prompt
 
     loaded = arm.scorer.language
     language = replace(loaded, tokenizer=copy.deepcopy(loaded.tokenizer))
-    return lambda prompts: [_length(whole_prompt(language, prompt), language.max_length) for prompt in prompts]
-
-
-def _length(ids: Sequence[int], limit: int | None) -> Length:
-    return Length(len(ids), len(ids) if limit is None else min(len(ids), limit))
+    return lambda prompts: [length(whole_prompt(language, prompt), language.max_length) for prompt in prompts]
 
 
 def as_records(prompts: Sequence[str]) -> list[Prompt]:
@@ -192,10 +178,3 @@ def as_records(prompts: Sequence[str]) -> list[Prompt]:
         Prompt(id=str(place), group_id="", example_id="", wording="", prompt=prompt, completion="")
         for place, prompt in enumerate(prompts)
     ]
-
-
-def chosen_arms(asked: Sequence[str], params: AskParams) -> list[str]:
-    """The names of the arms to ask: those asked for, or every arm of `params.yaml`; SteadyError where there is no such arm."""
-    if strangers := [name for name in asked if name not in params.arms]:
-        raise SteadyError(f"no arm {strangers[0]!r}. There are: {', '.join(params.arms)}.")
-    return list(dict.fromkeys(asked)) or list(params.arms)

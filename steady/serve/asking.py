@@ -13,10 +13,10 @@ from pathlib import Path
 from steady.errors import SteadyError
 from steady.parameters import read_params
 from steady.records import CANONICAL
-from steady.serve.answers import Choice, agreement, ask
-from steady.serve.arms import AskParams, ReadyArm, chosen_arms, current_bank, load_arms, read_arm
-from steady.serve.phrasing import Phrasing, make_phrasing
-from steady.serve.rows import Row, check_out, read_rows, write_rows
+from steady.serve.answers import Choice, agreement, answer
+from steady.serve.arms import AskParams, ReadyArm, current_bank, load_arms, read_arm
+from steady.serve.phrasing import Phrasing, chosen_wordings, make_phrasing
+from steady.serve.rows import SUFFIXES, Row, read_rows, write_rows
 
 BATCH = 64
 SHOWN = 60
@@ -34,7 +34,14 @@ class Asker:
 
     def ask(self, texts: Sequence[str]) -> list[Answers]:
         """For each text: arm -> an answer for each wording."""
-        return ask(self.arms, self.phrasing, texts, self.wordings)
+        prompts = [self.phrasing.prompt(text, wording) for text in texts for wording in self.wordings]
+        names, width = self.wordings * len(texts), len(self.wordings)
+        columns = {}
+        for arm in self.arms:
+            found = zip(names, arm.predict(prompts), arm.lengths(prompts), strict=True)
+            columns[arm.name] = [answer(*one) for one in found]
+        starts = range(0, len(prompts), width)
+        return [{name: column[start : start + width] for name, column in columns.items()} for start in starts]
 
 
 @dataclass(frozen=True)
@@ -58,14 +65,16 @@ def spare_quantisation(params: Path) -> None:
 
 
 def open_asker(params: Path, models: Path, listed: Path, arms: Sequence[str], wordings: Sequence[str]) -> Asker:
-    """Check the settings, the arms and their prompts, and only then load the weights."""
+    """Check the settings, the arms (all of `params.yaml` where none is named) and their prompts, and only then load the weights."""
     view = read_params(params, AskParams)
-    names = chosen_arms(arms, view)
+    if strangers := [name for name in arms if name not in view.arms]:
+        raise SteadyError(f"no arm {strangers[0]!r}. There are: {', '.join(view.arms)}.")
+    names = list(dict.fromkeys(arms)) or list(view.arms)
     bank = current_bank(view, models / names[0])
     # what can be wrong is looked for before the weights are loaded, which takes longest
     recorded = [read_arm(models / name, bank) for name in names]
     phrasing = make_phrasing(recorded, bank, listed)
-    chosen = phrasing.chosen(wordings)
+    chosen = [wording.id for wording in chosen_wordings(phrasing.wordings, wordings)]
     return Asker(load_arms(recorded, view), phrasing, chosen)
 
 
@@ -82,7 +91,9 @@ def predict(asker: Asker, request: Request) -> Iterator[str]:
             raise SteadyError(f"an empty text: {blank[0]!r}. Give a text, or lines on standard input.")
         answered = asker.ask(texts)
         if not request.as_json and number == 0 and len(asker.wordings) == 1 and not written(answered[0]):
-            yield header(asker)
+            # each column as wide as a label and its probability
+            widths = [len(label) for label in asker.arms[0].labels] + [len(arm.name) - 5 for arm in asker.arms]
+            yield "  ".join([*(f"{arm.name:<{max(widths) + 5}}" for arm in asker.arms), "text"])
         for text, answers in zip(texts, answered, strict=True):
             yield from shown(request, text, answers)
 
@@ -137,20 +148,14 @@ def as_they_come(lines: Iterable[str], most: int) -> Iterator[list[str]]:
         raise SteadyError(f"standard input is not UTF-8: {faults[0]}.")
 
 
-def header(asker: Asker) -> str:
-    """The names of the columns of `table` under one wording, each as wide as a label and its probability."""
-    width = max([len(label) for label in asker.arms[0].labels] + [len(arm.name) - 5 for arm in asker.arms]) + 5
-    return "  ".join([*(f"{arm.name:<{width}}" for arm in asker.arms), "text"])
-
-
 def table(text: str, answers: Answers) -> Iterator[str]:
     """One line for one wording; a line for each wording, and the agreement of each arm, for several."""
     columns = list(answers.values())
+    several = len(columns[0]) > 1
     width = max(len(item.label) for column in columns for item in column)
-    width = max([width, *(len(name) - 5 for name in answers), *([len("agreement")] if len(columns[0]) > 1 else [])])
+    width = max([width, *(len(name) - 5 for name in answers), *([len("agreement")] * several)])
     shown = " ".join(text.split())
     shown = shown if len(shown) <= SHOWN else shown[: SHOWN - 1] + "…"
-    several = len(columns[0]) > 1
     if several:
         yield "  ".join([*(f"{name:<{width + 5}}" for name in answers), f"wording of: {shown}"])
     for row in zip(*columns, strict=True):
@@ -170,15 +175,14 @@ def columns(text: str, answers: Answers) -> Iterator[str]:
     for row in zip(*answers.values(), strict=True):
         if row[0].wording != CANONICAL:
             yield f"({row[0].wording})"
-        cells = [_cell(item, width) for item in row]
+        cells = []
+        for item in row:
+            parts = (item.text or "(nothing)").splitlines()
+            lines = [line for part in parts for line in textwrap.wrap(part, width) or [""]]
+            cells.append([*lines, *[f"= {item.label} {item.probability:.2f}"] * bool(item.label_logprobs)])
         for line in zip_longest(*cells, fillvalue=""):
             yield " | ".join(f"{part:<{width}}" for part in line).rstrip()
     yield ""
-
-
-def _cell(item: Choice, width: int) -> list[str]:
-    lines = [line for part in (item.text or "(nothing)").splitlines() for line in textwrap.wrap(part, width) or [""]]
-    return [*lines, f"= {item.label} {item.probability:.2f}"] if item.label_logprobs else lines
 
 
 def as_json(text: str, answers: Answers) -> str:
@@ -193,8 +197,9 @@ def as_json(text: str, answers: Answers) -> str:
 
 def _file(asker: Asker, request: Request) -> Iterator[str]:
     assert request.source is not None
-    if request.out is not None:
-        check_out(request.out)
+    # before any work is done
+    if request.out is not None and request.out.suffix not in SUFFIXES:
+        raise SteadyError(f"{request.out}: --out ends in {' or '.join(SUFFIXES)}, got {request.out.suffix!r}.")
     rows, texts = read_rows(request.source, request.column)
     answered = [answers for start in range(0, len(texts), BATCH) for answers in asker.ask(texts[start : start + BATCH])]
     if request.out is None:

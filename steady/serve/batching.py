@@ -34,11 +34,8 @@ class Ticket:
 class Batcher:
     """Scores prompts of whoever asks, batched by arm, oldest request first; equal prompts of a batch are scored once.
 
-    Args:
-        scores: what each arm says to a list of prompts; called on one thread only.
-        capacity: requests that may wait or be answered at a time.
-        batch_size: prompts in a batch.
-        on_batch: told the arm, the number of prompts and the seconds of every batch, on the model's thread.
+    `scores`, what each arm says to a list of prompts, and `on_batch`, which is told the arm, the number of prompts and the seconds
+    of every batch, are called on one thread only; `capacity` requests may wait or be answered at a time.
     """
 
     def __init__(
@@ -72,12 +69,7 @@ class Batcher:
         return self._open and self._thread.is_alive()
 
     async def answers(self, units: Iterable[Unit]) -> dict[Unit, Prediction]:
-        """The predictions of some prompts. Cancelling the call frees its place at once.
-
-        Raises:
-            Full: the queue is full.
-            Closed: the batcher does not take work any more, or the model failed.
-        """
+        """The predictions of some prompts, unless the queue is `Full` or `Closed`. Cancelling the call frees its place at once."""
         asked = list(dict.fromkeys(units))
         with self._changed:
             if not self._open:
@@ -107,10 +99,23 @@ class Batcher:
             try:
                 predictions = self._scores[arm](prompts)
             except Exception as error:  # whatever a model throws must not leave the callers waiting
-                self._fail(arm, prompts, error)
+                with self._changed:
+                    for ticket in self._tickets:
+                        if any((arm, prompt) in ticket.left for prompt in prompts):
+                            # its other batches would be scored for nothing
+                            ticket.left.clear()
+                            _tell(ticket, None, error)
                 continue
             self._on_batch(arm, len(prompts), time.perf_counter() - started)
-            self._deliver(arm, dict(zip(prompts, predictions, strict=True)))
+            found = dict(zip(prompts, predictions, strict=True))
+            with self._changed:
+                for ticket in self._tickets:
+                    mine = [unit for unit in ticket.left if unit[0] == arm and unit[1] in found]
+                    for unit in mine:
+                        ticket.found[unit] = found[unit[1]]
+                        del ticket.left[unit]
+                    if mine and not ticket.left:
+                        _tell(ticket, ticket.found, None)
         with self._changed:
             for ticket in self._tickets:
                 _tell(ticket, None, Closed())
@@ -128,24 +133,6 @@ class Batcher:
             # a prompt of each request in turn: a large request does not hold up the small ones behind it
             in_turn = (prompt for row in zip_longest(*waiting) for prompt in row if prompt is not None)
             return arm, list(islice(dict.fromkeys(in_turn), self._batch_size))
-
-    def _deliver(self, arm: str, predictions: Mapping[str, Prediction]) -> None:
-        with self._changed:
-            for ticket in self._tickets:
-                mine = [unit for unit in ticket.left if unit[0] == arm and unit[1] in predictions]
-                for unit in mine:
-                    ticket.found[unit] = predictions[unit[1]]
-                    del ticket.left[unit]
-                if mine and not ticket.left:
-                    _tell(ticket, ticket.found, None)
-
-    def _fail(self, arm: str, prompts: Sequence[str], error: Exception) -> None:
-        with self._changed:
-            for ticket in self._tickets:
-                if any((arm, prompt) in ticket.left for prompt in prompts):
-                    # its other batches would be scored for nothing
-                    ticket.left.clear()
-                    _tell(ticket, None, error)
 
 
 def _tell(ticket: Ticket, found: dict[Unit, Prediction] | None, error: Exception | None) -> None:

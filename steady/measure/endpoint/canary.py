@@ -12,16 +12,13 @@ TOLERANCE = 0.05
 
 
 def check_canary(client: Client, asking: Asking, generated: Sequence[Request]) -> None:
-    """Try the server on prompts whose greedy responses were generated already.
+    """Try the server on prompts whose greedy responses were generated already; SteadyError where its log-probabilities are wrong.
 
     Faults of real servers are looked for: another number of log-probabilities than of tokens; values that are all equal, or
     not those that the server itself gave when it generated the same tokens; values that depend on what was asked before.
 
     Args:
         generated: requests for responses, answered; the first and the last of them that were not empty are used.
-
-    Raises:
-        SteadyError: the server gives no such log-probabilities, or wrong ones.
     """
     ends = [next((one for one in map(client.reply, order) if one.text), None) for order in (generated, generated[::-1])]
     first, last = ends

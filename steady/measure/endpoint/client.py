@@ -122,9 +122,7 @@ class Client(AbstractContextManager["Client"]):
 
         Requests are made as they are sent and replies go to the file, so that memory does not grow with their number. After
         an interrupt or a fault, the requests in flight are waited for and their replies stay too: they are paid for.
-
-        Raises:
-            SteadyError: the server cannot be reached, refuses the key, the model or the very first request, or keeps failing.
+        SteadyError where the server cannot be reached, refuses the key, the model or the very first request, or keeps failing.
         """
         self._stopped.clear()
         waiting = self._unanswered(requests)

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from steady.errors import SteadyError
 from steady.records import Asked, Message
 
 Tokens = tuple[int, ...]
@@ -34,10 +33,7 @@ class Asking:
 
 @dataclass(frozen=True)
 class Request:
-    """One request: `name` says in messages which prompt it is; requests that differ in `repeat` alone are sent each.
-
-    `hint` is what to do when the server refuses it.
-    """
+    """One request: `name` says in messages which prompt it is, `hint` what to do when it is refused; each `repeat` is sent."""
 
     path: str
     body: Mapping[str, Any]
@@ -52,10 +48,7 @@ class Request:
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is used of a reply: `logprobs` are natural logs, one for each token that was generated or, of given tokens, given.
-
-    `refusal`: the server refused the request, with these words.
-    """
+    """What is used of a reply: `logprobs` are natural logs, one a token that was generated or given; `refusal`: why it was refused."""
 
     text: str
     refusal: str = ""
@@ -64,16 +57,6 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     prompt_ids: list[int] = []
     token_ids: list[int] = []
     logprobs: list[float | None] = []
-
-
-def read_fields(text: str) -> dict[str, Any]:
-    """Fields of a request body from JSON; SteadyError where it is no JSON object."""
-    try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
-        raise SteadyError(
-            f"""--request-fields {text!r}: {error}. Give an object, such as '{{"seed": 1}}'."""
-        ) from error
 
 
 def generation_request(asking: Asking, prompt: Asked, name: str, repeat: int = 0) -> Request:

@@ -13,9 +13,9 @@ from steady.inference.progress import progress_bar
 from steady.measure.endpoint.cache import Cache
 from steady.measure.endpoint.canary import REQUESTS, check_canary, given_logprobs
 from steady.measure.endpoint.client import Client, Endpoint, checked_url
-from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request, read_fields
+from steady.measure.endpoint.protocol import Asking, Reply, Request, generation_request, given_request
 from steady.measure.prompt_files import ONE_PROMPT, PromptFile, comparable
-from steady.measure.subject import UNKNOWN, Facts, Say, Subject
+from steady.measure.subject import UNKNOWN, Say, Subject
 from steady.metrics.matrices import ScoredGroup
 from steady.records import Prediction, Rejected
 from steady.scoring.groups import Mask, PromptGroup, sample_pairs
@@ -44,7 +44,21 @@ class EndpointSubject(Subject):
     """Answers, and POSIX where the server gives log-probabilities of given tokens; `cache` is the file that keeps replies."""
 
     def __init__(self, endpoint: Endpoint, asking: Asking, plan: Plan, cache: Path) -> None:
-        self.name, self.facts = asking.model, _facts(endpoint, asking, plan)
+        self.name = asking.model
+        self.facts = {
+            "endpoint": endpoint.url,
+            "model": asking.model,
+            "chat_template": asking.chat,
+            "system": asking.system,
+            "max_new_tokens": asking.max_new_tokens,
+            "stop": list(asking.stop),
+            "request_fields": msgspec.json.encode(asking.more, order="deterministic").decode() if asking.more else "",
+            "repeats": plan.repeats,
+            "posix": plan.posix,
+            "max_pairs": plan.max_pairs,
+            # of the pairs that are drawn: without a limit there are none
+            "seed": plan.seed if plan.max_pairs else None,
+        }
         self._endpoint, self._asking, self._plan, self._cache = endpoint, asking, plan, cache
         self._file: PromptFile | None = None
         self._groups: list[PromptGroup] = []
@@ -85,11 +99,7 @@ class EndpointSubject(Subject):
         return [list(range(len(groups)))]
 
     def score(self, groups: Sequence[PromptGroup], say: Say) -> list[ScoredGroup]:
-        """Ask what was not answered before, try the canary where POSIX is wanted, and put the replies together.
-
-        Raises:
-            SteadyError: the server cannot be used (see `Client.fill`), or its log-probabilities cannot (see `check_canary`).
-        """
+        """Ask what was not answered before, try the canary where POSIX is wanted, and put the replies together."""
         plan = self._plan
         with Cache(self._cache, say) as cache, Client(self._endpoint, cache) as client:
             requests = sum(len(group.prompts) for group in groups) * plan.repeats
@@ -129,9 +139,7 @@ class EndpointSubject(Subject):
         with Cache(self._cache, lambda line: None) as cache:
             for group in self._groups:
                 for name, prompt in zip(group.prompt_ids, group.prompts, strict=True):
-                    asked = [
-                        generation_request(self._asking, prompt, name, place) for place in range(self._plan.repeats)
-                    ]
+                    asked = (generation_request(self._asking, prompt, name, n) for n in range(self._plan.repeats))
                     replies = [cache[request.key(self._endpoint.url)] for request in asked]
                     if not any(reply.refusal for reply in replies):
                         found[name] = [reply.text.strip() for reply in replies]
@@ -199,26 +207,16 @@ def endpoint_subject(model: str, options: Mapping[str, Any]) -> EndpointSubject:
     limits = {name: options[name] for name in ("concurrency", "timeout")}
     endpoint = Endpoint(checked_url(options["endpoint"]), options["api_key_variable"], **limits)
     framing = {name: options[name] for name in ("system", "max_new_tokens", "stop")}
-    asking = Asking(model, chat, more=read_fields(options["request_fields"]), scored=options["posix"], **framing)
+    text = options["request_fields"]
+    try:
+        fields = msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise SteadyError(
+            f"""--request-fields {text!r}: {error}. Give an object, such as '{{"seed": 1}}'."""
+        ) from error
+    asking = Asking(model, chat, more=fields, scored=options["posix"], **framing)
     plan = Plan(**{name: options[name] for name in ("repeats", "posix", "max_pairs", "seed")})
     return EndpointSubject(endpoint, asking, plan, options["replies"])
-
-
-def _facts(endpoint: Endpoint, asking: Asking, plan: Plan) -> Facts:
-    return {
-        "endpoint": endpoint.url,
-        "model": asking.model,
-        "chat_template": asking.chat,
-        "system": asking.system,
-        "max_new_tokens": asking.max_new_tokens,
-        "stop": list(asking.stop),
-        "request_fields": msgspec.json.encode(asking.more, order="deterministic").decode() if asking.more else "",
-        "repeats": plan.repeats,
-        "posix": plan.posix,
-        "max_pairs": plan.max_pairs,
-        # of the pairs that are drawn: without a limit there are none
-        "seed": plan.seed if plan.max_pairs else None,
-    }
 
 
 def _tokens(request: Request) -> int:

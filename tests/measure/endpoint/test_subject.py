@@ -1,6 +1,5 @@
 """`steady measure --endpoint`: answers, noise floor and POSIX of a server as those of the same model on this machine."""
 
-import copy
 import json
 import re
 import shlex
@@ -9,11 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
-from small_models import byte_tokenizer
+from measuring import run, write
 from stand_in_server import StandIn, last_word, model_answers, reply
 
-from steady.commands.measure import main
 from steady.inference.language import language_model
 from steady.measure.runs import read_run
 
@@ -22,43 +19,22 @@ ROWS = [
     for n in range(3)
     for text in ("{} + 1 =", "What is one plus {}", "Add one to {}")
 ]
-TEMPLATE = "{% for one in messages %}<{{ one.role }}>{{ one.content }}{% endfor %}<model>"
 KEY = "sk-secret-123456"
 
 
 @pytest.fixture
 def prompts(tmp_path):
-    path = tmp_path / "prompts.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
-    return path
-
-
-def run(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(item) for item in arguments])
-    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-    assert result.exit_code == code, result.output
-    return result.output
+    return write(tmp_path / "prompts.jsonl", ROWS)
 
 
 def remote(server, prompts, out, *more, code=0):
     url = server if isinstance(server, str) else server.url
-    return run(prompts, "--endpoint", url, "--model", "m", "--out", out, "--max-new-tokens", 4, *more, code=code)
+    options = ["--endpoint", url, "--model", "m", "--out", out, "--max-new-tokens", 4, *more]
+    return run(prompts, *options, code=code).output
 
 
 def measures(folder):
     return json.loads((folder / "measures.json").read_text())
-
-
-@pytest.fixture(scope="module")
-def chat_folder(llama_folder, tmp_path_factory):
-    from transformers import AutoModelForCausalLM
-
-    folder = tmp_path_factory.mktemp("chat")
-    AutoModelForCausalLM.from_pretrained(llama_folder, trust_remote_code=False).save_pretrained(folder)
-    tokenizer = copy.deepcopy(byte_tokenizer())
-    tokenizer.chat_template = TEMPLATE
-    tokenizer.save_pretrained(folder)
-    return folder
 
 
 @pytest.mark.parametrize("chat", ["on", "off"])
@@ -165,8 +141,7 @@ def test_a_server_without_token_ids_is_told_from_one_that_refuses_the_prompt(pro
 def test_conversations_are_sent_as_they_are_and_fields_of_requests_are_changed(tmp_path):
     turns = [[{"role": "system", "content": "Own."}, {"role": "user", "content": text}] for text in ("a b", "c b")]
     rows = [{"group_id": "g", "prompt": "d b"}, *({"group_id": "g", "messages": one} for one in turns)]
-    path = tmp_path / "p.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path = write(tmp_path / "p.jsonl", rows)
     fields = json.dumps({"max_tokens": None, "max_completion_tokens": 9})
     with StandIn() as server:
         remote(server, path, tmp_path / "out", "--system", "Other.", "--request-fields", fields, "--repeats", 1)
@@ -202,13 +177,14 @@ def test_the_commands_of_the_documentation_run(chat_folder, prompts, tmp_path, m
     commands = [line.split("#")[0] for line in text.splitlines() if line.startswith("python -m steady measure ")]
     assert len(commands) == 4
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "answers.jsonl").write_text("".join(json.dumps(row | {"answer": "1"}) + "\n" for row in ROWS))
+    write(tmp_path / "answers.jsonl", [row | {"answer": "1"} for row in ROWS])
     model = AutoModelForCausalLM.from_pretrained(chat_folder, trust_remote_code=False)
     tokenizer = AutoTokenizer.from_pretrained(chat_folder, trust_remote_code=False)
     with StandIn(model_answers(language_model(model, tokenizer, True))) as server:
         for place, command in enumerate(commands):
             words = shlex.split(command.replace("http://localhost:8000/v1", server.url))[4:]
-            output = run(*[word for word in words if word not in {"--out", "measured"}], "--out", f"out{place}")
+            words = [word for word in words if word not in {"--out", "measured"}]
+            output = run(*words, "--out", f"out{place}").output
             assert "requests to http" in output or "answers.jsonl: 3 groups, 9 prompts" in output
 
 
@@ -228,5 +204,5 @@ def test_options_that_would_not_be_followed_are_refused(prompts, tmp_path, more,
 
 
 def test_options_of_a_server_without_one_are_refused(prompts, tmp_path):
-    assert "--posix: an option which needs --endpoint" in run(prompts, "--model", "x", "--posix", code=1)
-    assert "add --model" in run(prompts, "--endpoint", "http://localhost/v1", code=1)
+    assert "--posix: an option which needs --endpoint" in run(prompts, "--model", "x", "--posix", code=1).output
+    assert "add --model" in run(prompts, "--endpoint", "http://localhost/v1", code=1).output

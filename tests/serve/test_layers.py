@@ -5,8 +5,7 @@ import threading
 
 import pytest
 
-from steady.serve.aside import QUICK_CHARACTERS, QuickHealth, aside
-from steady.serve.counting import Counts
+from steady.serve.layers import QUICK_CHARACTERS, Counts, QuickHealth, aside
 
 
 def test_health_is_answered_before_every_other_layer_and_counted():
