@@ -88,11 +88,7 @@ class Claims(Section):
 
 
 def read_claims(path: Path) -> list[Claim]:
-    """Read and check `claims.yaml`.
-
-    Raises:
-        SteadyError: the file is missing, is no YAML, or holds anything unknown or unfit; every fault, with its line.
-    """
+    """Read and check `claims.yaml`; SteadyError where it is missing, is no YAML, or holds anything unfit: every fault, by line."""
     document = read_yaml(path, "no such file. Run from the repository's root, or pass --claims.", with_lines=True)
     try:
         return Claims.model_validate(document).claims

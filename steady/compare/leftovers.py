@@ -11,9 +11,8 @@ def remove_leftovers(folders: Sequence[Path], arms: Collection[str]) -> list[Pat
     DVC leaves the outputs of a stage that is gone in place; `compare` and `report` depend on the whole folders, so a run without an
     arm would depend on what an earlier run had left. The files stay in DVC's cache.
     """
-    gone = [
-        place for folder in folders for place in sorted(folder.glob("*")) if place.is_dir() and place.name not in arms
-    ]
+    found = [place for folder in folders for place in sorted(folder.glob("*")) if place.is_dir()]
+    gone = [place for place in found if place.name not in arms]
     for place in gone:
         shutil.rmtree(place)
     return gone

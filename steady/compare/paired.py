@@ -87,10 +87,8 @@ def compare_quality(base: Answers, other: Answers, testing: Testing) -> QualityS
     # rows that both arms get right or wrong say nothing in McNemar's test
     won = np.flatnonzero((two.correct == 1) & (one.correct == 0))
     lost = np.flatnonzero((two.correct == 0) & (one.correct == 1))
-    table = quality_measures(one)
-    measures = paired_estimates(
-        quality_statistic(one), quality_statistic(two), table, one.group_count, testing.bootstrap
-    )
+    table, statistics = quality_measures(one), (quality_statistic(one), quality_statistic(two))
+    measures = paired_estimates(*statistics, table, one.group_count, testing.bootstrap)
     for row in table:
         if row.test == "mcnemar":
             found = measures[row.name]
@@ -109,7 +107,6 @@ def compare_quality(base: Answers, other: Answers, testing: Testing) -> QualityS
 
 def compare_texts(base: ArmResults, other: ArmResults, testing: Testing) -> TextStep:
     """The generated texts of both arms on the same rows: differences of every measure, and sign-flip p over groups.
-
     Everything is null where an arm generates nothing.
     """
     answered = base.test.answered()

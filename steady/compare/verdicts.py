@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from msgspec.structs import asdict
 
 from steady.compare.claims import ENDPOINTS, Claim
 from steady.compare.paired import Testing, compare_cell, compare_quality, group_measures
@@ -27,12 +28,21 @@ def judge_claims(claims: Sequence[Claim], arms: Mapping[str, ArmResults], testin
     # A claim whose measure has no test value shows nothing, and still counts in the family of tests.
     p_values = [1.0 if figures.p is None else figures.p for figures, _ in found.values()]
     adjusted = dict(zip(found, holm(p_values), strict=True))
-    return [
-        _not_praised(_judged(claim, *found[claim.id], adjusted[claim.id], testing.alpha), arms[claim.arm])
-        if claim.id in found
-        else ClaimResult(**claim.model_dump(), status="primary", verdict=NOT_TESTED, reason=missing[claim.id])
-        for claim in claims
-    ]
+    judged = []
+    for claim in claims:
+        known = claim.model_dump() | {"status": "primary"}
+        if claim.id not in found:
+            judged.append(ClaimResult(**known, verdict=NOT_TESTED, reason=missing[claim.id]))
+            continue
+        figures, count = found[claim.id]
+        known |= asdict(figures) | {"p_holm": adjusted[claim.id], "n": count}
+        said = verdict(figures.difference.value or 0.0, adjusted[claim.id], claim.direction, testing.alpha)
+        # An arm that answers the same to everything is as steady as can be, and useless.
+        same = ENDPOINTS[claim.endpoint].cell and arms[claim.arm].sensitivity.degeneracy.degenerate
+        if said == SUPPORTED and same:
+            said, known["reason"] = NOT_SUPPORTED, f"{claim.arm} gives one answer to nearly everything"
+        judged.append(ClaimResult(**known, verdict=said))
+    return judged
 
 
 def _what_is_missing(claim: Claim, arms: Mapping[str, ArmResults]) -> str | None:
@@ -47,11 +57,8 @@ def _what_is_missing(claim: Claim, arms: Mapping[str, ArmResults]) -> str | None
         return f"no {' '.join(cell)} prompts in this run"
     # a measure over wordings has no value for a group, and needs no more than scores, which every arm has
     nothing = np.zeros(1)
-    if any(
-        np.isnan(group_measures(values).get(ENDPOINTS[claim.endpoint].measure, nothing)).all()
-        for values in both
-        if values
-    ):
+    measures = [group_measures(values).get(ENDPOINTS[claim.endpoint].measure, nothing) for values in both if values]
+    if any(np.isnan(each).all() for each in measures):
         return "the arms have no such measure in this run"
     return None
 
@@ -65,30 +72,6 @@ def _measured(claim: Claim, arms: Mapping[str, ArmResults], testing: Testing) ->
         return quality.measures[endpoint.measure], quality.rows
     cell = compare_cell(base.cells[endpoint.cell], other.cells[endpoint.cell], testing)
     return cell.measures[endpoint.measure], cell.n_groups
-
-
-def _judged(claim: Claim, found: Difference, count: int, adjusted: float, alpha: float) -> ClaimResult:
-    return ClaimResult(
-        **claim.model_dump(),
-        status="primary",
-        verdict=verdict(found.difference.value or 0.0, adjusted, claim.direction, alpha),
-        from_=found.from_,
-        to=found.to,
-        difference=found.difference,
-        relative_reduction=found.relative_reduction,
-        p=found.p,
-        p_holm=adjusted,
-        smallest_detectable=found.smallest_detectable,
-        n=count,
-    )
-
-
-def _not_praised(claim: ClaimResult, arm: ArmResults) -> ClaimResult:
-    """The claim, not supported where its arm is steady because it gives one answer to nearly everything."""
-    # An arm that answers the same to everything is as steady as can be, and useless.
-    if claim.verdict == SUPPORTED and ENDPOINTS[claim.endpoint].cell and arm.sensitivity.degeneracy.degenerate:
-        claim.verdict, claim.reason = NOT_SUPPORTED, f"{claim.arm} gives one answer to nearly everything"
-    return claim
 
 
 def verdict_text(claim: ClaimResult) -> str:

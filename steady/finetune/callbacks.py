@@ -63,16 +63,9 @@ class LiveCurves(TrainerCallback):
         for entry in state.log_history:
             self._write(entry, int(entry["step"]))
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: Mapping[str, float] | None = None,
-        **_: Any,
-    ) -> None:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any) -> None:
         """Write the `values` at the optimizer step they belong to."""
-        self._write(logs or {}, state.global_step)
+        self._write(given["logs"], state.global_step)
 
     def values(self, logs: Mapping[str, float]) -> Iterable[tuple[str, float]]:
         """What is written of an entry of the log: names under `train/` or `eval/`, in one order, for a checkpoint sorts the log."""

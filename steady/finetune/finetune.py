@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from steady.finetune.checkpoints.checkpoints import Checkpoints, code_digest, library_versions
 from steady.finetune.checkpoints.checkpoints import fingerprint as checkpoint_name
@@ -27,20 +28,15 @@ from steady.prompts.phrasebook import fingerprint, write_phrasebook
 from steady.records import write_bytes, write_json
 
 TRAINED = ("lora", "full")  # methods that leave weights of their own, and a card
-SUMMARY = "training.json"
 
 
 def finetune(
     name: str, params: FinetuneParams, data: TrainingData, folder: Path, curves: Path, root: Path | None = None
 ) -> ArmManifest:
-    """Train the arm `name` and write `folder` and `curves`.
+    """Train the arm `name` and write `folder` and `curves`; SteadyError where the model cannot be loaded or the training not go on.
 
-    Args:
-        root: where checkpoints lie while it trains; after a stop the same call resumes from the last good one, and ends with the
-            same bytes. None: it begins anew.
-
-    Raises:
-        SteadyError: `arms` has no such arm, the model cannot be loaded, or the training cannot go on.
+    `root`: where checkpoints lie while it trains; after a stop the same call resumes from the last good one, and ends with the
+    same bytes. None: it begins anew.
     """
     params = params.of_arm(name)
     run = TrainingRun(name, params, data, curves)
@@ -58,7 +54,7 @@ def finetune(
         record["processes"] = size()
     if not any(curves.iterdir()):  # DVC warns of an empty output on every command
         summary = {"arm": name, **run.arm.shown(), "steps": 0}
-        write_bytes(curves / SUMMARY, json.dumps(summary).encode() + b"\n")
+        write_bytes(curves / "training.json", json.dumps(summary).encode() + b"\n")
     if run.arm.scoring != ArmScoring():
         record |= {"scoring": run.arm.scoring.model_dump() | {"solved_tokens": tokens}}
     base = locate(params.model)
@@ -90,8 +86,6 @@ def finetune(
 
 def training_fingerprint(run: TrainingRun) -> str:
     """What names the folder of an arm's checkpoints: settings, data, base, code, libraries and the machine's way to compute."""
-    import torch
-
     base, data = locate(run.params.model), run.data
     digest = hashlib.sha256()
     for record in (*data.prompts.examples, *data.prompts.wordings, *data.validation):
@@ -128,9 +122,8 @@ def _train(run: TrainingRun, folder: Path) -> Record:
     if run.arm.objective in ("dpo", "grpo"):
         from steady.finetune.preference.preference import prefer
 
-        prepare_torch(
-            run.params.model, run.params.seed
-        )  # the same generators, whether the first phase was resumed or not
+        # the same generators, whether the first phase was resumed or not
+        prepare_torch(run.params.model, run.params.seed)
         record |= {"preference": prefer(model, tokenizer, run)}
     if rank() == 0:  # process 0 writes the arm
         save_trained(model, tokenizer, folder)
@@ -152,10 +145,8 @@ def save_trained(model: Any, tokenizer: Any, folder: Path) -> None:
         save_head(model.head, folder)
     path = folder / "adapter_config.json"
     if path.is_file():  # PEFT writes sets in hash order; sorted lists give the same bytes in every process
-        config = json.loads(path.read_text(encoding="utf-8"))
-        write_json(
-            path, {key: sorted(value) if isinstance(value, list) else value for key, value in sorted(config.items())}
-        )
+        config = sorted(json.loads(path.read_text(encoding="utf-8")).items())
+        write_json(path, {key: sorted(value) if isinstance(value, list) else value for key, value in config})
 
 
 def _card(run: TrainingRun, manifest: ArmManifest) -> Card:

@@ -11,8 +11,6 @@ from steady.parameters import Runtime, Section, StageParams, faults_of
 from steady.prompts.params import LabelNames, PromptLength
 
 PissaIterations = Annotated[str, StringConstraints(pattern=r"^pissa_niter_[1-9][0-9]*$")]
-
-
 Objective = Literal["none", "sft", "dpo", "grpo", "consistency"]
 TRAINING = ("probe", "lora", "train", *get_args(Objective)[1:])  # sections that an arm may have settings of its own of
 
@@ -82,10 +80,6 @@ class LoraParams(Section):
             raise ValueError(f"a rank of {r} trains nothing: give at least 1, or choose the method `none` or `probe`")
         return r
 
-    def config(self) -> dict[str, Any]:
-        """The keys of `peft.LoraConfig`."""
-        return self.model_dump(exclude={"loraplus_lr_ratio"})
-
 
 class TrainParams(Section):
     """Section `train`: keys of `transformers.TrainingArguments`, the patience of its `EarlyStoppingCallback` in evaluations,
@@ -111,11 +105,9 @@ class TrainParams(Section):
 
     def arguments(self) -> dict[str, Any]:
         """The keys of `transformers.TrainingArguments`; transformers 5.23 warns of the old name of gradient checkpointing."""
-        # The excluded keys are those of callbacks and of the base, or are named otherwise.
-        own = self.model_dump(
-            exclude={"early_stopping_patience", "base_dropout", "eval_steps", "gradient_checkpointing"}
-        )
-        return own | {"activation_checkpointing": self.gradient_checkpointing}
+        # Keys of callbacks and of the base, or that are named otherwise.
+        others = {"early_stopping_patience", "base_dropout", "eval_steps", "gradient_checkpointing"}
+        return self.model_dump(exclude=others) | {"activation_checkpointing": self.gradient_checkpointing}
 
 
 class SftParams(Section):
@@ -206,11 +198,7 @@ class FinetuneParams(StageParams):
     runtime: Runtime
 
     def of_arm(self, name: str) -> "FinetuneParams":
-        """The parameters with the arm's own `settings` in place.
-
-        Raises:
-            SteadyError: there is no such arm, or its settings name a key that is not one of training, or give it a wrong value.
-        """
+        """The parameters with the arm's own `settings` in place; SteadyError where arm, key or value is none that is allowed."""
         if name not in self.arms:
             raise SteadyError(f"arms: no arm {name!r}. There are: {', '.join(self.arms)}.")
         values = self.model_dump()

@@ -1,23 +1,24 @@
 """Checks before a training: settings that would fail or train nothing are refused, with the reason and what to do."""
 
 import logging
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, get_args
 
+import torch
+from transformers.training_args import OptimizerNames
+
 from steady.errors import SteadyError
-from steady.finetune.language.rows import GenerativeRows, RowEncoder
+from steady.finetune.language.rows import GenerativeRows
 from steady.finetune.objectives import find_objective
 from steady.finetune.params import Arm, FinetuneParams, Objective
 from steady.finetune.preference.rows import count_pairs
 from steady.finetune.run import TrainingRun
-from steady.models.chat import chat_frame, default_template
 from steady.models.ranks import size
-from steady.models.tokenizer import end_id, unknown_id
+from steady.models.tokenizer import unknown_id
 
 logger = logging.getLogger(__name__)
 GIB = 2**30
-BITS_8 = ("8bit",)
 HELD = 1.45
 """Peak bytes of a training step over the bytes of its saved activations: temporary buffers and memory lost to fragmentation.
 
@@ -26,14 +27,14 @@ Measured on a CPU, with a Llama of 135 million weights and LoRA in bfloat16; on 
 
 
 def check_settings(run: TrainingRun) -> None:
-    """Refuse settings of an arm that do not go together, or do not fit its data; nothing is loaded.
-
-    Raises:
-        SteadyError: all faults at once.
-    """
+    """SteadyError, with all faults at once, for settings of an arm that do not go together or do not fit its data."""
     params = run.params
-    faults = [*_method_faults(run.name, run.arm, params), *_generative_faults(params), *_optimizer_faults(params)]
-    faults += [*preference_faults(run), *_batch_faults(run), *_process_faults(run)]
+    faults = list(_method_faults(run.name, run.arm, params))
+    # The Trainer would load the model and tokenise the data before it refused the name.
+    optimizers = [name.value for name in OptimizerNames]
+    if params.train.optim not in optimizers:
+        faults.append(f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(optimizers)}.")
+    faults += [*preference_faults(run), *_batch_faults(run)]
     if faults:
         raise SteadyError("\n".join(faults))
 
@@ -56,36 +57,25 @@ def _method_faults(name: str, arm: Arm, params: FinetuneParams) -> Iterator[str]
         )
     if params.lora.loraplus_lr_ratio is not None and arm.method == "full":
         yield f"arms.{name}: lora.loraplus_lr_ratio is of LoRA, and method full has none. Set it to null."
-
-
-def _process_faults(run: TrainingRun) -> Iterator[str]:
-    """What several processes cannot do: share a batch that they do not divide, or a model that is spread over their GPUs."""
-    params, processes = run.params, size()
-    batch = params.dpo if run.arm.objective == "dpo" else params.train
-    if processes > 1 and batch.per_device_train_batch_size % processes:
-        section = "dpo" if batch is params.dpo else "train"
-        yield (
-            f"{section}.per_device_train_batch_size: {batch.per_device_train_batch_size} rows are the batch of all processes "
-            f"together, and {processes} processes do not divide it. Change one of the two."
-        )
-    if processes > 1 and params.runtime.device_map is not None:
-        yield "runtime.device_map: every process has one GPU and the whole model on it. Set it to null, or start one process."
-    if (
-        processes > 1
-        and run.arm.objective == "consistency"
-        and (params.consistency.placebo or params.consistency.penalty == "consensus")
-    ):
-        # Means over what a batch happens to have: those of two halves do not make that of the whole.
-        yield (
-            f"arms.{run.name}: consistency.placebo and consistency.penalty: consensus look at a whole batch, so they train in one "
-            "process. Start one process, or use penalty jsd without placebo."
-        )
-    if processes > 1 and run.arm.objective == "grpo":
-        yield f"arms.{run.name}: objective grpo compares the completions of a whole batch, so it trains in one process."
+    sft = params.sft
+    if model.task == "SEQ_CLS":
+        for key in ("preview_steps", "generate_rows", "packing"):
+            if getattr(sft, key):
+                yield f"sft.{key}: a SEQ_CLS model generates nothing. Leave it out, or choose a model that generates."
+        return
+    # Settings of the head of a classifier, and of packing, which needs attention that keeps the rows of a sequence apart.
+    if model.pooling is not None:
+        yield f"model.pooling: {model.pooling} is of SEQ_CLS; a {model.task} model has null."
+    if model.task == "SEQ_2_SEQ_LM" and sft.packing:
+        yield "sft.packing: an encoder-decoder would mix the packed rows in its encoder. Set it to false; batches are of like length."
+    if model.task == "SEQ_2_SEQ_LM" and not sft.completion_only_loss:
+        yield "sft.completion_only_loss: an encoder-decoder predicts answers alone. Set it to true."
+    if sft.preview_prompts is not None and sft.preview_steps is None:
+        yield "sft.preview_prompts: they are answered every sft.preview_steps, which is null. Set that to a number of steps."
 
 
 def _batch_faults(run: TrainingRun) -> Iterator[str]:
-    """What the sampler and the objective of the arm cannot do with its settings."""
+    """What the sampler, the objective and several processes cannot do with the settings of the arm."""
     name, arm, params = run.name, run.arm, run.params
     rows = params.train.per_device_train_batch_size
     if arm.sampler != "shuffled" and params.sft.packing:
@@ -105,6 +95,26 @@ def _batch_faults(run: TrainingRun) -> Iterator[str]:
         )
     if module := find_objective(arm.objective):
         yield from module.faults(name, params)
+    processes = size()
+    # What several processes cannot do: share a batch that they do not divide, or a model that is spread over their GPUs.
+    batch = params.dpo if run.arm.objective == "dpo" else params.train
+    if processes > 1 and batch.per_device_train_batch_size % processes:
+        section = "dpo" if batch is params.dpo else "train"
+        yield (
+            f"{section}.per_device_train_batch_size: {batch.per_device_train_batch_size} rows are the batch of all processes "
+            f"together, and {processes} processes do not divide it. Change one of the two."
+        )
+    if processes > 1 and params.runtime.device_map is not None:
+        yield "runtime.device_map: every process has one GPU and the whole model on it. Set it to null, or start one process."
+    # Means over what a batch happens to have: those of two halves do not make that of the whole.
+    over_batch = params.consistency.placebo or params.consistency.penalty == "consensus"
+    if processes > 1 and run.arm.objective == "consistency" and over_batch:
+        yield (
+            f"arms.{run.name}: consistency.placebo and consistency.penalty: consensus look at a whole batch, so they train in one "
+            "process. Start one process, or use penalty jsd without placebo."
+        )
+    if processes > 1 and run.arm.objective == "grpo":
+        yield f"arms.{run.name}: objective grpo compares the completions of a whole batch, so it trains in one process."
 
 
 def preference_faults(run: TrainingRun) -> Iterator[str]:
@@ -133,55 +143,9 @@ def preference_faults(run: TrainingRun) -> Iterator[str]:
         )
 
 
-def _generative_faults(params: FinetuneParams) -> Iterator[str]:
-    model, sft = params.model, params.sft
-    if model.task == "SEQ_CLS":
-        for key in ("preview_steps", "generate_rows", "packing"):
-            if getattr(sft, key):
-                yield f"sft.{key}: a SEQ_CLS model generates nothing. Leave it out, or choose a model that generates."
-        return
-    # Settings of the head of a classifier, and of packing, which needs attention that keeps the rows of a sequence apart.
-    if model.pooling is not None:
-        yield f"model.pooling: {model.pooling} is of SEQ_CLS; a {model.task} model has null."
-    if model.task == "SEQ_2_SEQ_LM" and sft.packing:
-        yield "sft.packing: an encoder-decoder would mix the packed rows in its encoder. Set it to false; batches are of like length."
-    if model.task == "SEQ_2_SEQ_LM" and not sft.completion_only_loss:
-        yield "sft.completion_only_loss: an encoder-decoder predicts answers alone. Set it to true."
-    if sft.preview_prompts is not None and sft.preview_steps is None:
-        yield "sft.preview_prompts: they are answered every sft.preview_steps, which is null. Set that to a number of steps."
-
-
-def _optimizer_faults(params: FinetuneParams) -> Iterator[str]:
-    from transformers.training_args import OptimizerNames
-
-    # The Trainer would load the model and tokenise the data before it refused the name.
-    names = [name.value for name in OptimizerNames]
-    if params.train.optim not in names:
-        yield f"train.optim: no optimizer {params.train.optim!r}. There are: {', '.join(names)}."
-
-
-def check_tokenizer(tokenizer: Any, params: FinetuneParams) -> None:
-    """Refuse a tokenizer that cannot end an answer, or a chat template that cannot frame a prompt.
-
-    Raises:
-        SteadyError: see `steady.models.tokenizer`.
-    """
-    end_id(tokenizer)
-    if params.model.chat_template:
-        chat_frame(tokenizer)
-    elif default_template(tokenizer) is not None:
-        logger.warning(
-            "model.chat_template is false: prompts go to the model as plain text, though its tokenizer has a chat template. Set it to "
-            "true to train and ask through the template."
-        )
-
-
-def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str], max_length: int) -> None:
-    """Refuse rows from which nothing can be learned.
-
-    Raises:
-        SteadyError: a label is longer than the limit or cannot be written, or no row has a token to learn.
-    """
+def check_rows(rows: GenerativeRows, labels: Sequence[str]) -> None:
+    """SteadyError where a label is longer than the limit or cannot be written, or no row has a token to learn."""
+    encoder, max_length = rows.encoder, rows.encoder.max_length
     long = [label for label in labels if label.strip() and not encoder.fits(label)]
     if long:
         tokens = max(len(encoder.answer(label)) for label in long)
@@ -195,62 +159,29 @@ def check_rows(rows: GenerativeRows, encoder: RowEncoder, labels: Sequence[str],
             f"data.labels: {unwritable[0]!r} holds a character that the tokenizer of the model cannot write: it is an unknown token, "
             "which would be learned in its place. Rename the label, or choose another model."
         )
-    lost = [
-        place
-        for place in rows.kept
-        if unknown is not None and unknown in encoder.answer(rows.prompts.examples[place].output)
-    ]
+    kept = [rows.prompts.examples[place] for place in rows.kept]
+    lost = [one for one in kept if unknown is not None and unknown in encoder.answer(one.output)]
     if lost:
-        example = rows.prompts.examples[lost[0]]
         logger.warning(
-            "%d of %d training answers hold characters that the tokenizer cannot write; an unknown token is learned in their place. "
-            "The first: %s:%d.",
-            len(lost),
-            len(rows.kept),
-            example.source,
-            example.line,
+            f"{len(lost)} of {len(kept)} training answers hold characters that the tokenizer cannot write; an unknown token is "
+            f"learned in their place. The first: {lost[0].source}:{lost[0].line}."
         )
-    if not rows.kept:
+    if not kept:
         raise SteadyError(
             f"There is no token to learn: of {len(rows.prompts)} training rows none has an answer that fits in "
             f"format.max_length: {max_length}. Raise it, or check that the data has answers (`output`)."
         )
 
 
-@contextmanager
-def explained_settings() -> Iterator[None]:
-    """Turn the error of a trainer that refuses its settings into one message that names the sections."""
-    try:
-        yield
-    except (ValueError, TypeError, ImportError) as error:
-        raise SteadyError(f"train, lora: the trainer refuses these settings: {error}") from error
-
-
-@contextmanager
-def explained_memory(expected: str) -> Iterator[None]:
-    """Turn running out of memory into one message with what was expected and which keys to lower."""
-    import torch
-
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        raise SteadyError(
-            f"Out of memory: {error}\n{expected}\nLower train.per_device_train_batch_size (and raise "
-            "gradient_accumulation_steps) or format.max_length, set train.gradient_checkpointing, or model.quantization: nf4."
-        ) from error
-
-
 def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams, saved: int) -> dict[str, float]:
     """GiB that training is expected to take: weights, gradients and optimizer state, and what a step keeps for the backward pass.
-
-    Args:
-        saved: bytes that a pass over the longest item keeps (`Generative.saved_bytes`); a batch of such items is expected. Where
-            layers are checkpointed, each keeps its input alone, and one at a time all of it.
+    `saved`: bytes that a pass over the longest item keeps (`Generative.saved_bytes`); a batch of such items is expected. Where layers
+    are checkpointed, each keeps its input alone, and one at a time all of it.
     """
     trained = [tensor for tensor in model.parameters() if tensor.requires_grad]
     weights = sum(tensor.numel() * tensor.element_size() for tensor in model.parameters())
     # Adam keeps two numbers for each trained one: in float32, or in 8 bits.
-    states = 2 * (1 if any(part in params.train.optim for part in BITS_8) else 4)
+    states = 2 * (1 if "8bit" in params.train.optim else 4)
     if params.train.gradient_checkpointing:
         config = (model.get_base_model() if hasattr(model, "get_base_model") else model).config.get_text_config()
         inputs = max(rows.lengths()) * config.hidden_size * model.dtype.itemsize
@@ -265,11 +196,7 @@ def expected_memory(model: Any, rows: GenerativeRows, params: FinetuneParams, sa
 
 def available_memory(device_type: str) -> float:
     """GiB free on the GPU, or of the machine."""
-    import os
-
     if device_type == "cuda":
-        import torch
-
         return float(torch.cuda.mem_get_info()[0]) / GIB
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") / GIB
 

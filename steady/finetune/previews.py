@@ -10,17 +10,15 @@ from typing import Any
 from msgspec.structs import asdict
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from steady.inference.language import language_model
+from steady.inference.language import decode, encode, language_model
 from steady.inference.likelihood import greedy_responses, make_scorer
 from steady.metrics.run import Preview
 from steady.metrics.text import exact_match, read_label
-from steady.models.tokenizer import Task, cut_prompt, prompt_ids
 from steady.records import Prompt, write_bytes
 
 FILE = "previews.jsonl"
 BATCH_TOKENS = 8192
 DEFAULT_PROMPTS = 4
-LEAST_TOKENS, MOST_TOKENS = 16, 128  # of an answer; between them the longest answer of the training rows
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,6 @@ class Answering:
 
     model: Any
     tokenizer: Any
-    task: Task
     chat_template: bool
     max_length: int
     max_new_tokens: int
@@ -40,25 +37,16 @@ class Answering:
         was_training = self.model.training
         language = language_model(self.model, self.tokenizer, self.chat_template, self.max_length)
         scorer = make_scorer(language, self.max_new_tokens, BATCH_TOKENS)
-        encoded = [prompt_ids(self.tokenizer, self.task, prompt, self.chat_template) for prompt in prompts]
-        cut = [tuple(cut_prompt(ids, self.task, self.max_length)) for ids in encoded]
-        responses = greedy_responses(scorer, cut)
+        responses = greedy_responses(scorer, encode(language, prompts))
         self.model.train(was_training)
-        return [self.tokenizer.decode(list(one.tokens), skip_special_tokens=True).strip() for one in responses]
-
-
-def answer_limit(longest: int) -> int:
-    """Tokens an answer may take: as many as the longest one learned, within bounds."""
-    return min(max(longest, LEAST_TOKENS), MOST_TOKENS)
+        return [decode(language, one.tokens).strip() for one in responses]
 
 
 def generated_accuracy(
     answering: Answering, validation: Sequence[Prompt], labels: Sequence[str], rows: int, seed: int
 ) -> Callable[[], float] | None:
     """A function that answers a fixed draw of validation prompts and returns the share of right answers; None for no rows.
-
-    An answer is right when it says the label and nothing else, or, where there are no labels, when it is one of the references
-    but for case and white space.
+    It is right when it says the label and nothing else, or, without labels, when it is a reference but for case and white space.
     """
     if not rows or not validation:
         return None
@@ -67,21 +55,19 @@ def generated_accuracy(
     drawn = [validation[place] for place in places]
 
     def accuracy() -> float:
-        texts = answering([prompt.prompt for prompt in drawn])
-        return sum(_is_right(text, prompt, labels) for text, prompt in zip(texts, drawn, strict=True)) / len(drawn)
+        right = 0
+        for text, prompt in zip(answering([prompt.prompt for prompt in drawn]), drawn, strict=True):
+            if labels:
+                right += read_label(text, labels) == prompt.completion
+            else:
+                right += exact_match(text, prompt.references or [prompt.completion])
+        return right / len(drawn)
 
     return accuracy
 
 
-def _is_right(text: str, prompt: Prompt, labels: Sequence[str]) -> bool:
-    if labels:
-        return read_label(text, labels) == prompt.completion
-    return exact_match(text, prompt.references or [prompt.completion])
-
-
 class Previews(TrainerCallback):
     """Answers to fixed prompts before the first step, every `steps` optimizer steps, and of the model as it is kept at the end.
-
     They are written into `folder` as they come, and kept with every checkpoint.
     """
 

@@ -1,7 +1,7 @@
 """One training: an arm with its settings and its data, and where its curves and checkpoints go."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,8 @@ class TrainingData:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """The training of the arm `name`.
-
-    Attributes:
-        curves: folder of the DVCLive curves and of the previews.
-        checkpoints: where to save and to resume from; None: a run that is stopped begins anew.
+    """The training of the arm `name`; DVCLive curves and previews go to the folder `curves`.
+    `checkpoints`: where to save and to resume from; None: a run that is stopped begins anew.
     """
 
     name: str
@@ -57,17 +54,10 @@ class TrainingRun:
         every = self.arm.wordings == "variants"
         return [prompt for prompt in self.data.validation if every or prompt.wording == CANONICAL]
 
-    def phase(self, name: str) -> "TrainingRun":
-        """A later phase of the same arm: its curves and checkpoints lie in folders of its own, below those of the first."""
-        saved = Checkpoints(self.checkpoints.folder / name) if self.checkpoints else None
-        return replace(self, curves=self.curves / name, checkpoints=saved)
-
 
 def label_list(declared: Sequence[str] | None, prompts: TrainingPrompts, task: str = "SEQ_CLS") -> tuple[str, ...]:
-    """The labels of the task: `data.labels`, or where that is null those of the bank that the prompts are worded with.
-
-    Without a bank they are those of the training examples for a classifier's head, and none for a model that generates, whose
-    answers are then free.
+    """The labels of the task: `data.labels`, or else those of the bank that the prompts are worded with. Without a bank they are those
+    of the training examples for a classifier's head, and none for a model that generates, whose answers are then free.
     """
     if declared:
         return tuple(declared)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import NamedTuple, Protocol
+from typing import Any
 
 from steady.errors import SteadyError
 from steady.finetune.params import Arm, TrainParams
@@ -22,11 +22,8 @@ from steady.records import CANONICAL
 MEGABATCH = 50
 
 
-class Shown(NamedTuple):
-    """An example, by its place among the training examples, under a wording."""
-
-    place: int
-    wording: str
+Shown = tuple[int, str]
+"""An example, by its place among the training examples, and its wording."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,7 @@ def wordings_together(arm: Arm) -> int:
 
 @dataclass(frozen=True)
 class Sampler(ABC):
-    """The rows of each epoch (from 0) and the order in which batches take them; both follow from the epoch alone.
-
-    It draws from the examples at `places`.
-    """
+    """The rows of each epoch (from 0), of the examples at `places`, and their order in batches; both follow from the epoch."""
 
     prompts: TrainingPrompts
     places: tuple[int, ...]
@@ -86,7 +80,7 @@ class Shuffled(Sampler):
     def shown(self, epoch: int) -> list[Shown]:
         """The rows, in the order of the examples."""
         wordings = self.prompts.wordings
-        return [Shown(place, wordings[place][epoch % len(wordings[place])]) for place in self.places]
+        return [(place, wordings[place][epoch % len(wordings[place])]) for place in self.places]
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
         """Batches of like length in random order."""
@@ -97,7 +91,6 @@ class Shuffled(Sampler):
 @dataclass(frozen=True)
 class ByWording(Sampler):
     """Each example once, all rows of a step under one wording; from step to step wordings take turns as in the schedule.
-
     Only wordings that every example has take part.
     """
 
@@ -111,10 +104,8 @@ class ByWording(Sampler):
         order = grouped_by_length(lengths, rows, rng)
         steps = [order[start : start + rows] for start in range(0, len(order), rows)]
         first = epoch * len(steps)
-        wordings = islice(self._wordings(), first, first + len(steps))
-        return [
-            Shown(self.places[item], wording) for step, wording in zip(steps, wordings, strict=True) for item in step
-        ]
+        worded = zip(steps, islice(self._wordings(), first, first + len(steps)), strict=True)
+        return [(self.places[item], wording) for step, wording in worded for item in step]
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
         """As they come."""
@@ -178,7 +169,7 @@ class Grouped(Sampler):
             place = rounds[turn // total][turn % total]
             schedule = self.prompts.wordings[place]
             first = turn // total * count
-            rows += [Shown(place, schedule[number % len(schedule)]) for number in range(first, first + count)]
+            rows += [(place, schedule[number % len(schedule)]) for number in range(first, first + count)]
         return rows
 
     def order(self, epoch: int, lengths: Sequence[int]) -> list[int]:
@@ -190,23 +181,10 @@ class Grouped(Sampler):
         return [item * count + number for item in items for number in range(count)]
 
 
-class EpochRows(Protocol):
-    """A dataset that knows its epoch and what is shown in it."""
-
-    epoch: int
-    sampler: Sampler
-
-    def __len__(self) -> int: ...
-
-    def lengths(self) -> list[int]:
-        """Tokens of every item of the epoch."""
-        ...
-
-
 class EpochOrder:
-    """A sampler of torch with the order of the epoch that the rows are in; nothing depends on global state."""
+    """A sampler of torch with the order of the epoch that a dataset is in (`epoch`, `sampler`, `lengths()`), whatever else happens."""
 
-    def __init__(self, rows: EpochRows) -> None:
+    def __init__(self, rows: Any) -> None:
         self.rows = rows
 
     def __len__(self) -> int:

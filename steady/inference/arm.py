@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from steady.inference.classifier import Logits, model_logits
 from steady.models.adapters import attach_adapter
 from steady.models.arm import ArmManifest, checked_manifest
@@ -19,24 +21,24 @@ if TYPE_CHECKING:
 
 
 def load_scorer(folder: Path, params: ModelParams, device: str) -> Logits:
-    """Logits of the arm in `folder` for batches of prompts.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base.
-    """
+    """Logits of the arm in `folder` for batches of prompts; SteadyError where it is missing, damaged or made from another base."""
     manifest = checked_manifest(folder, params)
-    model = _load_classifier(folder, manifest, params, device)
+    labels, public_id = tuple(manifest.labels), locate(params).public_id
+    torch.manual_seed(manifest.seed)
+    if manifest.method == "none" and params.pooling is None:
+        check_own_labels(params.id, load_config(locate(params)), labels)
+    model = load_classifier(_source(folder, manifest, params), labels, device)
+    if manifest.method == "lora" and params.pooling is None:
+        model = attach_adapter(model, folder, public_id)
+    elif manifest.method == "lora":
+        model.encoder = attach_adapter(model.encoder, folder, public_id)
+    if manifest.method != "none" and params.pooling is not None:
+        model.head = load_head(folder, *model.head.weight.shape).to(model.device)
     return model_logits(model.eval(), load_tokenizer(params), manifest.max_length)
 
 
 def load_arm_language(folder: Path, params: ModelParams, device: str) -> "LanguageModel":
-    """The model of the generative arm in `folder` and its tokenizer, for scoring.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base.
-    """
-    import torch
-
+    """The generative arm in `folder` and its tokenizer, for scoring; SteadyError where it is missing, damaged or of another base."""
     from steady.inference.language import language_model
 
     manifest = checked_manifest(folder, params)
@@ -58,26 +60,5 @@ def prompt_limit(tokenizer: Any, params: ModelParams, labels: Sequence[str], max
 
 def _source(folder: Path, manifest: ArmManifest, params: ModelParams) -> ModelParams:
     """Where the weights lie: a fully fine-tuned arm has its own."""
-    return (
-        params.model_copy(update={"id": str(folder), "revision": None, "gguf_file": None})
-        if manifest.method == "full"
-        else params
-    )
-
-
-def _load_classifier(folder: Path, manifest: ArmManifest, params: ModelParams, device: str) -> Any:
-    import torch
-
-    labels = tuple(manifest.labels)
-    torch.manual_seed(manifest.seed)
-    if manifest.method == "none" and params.pooling is None:
-        check_own_labels(params.id, load_config(locate(params)), labels)
-    model = load_classifier(_source(folder, manifest, params), labels, device)
-    public_id = locate(params).public_id
-    if params.pooling is None:
-        return attach_adapter(model, folder, public_id) if manifest.method == "lora" else model
-    if manifest.method == "lora":
-        model.encoder = attach_adapter(model.encoder, folder, public_id)
-    if manifest.method != "none":
-        model.head = load_head(folder, *model.head.weight.shape).to(model.device)
-    return model
+    whole = {"id": str(folder), "revision": None, "gguf_file": None}
+    return params.model_copy(update=whole) if manifest.method == "full" else params

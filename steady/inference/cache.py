@@ -41,13 +41,9 @@ class Store:
         """Bytes of one position of one prompt."""
         return sum(part[0, :, 0].numel() * part.element_size() for part in self.parts or ())
 
-    def branched(self, rows: Sequence[int], slots: slice, room: int) -> Tensors:
-        """Copies of chosen rows with `room` empty slots behind them; a run of one row is copied by broadcast, once."""
-        assert self.parts is not None
-        return _branch(self.parts[0], rows, slots, room), _branch(self.parts[1], rows, slots, room)
-
 
 def _branch(store: torch.Tensor, rows: Sequence[int], slots: slice, room: int) -> torch.Tensor:
+    """Copies of chosen rows with `room` empty slots behind them; a run of one row is copied by broadcast, once."""
     width = slots.stop - slots.start
     branched = store.new_empty((len(rows), store.shape[1], width + room, store.shape[3]))
     start = 0
@@ -74,10 +70,8 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
 
 
 class _Written(_Layer):
-    """Writes a range of rows and slots, and shows the model `first` up to what it wrote.
-
-    `shared` is a `Store` of one row, the beginning of all prompts, and the slot at which each run of rows begins: it is written
-    after what the model gives, whose padding lies where shorter prompts begin.
+    """Writes a range of rows and slots, and shows the model `first` up to what it wrote. `shared` is a `Store` of one row, the
+    beginning of all prompts, and the slot at which each run of rows begins; written last, for padding lies where prompts begin.
     """
 
     def __init__(
@@ -93,9 +87,9 @@ class _Written(_Layer):
             assert beginning.parts is not None
             for rows, start in starts:
                 self.store.write(rows, slice(start, start + beginning.slots), beginning.parts)
-        return (
-            self.store.read(self.rows, slice(self.first, self.slots.stop)) if self.past else (key_states, value_states)
-        )
+        if not self.past:
+            return key_states, value_states
+        return self.store.read(self.rows, slice(self.first, self.slots.stop))
 
 
 class _Branched(_Layer):
@@ -106,7 +100,8 @@ class _Branched(_Layer):
         self.rows, self.slots = rows, slots
 
     def update(self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any) -> Tensors:
-        keys, values = self.store.branched(self.rows, self.slots, key_states.shape[2])
+        assert self.store.parts is not None
+        keys, values = (_branch(part, self.rows, self.slots, key_states.shape[2]) for part in self.store.parts)
         keys[:, :, self.past :] = key_states
         values[:, :, self.past :] = value_states
         return keys, values
@@ -143,7 +138,6 @@ class _Crossed(_Layer):
 
 class PromptCache:
     """Keys and values of `rows` prompts in all layers: `width` slots for the prompt, `room` for what is generated.
-
     `shared` holds the one beginning of all prompts, read before them; None where they have none in common.
     """
 
@@ -151,10 +145,6 @@ class PromptCache:
         self.rows, self.width, self.room, self.shared = rows, width, room, shared
         # made at the first pass, for the model knows its layers; before it where a model has to know what is there already
         self.stores: list[Store] = [Store(rows, width + room) for _ in shared.stores] if shared else []
-
-    def layer_bytes(self) -> list[int]:
-        """Bytes that a position takes in each layer."""
-        return [store.position_bytes for store in self.stores]
 
     def prefill(self, rows: slice, tokens: int, starts: Starts = ()) -> Cache:
         """A cache for one pass over the last positions of the prompts in `rows`, right-aligned.
@@ -199,22 +189,19 @@ class EncodedCache:
         self.decoder = PromptCache(rows, prefix, room)
         self.encoder: list[Store] = []
 
-    def layer_bytes(self) -> list[int]:
-        """Bytes that an encoded position takes in each layer of the decoder."""
-        return [store.position_bytes for store in self.encoder]
-
     def prefill(self, rows: slice, tokens: int) -> EncoderDecoderCache:
         """A cache for one pass of the decoder's first tokens over `tokens` encoded positions of the prompts in `rows`."""
         slots = slice(0, tokens)
         if self.encoder:
             crossed = Cache(layers=[_Written(store, rows, slots, 0) for store in self.encoder])
         else:
-            crossed = Cache(layer_class_to_replicate=lambda: self._grown(rows, slots))
-        return EncoderDecoderCache(self.decoder.prefill(rows, self.decoder.width), crossed)
 
-    def _grown(self, rows: slice, slots: slice) -> _Layer:
-        self.encoder.append(Store(self.rows, self.width))
-        return _Written(self.encoder[-1], rows, slots, 0)
+            def grown() -> _Layer:
+                self.encoder.append(Store(self.rows, self.width))
+                return _Written(self.encoder[-1], rows, slots, 0)
+
+            crossed = Cache(layer_class_to_replicate=grown)
+        return EncoderDecoderCache(self.decoder.prefill(rows, self.decoder.width), crossed)
 
     def decode(self, step: int) -> EncoderDecoderCache:
         """A cache for one token of every prompt, `step` tokens (from 0) behind the decoder's first."""

@@ -14,16 +14,8 @@ LENGTH_STEP = 16  # tokens; 32 padded a fifth of all that was computed
 
 
 def in_batches(score: Logits, prompts: Sequence[str], batch_size: int, progress: bool = False) -> NDArray[np.float32]:
-    """Apply `score` to batches of prompts.
-
-    Args:
-        score: maps a batch of texts to an array `(batch, width)`.
-        prompts: any order; they are scored longest first, so that a batch pads little, and equal prompts are scored once.
-        batch_size: prompts in a batch.
-        progress: whether to show a progress bar.
-
-    Returns:
-        Array `(prompts, width)` in the order of `prompts`.
+    """Apply `score`, which maps a batch of texts to an array `(batch, width)`, to prompts: an array `(prompts, width)` in their order.
+    They are scored longest first, so that a batch pads little, and equal prompts are scored once.
     """
     # the longest first, so that a run that does not fit the memory ends at once
     unique = sorted(set(prompts), key=lambda text: (-len(text), text))
@@ -62,8 +54,12 @@ def _padded_scorer(forward: Callable[[Any], Any], tokenizer: Any, max_length: in
 
     def score(prompts: list[str]) -> NDArray[np.float32]:
         encoded = tokenizer(prompts, truncation=max_length is not None, max_length=max_length)
+        by_length: dict[int, list[int]] = {}
+        for row, ids in enumerate(encoded["input_ids"]):
+            padded = -(-len(ids) // LENGTH_STEP) * LENGTH_STEP
+            by_length.setdefault(padded if max_length is None else min(padded, max_length), []).append(row)
         found: dict[int, NDArray[np.float32]] = {}
-        for length, rows in _by_length([len(ids) for ids in encoded["input_ids"]], max_length).items():
+        for length, rows in by_length.items():
             twice = rows * 2 if len(rows) == 1 else rows
             chosen = {"input_ids": [encoded["input_ids"][row] for row in twice]}
             batch = tokenizer.pad(chosen, padding="max_length", max_length=length, return_tensors="pt")
@@ -72,12 +68,3 @@ def _padded_scorer(forward: Callable[[Any], Any], tokenizer: Any, max_length: in
         return np.stack([found[row] for row in range(len(prompts))])
 
     return score
-
-
-def _by_length(lengths: Sequence[int], max_length: int | None) -> dict[int, list[int]]:
-    """Padded length -> the rows that are padded to it."""
-    rows: dict[int, list[int]] = {}
-    for row, length in enumerate(lengths):
-        padded = -(-length // LENGTH_STEP) * LENGTH_STEP
-        rows.setdefault(padded if max_length is None else min(padded, max_length), []).append(row)
-    return rows

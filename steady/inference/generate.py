@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from steady.errors import SteadyError
-from steady.inference.language import LanguageModel, Tokens, decode, encode
+from steady.inference.language import LanguageModel, decode, encode
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,7 @@ class Text:
 
 def sampled_texts(language: LanguageModel, prompt: str, nucleus: Nucleus, seed: int) -> list[Text]:
     """Samples of one prompt, in one batch under a seed of its own, whatever was drawn before.
-
-    Raises:
-        SteadyError: the prompt leaves no room for a token.
+    SteadyError where the prompt leaves no room for a token.
     """
     (ids,) = encode(language, [prompt])
     room = None if language.encodes or language.context is None else language.context - len(ids)
@@ -49,7 +47,14 @@ def sampled_texts(language: LanguageModel, prompt: str, nucleus: Nucleus, seed: 
         given = {"input_ids": inputs, "attention_mask": torch.ones_like(inputs)}
         rows = language.model.generate(**given, generation_config=_settings(language, nucleus, limit))
     start = len(language.prefix) if language.encodes else len(ids)  # what a decoder begins with is no text
-    return [_text(language, _ended(language, tuple(row))) for row in rows[:, start:].tolist()]
+    texts = []
+    for tokens in rows[:, start:].tolist():
+        # behind the first token that ends a response `generate` pads
+        stop = next((place for place, token in enumerate(tokens) if token in language.end_ids), len(tokens))
+        # a lone surrogate could not be written to a file
+        text = decode(language, tuple(tokens[:stop])).encode("utf-8", "replace").decode().strip()
+        texts.append(Text(text, finished=stop < len(tokens)))
+    return texts
 
 
 def _settings(language: LanguageModel, nucleus: Nucleus, limit: int) -> Any:
@@ -69,16 +74,3 @@ def _settings(language: LanguageModel, nucleus: Nucleus, limit: int) -> Any:
         pad_token_id=padding if padding is not None else [*ends, 0][0],
     )
     return settings
-
-
-def _ended(language: LanguageModel, tokens: Tokens) -> Tokens:
-    """The tokens up to and including the first that ends a response; behind it `generate` pads."""
-    stop = next((place for place, token in enumerate(tokens) if token in language.end_ids), len(tokens))
-    return tokens[: stop + 1]
-
-
-def _text(language: LanguageModel, tokens: Tokens) -> Text:
-    finished = bool(tokens) and tokens[-1] in language.end_ids
-    text = decode(language, tokens[:-1] if finished else tokens)
-    # a lone surrogate could not be written to a file
-    return Text(text.encode("utf-8", "replace").decode().strip(), finished)

@@ -56,11 +56,6 @@ class LanguageModel:
         device: torch.device = self.model.device
         return device
 
-    @property
-    def reference_dtype(self) -> bool:
-        """Whether numbers are precise enough to compare two ways of computing them."""
-        return bool(self.model.dtype in {torch.float32, torch.float64})
-
 
 def language_model(
     model: Any,
@@ -76,18 +71,9 @@ def language_model(
     if (head := base.get_output_embeddings()) is not None:
         head.register_forward_pre_hook(_contiguous)
     known = describe(base.config, tokenizer, base.generation_config, base)
-    return LanguageModel(
-        model,
-        tokenizer,
-        frozenset(known.end_ids),
-        known.positions,
-        _prefix(base, base.config),
-        frozenset(inspect.signature(base.forward).parameters),
-        chat_template,
-        max_length,
-        system,
-        solved=solved,
-    )
+    ends, accepted = frozenset(known.end_ids), frozenset(inspect.signature(base.forward).parameters)
+    found = (model, tokenizer, ends, known.positions, _prefix(base, base.config), accepted)
+    return LanguageModel(*found, chat_template, max_length, system, solved=solved)
 
 
 def _contiguous(_head: Any, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
@@ -122,18 +108,10 @@ def whole_prompt(language: LanguageModel, asked: Asked) -> list[int]:
     return prompt_ids(language.tokenizer, language.task, whole, *framing)
 
 
-def count_cut(language: LanguageModel, texts: Sequence[str]) -> int:
-    """How many prompts are longer than `max_length`, and so are cut."""
-    if language.max_length is None:
-        return 0
-    return sum(len(whole_prompt(language, text)) > language.max_length for text in texts)
-
-
 def encode_answer(language: LanguageModel, asked: Asked, answer: str) -> Tokens:
     """Token ids of an answer to a prompt as training has them, the end token included."""
-    prompt = (
-        asked if isinstance(asked, str) else ""
-    )  # behind a conversation the template says what stands before an answer
+    # behind a conversation the template says what stands before an answer
+    prompt = asked if isinstance(asked, str) else ""
     return tuple(answer_ids(language.tokenizer, language.task, answer, prompt, language.chat_template))
 
 
@@ -171,11 +149,7 @@ def call(language: LanguageModel, **inputs: Any) -> torch.Tensor:
 
 
 def token_logprobs(logits: torch.Tensor, targets: torch.Tensor, temperature: float = 1.0) -> torch.Tensor:
-    """Natural-log probabilities of `targets` `(…)` under `logits` `(…, vocabulary)`, by a float32 log-softmax, in float64.
-
-    Args:
-        temperature: divides the logits.
-    """
+    """Natural-log probabilities of `targets` `(…)` under `logits` `(…, vocabulary)`, divided by a temperature, in float64."""
     scaled = logits.float() if temperature == 1 else logits.float() / temperature
     return torch.log_softmax(scaled, dim=-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1).double()
 
@@ -183,19 +157,14 @@ def token_logprobs(logits: torch.Tensor, targets: torch.Tensor, temperature: flo
 @torch.inference_mode()
 def sequence_logits(language: LanguageModel, prompt: Tokens, response: Tokens) -> torch.Tensor:
     """Logits `(tokens of the response + 1, vocabulary)` from one pass over one whole sequence, with no cache.
-
     Row t is what follows the first t tokens of the response. Everything else is checked against this.
     """
     if language.encodes:
         inputs = torch.tensor([prompt], device=language.device)
         hidden = language.model.get_encoder()(input_ids=inputs).last_hidden_state
         decoder = torch.tensor([[*language.prefix, *response]], device=language.device)
-        logits = call(
-            language,
-            encoder_outputs=BaseModelOutput(last_hidden_state=hidden),
-            decoder_input_ids=decoder,
-            use_cache=False,
-        )
+        encoded = BaseModelOutput(last_hidden_state=hidden)
+        logits = call(language, encoder_outputs=encoded, decoder_input_ids=decoder, use_cache=False)
     else:
         logits = call(language, input_ids=torch.tensor([[*prompt, *response]], device=language.device), use_cache=False)
     return logits[0, -len(response) - 1 :]

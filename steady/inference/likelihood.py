@@ -5,22 +5,14 @@ responses of its group. Equal prompts are read once, equal responses are scored 
 every other entry.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
-from steady.inference.language import (
-    LanguageModel,
-    Tokens,
-    sequence_logits,
-    sequence_logprob,
-    stopped,
-    token_logprobs,
-)
+from steady.inference.cache import EncodedCache
+from steady.inference.language import LanguageModel, Tokens, sequence_logits, sequence_logprob, stopped, token_logprobs
 from steady.inference.passes import LEAST_SHARED, Prompted, padded, read_prompts, shared_tokens
 from steady.inference.scorer import KEPT_SHARE, Key, Memory, Response, Scorer, Scores
-
-STOP_EVERY = 16  # steps: texts are decoded to find a stop in them, which costs more than a step of a small model
 
 Cell = tuple[int, Tokens]
 """A row (a prompt of a bundle) and a response."""
@@ -31,7 +23,6 @@ def make_scorer(
     language: LanguageModel, max_new_tokens: int, batch_tokens: int, temperatures: tuple[float, ...] = ()
 ) -> Scorer:
     """A scorer whose cache has been tried: a model that cannot branch one, or whose numbers differ, does without.
-
     The trial compares two responses behind a padded and an unpadded prompt of one beginning with the one-sequence reference.
     """
     try:
@@ -42,29 +33,25 @@ def make_scorer(
     return Scorer(language, max_new_tokens, batch_tokens, memory, temperatures)
 
 
-TRIAL_TOLERANCE = 1e-3
-
-
 def _tried(language: LanguageModel, copies: int) -> Memory | None:
-    """The memory that a position takes, or None where cached numbers are not those of the reference.
-
-    Args:
-        copies: of the logits of a scored token that are held at once.
+    """The memory that a position takes with so many copies of the logits of a scored token, or None where cached numbers are not those
+    of the reference.
     """
     size = language.model.get_input_embeddings().weight.shape[0]
     shared = tuple(n * 3 % size for n in range(1, LEAST_SHARED + 1))
     ends = (range(3, 7), range(2, 13))
     prompts: list[Tokens] = [(*shared, *(n * len(end) % size for n in end)) for end in ends]
     prompted = read_prompts(language, prompts, 2, batch_tokens=100)
-    layers = prompted.layer_bytes()
+    stores = prompted.cache.encoder if isinstance(prompted.cache, EncodedCache) else prompted.cache.stores
+    layers = [store.position_bytes for store in stores]
     memory = Memory(sum(layers), max(layers), copies * 4 * prompted.first.shape[-1])
     cells = [(row, tuple(n * 5 % size for n in range(1, stop))) for row in (0, 1) for stop in (4, 6)]
     scored = [score[0] for score in _batch_scores(prompted, cells, (1.0,))]
     # in 16 bits two ways differ by rounding alone, so a comparison says nothing
-    if not language.reference_dtype:
+    if language.model.dtype not in {torch.float32, torch.float64}:
         return memory
     expected = [sequence_logprob(language, prompts[row], response) for row, response in cells]
-    close = all(abs(a - b) <= TRIAL_TOLERANCE * max(1.0, abs(b)) for a, b in zip(scored, expected, strict=True))
+    close = all(abs(a - b) <= 1e-3 * max(1.0, abs(b)) for a, b in zip(scored, expected, strict=True))
     broken = not all(abs(value) < float("inf") for value in expected)  # NaN weights: nothing to compare, reported later
     return memory if close or broken else None
 
@@ -107,7 +94,8 @@ def _decode(scorer: Scorer, prompted: Prompted) -> list[Response]:
     steps, logprobs = [tokens], [token_logprobs(prompted.first, tokens)]
     ended = torch.isin(tokens, ends)
     while len(steps) < scorer.max_new_tokens and not bool(ended.all()):
-        if scorer.language.stop and len(steps) % STOP_EVERY == 0:
+        # texts are decoded to find a stop in them, which costs more than a step of a small model
+        if scorer.language.stop and len(steps) % 16 == 0:
             rows = (tuple(row) for row in torch.stack(steps, 1).tolist())
             ended |= torch.tensor([len(stopped(scorer.language, row)) < len(row) for row in rows], device=ended.device)
         scorer.passes.decode += len(tokens)
@@ -164,99 +152,64 @@ def _score(
     scorer: Scorer, prompted: Prompted, prompts: Sequence[Tokens], cells: Sequence[Cell]
 ) -> dict[Cell, list[float]]:
     """Log-probabilities of cells, in batches of like length within the budget."""
-    ordered = sorted(cells, key=lambda cell: (len(cell[1]), cell))
+    assert scorer.memory is not None
+    limit = scorer.batch_tokens * (1 - KEPT_SHARE)
+    batches: list[list[Cell]] = []
+    longest = 0
+    for row, response in sorted(cells, key=lambda cell: (len(cell[1]), cell)):
+        longest = max(longest, len(prompts[row]))
+        # cells come by the length of the response, so this one's is the batch's longest
+        cost = scorer.memory.response_cost(longest, len(response))
+        if not batches or (len(batches[-1]) + 1) * cost > limit:
+            batches.append([])
+            longest = len(prompts[row])
+        batches[-1].append((row, response))
     found: dict[Cell, list[float]] = {}
-    for batch in _batches(scorer, [len(prompt) for prompt in prompts], ordered):
+    for batch in batches:
         found |= zip(batch, _batch_scores(prompted, batch, (1.0, *scorer.temperatures)), strict=True)
     scorer.passes.score += sum(len(response) - 1 for _, response in cells)
     return found
 
 
-def _batches(scorer: Scorer, lengths: Sequence[int], cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    """Cells, sorted by the length of their response, cut where scoring them takes its share of the budget."""
-    assert scorer.memory is not None
-    limit = scorer.batch_tokens * (1 - KEPT_SHARE)
-    batch: list[Cell] = []
-    longest = 0
-    for row, response in cells:
-        longest = max(longest, lengths[row])
-        # cells come by the length of the response, so this one's is the batch's longest
-        if batch and (len(batch) + 1) * scorer.memory.response_cost(longest, len(response)) > limit:
-            yield batch
-            batch, longest = [], lengths[row]
-        batch.append((row, response))
-    if batch:
-        yield batch
-
-
 @torch.inference_mode()
 def score_prompts(
-    scorer: Scorer,
-    wanted: Mapping[Tokens, frozenset[Tokens]],
-    given: Mapping[Tokens, frozenset[Tokens]] | None = None,
+    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]], given: Mapping[Tokens, frozenset[Tokens]] | None = None
 ) -> Scores:
     """Greedy responses of prompts, and the log-probabilities of responses under prompts.
 
     Prompts that fit the budget together are read once; others are read again, chunk by chunk, when all responses are known.
-
-    Args:
-        wanted: for every prompt, the prompts whose responses are scored under it.
-        given: for some prompts, responses of no prompt's making that are scored under it too, such as labels.
+    `wanted` has, for every prompt, the prompts whose responses are scored under it; `given` has, for some, responses of no prompt's
+    making that are scored under it too, such as labels.
     """
     given = given or {}
-    if scorer.memory is None:
-        return _reference_scores(scorer, wanted, given)
-    chunks = chunks_of(scorer, set(wanted))
     responses: dict[Tokens, Response] = {}
+    found: dict[Key, list[float]] = {}
+
+    def wants(prompt: Tokens) -> list[Tokens]:
+        """The different responses to score under a prompt."""
+        return sorted({responses[other].tokens for other in wanted[prompt]} | given.get(prompt, frozenset()))
+
+    if scorer.memory is None:  # one whole sequence at a time
+        responses |= {prompt: _reference_response(scorer, prompt) for prompt in wanted}
+        for prompt in wanted:
+            for response in wants(prompt):
+                scorer.passes.score += len(prompt) + len(response)
+                found[prompt, response] = [
+                    sequence_logprob(scorer.language, prompt, response, temperature)
+                    for temperature in (1.0, *scorer.temperatures)
+                ]
+    chunks = chunks_of(scorer, set(wanted)) if scorer.memory else []
     prompted = None
     for chunk in chunks:
         del prompted  # before the next chunk is read
         prompted = _read(scorer, chunk)
         responses |= zip(chunk, _decode(scorer, prompted), strict=True)
-    found: dict[Key, list[float]] = {}
     # backwards, because the last chunk is still in memory
     for chunk in reversed(chunks):
         prompted = prompted or _read(scorer, chunk)
-        wants = [_responses(prompt, wanted, given, responses) for prompt in chunk]
-        found |= _chunk_scores(scorer, prompted, chunk, wants)
+        cells = [(row, response) for row, prompt in enumerate(chunk) for response in wants(prompt)]
+        scored = _score(scorer, prompted, chunk, cells)
+        found |= {(chunk[row], response): values for (row, response), values in scored.items()}
         prompted = None
-    return _split(scorer, responses, found)
-
-
-def _split(scorer: Scorer, responses: dict[Tokens, Response], found: Mapping[Key, Sequence[float]]) -> Scores:
     scaled = {key: tuple(values[1:]) for key, values in found.items()} if scorer.temperatures else {}
     return Scores(responses, {key: values[0] for key, values in found.items()}, scaled)
-
-
-def _responses(
-    prompt: Tokens,
-    wanted: Mapping[Tokens, frozenset[Tokens]],
-    given: Mapping[Tokens, frozenset[Tokens]],
-    responses: Mapping[Tokens, Response],
-) -> list[Tokens]:
-    """The different responses to score under a prompt."""
-    return sorted({responses[other].tokens for other in wanted[prompt]} | given.get(prompt, frozenset()))
-
-
-def _chunk_scores(
-    scorer: Scorer, prompted: Prompted, chunk: Sequence[Tokens], wants: Sequence[Sequence[Tokens]]
-) -> dict[Key, list[float]]:
-    cells = [(row, response) for row, wanted in enumerate(wants) for response in wanted]
-    scored = _score(scorer, prompted, chunk, cells)
-    return {(chunk[row], response): values for (row, response), values in scored.items()}
-
-
-def _reference_scores(
-    scorer: Scorer, wanted: Mapping[Tokens, frozenset[Tokens]], given: Mapping[Tokens, frozenset[Tokens]]
-) -> Scores:
-    """What `score_prompts` returns, one whole sequence at a time."""
-    responses = {prompt: _reference_response(scorer, prompt) for prompt in wanted}
-    found: dict[Key, list[float]] = {}
-    for prompt in wanted:
-        for response in _responses(prompt, wanted, given, responses):
-            scorer.passes.score += len(prompt) + len(response)
-            found[prompt, response] = [
-                sequence_logprob(scorer.language, prompt, response, temperature)
-                for temperature in (1.0, *scorer.temperatures)
-            ]
-    return _split(scorer, responses, found)

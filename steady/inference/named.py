@@ -13,7 +13,7 @@ from steady.models.adapters import attach_adapter
 from steady.models.arm import MANIFEST, ArmManifest, read_manifest
 from steady.models.base import ENCODERS, Base, locate
 from steady.models.chat import choose_template, thinks
-from steady.models.description import NO_LIMIT, Description, check_classes, describe, not_followed, task_of
+from steady.models.description import NO_LIMIT, check_classes, describe, not_followed, task_of
 from steady.models.load import full_revision, load_base, load_config, load_tokenizer, quiet_libraries
 from steady.models.params import ModelParams
 from steady.models.tokenizer import unknown_id
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 Encode = Callable[[Sequence[Asked]], list[list[int]]]
 Count = Callable[[Sequence[Asked]], list[int]]
-GENERATES = ("CAUSAL_LM", "SEQ_2_SEQ_LM")
 
 
 @dataclass(frozen=True)
@@ -87,17 +86,17 @@ BATCH_SIZE = 32  # prompts, of a classifier
 
 
 def open_model(named: Named) -> OpenModel:
-    """Load a model with its tokenizer and adapter.
-
-    Raises:
-        SteadyError: it cannot be found, has no head to measure, the adapter does not fit, or a chat template is wanted and
-            there is none.
+    """Load a model with its tokenizer and adapter; SteadyError where it cannot be found, has no head to measure, the adapter does not
+    fit, or a chat template is wanted and there is none.
     """
+    import torch
+
     # a branch moves: what is recorded has to be what was loaded
     revision = full_revision(named.id, named.revision)
     if named.adapter is not None and (named.adapter / MANIFEST).is_file():
-        manifest = read_manifest(named.adapter)
-        if manifest.labels and not _generates(named.adapter):
+        manifest, path = read_manifest(named.adapter), named.adapter / "adapter_config.json"
+        adapted = json.loads(path.read_text(encoding="utf-8")) if manifest.labels and path.is_file() else {}
+        if manifest.labels and adapted.get("task_type") not in ("CAUSAL_LM", "SEQ_2_SEQ_LM"):
             return _open_classifying_arm(named, named.adapter, manifest, revision)
     # which task it is, only the config says; where it lies does not depend on the task
     base = locate(_params(named, revision, "CAUSAL_LM"))
@@ -109,38 +108,28 @@ def open_model(named: Named) -> OpenModel:
             "generates nor classifies. Give a causal, sequence-to-sequence or sequence-classification model, or an --adapter "
             "that adds a head."
         )
-    params = _params(named, revision, task, dtype=named.dtype)
-    tokenizer = load_tokenizer(_with_tokenizer(params, named.adapter))
+    params = source = _params(named, revision, task, dtype=named.dtype)
+    # an adapter may bring a tokenizer of its own, with tokens that the base's has not
+    if named.adapter is not None and (named.adapter / "tokenizer_config.json").is_file():
+        source = params.model_copy(update={"id": str(named.adapter), "revision": None, "gguf_file": None})
+    tokenizer = load_tokenizer(source)
     check_classes(named.id, describe(config, tokenizer))
     model = load_base(params, device=named.device)
     if named.adapter is not None:
-        _add_rows(model, tokenizer)
+        if len(tokenizer) > model.get_input_embeddings().num_embeddings:
+            torch.manual_seed(0)  # the adapter brings what was learned of the new rows
+            model.resize_token_embeddings(len(tokenizer))
         model = attach_adapter(model, named.adapter, base.public_id, same_base=named.same_base)
-    dtype = str(model.dtype).removeprefix("torch.")
-    if task == "SEQ_CLS":
-        _refuse_chat(named)
-        scorer, limit = _label_scorer(model, tokenizer, describe(config, tokenizer, model=model))
-        encode = _encoder(tokenizer)
-        return OpenModel(
-            None, scorer, limit, _counter(encode), dtype, revision, base, encode=encode, unknown=unknown_id(tokenizer)
-        )
-    return open_language(model, tokenizer, named, revision, base)
-
-
-def _with_tokenizer(params: ModelParams, adapter: Path | None) -> ModelParams:
-    """Where the tokenizer lies: beside an adapter that brings its own, which may have tokens that the base's has not."""
-    if adapter is None or not (adapter / "tokenizer_config.json").is_file():
-        return params
-    return params.model_copy(update={"id": str(adapter), "revision": None, "gguf_file": None})
-
-
-def _add_rows(model: Any, tokenizer: Any) -> None:
-    """A row of embeddings for each token of an adapter's tokenizer; the adapter brings what was learned of the new ones."""
-    import torch
-
-    if len(tokenizer) > model.get_input_embeddings().num_embeddings:
-        torch.manual_seed(0)
-        model.resize_token_embeddings(len(tokenizer))
+    if task != "SEQ_CLS":
+        return open_language(model, tokenizer, named, revision, base)
+    _refuse_chat(named)
+    known, encode = describe(config, tokenizer, model=model), _encoder(tokenizer)
+    # T5 and its kind have no limit, and neither has their tokenizer
+    most = min(known.positions or NO_LIMIT, tokenizer.model_max_length)
+    limit = most if most < NO_LIMIT else None
+    scorer = LabelScorer(model_logits(model, tokenizer, limit), known.labels, BATCH_SIZE)
+    found = (scorer, limit, _counter(encode), str(model.dtype).removeprefix("torch."), revision, base)
+    return OpenModel(None, *found, encode=encode, unknown=unknown_id(tokenizer))
 
 
 def _params(
@@ -148,12 +137,6 @@ def _params(
 ) -> ModelParams:
     settings = {"gguf_file": named.gguf_file, "pooling": pooling, "dtype": dtype, "num_threads": None}
     return ModelParams.model_validate({"id": named.id, "revision": revision, "task": task, **settings})
-
-
-def _generates(adapter: Path) -> bool:
-    """Whether an adapter is one of a model that generates, as PEFT recorded it."""
-    path = adapter / "adapter_config.json"
-    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("task_type") in GENERATES
 
 
 def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, revision: str | None) -> OpenModel:
@@ -170,31 +153,15 @@ def _open_classifying_arm(named: Named, folder: Path, manifest: ArmManifest, rev
     pooled = (folder / HEAD).is_file() or named.id in ENCODERS
     params = _params(named, revision, "SEQ_CLS", "mean" if pooled else None)
     scorer = LabelScorer(load_scorer(folder, params, named.device), tuple(manifest.labels), BATCH_SIZE)
-    return OpenModel(
-        None,
-        scorer,
-        manifest.max_length,
-        _counter(_encoder(load_tokenizer(params))),
-        "float32",
-        revision,
-        locate(params),
-    )
-
-
-def _label_scorer(model: Any, tokenizer: Any, known: Description) -> tuple[LabelScorer, int | None]:
-    """A classifier, and the most tokens of a prompt; None: T5 and its kind have no limit, and neither has their tokenizer."""
-    limits = [known.positions or NO_LIMIT, tokenizer.model_max_length]
-    limit = min(limits) if min(limits) < NO_LIMIT else None
-    return LabelScorer(model_logits(model, tokenizer, limit), known.labels, BATCH_SIZE), limit
+    count = _counter(_encoder(load_tokenizer(params)))
+    return OpenModel(None, scorer, manifest.max_length, count, "float32", revision, locate(params))
 
 
 def open_language(
     model: Any, tokenizer: Any, named: Named, revision: str | None = None, base: Base | None = None
 ) -> OpenModel:
-    """A loaded model that generates, asked as `named` says.
-
-    Raises:
-        SteadyError: the chat template that is wanted is not there, or there is a system message and no template.
+    """A loaded model that generates, asked as `named` says; SteadyError where the chat template that is wanted is not there, or
+    there is a system message and no template.
     """
     from steady.inference.language import language_model, whole_prompt
 
@@ -212,21 +179,16 @@ def open_language(
         raise SteadyError(f"--thinking: {named.id} is asked without a template that knows thoughts. Leave it out.")
     settings = getattr(model, "generation_config", None)
     made = language_model(model, tokenizer, template is not None, system=named.system)
-    language = replace(
-        made,
-        thinking=named.thinking if has_thoughts else None,
-        stop=named.stop or tuple(getattr(settings, "stop_strings", None) or ()),
-    )
-    left = not_followed(settings)
-    notes = (
-        [f"responses are greedy: the model's generation settings {', '.join(left)} are not followed"] if left else []
-    )
+    stop = named.stop or tuple(getattr(settings, "stop_strings", None) or ())
+    language = replace(made, thinking=named.thinking if has_thoughts else None, stop=stop)
+    left = ", ".join(not_followed(settings))
+    notes = (f"responses are greedy: the model's generation settings {left} are not followed",) if left else ()
     dtype = str(model.dtype).removeprefix("torch.")
 
     def encode(prompts: Sequence[Asked]) -> list[list[int]]:
         return [whole_prompt(language, prompt) for prompt in prompts]
 
-    found = (language.context, _counter(encode), dtype, revision, base, template, tuple(notes))
+    found = (language.context, _counter(encode), dtype, revision, base, template, notes)
     return OpenModel(language, None, *found, encode=encode, unknown=unknown_id(tokenizer))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Protocol
 
 import torch
 from transformers.modeling_outputs import BaseModelOutput
@@ -24,27 +23,9 @@ LEAST_SHARED = 8
 """Tokens of a common beginning that are worth a pass of their own."""
 
 
-class Prompted(Protocol):
-    """Prompts that the model has read."""
-
-    first: torch.Tensor
-    """Logits `(prompts, vocabulary)` of the first token of a response."""
-
-    def layer_bytes(self) -> list[int]:
-        """Bytes that a position of a prompt takes in each layer."""
-
-    def decode(self, step: int, tokens: torch.Tensor) -> torch.Tensor:
-        """Logits `(prompts, vocabulary)` after token number `step` (from 0) of every response, `tokens` `(prompts,)`."""
-
-    def respond(self, rows: Sequence[int], tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Logits `(responses, tokens, vocabulary)` behind each of `tokens`, right-padded where `mask` is false."""
-
-
-def read_prompts(language: LanguageModel, prompts: Sequence[Tokens], room: int, batch_tokens: int) -> Prompted:
+def read_prompts(language: LanguageModel, prompts: Sequence[Tokens], room: int, batch_tokens: int) -> "Prompted":
     """Prefill prompts, which are sorted by length, in batches of at most `batch_tokens` tokens, padding included.
-
-    Args:
-        room: how many tokens may be generated behind a prompt.
+    `room`: how many tokens may be generated behind a prompt.
     """
     limit = min(batch_tokens, cpu_tokens(language)) if language.device.type == "cpu" else batch_tokens
     kind = EncodedPrompts if language.encodes else CausalPrompts
@@ -60,7 +41,6 @@ def cpu_tokens(language: LanguageModel) -> int:
 
 def shared_tokens(language: LanguageModel, prompts: Sequence[Tokens]) -> int:
     """Tokens that all prompts begin with and that are read once for all of them; every prompt has one of its own behind them.
-
     A chat template and an instruction before the input are such beginnings. An encoder sees what follows, and shares nothing.
     """
     if language.encodes or len(prompts) < 2:
@@ -98,9 +78,8 @@ def padded(
 
 
 class CausalPrompts:
-    """Prompts of a causal model, left-padded; positions are given, so that padding moves none.
-
-    What all prompts begin with is read once (`shared_tokens`).
+    """Prompts of a causal model, left-padded; positions are given, so that padding moves none. What all begin with is read once
+    (`shared_tokens`). `first` are the logits `(prompts, vocabulary)` of the first token of a response.
     """
 
     def __init__(self, language: LanguageModel, prompts: Sequence[Tokens], room: int, limit: int) -> None:
@@ -120,39 +99,28 @@ class CausalPrompts:
 
     def _read(self, prompts: Sequence[Tokens], rows: slice) -> torch.Tensor:
         width = max(len(prompt) for prompt in prompts)
-        tokens, _ = padded([prompt[self.shared :] for prompt in prompts], width - self.shared, self.device, left=True)
+        own = [prompt[self.shared :] for prompt in prompts]
+        tokens, _ = padded(own, width - self.shared, self.language.device, left=True)
         mask = self.mask[rows, self.width - width : self.width]
         # padding has position 0, which the mask hides; -1 would be no index into learned positions
         positions = (mask.cumsum(dim=1) - 1).clamp(min=0)[:, self.shared :]
-        cache = self.cache.prefill(rows, width, self._starts(prompts, rows.start) if self.shared else ())
+        # runs of prompts of one length, and the slot at which they begin
+        starts, row = [], rows.start
+        for length, equal in groupby(map(len, prompts)):
+            stop = row + len(list(equal))
+            starts.append((slice(row, stop), self.width - length))
+            row = stop
+        cache = self.cache.prefill(rows, width, starts if self.shared else ())
         # prompts end together, so the last logits are all that is needed of `(batch, width, vocabulary)`
         return self._call(tokens, mask, positions, cache, keep=1)[:, 0]
 
-    def _starts(self, prompts: Sequence[Tokens], first: int) -> list[tuple[slice, int]]:
-        """Runs of prompts of one length, and the slot at which they begin."""
-        runs, row = [], first
-        for length, equal in groupby(map(len, prompts)):
-            stop = row + len(list(equal))
-            runs.append((slice(row, stop), self.width - length))
-            row = stop
-        return runs
-
-    @property
-    def device(self) -> torch.device:
-        """Where the model's inputs go."""
-        return self.language.device
-
-    def layer_bytes(self) -> list[int]:
-        """See `Prompted`."""
-        return self.cache.layer_bytes()
-
     def decode(self, step: int, tokens: torch.Tensor) -> torch.Tensor:
-        """See `Prompted`."""
+        """Logits `(prompts, vocabulary)` after token number `step` (from 0) of every response, `tokens` `(prompts,)`."""
         mask, positions = self.mask[:, : self.width + step + 1], self.lengths[:, None] + step
         return self._call(tokens[:, None], mask, positions, self.cache.decode(step), keep=1)[:, 0]
 
     def respond(self, rows: Sequence[int], tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """See `Prompted`."""
+        """Logits `(responses, tokens, vocabulary)` behind each of `tokens`, right-padded where `mask` is false."""
         chosen = torch.tensor(rows, device=tokens.device)
         width = int(self.lengths[chosen].max())
         seen = torch.cat([self.mask[chosen, self.width - width : self.width], mask], dim=1)
@@ -193,16 +161,12 @@ class EncodedPrompts:
         start = torch.tensor([self.language.prefix] * len(prompts), device=tokens.device)
         return self._call(start, mask, self.cache.prefill(rows, width), hidden)[:, -1]
 
-    def layer_bytes(self) -> list[int]:
-        """See `Prompted`."""
-        return self.cache.layer_bytes()
-
     def decode(self, step: int, tokens: torch.Tensor) -> torch.Tensor:
-        """See `Prompted`."""
+        """See `CausalPrompts`."""
         return self._call(tokens[:, None], self.mask, self.cache.decode(step), None)[:, -1]
 
     def respond(self, rows: Sequence[int], tokens: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """See `Prompted`."""
+        """See `CausalPrompts`."""
         chosen = torch.tensor(rows, device=tokens.device)
         return self._call(tokens, self.mask[chosen], self.cache.branch(rows), None)
 
@@ -222,3 +186,7 @@ class EncodedPrompts:
             past_key_values=cache,
             use_cache=True,
         )
+
+
+Prompted = CausalPrompts | EncodedPrompts
+"""Prompts that the model has read."""

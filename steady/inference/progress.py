@@ -24,11 +24,7 @@ def progress_bar(
     items: Iterable[Any] | None, what: str, unit: str, shown: bool = True, total: int | None = None
 ) -> Any:
     """A `tqdm` bar over `items`, or with None one that its caller moves on to `total`; it vanishes when it is done.
-
-    Args:
-        what: the work in one word, which stands before the bar.
-        unit: what is counted.
-        shown: False for no bar at all.
+    `what` is the work in one word, which stands before the bar, and `unit` what is counted.
     """
     from tqdm import tqdm
 

@@ -17,7 +17,6 @@ GRID = tuple(float(value) for value in np.geomspace(0.05, 20, 25))
 
 def fit_token_temperature(scorer: Scorer, prompts: Sequence[Prompt]) -> float | None:
     """The temperature under which the completions of prompts have the lowest loss a token; None without prompts.
-
     It divides the logits over the whole vocabulary. Source: Guo et al. 2017, arXiv 1706.04599, with tokens for classes.
     """
     if not prompts:

@@ -1,6 +1,7 @@
 """Adapters of PEFT on a base model, checked when they are loaded: PEFT loads a damaged file with at most a warning."""
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def attach_adapter(model: Any, folder: Path, public_id: str, *, same_base: bool 
             not finite or not the model's.
     """
     from peft import PeftModel
+    from safetensors import safe_open
 
     config = _read_config(folder)
     # PEFT loads an adapter on any base whose modules have the same names and shapes.
@@ -42,7 +44,11 @@ def attach_adapter(model: Any, folder: Path, public_id: str, *, same_base: bool 
             "Give one that changes layers: LORA, DORA, IA3 and their like."
         )
     try:
-        _grow_vocabulary(model, folder)
+        # The header says the shapes, so that no tensor is read from disk for them.
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            rows = [file.get_slice(key).get_shape()[0] for key in _of_embeddings(model, file.keys())]
+        if rows and max(rows) > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(max(rows))
         adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
     except Exception as error:  # a file that somebody else wrote may raise anything
         raise SteadyError(f"{folder}: the adapter does not fit the base: {error}") from error
@@ -73,11 +79,8 @@ def _read_config(folder: Path) -> Any:
     # JSON as Python reads it has NaN and Infinity, and PEFT scales by whatever it is given.
     library = str((config.auto_mapping or {}).get("parent_library") or "transformers")
     scale = getattr(config, "lora_alpha", 1)
-    if (
-        library.split(".", maxsplit=1)[0] not in LIBRARIES
-        or not isinstance(scale, int | float)
-        or not math.isfinite(scale)
-    ):
+    finite = isinstance(scale, int | float) and math.isfinite(scale)
+    if library.split(".", maxsplit=1)[0] not in LIBRARIES or not finite:
         raise SteadyError(
             f"{folder / 'adapter_config.json'}: `auto_mapping` names the library {library!r}, `lora_alpha` is {scale!r}; allowed are "
             f"{', '.join(LIBRARIES)} and a finite number. Fetch the adapter from where you trust it."
@@ -95,26 +98,12 @@ def _names_base(made_for: str | None, public_id: str) -> bool:
     return one.resolve() == other.resolve() or folder_digest(one) == folder_digest(other)
 
 
-def _embedding_names(model: Any) -> list[str]:
-    """The names of the input embeddings and of the output layer."""
+def _of_embeddings(model: Any, keys: Iterable[str]) -> list[str]:
+    """The keys of a file of weights that are the input embeddings or the output layer."""
     wanted = [model.get_input_embeddings(), model.get_output_embeddings()]
-    return [name for name, module in model.named_modules() if any(module is one for one in wanted)]
-
-
-def _grow_vocabulary(model: Any, folder: Path) -> None:
-    """Give the base as many rows of embeddings as the adapter's file has, where it has some."""
-    from safetensors import safe_open
-
-    names = _embedding_names(model)
-    # The header says the shapes, so that no tensor is read from disk for them.
-    with safe_open(folder / WEIGHTS, "pt") as file:
-        rows = {file.get_slice(key).get_shape()[0] for key in file.keys() if _is_embedding(key, names)}  # noqa: SIM118
-    if rows and max(rows) > model.get_input_embeddings().num_embeddings:
-        model.resize_token_embeddings(max(rows))
-
-
-def _is_embedding(key: str, names: list[str]) -> bool:
-    return any(key.endswith(f".{name}.weight") for name in names)
+    names = (name for name, module in model.named_modules() if any(module is one for one in wanted))
+    ends = tuple(f".{name}.weight" for name in names)
+    return [key for key in keys if key.endswith(ends)]
 
 
 def is_mergeable(adapted: Any) -> bool:
@@ -125,9 +114,14 @@ def is_mergeable(adapted: Any) -> bool:
     and modules that are trained whole keep a dtype of their own.
     """
     import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
 
-    base = adapted.get_base_model()
-    if getattr(base, "quantization_method", None) is not None or adapts_tied_embeddings(adapted):
+    base, head = adapted.get_base_model(), adapted.get_output_embeddings()
+    layers = [module.get_base_layer() for module in adapted.modules() if isinstance(module, BaseTunerLayer)]
+    embeddings = [layer for layer in layers if isinstance(layer, torch.nn.Embedding)]
+    # Embeddings that are adapted leave the output layer as it is, though the two share weights.
+    tied = head is not None and any(layer.weight is head.weight for layer in embeddings)
+    if getattr(base, "quantization_method", None) is not None or tied:
         return False
     try:
         # PEFT's own veto: some kinds of adapter cannot be added to weights, or not to layers that share theirs.
@@ -141,22 +135,9 @@ def is_plain_lora(adapted: Any) -> bool:
     """Whether an adapter is LoRA alone: no DoRA, and no module or token that is trained whole."""
     from peft.utils.other import AuxiliaryTrainingWrapper
 
-    return not any(
-        isinstance(module, AuxiliaryTrainingWrapper) or getattr(module, "lora_variant", None)
-        for module in adapted.modules()
-    )
-
-
-def adapts_tied_embeddings(adapted: Any) -> bool:
-    """Whether the adapter changes embeddings whose weights are the output layer's too: the output layer it leaves as it is."""
-    import torch
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    head = adapted.get_output_embeddings()
-    layers = (module.get_base_layer() for module in adapted.modules() if isinstance(module, BaseTunerLayer))
-    return any(
-        isinstance(layer, torch.nn.Embedding) and head is not None and layer.weight is head.weight for layer in layers
-    )
+    modules = list(adapted.modules())
+    whole = any(isinstance(module, AuxiliaryTrainingWrapper) for module in modules)
+    return not whole and not any(getattr(module, "lora_variant", None) for module in modules)
 
 
 def _check_tensors(adapted: Any, folder: Path) -> None:
@@ -173,8 +154,7 @@ def _check_tensors(adapted: Any, folder: Path) -> None:
             f"{folder}: the adapter lacks {len(lacking)} of {len(wanted)} tensors, such as {lacking[0]}. Retrain it."
         )
     # PEFT keeps embeddings of a grown vocabulary beside the matrices.
-    names = _embedding_names(adapted.get_base_model())
-    if strange := sorted(key for key in set(saved) - wanted if not _is_embedding(key, names)):
+    if strange := sorted(set(saved) - wanted - set(_of_embeddings(adapted.get_base_model(), saved))):
         raise SteadyError(
             f"{folder}: the adapter holds {len(strange)} tensors that the model has not, such as {strange[0]}. Retrain it."
         )

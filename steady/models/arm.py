@@ -57,21 +57,13 @@ def write_manifest(folder: Path, manifest: ArmManifest) -> None:
 
 
 def read_manifest(folder: Path) -> ArmManifest:
-    """Read `steady.json`.
-
-    Raises:
-        SteadyError: the arm is missing or its manifest is not one.
-    """
+    """Read `steady.json`; SteadyError where the arm is missing or its manifest is not one."""
     missing = f"{folder}: no such arm ({MANIFEST} is missing). Run `dvc repro` to train it or `dvc pull` to fetch it."
     return read_document(folder / MANIFEST, ArmManifest, "an arm's manifest", missing)
 
 
 def checked_manifest(folder: Path, params: ModelParams) -> ArmManifest:
-    """The manifest of an arm that was made from the base of `params`.
-
-    Raises:
-        SteadyError: the arm is missing, or was made from another base.
-    """
+    """The manifest of an arm; SteadyError where it is missing, or was made from another base than that of `params`."""
     manifest = read_manifest(folder)
     base = locate(params)
     # PEFT would put the adapter on any base whose layers have the same names and shapes.

@@ -81,10 +81,7 @@ class Base:
 
 def locate(params: ModelParams) -> Base:
     """Find the base model without loading it; of a GGUF file, the conversion in the cache, which is made where it is missing.
-
-    Raises:
-        SteadyError: the package is unknown or not installed, or its weights are not the ones expected; or the GGUF file cannot
-            be found, read or converted.
+    SteadyError where the package is not there or not the one expected, or the GGUF file cannot be found, read or converted.
     """
     if params.gguf_file is not None:
         licence = licence_of(Path(params.id))
@@ -103,10 +100,16 @@ def locate(params: ModelParams) -> Base:
     if found is None or found.origin is None:
         raise SteadyError(f"model.id: the package {name} is not installed. Run `make environment`.")
     folder = Path(found.origin).parent / packaged.folder
-    _check_sha256(folder / packaged.weights, packaged.sha256)
+    path = folder / packaged.weights
+    if not path.is_file():
+        raise SteadyError(f"{path}: no such file. Reinstall the package with `make environment`.")
+    if (got := sha256_of(path)) != packaged.sha256:
+        raise SteadyError(
+            f"{path}: SHA-256 is {got}, expected {packaged.sha256}: not the published weights. Reinstall the package."
+        )
     base = Base(source=str(folder), public_id=packaged.public_id, revision=params.revision, licence=packaged.licence)
     # A package of safetensors is loaded as it is; only a GGUF file has to be converted first.
-    return _converted(folder / packaged.weights, base) if packaged.weights.endswith(SUFFIX) else base
+    return _converted(path, base) if packaged.weights.endswith(SUFFIX) else base
 
 
 def _converted(path: Path, base: Base) -> Base:
@@ -120,15 +123,6 @@ def _converted(path: Path, base: Base) -> Base:
         quantised=f"{made.quantised}, dequantised" if made.quantised else None,
         gguf_sha256=made.sha256,
     )
-
-
-def _check_sha256(path: Path, expected: str) -> None:
-    if not path.is_file():
-        raise SteadyError(f"{path}: no such file. Reinstall the package with `make environment`.")
-    if (got := sha256_of(path)) != expected:
-        raise SteadyError(
-            f"{path}: SHA-256 is {got}, expected {expected}: not the published weights. Reinstall the package."
-        )
 
 
 def licence_of(folder: Path) -> str | None:

@@ -14,12 +14,7 @@ from steady.models.base import Base
 from steady.models.chat import DATE
 from steady.models.params import AUTO_MODELS, ModelParams
 
-MOST_NEW_TOKENS = 64
-PIPELINES = {
-    "SEQ_CLS": "text-classification",
-    "CAUSAL_LM": "text-generation",
-    "SEQ_2_SEQ_LM": "text2text-generation",
-}
+PIPELINES = {"SEQ_CLS": "text-classification", "CAUSAL_LM": "text-generation", "SEQ_2_SEQ_LM": "text2text-generation"}
 KINDS = {
     "adapter": "LoRA adapter",
     "full": "fully fine-tuned model",
@@ -50,12 +45,8 @@ class CardTraining:
 class Card:
     """Everything a card states; nothing in it is a placeholder.
 
-    Attributes:
-        name: the title.
-        manifest: `steady.json` of the model.
-        example: the prompt of the quick start.
-        training: None where it is another card that says how the weights were trained.
-        note: a paragraph of its own, after the quick start.
+    `example` is the prompt of the quick start, and `note` a paragraph after it. `training` is None where it is another card that says
+    how the weights were trained.
     """
 
     name: str
@@ -75,9 +66,20 @@ class Card:
 
 def render_card(card: Card) -> str:
     """The whole `README.md` of the model's folder."""
-    sections = [_title(card), USES, _limits(card), f"## Quick start\n\n```python\n{quick_start(card)}```", card.note]
+    rows = f"It learned from {card.training.train_rows} rows. " if card.training else ""
+    limits = (
+        f"## Limits\n\n{rows}Its probabilities are not calibrated, and rewordings of kinds that it never saw can still change its "
+        "answer.\nHow often they do is measured per family of rewordings in the repository's `metrics/`."
+    )
+    sections = [_title(card), USES, limits, f"## Quick start\n\n```python\n{quick_start(card)}```", card.note]
     if card.training is not None:
-        sections += [_training(card, card.training), _results(card)]
+        sections.append(_training(card, card.training))
+        best = card.manifest.training["best"]
+        figures = ", ".join(f"{name.replace('_', ' ')} {best[key]:.4f}" for name, key in FIGURES.items() if key in best)
+        sections.append(
+            f"## Results\n\nOn the validation prompts, which chose the step: {figures}. Figures on the test split, with intervals and "
+            "paired\ntests against the baseline, are in `metrics/comparison.json` of the repository, which `dvc repro` rebuilds."
+        )
     return f"---\n{_front_matter(card)}---\n\n" + "\n\n".join(filter(None, sections)) + "\n"
 
 
@@ -105,13 +107,20 @@ def _front_matter(card: Card) -> str:
 
 
 def _title(card: Card) -> str:
-    text = f"# {card.name}\n\nA {KINDS[card.kind]}, made from {_base(card)}, that {_purpose(card)}."
+    labels, several = ", ".join(card.manifest.labels), card.manifest.multi_label
+    if card.model.task != "SEQ_CLS":
+        number = "any of" if several else "one of"
+        purpose = f"answers a prompt with {number} {labels}" if labels else "answers a prompt with a text"
+    elif several:
+        purpose = f"names which of {labels} apply to a text (several may, or none)"
+    else:
+        purpose = f"sorts a text into {labels}"
+    text = f"# {card.name}\n\nA {KINDS[card.kind]}, made from {_base(card)}, that {purpose}."
     if card.training is None:
         return text
     wordings = "many wordings" if card.training.wordings == "variants" else "one wording"
-    objective = OBJECTIVES.get(
-        card.training.objective, f"supervised fine-tuning with the objective {card.training.objective}"
-    )
+    name = card.training.objective
+    objective = OBJECTIVES.get(name, f"supervised fine-tuning with the objective {name}")
     return (
         f"{text} It was trained by {objective}\non {wordings} of each prompt, to see whether the answer stays the same when only "
         "the wording of the prompt changes."
@@ -130,28 +139,10 @@ def _base(card: Card) -> str:
     return f"{name} ({', '.join(facts)})" if facts else name
 
 
-def _purpose(card: Card) -> str:
-    labels, several = ", ".join(card.manifest.labels), card.manifest.multi_label
-    if card.model.task != "SEQ_CLS":
-        number = "any of" if several else "one of"
-        return f"answers a prompt with {number} {labels}" if labels else "answers a prompt with a text"
-    if several:
-        return f"names which of {labels} apply to a text (several may, or none)"
-    return f"sorts a text into {labels}"
-
-
 USES = """## Uses
 
 Texts like those it was trained on, put as one of the prompts it was trained on. Out of scope: other tasks, label sets and
 languages, and decisions about people. A wrong answer can do harm, so keep a person in the loop."""
-
-
-def _limits(card: Card) -> str:
-    rows = f"It learned from {card.training.train_rows} rows. " if card.training else ""
-    return (
-        f"## Limits\n\n{rows}Its probabilities are not calibrated, and rewordings of kinds that it never saw can still change its "
-        "answer.\nHow often they do is measured per family of rewordings in the repository's `metrics/`."
-    )
 
 
 def _training(card: Card, training: CardTraining) -> str:
@@ -172,15 +163,6 @@ def _training(card: Card, training: CardTraining) -> str:
     return "## Training\n\n" + "\n".join(lines) + f"\n\n| setting | value |\n|---|---|\n{settings}"
 
 
-def _results(card: Card) -> str:
-    best = card.manifest.training["best"]
-    figures = ", ".join(f"{name.replace('_', ' ')} {best[key]:.4f}" for name, key in FIGURES.items() if key in best)
-    return (
-        f"## Results\n\nOn the validation prompts, which chose the step: {figures}. Figures on the test split, with intervals and "
-        "paired\ntests against the baseline, are in `metrics/comparison.json` of the repository, which `dvc repro` rebuilds."
-    )
-
-
 def quick_start(card: Card) -> str:
     """Plain transformers and PEFT; `folder` is where the card lies, a folder or the Hub id it was pushed to."""
     # No line of it imports this package: whoever loads the model need not have it.
@@ -188,23 +170,20 @@ def quick_start(card: Card) -> str:
     imports = ["import torch", *["from peft import PeftModel"] * (card.kind == "adapter")]
     imports += ["from safetensors.torch import load_file"] * card.pooled
     imports += [f"from transformers import {auto}, AutoTokenizer"]
-    body = _classify(card) if card.model.task == "SEQ_CLS" else _generate(card)
-    start = ['folder = "."  # this folder', "tokenizer = AutoTokenizer.from_pretrained(folder)", *_loading(card, auto)]
-    return "\n".join([*imports, "", *start, "", f"prompt = {card.example!r}", *body]) + "\n"
-
-
-def _loading(card: Card, auto: str) -> list[str]:
     dtype = "float32" if card.model.dtype == "auto" or card.kind == "merged" else card.model.dtype
     adapted, named = card.kind == "adapter", card.model.task == "SEQ_CLS"
     source = card.base.arguments if adapted else "folder"
     # The base of an adapter has no head for these labels; a whole model has it in its configuration.
     head = ", num_labels=len(labels), id2label=dict(enumerate(labels))" if named and adapted and not card.pooled else ""
-    lines = [f"labels = {card.manifest.labels}"] * named
+    lines = ['folder = "."  # this folder', "tokenizer = AutoTokenizer.from_pretrained(folder)"]
+    lines += [f"labels = {card.manifest.labels}"] * named
     lines.append(f"model = {auto}.from_pretrained({source}, dtype=torch.{dtype}{head})")
     if adapted and card.model.special_tokens:
         lines.append("model.resize_token_embeddings(max(len(tokenizer), model.get_input_embeddings().num_embeddings))")
     lines += ["model = PeftModel.from_pretrained(model, folder)"] * adapted
-    return [*lines, "model.eval()", *['head = load_file(f"{folder}/head.safetensors")'] * card.pooled]
+    lines += ["model.eval()", *['head = load_file(f"{folder}/head.safetensors")'] * card.pooled]
+    body = _classify(card) if named else _generate(card)
+    return "\n".join([*imports, "", *lines, "", f"prompt = {card.example!r}", *body]) + "\n"
 
 
 def _classify(card: Card) -> list[str]:
@@ -222,10 +201,8 @@ def _classify(card: Card) -> list[str]:
     else:
         lines.append("    logits = model(**inputs).logits")
     several = "[label for label, logit in zip(labels, logits[0]) if logit >= 0]"
-    return [
-        *lines,
-        f"print({several if card.manifest.multi_label else 'labels[int(logits.argmax())]'}, logits.tolist())",
-    ]
+    answer = several if card.manifest.multi_label else "labels[int(logits.argmax())]"
+    return [*lines, f"print({answer}, logits.tolist())"]
 
 
 def _generate(card: Card) -> list[str]:
@@ -242,6 +219,6 @@ def _generate(card: Card) -> list[str]:
         *lines,
         'ends = {"eos_token_id": tokenizer.eos_token_id, "pad_token_id": tokenizer.pad_token_id}',
         "with torch.inference_mode():",
-        f"    output = model.generate(**inputs, do_sample=False, max_new_tokens={MOST_NEW_TOKENS}, **ends)",
+        "    output = model.generate(**inputs, do_sample=False, max_new_tokens=64, **ends)",
         f"print(tokenizer.decode(output[0]{answer}, skip_special_tokens=True).strip())",
     ]

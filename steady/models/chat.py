@@ -23,7 +23,6 @@ OFF = "Set it to false (in `steady measure`: --chat-template off), or choose ano
 @dataclass(frozen=True)
 class ChatFrame:
     """What a chat template puts around the messages of a conversation, up to where the answer begins.
-
     `pieces[k]` stands before message k and the last piece behind the last message; `trims[k]`: the template strips message k.
     """
 
@@ -54,11 +53,9 @@ def default_template(tokenizer: Any) -> str | None:
 
 
 def chat_frame(tokenizer: Any, roles: tuple[str, ...] = ONE_PROMPT, thinking: bool | None = None) -> ChatFrame:
-    """The frame of a conversation with messages of these roles; rendered once for each.
-
-    Args:
-        thinking: what templates of thinking models read as `enable_thinking`; None leaves it to them. Where it is False and the
-            template opens a block of thoughts all the same, the block is closed again, empty.
+    """The frame of a conversation with messages of these roles, rendered once for each. Thinking models read `thinking` as
+    `enable_thinking`; None leaves it to them. Where it is False and the template opens a block of thoughts all the same, the block
+    is closed again, empty.
 
     Raises:
         SteadyError: there is no template, it is too long, takes too long, fails, or does not show every message once in order.
@@ -76,12 +73,8 @@ def chat_frame(tokenizer: Any, roles: tuple[str, ...] = ONE_PROMPT, thinking: bo
 
 def choose_template(tokenizer: Any, wanted: bool | str | None) -> str | None:
     """Make one of the tokenizer's chat templates the one that is used, and return its name; None for none.
-
-    Args:
-        wanted: a name, True for the only or the default template, None for that where there is one, False for none.
-
-    Raises:
-        SteadyError: there is no such template, or several and none of them is the default.
+    `wanted`: a name, True for the only or the default template, None for that where there is one, False for none.
+    SteadyError where there is no such template, or several and none of them is the default.
     """
     found = tokenizer.chat_template
     named = found if isinstance(found, dict) else {} if found is None else {"default": found}
@@ -115,7 +108,6 @@ def thinks(tokenizer: Any) -> bool:
 
 def with_system_folded(turns: Sequence[Message]) -> list[Message]:
     """A conversation for a template without system messages: the system message stands before the user's first words.
-
     It is what the makers of such models recommend (Gemma's model card), and what vLLM's and other servers' users do by hand.
     """
     if len(turns) < 2 or turns[0].role != "system" or turns[1].role != "user":
@@ -139,12 +131,8 @@ def _frame(tokenizer: Any, template: str, roles: tuple[str, ...], thinking: bool
     places = [text.index(mark) for mark in marks]
     if places != sorted(places):
         raise SteadyError(f"model.chat_template: the template shows the messages in another order. {OFF}")
-    stops = [
-        0,
-        *(stop for start, mark in zip(places, marks, strict=True) for stop in (start, start + len(mark))),
-        len(text),
-    ]
-    pieces = [text[start:stop] for start, stop in list(pairwise(stops))[::2]]
+    ends = [start + len(mark) for start, mark in zip(places, marks, strict=True)]
+    pieces = [text[start:stop] for start, stop in zip([0, *ends], [*places, len(text)], strict=True)]
     trims = tuple(not (one.endswith("\t") and other.startswith("\t")) for one, other in pairwise(pieces))
     for place, trimmed in enumerate(trims):
         if not trimmed:

@@ -8,36 +8,25 @@ from steady.errors import SteadyError
 
 SUMS = "SHA256SUMS"
 WEIGHTS = ".safetensors"
-HEAD_BYTES = 1 << 20
-LARGE_BYTES = 16 << 20
 
 
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, in hex; that of a large file is computed once a process unless the file changes."""
     found = path.stat()
-    if found.st_size < LARGE_BYTES:  # it could be written twice within a tick of the file system's clock
-        return _sha256(path)
-    return _known_sha256(path, (found.st_ino, found.st_size, found.st_mtime_ns))
+    # A small file is read each time: it could be written twice within a tick of the file system's clock.
+    digest = _sha256 if found.st_size >= 16 << 20 else _sha256.__wrapped__
+    return str(digest(path, (found.st_ino, found.st_size, found.st_mtime_ns)))
 
 
 @lru_cache(maxsize=64)
-def _known_sha256(path: Path, stamp: tuple[int, int, int]) -> str:
-    return _sha256(path)
-
-
-def _sha256(path: Path) -> str:
+def _sha256(path: Path, stamp: tuple[int, int, int]) -> str:
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def verify_sums(folder: Path, *, weights: bool) -> None:
-    """Check the files of a folder against its `SHA256SUMS`, where it has one.
-
-    Args:
-        weights: check the weights; False: everything but them, which is quick.
-
-    Raises:
-        SteadyError: a listed file is missing or not the one listed, or weights lie there that are not listed.
+    """Check the weights of a folder against its `SHA256SUMS`, where it has one, or everything but them, which is quick.
+    SteadyError where a listed file is missing or not the one listed, or weights lie there that are not listed.
     """
     path = folder / SUMS
     if not path.is_file():
@@ -47,9 +36,8 @@ def verify_sums(folder: Path, *, weights: bool) -> None:
     listed = {line[-1].strip().removeprefix("*"): line[0] for line in lines}
     strange = sorted(file.name for file in folder.glob(f"*{WEIGHTS}") if file.name not in listed)
     checked = {name: digest for name, digest in listed.items() if name.endswith(WEIGHTS) is weights}
-    wrong = [
-        name for name, digest in checked.items() if not (folder / name).is_file() or sha256_of(folder / name) != digest
-    ]
+    files = {name: folder / name for name in checked}
+    wrong = [name for name, file in files.items() if not file.is_file() or sha256_of(file) != checked[name]]
     if wrong or (strange and weights):
         raise SteadyError(
             f"{folder}: {', '.join(wrong or strange)}: not what {path.name} lists. Fetch the folder again "
@@ -69,5 +57,5 @@ def folder_digest(folder: Path) -> str:
             digest.update(f"{path.name}:{path.stat().st_size}\n".encode())
             # The first megabyte of a safetensors file holds the names, shapes and first numbers; gigabytes would take minutes.
             with path.open("rb") as handle:
-                digest.update(handle.read(HEAD_BYTES))
+                digest.update(handle.read(1 << 20))
     return digest.hexdigest()

@@ -1,12 +1,10 @@
 """What a model is, looked up before it is measured or trained: its head, classes, positions, end tokens, padding, chat template."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from steady.errors import SteadyError
-from steady.models.chat import default_template
 from steady.models.tokenizer import Task, end_ids
 
 NO_LIMIT = 10**6  # tokenizers without a limit carry 10 ** 30
@@ -38,15 +36,11 @@ class Description:
     exclusive: bool
     positions: int | None
     end_ids: tuple[int, ...]
-    has_padding: bool
-    has_chat_template: bool
 
 
 def describe(config: Any, tokenizer: Any, generation_config: Any = None, model: Any = None) -> Description:
-    """Describe a model from what transformers reads of it: `PretrainedConfig`, tokenizer and `GenerationConfig`.
-
-    Args:
-        model: the loaded model, whose table of positions may hold fewer places than the configuration says.
+    """Describe a model from its `PretrainedConfig`, tokenizer and `GenerationConfig`; the table of positions of the loaded `model` may
+    hold fewer places than the configuration says.
     """
     task = task_of(config)
     # In the order of the columns of the logits; `id2label` may list them in any.
@@ -57,8 +51,6 @@ def describe(config: Any, tokenizer: Any, generation_config: Any = None, model: 
         exclusive=len(names) > 1 and config.problem_type in (None, "single_label_classification"),
         positions=_positions(config, tokenizer, model),
         end_ids=end_ids(tokenizer, generation_config),
-        has_padding=tokenizer.pad_token is not None,
-        has_chat_template=default_template(tokenizer) is not None,
     )
 
 
@@ -74,9 +66,7 @@ def task_of(config: Any) -> Task | None:
 
 def check_task(model_id: str, task: Task, config: Any) -> None:
     """Refuse to load a model as one of another family. Any encoder takes a new head; an untrained decoder is no writer.
-
-    Raises:
-        SteadyError: an encoder-decoder is to be a causal model, or the other way round.
+    SteadyError where an encoder-decoder is to be a causal model, or the other way round.
     """
     family = "SEQ_2_SEQ_LM" if config.is_encoder_decoder else "CAUSAL_LM"
     if task not in ("SEQ_CLS", family):
@@ -86,19 +76,14 @@ def check_task(model_id: str, task: Task, config: Any) -> None:
 
 
 def check_classes(model_id: str, known: Description) -> None:
-    """Refuse to read one label off a head that does not choose between classes.
-
-    Raises:
-        SteadyError: the head gives one score, several numbers, or labels that do not exclude each other.
-    """
+    """SteadyError where a head gives one score, several numbers, or labels that do not exclude each other."""
     if known.task != "SEQ_CLS" or known.exclusive:
         return
     if len(known.labels) == 1:
         what = "gives one score (num_labels 1), as reward models, cross-encoders and regressions do: there is nothing to choose from"
     else:
-        what = (
-            f"gives {len(known.labels)} numbers that are no choice between classes (problem_type of its configuration)"
-        )
+        number = len(known.labels)
+        what = f"gives {number} numbers that are no choice between classes (problem_type of its configuration)"
     raise SteadyError(
         f"{model_id}: its head {what}. One label of two or more is measured here (problem_type single_label_classification). "
         "Give a classifier of two classes or more, or a model that generates."
@@ -111,21 +96,14 @@ def not_followed(generation_config: Any) -> list[str]:
     return [
         f"{name}={value!r}"
         for name, value in sorted(changed.items())
-        if name not in NO_CHOICE and not name.startswith(("_", "output_", "return_")) and not _neutral(value)
+        if name not in NO_CHOICE and not name.startswith(("_", "output_", "return_"))
+        # temperatures, penalties and beams of 1 change nothing
+        if value is True or (value is not None and value is not False and value != 1)
     ]
 
 
-def _neutral(value: Any) -> bool:
-    """Whether a setting is off: temperatures, penalties and beams of 1 change nothing."""
-    return value is None or value is False or (value is not True and value == 1)
-
-
 def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
-    """Refuse to use the head that a model came with for other labels, or for the same ones in another order.
-
-    Raises:
-        SteadyError: the classes of its configuration are not `labels`.
-    """
+    """SteadyError where the head that a model came with has other labels, or the same ones in another order."""
     own = [config.id2label[place] for place in range(config.num_labels)]
     # Heads that were saved without names are called LABEL_0 …, and are taken in the order of `data.labels`.
     named = any(not str(name).startswith("LABEL_") for name in own)
@@ -139,31 +117,13 @@ def check_own_labels(model_id: str, config: Any, labels: Sequence[str]) -> None:
 
 
 def check_positions(model: Any, tokenizer: Any, max_length: int) -> None:
-    """Refuse prompts that are longer than the model has places for: it would end in an index out of its table.
-
-    Raises:
-        SteadyError: `format.max_length` passes the positions of the model.
-    """
+    """SteadyError where `format.max_length` passes the positions of the model: it would end in an index out of its table."""
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     positions = describe(base.config, tokenizer, None, base).positions
     if positions is not None and max_length > positions:
         raise SteadyError(
             f"format.max_length is {max_length}, and the model ({base.config.model_type}) has {positions} positions for tokens. Lower "
             f"it to {positions}, or choose a model for longer texts."
-        )
-
-
-def check_ends(model: Any, tokenizer: Any) -> None:
-    """Refuse a classifier that reads the class at the end token with a tokenizer that writes none.
-
-    Raises:
-        SteadyError: an encoder-decoder classifies, and its tokenizer does not end a text with the end token.
-    """
-    config = model.config
-    if _classifies(model) and config.is_encoder_decoder and tokenizer("a")["input_ids"][-1] != config.eos_token_id:
-        raise SteadyError(
-            f"This {config.model_type} classifier reads the class at its end token ({config.eos_token_id}), and its tokenizer "
-            "does not write one behind a text. Save the model with a tokenizer that does (`add_eos_token`, or a post-processor)."
         )
 
 
@@ -179,14 +139,15 @@ def not_adapted(model: Any) -> tuple[str, ...]:
     """The last names of linear layers that LoRA cannot be put on, sorted: `all-linear` leaves them out."""
     names = {name.split(".")[-1] for name in _linear(model)}
     # PEFT trains the head of a classifier whole, and takes DistilBERT's `pre_classifier` for one by the end of its name.
-    found = {name for name in names if name.endswith(("classifier", "score"))} if _classifies(model) else set()
+    found = {name for name in names if name.endswith(("classifier", "score"))} if classifies(model) else set()
     # Mamba's kernels, and Falcon Mamba everywhere, read the weights of these layers and pass by what LoRA adds to their output.
     if model.config.model_type in ("mamba", "mamba2", "falcon_mamba", "falcon_h1", "nemotron_h"):
         found |= names & {"out_proj", "dt_proj"}
     return tuple(sorted(found))
 
 
-def _classifies(model: Any) -> bool:
+def classifies(model: Any) -> bool:
+    """Whether a model has a head of transformers for sequence classification."""
     return type(model).__name__.endswith("ForSequenceClassification")
 
 
@@ -201,23 +162,15 @@ def _linear(model: Any) -> list[str]:
 def _positions(config: Any, tokenizer: Any, model: Any) -> int | None:
     text = config.get_text_config(decoder=True)
     # ALiBi and DeBERTa's relative attention have no table either.
-    if (
-        text.model_type in UNBOUNDED
-        or getattr(text, "alibi", False)
-        or getattr(text, "position_biased_input", True) is False
-    ):
+    biased = getattr(text, "position_biased_input", True)
+    if text.model_type in UNBOUNDED or getattr(text, "alibi", False) or biased is False:
         return None
-    return min([*_places(model), *islice(_limits(text, tokenizer), 1)], default=None)
-
-
-def _places(model: Any) -> Iterator[int]:
-    """The places of tokens in tables of positions; RoBERTa's kind keeps the rows up to the padding index for no token."""
-    for name, table in model.named_modules() if model is not None else ():
-        if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None:
-            yield int(table.num_embeddings - table.padding_idx - 1)
-
-
-def _limits(text: Any, tokenizer: Any) -> Iterator[int]:
-    for limit in (*(getattr(text, name, None) for name in POSITIONS), getattr(tokenizer, "model_max_length", None)):
-        if isinstance(limit, int) and 0 < limit < NO_LIMIT:
-            yield limit
+    limits = (*(getattr(text, name, None) for name in POSITIONS), getattr(tokenizer, "model_max_length", None))
+    stated = [limit for limit in limits if isinstance(limit, int) and 0 < limit < NO_LIMIT]
+    # RoBERTa's kind keeps the rows of its table of positions up to the padding index for no token.
+    places = [
+        int(table.num_embeddings - table.padding_idx - 1)
+        for name, table in (model.named_modules() if model is not None else ())
+        if name.endswith("position_embeddings") and getattr(table, "padding_idx", None) is not None
+    ]
+    return min([*places, *stated[:1]], default=None)

@@ -26,8 +26,6 @@ from steady.models.gguf_header import Header, read_header
 
 SUFFIX = ".gguf"
 VERSION = 1  # raise it when the conversion writes other files
-LIBRARIES = ("gguf", "tokenizers", "transformers")
-FLOAT32_BYTES = 4
 ROOM_FOR_THE_REST = 64 << 20
 # llama.cpp's name of an architecture where transformers lists another one
 RENAMED = {"gpt-oss": "gpt_oss", "minimax-m2": "minimax_m2", "qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe"}
@@ -48,9 +46,7 @@ class Conversion:
 
 def find_gguf(model_id: str, revision: str | None, gguf_file: str) -> Path:
     """The GGUF file of a folder or of a Hub model, downloaded or from the Hub's cache.
-
-    Raises:
-        SteadyError: there is no such file; those that are there are listed.
+    SteadyError where there is no such file; those that are there are listed.
     """
     folder = Path(model_id)
     if folder.is_dir():
@@ -97,9 +93,7 @@ def cache_folder() -> Path:
 
 
 def convert_once(path: Path) -> Conversion:
-    """The conversion of a GGUF file, made where the cache holds none or a damaged one.
-
-    Of two processes that need the same conversion, one makes it and the other one waits.
+    """The conversion of a GGUF file, made where the cache holds none or a damaged one; of two processes one makes it, the other waits.
 
     Raises:
         SteadyError: the file is missing, damaged, or of an architecture that transformers cannot read; or the cache cannot be
@@ -110,14 +104,25 @@ def convert_once(path: Path) -> Conversion:
     digest = sha256_of(path)
     header = _header(path, digest)
     # the libraries write the files, so another version of them is another conversion
-    facts = [digest, VERSION, *(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)]
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("gguf", "tokenizers", "transformers")]
+    facts = [digest, VERSION, *versions]
     folder = cache_folder() / hashlib.sha256(json.dumps(facts).encode()).hexdigest()
     # Most calls find it whole, and need no lock.
     if not _is_whole(folder):
-        with _cache_errors(folder.parent), _locked(folder):
-            # another process may have made it while this one waited for the lock
-            if not _is_whole(folder):
-                _convert(path, header, folder)
+        from safetensors import SafetensorError
+
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with folder.with_suffix(".lock").open("w") as handle:
+                fcntl.flock(handle, fcntl.LOCK_EX)  # the system releases it when its holder ends, however that ends
+                # another process may have made it while this one waited for the lock
+                if not _is_whole(folder):
+                    _convert(path, header, folder)
+        except (OSError, SafetensorError) as error:
+            raise SteadyError(
+                f"{folder.parent}: cannot write the converted model: {error}\n"
+                "Name a folder with room that can be written to by the environment variable STEADY_CACHE."
+            ) from error
     return Conversion(folder, digest, header.quantised, header.licence)
 
 
@@ -137,32 +142,19 @@ def _is_whole(folder: Path) -> bool:
     return (folder / SUMS).is_file()
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Wait for the lock of a conversion; the system releases it when its holder ends, however that ends."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-@contextlib.contextmanager
-def _cache_errors(folder: Path) -> Iterator[None]:
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise SteadyError(
-            f"{folder}: cannot write the converted model: {error}\n"
-            "Name a folder with room that can be written to by the environment variable STEADY_CACHE."
-        ) from error
-
-
 def _convert(path: Path, header: Header, folder: Path) -> None:
     """Write the conversion beside its place, then rename it."""
-    _check_architecture(path, header)
-    needed = header.numbers * FLOAT32_BYTES + ROOM_FOR_THE_REST
+    from transformers.integrations.gguf import GGUF_CONFIG_ARCHS
+    from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
+
+    known = {*GGUF_SUPPORTED_ARCHITECTURES, *GGUF_CONFIG_ARCHS} - {"general", "tokenizer"}
+    if RENAMED.get(header.architecture, header.architecture) not in known:
+        version = importlib.metadata.version("transformers")
+        raise SteadyError(
+            f"{path}: a model of architecture {header.architecture!r}, which transformers {version} cannot read from GGUF. "
+            f"It can read: {', '.join(sorted(known))}. Give the model's folder or Hub id with safetensors instead."
+        )
+    needed = header.numbers * 4 + ROOM_FOR_THE_REST  # float32 has 4 bytes
     if (free := shutil.disk_usage(folder.parent).free) < needed:
         raise OSError(f"it takes {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free")
     for stale in folder.parent.glob(f".{folder.name}.*.tmp"):  # of a process that was killed: the lock is held here
@@ -182,25 +174,8 @@ def _convert(path: Path, header: Header, folder: Path) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _check_architecture(path: Path, header: Header) -> None:
-    from transformers.integrations.gguf import GGUF_CONFIG_ARCHS
-    from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
-
-    known = {*GGUF_SUPPORTED_ARCHITECTURES, *GGUF_CONFIG_ARCHS} - {"general", "tokenizer"}
-    if RENAMED.get(header.architecture, header.architecture) not in known:
-        version = importlib.metadata.version("transformers")
-        raise SteadyError(
-            f"{path}: a model of architecture {header.architecture!r}, which transformers {version} cannot read from GGUF. "
-            f"It can read: {', '.join(sorted(known))}. Give the model's folder or Hub id with safetensors instead."
-        )
-
-
 def _read(path: Path, header: Header) -> tuple[Any, Any]:
-    """The model in float32 and its tokenizer, ready to be saved.
-
-    Raises:
-        SteadyError: transformers cannot read it, or what it read is not the whole model.
-    """
+    """The model in float32 and its tokenizer, ready to be saved; SteadyError where what transformers reads is not the whole model."""
     import torch
 
     try:
@@ -263,13 +238,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _set_split(path: Path, header: Header, tokenizer: Any) -> None:
-    """Have a byte-level tokenizer split text before its merges as the model's own one does.
+    """Have a byte-level tokenizer split text before its merges as the model's own one does; SteadyError for an unknown split.
 
     transformers splits as GPT-2 does wherever it does not know the name in the file: white space before a digit would become
     other tokens than those that the model was trained on.
-
-    Raises:
-        SteadyError: the file names a split that is not known here.
     """
     from tokenizers import pre_tokenizers
     from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS

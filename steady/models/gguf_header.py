@@ -3,6 +3,7 @@
 The layout is that of https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 """
 
+import math
 import mmap
 import re
 import struct
@@ -33,10 +34,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Header:
-    """What a GGUF file says of itself.
-
-    `metadata` holds single values, and the number of elements in place of an array.
-    """
+    """What a GGUF file says of itself; `metadata` holds single values, and the number of elements in place of an array."""
 
     metadata: dict[str, Any]
     tensors: tuple[Tensor, ...]
@@ -71,9 +69,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Read the header and check it against the size of the file.
-
-    Raises:
-        SteadyError: the file is no GGUF file, shorter than its header says, or its header contradicts itself.
+    SteadyError where it is no GGUF file, shorter than its header says, or its header contradicts itself.
     """
     with path.open("rb") as handle:
         if handle.read(len(MAGIC)) != MAGIC:
@@ -143,10 +139,8 @@ def _parse(path: Path, cursor: _Cursor) -> Header:
 def _tensor(cursor: _Cursor) -> Tensor:
     import gguf
 
-    name, numbers = cursor.string(), 1
-    dimensions = [cursor.number("Q") for _ in range(cursor.number("I"))]
-    for dimension in dimensions:
-        numbers *= dimension
+    name = cursor.string()
+    numbers = math.prod([cursor.number("Q") for _ in range(cursor.number("I"))])
     kind = gguf.GGMLQuantizationType(cursor.number("I"))
     per_block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
     # weights are quantised in blocks that share a scale

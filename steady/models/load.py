@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from steady.errors import SteadyError
 from steady.models.base import Base, locate
 from steady.models.checksums import verify_sums
-from steady.models.description import check_ends, check_task
+from steady.models.description import check_task, classifies
 from steady.models.params import AUTO_MODELS, COMMIT_LENGTH, ModelParams, is_hub_id
 from steady.models.precision import keep_packing, weight_settings
 from steady.models.tokenizer import declared_ends, end_ids
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 def prepare_torch(params: ModelParams, seed: int) -> None:
     """Make runs repeatable: the thread count that the results depend on, deterministic kernels, one seed for every generator.
-
-    Equal batch shapes and threads then give equal bytes on one machine. Another kind of processor has other kernels, which add
-    floats up in another order.
+    Equal shapes and threads then give equal bytes on one machine; another kind of processor adds floats up in another order.
     """
     import torch
     from transformers import set_seed
@@ -68,11 +66,8 @@ def load_tokenizer(params: ModelParams) -> Any:
     """The tokenizer of the base with `special_tokens` added, without the truncation and fixed padding that its file may carry.
 
     A declared token is recognised wherever it stands in a text; all other control tokens are plain text there
-    (`steady.models.tokenizer`). Where the tokenizer has no padding token, its end token pads too: which tokens count in a loss is
-    never told by the padding token.
-
-    Raises:
-        SteadyError: it cannot be loaded, or a classifier's has neither a padding nor an end token.
+    (`steady.models.tokenizer`). Where there is no padding token, the end token pads too: which tokens count in a loss is never told
+    by the padding token. SteadyError where it cannot be loaded, or a classifier's has neither a padding nor an end token.
     """
     from transformers import AutoTokenizer
 
@@ -101,23 +96,22 @@ def load_tokenizer(params: ModelParams) -> Any:
 
 def set_padding(model: Any, tokenizer: Any) -> None:
     """Tell a classifier its padding token, where its configuration does not: decoders find the last token of a text by it.
-
-    Raises:
-        SteadyError: it reads the class at an end token that the tokenizer does not write.
+    SteadyError where it reads the class at an end token that the tokenizer does not write.
     """
     config = getattr(model, "config", None)
-    if config is not None:
-        check_ends(model, tokenizer)
-    if config is not None and getattr(config.get_text_config(), "pad_token_id", None) is None:
+    if config is None:
+        return
+    if classifies(model) and config.is_encoder_decoder and tokenizer("a")["input_ids"][-1] != config.eos_token_id:
+        raise SteadyError(
+            f"This {config.model_type} classifier reads the class at its end token ({config.eos_token_id}), and its tokenizer "
+            "does not write one behind a text. Save the model with a tokenizer that does (`add_eos_token`, or a post-processor)."
+        )
+    if getattr(config.get_text_config(), "pad_token_id", None) is None:
         config.get_text_config().pad_token_id = config.pad_token_id = tokenizer.pad_token_id
 
 
 def load_config(base: Base) -> Any:
-    """The configuration of a base.
-
-    Raises:
-        SteadyError: there is no such model, or it cannot be reached.
-    """
+    """The configuration of a base; SteadyError where there is no such model, or it cannot be reached."""
     from transformers import AutoConfig
 
     with load_errors(base):
@@ -132,15 +126,13 @@ def load_base(
     device: str = "cpu",
     device_map: str | None = None,
 ) -> Any:
-    """Load the base of any of the three families onto a device, in evaluation mode.
+    """Load the base of any of the three families onto a device, in evaluation mode; SteadyError where it is not there, not of the
+    family `task`, damaged, or its dtype or quantisation is not for it.
 
     Args:
         labels: the classes of a SEQ_CLS head, in order; the head is new and seeded by the caller. None: the model's own.
         headless: the encoder alone, whose features a probe reads.
         device: `auto` or a torch device; with `device_map: auto` the model is spread over all there are.
-
-    Raises:
-        SteadyError: it is not there, not of the family `task`, damaged, or its dtype or quantisation is not for it.
     """
     import transformers
 
@@ -188,7 +180,6 @@ def load_classifier(params: ModelParams, labels: tuple[str, ...], device: str = 
 
 def load_language(params: ModelParams, device: str = "cpu", device_map: str | None = None) -> tuple[Any, Any]:
     """A model that generates and its tokenizer; the embeddings have a row for every token.
-
     Rows of added tokens are drawn around the mean of the others, seeded by the caller.
     """
     tokenizer = load_tokenizer(params)
@@ -203,9 +194,7 @@ def load_language(params: ModelParams, device: str = "cpu", device_map: str | No
 
 def full_revision(model_id: str, revision: str | None) -> str | None:
     """The full commit of a Hub model, so that a run can be repeated; None for a folder or a package.
-
-    Raises:
-        SteadyError: the Hub does not know the model or the revision, or cannot be reached.
+    SteadyError where the Hub does not know the model or the revision, or cannot be reached.
     """
     # A branch or a tag moves; a full commit does not, and needs no request.
     if not is_hub_id(model_id) or len(revision or "") == COMMIT_LENGTH:

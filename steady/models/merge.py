@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import torch
 
 from steady.errors import SteadyError
 from steady.models.adapters import attach_adapter
@@ -31,7 +32,6 @@ PROBES = (
 @dataclass(frozen=True)
 class Merged:
     """Where the model lies, and the largest difference of a logit from the adapter beside its base.
-
     `difference` is a share of the largest logit, or absolute where that is below 1.
     """
 
@@ -44,9 +44,7 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     """Write the merged model of the LoRA arm in `folder` to `out`, in float32, for plain transformers to load.
 
     The saved model is read back, and its logits on `PROBES` are compared with those of the base with the adapter beside it.
-
-    Args:
-        full_precision: merge the adapter of a quantised base into that base's full weights.
+    `full_precision`: merge the adapter of a quantised base into that base's full weights.
 
     Raises:
         SteadyError: the arm is none of LoRA or was made from another base; the base is quantised; the adapter is on embeddings
@@ -75,9 +73,8 @@ def merge_arm(folder: Path, out: Path, params: ModelParams, *, full_precision: b
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         _save(model, plain, folder, temporary)
-        again = plain.model_copy(
-            update={"id": str(temporary), "revision": None, "gguf_file": None, "special_tokens": ()}
-        )
+        own = {"id": str(temporary), "revision": None, "gguf_file": None, "special_tokens": ()}
+        again = plain.model_copy(update=own)
         found = _logits(_load(again, manifest, temporary, lambda model: model.eval()), again)
         difference = max(_difference(one, other) for one, other in zip(wanted, found, strict=True))
         if difference > TOLERANCE:
@@ -111,8 +108,6 @@ def _check(folder: Path, out: Path, manifest: ArmManifest, params: ModelParams, 
 
 def _load(params: ModelParams, manifest: ArmManifest, folder: Path, attach: Callable[[Any], Any]) -> Any:
     """A model for the task of an arm, its encoder or all of it changed by `attach`, and the head that lies in `folder`."""
-    import torch
-
     # Heads and embeddings of added tokens are drawn at random when a base is loaded; the seed gives those of the training.
     torch.manual_seed(manifest.seed)
     if params.task != "SEQ_CLS":
@@ -127,8 +122,6 @@ def _load(params: ModelParams, manifest: ArmManifest, folder: Path, attach: Call
 
 def _logits(model: Any, params: ModelParams) -> list[Any]:
     """Logits of the probe prompts, one by one, so that no padding is in them."""
-    import torch
-
     tokenizer, found = load_tokenizer(params), []
     for probe in PROBES:
         inputs = dict(tokenizer(probe, return_tensors="pt"))
@@ -167,13 +160,5 @@ def _describe(out: Path, name: str, manifest: ArmManifest, params: ModelParams, 
         f"those of the base with\nthe adapter beside it by at most {difference:.1e} of the largest logit. The card of the adapter "
         "says what it was trained on."
     )
-    card = Card(
-        name=name,
-        kind="merged",
-        base=locate(params),
-        model=params,
-        manifest=manifest,
-        example=PROBES[0],
-        note=note,
-    )
+    card = Card(name, "merged", locate(params), params, manifest, example=PROBES[0], note=note)
     write_bytes(out / "README.md", render_card(card).encode())

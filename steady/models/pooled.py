@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 
 from steady.errors import SteadyError
 
@@ -68,21 +70,12 @@ def linear_head(weight: Array, bias: Array) -> torch.nn.Linear:
 
 def save_head(head: torch.nn.Linear, folder: Path) -> None:
     """Write `head.safetensors`: `weight` `(labels, hidden)` and `bias` `(labels,)`."""
-    from safetensors.torch import save_file
-
     tensors = {"weight": head.weight.detach().cpu().contiguous(), "bias": head.bias.detach().cpu().contiguous()}
     save_file(tensors, folder / HEAD, metadata={"format": "pt"})
 
 
 def load_head(folder: Path, labels: int, hidden: int) -> torch.nn.Linear:
-    """Read `head.safetensors`.
-
-    Raises:
-        SteadyError: it is missing, not finite, or of another size than `(labels, hidden)`.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
+    """Read `head.safetensors`; SteadyError where it is missing, not finite, or of another size than `(labels, hidden)`."""
     path = folder / HEAD
     if not path.is_file():
         raise SteadyError(f"{path}: no such file. Run `dvc repro` to train the arm or `dvc pull` to fetch it.")

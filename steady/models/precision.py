@@ -36,13 +36,10 @@ def weight_settings(
 
 
 def pick_dtype(params: "ModelParams", config: Any, device: "torch.device") -> str:
-    """The name of the dtype that `model.dtype` stands for.
+    """The name of the dtype that `model.dtype` stands for; SteadyError: float16 for a T5, whose activations pass its range.
 
     `auto` is bfloat16 on a CPU with instructions for it and float32 on another one. On a GPU it is the 16-bit dtype of the
     model's config (never float16 for a T5), else bfloat16 where the GPU has it.
-
-    Raises:
-        SteadyError: float16 for a T5, whose activations pass its range.
     """
     import torch
 
@@ -55,21 +52,15 @@ def pick_dtype(params: "ModelParams", config: Any, device: "torch.device") -> st
     if params.dtype != "auto":
         return params.dtype
     if device.type != "cuda":
-        return "bfloat16" if has_bfloat16_instructions() else "float32"
+        # AMX or AVX-512 BF16 multiply bfloat16 matrices; other CPUs emulate it, slower than float32
+        found = torch.cpu.get_capabilities()
+        return "bfloat16" if found.get("amx_bf16") or found.get("avx512_bf16") else "float32"
     # what a model was trained in fits its activations
     if config.dtype == torch.float16 and not is_t5:
         return "float16"
     if torch.cuda.is_bf16_supported(including_emulation=False):
         return "bfloat16"
     return "float32" if is_t5 else "float16"
-
-
-def has_bfloat16_instructions() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices itself (AMX or AVX-512 BF16); others emulate it, slower than float32."""
-    import torch
-
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))
 
 
 def keep_packing(model: Any) -> None:

@@ -1,7 +1,5 @@
 """Upload a trained arm to the Hub: adapter or weights, tokenizer, card and manifest."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,29 +23,12 @@ class Pushed:
 
 def push_arm(folder: Path, repo_id: str, *, private: bool, message: str | None = None) -> Pushed:
     """Upload what an arm's folder holds at its top, as one commit on `main` of a model repository, made where it is missing.
-
-    Raises:
-        SteadyError: the folder is no trained arm or has no card, the id is none, nobody is logged in, or the Hub refuses.
+    SteadyError where the folder is no trained arm or has no card, the id is none, nobody is logged in, or the Hub refuses.
     """
-    # Before the Hub is asked for anything: an arm that is no whole arm leaves no empty repository.
-    files = _files(folder)
     from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
-    api = HfApi()
-    with _hub_errors(repo_id):
-        user = _who(api)
-        api.create_repo(repo_id, private=private, exist_ok=True)
-        done = api.upload_folder(
-            repo_id=repo_id,
-            folder_path=str(folder),
-            allow_patterns=list(files),
-            commit_message=message or f"{read_manifest(folder).method} arm {folder.name}, pushed by {user}",
-        )
-    return Pushed(str(done.commit_url), str(done.oid), files)
-
-
-def _files(folder: Path) -> tuple[str, ...]:
-    """The files that go up, after a check that they are a whole arm."""
+    # Before the Hub is asked for anything: an arm that is no whole arm leaves no empty repository.
     manifest = read_manifest(folder)
     files = tuple(sorted({path.name for pattern in PATTERNS for path in folder.glob(pattern) if path.is_file()}))
     if not set(files) & set(WEIGHTS):
@@ -56,7 +37,23 @@ def _files(folder: Path) -> tuple[str, ...]:
         )
     if "README.md" not in files:
         raise SteadyError(f"{folder}: the card README.md is missing. Run `dvc repro` (or `dvc pull`) to make it again.")
-    return files
+    # the first base of HfHubHTTPError is any fault of the connection, whichever HTTP library the client uses
+    faults: tuple[Any, ...] = (HFValidationError, OfflineModeIsEnabled, OSError, *HfHubHTTPError.__bases__)
+    api = HfApi()
+    try:
+        user = _who(api)
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        done = api.upload_folder(
+            repo_id=repo_id,
+            folder_path=str(folder),
+            allow_patterns=list(files),
+            commit_message=message or f"{manifest.method} arm {folder.name}, pushed by {user}",
+        )
+    except faults as error:
+        raise SteadyError(
+            f"{repo_id}: cannot be pushed to: {error}\nGive OWNER/NAME, where OWNER is you or an organisation you may write to."
+        ) from error
+    return Pushed(str(done.commit_url), str(done.oid), files)
 
 
 def _who(api: Any) -> str:
@@ -71,19 +68,4 @@ def _who(api: Any) -> str:
             raise
         raise SteadyError(
             "The Hub does not know the token of this machine. Run `hf auth login` again, with a token that may write."
-        ) from error
-
-
-@contextmanager
-def _hub_errors(repo_id: str) -> Iterator[None]:
-    """Turn what the client raises into one clear message."""
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
-
-    # the first base of HfHubHTTPError is any fault of the connection, whichever HTTP library the client uses
-    faults: tuple[Any, ...] = (HFValidationError, OfflineModeIsEnabled, OSError, *HfHubHTTPError.__bases__)
-    try:
-        yield
-    except faults as error:
-        raise SteadyError(
-            f"{repo_id}: cannot be pushed to: {error}\nGive OWNER/NAME, where OWNER is you or an organisation you may write to."
         ) from error

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from datetime import timedelta
 from pathlib import Path
@@ -49,9 +49,7 @@ def size() -> int:
 @contextmanager
 def joined(world: World) -> Iterator[None]:
     """Connect to the other processes, and give this one a GPU of its own where there are GPUs.
-
-    Raises:
-        SteadyError: a machine has fewer GPUs than processes.
+    SteadyError where a machine has fewer GPUs than processes.
     """
     if world.size == 1:
         yield
@@ -61,7 +59,15 @@ def joined(world: World) -> Iterator[None]:
 
     gpus = torch.cuda.device_count()
     if gpus:
-        _take_gpu(world.local_rank, gpus)
+        # CUDA shows one GPU alone: with several in sight the Trainer would copy the model to all of them.
+        visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+        visible = visible or [str(number) for number in range(gpus)]
+        if world.local_rank >= len(visible):
+            raise SteadyError(
+                f"STEADY_LAUNCHER: process {world.local_rank} of this machine finds {len(visible)} GPU(s). Start one process for each "
+                "GPU (torchrun --nproc-per-node), or set runtime.device: cpu and CUDA_VISIBLE_DEVICES to nothing."
+            )
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[world.local_rank]
     dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
     # From here on accelerate and transformers see one process, and divide nothing themselves.
     for name in [name for name in os.environ if READ.fullmatch(name)]:
@@ -75,18 +81,6 @@ def joined(world: World) -> Iterator[None]:
     finally:
         del _worlds[1:]
         dist.destroy_process_group()
-
-
-def _take_gpu(local_rank: int, gpus: int) -> None:
-    """Let CUDA show one GPU alone: with several in sight the Trainer would copy the model to all of them."""
-    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    visible = visible or [str(number) for number in range(gpus)]
-    if local_rank >= len(visible):
-        raise SteadyError(
-            f"STEADY_LAUNCHER: process {local_rank} of this machine finds {len(visible)} GPU(s). Start one process for each GPU "
-            "(torchrun --nproc-per-node), or set runtime.device: cpu and CUDA_VISIBLE_DEVICES to nothing."
-        )
-    os.environ["CUDA_VISIBLE_DEVICES"] = visible[local_rank]
 
 
 @contextmanager
@@ -137,11 +131,7 @@ def wait_for_all() -> None:
 
 
 def go_on_alone() -> None:
-    """Wait for all; then process 0 goes on as one process, and the others have done their share.
-
-    Raises:
-        ShareDone: in the others.
-    """
+    """Wait for all; then process 0 goes on as one process, and ShareDone is raised in the others, which have done their share."""
     if size() == 1:
         return
     wait_for_all()
@@ -163,41 +153,31 @@ def summed(tensor: "torch.Tensor") -> "torch.Tensor":
 
 def sum_gradients(parameters: Iterable["torch.Tensor"]) -> None:
     """Sum the gradients over all processes, in place.
-
     A parameter that has a gradient in no process keeps none: with zeros in its place weight decay would move it.
     """
     if size() == 1:
         return
-    for bucket in _buckets([one for one in parameters if one.requires_grad]):
-        _sum_bucket(bucket)
-
-
-def _buckets(parameters: Sequence["torch.Tensor"]) -> Iterator[list["torch.Tensor"]]:
-    # One exchange for many small matrices: LoRA has hundreds, and each exchange costs a round trip.
-    bucket: list[torch.Tensor] = []
-    for one in parameters:
-        alike = bucket and (bucket[0].dtype, bucket[0].device) == (one.dtype, one.device)
-        if bucket and (not alike or sum(other.numel() for other in bucket) + one.numel() > BUCKET):
-            yield bucket
-            bucket = []
-        bucket.append(one)
-    if bucket:
-        yield bucket
-
-
-def _sum_bucket(bucket: Sequence["torch.Tensor"]) -> None:
     import torch
 
-    # With the gradients travels, for each parameter, how many processes have one.
-    flags = bucket[0].new_tensor([one.grad is not None for one in bucket])
-    parts = [torch.zeros_like(one).flatten() if one.grad is None else one.grad.flatten() for one in bucket]
-    flat = summed(torch.cat([*parts, flags]))
-    counts, start = flat[-len(bucket) :].tolist(), 0
-    for one, count in zip(bucket, counts, strict=True):
-        if count:
-            # A copy, or one gradient that is still in use would keep the whole bucket in memory.
-            one.grad = flat[start : start + one.numel()].view_as(one).clone()
-        start += one.numel()
+    # One exchange for many small matrices: LoRA has hundreds, and each exchange costs a round trip.
+    buckets: list[list[torch.Tensor]] = []
+    for one in (parameter for parameter in parameters if parameter.requires_grad):
+        last = buckets[-1] if buckets else []
+        alike = bool(last) and (last[0].dtype, last[0].device) == (one.dtype, one.device)
+        if not alike or sum(other.numel() for other in last) + one.numel() > BUCKET:
+            buckets.append([])
+        buckets[-1].append(one)
+    for bucket in buckets:
+        # With the gradients travels, for each parameter, how many processes have one.
+        flags = bucket[0].new_tensor([one.grad is not None for one in bucket])
+        parts = [torch.zeros_like(one).flatten() if one.grad is None else one.grad.flatten() for one in bucket]
+        flat = summed(torch.cat([*parts, flags]))
+        counts, start = flat[-len(bucket) :].tolist(), 0
+        for one, count in zip(bucket, counts, strict=True):
+            if count:
+                # A copy, or one gradient that is still in use would keep the whole bucket in memory.
+                one.grad = flat[start : start + one.numel()].view_as(one).clone()
+            start += one.numel()
 
 
 def share_weights(model: Any) -> None:

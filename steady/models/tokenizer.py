@@ -63,14 +63,10 @@ def _controls(tokenizer: Any) -> tuple[str, ...]:
 
 
 def answer_ids(tokenizer: Any, task: Task, answer: str, prompt: str = "", chat_template: bool = False) -> list[int]:
-    """Token ids of an answer, the end-of-sequence token last.
+    """Token ids of an answer, the end-of-sequence token last; SteadyError where the tokenizer has none.
 
-    Args:
-        prompt: what the answer follows. For CAUSAL_LM one space stands between the two, unless the prompt ends in white space
-            or a chat template frames it. SEQ_2_SEQ_LM answers are encoded on their own.
-
-    Raises:
-        SteadyError: the tokenizer has no end-of-sequence token.
+    For CAUSAL_LM one space stands between `prompt` and answer, unless the prompt ends in white space or a chat template frames it.
+    SEQ_2_SEQ_LM answers are encoded on their own.
     """
     end = end_id(tokenizer)
     # Some tokenizers write the end token themselves; a second one would be learned too.
@@ -101,11 +97,7 @@ def unknown_id(tokenizer: Any) -> int | None:
 
 
 def end_id(tokenizer: Any) -> int:
-    """The id of the token that training writes behind an answer: the tokenizer's end-of-sequence token.
-
-    Raises:
-        SteadyError: there is none, so no answer could ever end.
-    """
+    """The id of the end-of-sequence token, which training writes behind an answer; SteadyError where the tokenizer has none."""
     if tokenizer.eos_token_id is None:
         raise SteadyError(
             "The tokenizer has no end-of-sequence token, so answers could not end. Choose a model whose tokenizer has one."
@@ -115,9 +107,7 @@ def end_id(tokenizer: Any) -> int:
 
 def end_ids(tokenizer: Any, generation_config: Any = None) -> tuple[int, ...]:
     """The ids that end a response: those of the model's generation settings, and the one that training writes behind an answer.
-
-    Instruction-tuned models often end a turn by a token of the chat that is not the tokenizer's end token; adapters trained on
-    them learn that one too.
+    Instruction-tuned models often end a turn by a token of the chat that is not the tokenizer's end token.
     """
     own = [] if tokenizer.eos_token_id is None else [int(tokenizer.eos_token_id)]
     return tuple(dict.fromkeys([*declared_ends(generation_config), *own]))

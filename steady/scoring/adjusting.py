@@ -19,7 +19,6 @@ FEWEST_PROMPTS = 10
 
 def adjusted(predictions: Sequence[Prediction], prompts: Sequence[Prompt], manifest: ArmManifest) -> list[Prediction]:
     """The predictions as the arm gives them: calibrated by wording, then averaged over wordings, as far as its manifest says.
-
     The answer is the label of the largest probability that comes out; the text of a model that writes is that label.
     """
     logprobs: Floats = np.asarray([item.label_logprobs for item in predictions], dtype=np.float64)
@@ -44,9 +43,7 @@ def adjusted(predictions: Sequence[Prediction], prompts: Sequence[Prompt], manif
 def calibrated(logprobs: Floats, wordings: Sequence[Hashable]) -> Floats:
     """Batch calibration: p(label | prompt) over its mean under the wording, normalised again (Zhou et al. 2023, arXiv 2309.17249).
 
-    Args:
-        logprobs: `(prompts, labels)`, natural logarithms that sum to 1 over labels.
-        wordings: of each prompt; one with fewer than ten prompts is left as it is.
+    `logprobs` `(prompts, labels)` are natural logarithms that sum to 1 over labels; a wording with fewer than ten prompts is left.
     """
     found = logprobs.copy()
     for rows in _members(wordings):
@@ -56,13 +53,10 @@ def calibrated(logprobs: Floats, wordings: Sequence[Hashable]) -> Floats:
 
 
 def averaged(logprobs: Floats, items: Sequence[Hashable], count: int) -> Floats:
-    """The mean distribution over a prompt's wording and the `count - 1` next ones of its item, in a circle.
+    """The mean distribution over a prompt's wording and the `count - 1` next ones of its item, in a circle, of logprobs
+    `(prompts, labels)`; an item with fewer wordings is averaged over those it has.
 
     Two prompts of an item share what their circles share, so their answers are not equal by construction unless `count` is all.
-
-    Args:
-        logprobs: `(prompts, labels)`.
-        items: of each prompt; an item with fewer wordings is averaged over those it has.
     """
     chances = np.exp(logprobs)
     found = np.empty_like(chances)

@@ -7,6 +7,7 @@ bundles that are done and, on the same kind of processor, ends with the same byt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -51,7 +52,6 @@ class Scored(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 @dataclass(frozen=True)
 class EncodedGroup:
     """Prompts with one intent, in tokens, and the tokens of the answers given with each of them.
-
     `pairs` `(prompts, prompts)` marks the responses (columns) that are scored under each prompt (rows); None for no matrix.
     """
 
@@ -91,13 +91,8 @@ def answer_groups(
 ) -> list[list[Scored]]:
     """The responses to the prompts of each group, in order.
 
-    Args:
-        given: answers to score, by prompt id; a prompt without any may be left out.
-        paired: score every response of a group under every prompt of it.
-        partial: keeps bundles that are done.
-
-    Raises:
-        SteadyError: a prompt and its response do not fit the model, or a log-probability is not finite.
+    `given` are answers to score, by prompt id; `paired`: score every response of a group under every prompt of it; `partial` keeps
+    bundles that are done. SteadyError where a prompt and its response do not fit the model, or a log-probability is not finite.
     """
     encoded = [encode_group(scorer.language, group, given, _all_pairs(group) if paired else None) for group in groups]
     _check_fit(scorer, encoded)
@@ -111,14 +106,18 @@ def answer_groups(
 
     def score(number: int) -> list[Scored]:
         flat = [item for rows in score_bundle(scorer, [encoded[place] for place in plan[number]]) for item in rows]
-        _check_finite(flat)
+        for item in flat:
+            if not all(map(math.isfinite, [item.logprob, *item.given, *item.row, *item.scaled_row])):
+                raise SteadyError(
+                    f"prompt {item.prompt_id}: a log-probability is not finite: the weights are broken, or `model.dtype` is too "
+                    "coarse. Train the arm again, or set `model.dtype: float32`."
+                )
         return flat
 
     for number, flat in enumerate(in_parts(score, asked, Scored, partial, progress)):
         stops = np.cumsum([0, *(len(encoded[place].prompts) for place in plan[number])])
-        found |= {
-            place: flat[start:stop] for place, start, stop in zip(plan[number], stops[:-1], stops[1:], strict=True)
-        }
+        borders = zip(plan[number], pairwise(stops), strict=True)
+        found |= {place: flat[start:stop] for place, (start, stop) in borders}
     return [found[place] for place in range(len(encoded))]
 
 
@@ -126,29 +125,32 @@ def score_groups(
     scorer: Scorer, groups: Sequence[PromptGroup], max_pairs: int | None = None, seed: int = 0
 ) -> list[ScoredGroup]:
     """Responses and matrices of groups that are scored together; values that are not finite stay, as faults of their group.
-
-    Args:
-        max_pairs: score a sample of so many ordered pairs of prompts of each group; None is all.
-        seed: of the sample.
+    `max_pairs`: score a sample, by `seed`, of so many ordered pairs of prompts of each group; None is all.
     """
     samples = [sample_pairs(len(group.prompts), max_pairs, seed, group.id) for group in groups]
     encoded = [
         encode_group(scorer.language, group, {}, _all_pairs(group) if sample is None else sample)
         for group, sample in zip(groups, samples, strict=True)
     ]
-    return [
-        scored_group(group, rows, [_prediction(scorer, item) for item in rows], sample)
-        for group, rows, sample in zip(groups, score_bundle(scorer, encoded), samples, strict=True)
-    ]
+    made = []
+    for group, rows, sample in zip(groups, score_bundle(scorer, encoded), samples, strict=True):
+        # records that nothing is read from yet; a log-probability that is not finite is null
+        predictions = [
+            Prediction(
+                prompt_id=item.prompt_id,
+                text=response_text(scorer, item),
+                token_ids=item.tokens,
+                logprob=item.logprob if math.isfinite(item.logprob) else None,
+            )
+            for item in rows
+        ]
+        made.append(scored_group(group, rows, predictions, sample))
+    return made
 
 
 def small_bundles(language: LanguageModel, plan: Sequence[Sequence[int]], work: Sequence[int]) -> list[list[int]]:
-    """Bundles cut on a CPU where they take more than `CPU_WORK`, at the least one group each.
-
+    """Bundles cut on a CPU where they take more than `CPU_WORK`, at the least one group each; `work` are the tokens of each group.
     The limit depends on the model and the prompts alone, never on a timing: another cut would round otherwise.
-
-    Args:
-        work: tokens of each group, by its place.
     """
     # a GPU is done with a whole bundle in less than that time
     if language.device.type != "cpu":
@@ -194,7 +196,9 @@ def score_bundle(scorer: Scorer, encoded: Sequence[EncodedGroup]) -> list[list[S
     given: dict[Tokens, frozenset[Tokens]] = {}
     for one in encoded:
         for row, (prompt, answers) in enumerate(zip(one.prompts, one.given, strict=True)):
-            wanted[prompt] = wanted.get(prompt, frozenset()) | frozenset(_others(one, row))
+            chosen = np.zeros(len(one.prompts), dtype=bool) if one.pairs is None else one.pairs[row]
+            others = [other for other, taken in zip(one.prompts, chosen, strict=True) if taken]
+            wanted[prompt] = wanted.get(prompt, frozenset()) | frozenset(others)
             given[prompt] = given.get(prompt, frozenset()) | frozenset(answers)
     responses, scores, scaled = score_prompts(scorer, wanted, given)
 
@@ -220,35 +224,9 @@ def score_bundle(scorer: Scorer, encoded: Sequence[EncodedGroup]) -> list[list[S
     return [[scored(one, row) for row in range(len(one.prompts))] for one in encoded]
 
 
-def _others(one: EncodedGroup, row: int) -> list[Tokens]:
-    """The prompts whose responses are scored under the prompt in `row`."""
-    if one.pairs is None:
-        return []
-    return [prompt for prompt, chosen in zip(one.prompts, one.pairs[row], strict=True) if chosen]
-
-
-def _check_finite(scored: Sequence[Scored]) -> None:
-    for item in scored:
-        if not all(map(math.isfinite, [item.logprob, *item.given, *item.row, *item.scaled_row])):
-            raise SteadyError(
-                f"prompt {item.prompt_id}: a log-probability is not finite: the weights are broken, or `model.dtype` is too "
-                "coarse. Train the arm again, or set `model.dtype: float32`."
-            )
-
-
 def response_text(scorer: Scorer, scored: Scored) -> str:
     """The response without special tokens and surrounding white space."""
     return decode(scorer.language, tuple(scored.tokens)).strip()
-
-
-def _prediction(scorer: Scorer, scored: Scored) -> Prediction:
-    """A response as a record that nothing is read from yet; a log-probability that is not finite is null."""
-    return Prediction(
-        prompt_id=scored.prompt_id,
-        text=response_text(scorer, scored),
-        token_ids=scored.tokens,
-        logprob=scored.logprob if math.isfinite(scored.logprob) else None,
-    )
 
 
 def scored_group(

@@ -1,23 +1,22 @@
 """The answers of an arm to prompts, whatever model it is: a label for each, or a text and, where there are labels, a choice."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from steady.inference.arm import load_scorer
 from steady.inference.classifier import Logits
-from steady.metrics.matrices import ScoredGroup
 from steady.metrics.results import CLASSIFIES
 from steady.models.arm import ArmManifest, read_manifest
 from steady.models.load import pick_device, prepare_torch
 from steady.models.params import ModelParams
 from steady.parameters import Runtime
-from steady.records import Prediction, Prompt
+from steady.records import Prompt
 from steady.scoring.adjusting import adjusted
 from steady.scoring.classifying import label_groups
 from steady.scoring.parts import shared_logits
-from steady.scoring.predictions import classify
+from steady.scoring.predictions import ArmAnswers, classify
 from steady.scoring.resume import Partial, code_digest, fingerprint, partial_of
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 class Scoring(NamedTuple):
     """How an arm is asked: prompts in a batch, the longest answer in tokens, and where a stopped run is kept (None: nowhere).
-
     `temperature`: the matrices of a model that generates are made with the logits divided by it too.
     """
 
@@ -49,28 +47,8 @@ class OpenArm:
     scorer: "Scorer | None"
 
 
-@dataclass(frozen=True)
-class ArmAnswers:
-    """Answers in the order of the prompts.
-
-    `references` are the log-probability and the tokens of the likeliest right answer to each prompt, of models that generate,
-    where they were asked for; `groups` the matrices, where they were; `cut` is how many prompts lost tokens; `partial` may be
-    cleared when everything is written.
-    """
-
-    predictions: list[Prediction]
-    references: list[tuple[float, int]] = field(default_factory=list)
-    groups: list[ScoredGroup] = field(default_factory=list)
-    partial: Partial = field(default_factory=Partial)
-    cut: int = 0
-
-
 def open_arm(folder: Path, settings: Scoring) -> OpenArm:
-    """Load an arm.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base.
-    """
+    """Load an arm; SteadyError where it is missing, damaged, or made from another base."""
     manifest = read_manifest(folder)
     params, device = settings.model, settings.runtime.device
     prepare_torch(params, manifest.seed)
@@ -89,14 +67,8 @@ def open_arm(folder: Path, settings: Scoring) -> OpenArm:
 
 
 def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, references: bool = False) -> ArmAnswers:
-    """Ask an arm.
-
-    Args:
-        paired: make the matrix of every group of prompts.
-        references: score the right answers too.
-
-    Raises:
-        SteadyError: a prompt does not fit the model, or its numbers are not finite.
+    """Ask an arm; `paired`: make the matrix of every group of prompts, `references`: score the right answers too.
+    SteadyError where a prompt does not fit the model, or its numbers are not finite.
     """
     task, settings = arm.manifest.label_task, arm.settings
     if arm.logits is not None:
@@ -115,8 +87,7 @@ def answer(arm: OpenArm, prompts: Sequence[Prompt], *, paired: bool = False, ref
     # An adjusted answer is a choice among labels, whose matrix follows from the probabilities of the labels.
     wanted = Wanted(paired and not arm.manifest.adjusted, references)
     partial = _partial(arm, prompts, *wanted)
-    found = generated_answers(arm.scorer, prompts, task, wanted, partial, settings.runtime.progress)
-    answers = ArmAnswers(**found._asdict(), partial=partial)
+    answers = generated_answers(arm.scorer, prompts, task, wanted, partial, settings.runtime.progress)
     if not arm.manifest.adjusted:
         return answers
     predictions = adjusted(answers.predictions, prompts, arm.manifest)

@@ -5,16 +5,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from steady.inference.language import count_cut
+from steady.inference.language import whole_prompt
 from steady.inference.scorer import Scorer
 from steady.labels import LabelTask
 from steady.metrics.arm_text import references_of
-from steady.metrics.matrices import ScoredGroup
 from steady.metrics.text import exact_match, read_answer
 from steady.records import Prediction, Prompt
 from steady.scoring.answering import Scored, answer_groups, response_text, scored_group
 from steady.scoring.groups import PromptGroup, prompt_groups
-from steady.scoring.predictions import DECIMALS, log_softmax
+from steady.scoring.predictions import DECIMALS, ArmAnswers, log_softmax
 from steady.scoring.resume import Partial
 
 
@@ -25,33 +24,24 @@ class Wanted(NamedTuple):
     references: bool
 
 
-class Generated(NamedTuple):
-    """See `steady.scoring.answers.ArmAnswers`."""
-
-    predictions: list[Prediction]
-    references: list[tuple[float, int]]
-    groups: list[ScoredGroup]
-    cut: int
-
-
 def generated_answers(
     scorer: Scorer, prompts: Sequence[Prompt], task: LabelTask, wanted: Wanted, partial: Partial, progress: bool = False
-) -> Generated:
+) -> ArmAnswers:
     """Answers to prompts: free greedy text, and the choice among labels where there are labels.
 
     The choice is the label with the highest summed log-likelihood; `label_logprobs` are those, normalised over the labels. Where
     an answer may have several labels there are too many sets to choose among: it is read from the text, and has no
-    `label_logprobs`.
-
-    Args:
-        task: without labels for open answers, which are right where they equal a reference.
-        partial: keeps what is done of a run that may be stopped.
+    `label_logprobs`. Open answers, of a task without labels, are right where they equal a reference.
 
     Raises:
         SteadyError: a prompt does not fit the model, or its numbers are not finite.
     """
     chosen = () if task.multi_label else task.labels
-    given = {prompt.id: _given(prompt, chosen, wanted.references) for prompt in prompts}
+    # the labels first, in their order; one may be the reference as well, and is scored once
+    given = {
+        prompt.id: list(dict.fromkeys([*chosen, *(references_of(prompt) if wanted.references else ())]))
+        for prompt in prompts
+    }
     # without a matrix a prompt is a group of its own, so that bundles can be cut anywhere
     alone = [PromptGroup(one.id, (one.id,), (one.prompt,)) for one in prompts]
     groups = prompt_groups(prompts) if wanted.paired else alone
@@ -64,14 +54,9 @@ def generated_answers(
         if wanted.paired
     ]
     likeliest = [_likeliest(prompt, given[prompt.id], scored[prompt.id]) for prompt in prompts if wanted.references]
-    cut = count_cut(scorer.language, [prompt.prompt for prompt in prompts])
-    return Generated([found[prompt.id] for prompt in prompts], likeliest, matrices, cut)
-
-
-def _given(prompt: Prompt, labels: Sequence[str], references: bool) -> list[str]:
-    """The answers to score: the labels first, in their order."""
-    # a label may be the reference as well, and is scored once
-    return list(dict.fromkeys([*labels, *(references_of(prompt) if references else ())]))
+    limit = scorer.language.max_length
+    cut = sum(len(whole_prompt(scorer.language, one.prompt)) > limit for one in prompts) if limit is not None else 0
+    return ArmAnswers([found[prompt.id] for prompt in prompts], likeliest, matrices, partial, cut)
 
 
 def _prediction(scorer: Scorer, prompt: Prompt, scored: Scored, task: LabelTask) -> Prediction:
@@ -96,7 +81,5 @@ def _likeliest(prompt: Prompt, given: Sequence[str], scored: Scored) -> tuple[fl
     references = set(references_of(prompt))
     pairs = zip(given, scored.given, scored.given_tokens, strict=True)
     # per token: summed over tokens the shortest reference would win
-    return max(
-        ((logprob, tokens) for answer, logprob, tokens in pairs if answer in references),
-        key=lambda pair: pair[0] / pair[1],
-    )
+    scored_references = [(logprob, tokens) for answer, logprob, tokens in pairs if answer in references]
+    return max(scored_references, key=lambda pair: pair[0] / pair[1])

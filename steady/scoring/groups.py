@@ -29,18 +29,15 @@ def prompt_groups(prompts: Sequence[Prompt]) -> list[PromptGroup]:
     members: dict[str, list[Prompt]] = {}
     for prompt in prompts:
         members.setdefault(prompt.group_id, []).append(prompt)
+    groups = members.items()
     return [
-        PromptGroup(group_id, tuple(item.id for item in found), tuple(item.prompt for item in found))
-        for group_id, found in members.items()
+        PromptGroup(name, tuple(one.id for one in rows), tuple(one.prompt for one in rows)) for name, rows in groups
     ]
 
 
 def sample_pairs(prompts: int, max_pairs: int | None, seed: int, group_id: str) -> Mask | None:
-    """A uniform sample, without replacement, of the ordered pairs of different prompts of a group; None for all of them.
-
-    Args:
-        max_pairs: the largest number of pairs, at least 1.
-        group_id: makes the draw of a group independent of the other groups.
+    """A uniform sample, without replacement, of at most `max_pairs` ordered pairs of different prompts of a group; None for all.
+    The id makes the draw of a group independent of the other groups.
     """
     rows, columns = np.nonzero(~np.eye(prompts, dtype=bool))
     if max_pairs is None or len(rows) <= max_pairs:
@@ -63,7 +60,7 @@ def bundles(
         positions: cached positions that may be held at once.
         order: places in the order in which they are scored; None is file order.
     """
-    places = list(range(len(sizes))) if order is None else list(order)
+    places = range(len(sizes)) if order is None else order
     made: list[list[int]] = []
     for start in range(0, len(places), WINDOW):
         window = sorted(places[start : start + WINDOW], key=lambda place: (sizes[place][1], place))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from steady.errors import SteadyError
 from steady.inference.classifier import Logits, in_batches
+from steady.inference.progress import progress_bar
 from steady.models.ranks import go_on_alone, my_places, rank, size
 from steady.scoring.resume import Partial
 
@@ -32,18 +33,13 @@ def in_parts(
     """The records of every bundle, in order.
 
     The bundles are cut once, whatever the number of processes, and each is scored by one of them: the bytes are the same for one
-    process and for many. They pass through the files of `partial`, which also let a stopped run go on.
-
-    Args:
-        score: the records of a bundle, by its number.
-        asked: the ids of the prompts of each bundle, with which kept records have to agree.
+    process and for many. They pass through the files of `partial`, which also let a stopped run go on. `score` gives the records of a
+    bundle by its number; `asked` are the ids of the prompts of each, with which kept records have to agree.
 
     Raises:
         SteadyError: a process did not see what another one has written.
         ShareDone: in the processes other than 0, when all bundles are scored.
     """
-    from steady.inference.progress import progress_bar
-
     if size() > 1 and partial.folder is None:
         raise SteadyError("Several processes exchange what they scored by files, and this run keeps none.")
     found: dict[int, list[Part]] = {}
@@ -69,13 +65,7 @@ def in_parts(
 
 def shared_logits(score: Logits, texts: Sequence[str], batch_size: int, partial: Partial, progress: bool) -> Logits:
     """What scores `texts` in process 0, after all processes have scored some batches of them each; a stopped run goes on from the
-    batches that are kept.
-
-    Args:
-        score: see `in_batches`, as `texts` and `batch_size`.
-
-    Raises:
-        ShareDone: see `in_parts`.
+    batches that are kept. See `in_batches` for the arguments and `in_parts` for ShareDone.
     """
     if size() == 1 and partial.folder is None:
         return score

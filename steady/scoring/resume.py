@@ -64,13 +64,8 @@ def partial_of(root: Path | None, *facts: object) -> Partial:
 
 
 CODE = (
-    "inference",
-    "models",
-    "scoring",
-    "metrics/arm_text.py",
-    "metrics/label_sets.py",
-    "metrics/text.py",
-    "labels.py",
+    *("inference", "models", "scoring"),
+    *("metrics/arm_text.py", "metrics/label_sets.py", "metrics/text.py", "labels.py"),
 )
 """The code of `steady` whose change makes saved bundles invalid."""
 

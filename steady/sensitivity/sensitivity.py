@@ -14,7 +14,8 @@ from steady.models.arm import ArmManifest
 from steady.models.params import ModelParams
 from steady.parameters import Runtime, StageParams
 from steady.records import Prompt, Wording, write_bytes
-from steady.scoring.answers import ArmAnswers, Scoring, answer, open_arm
+from steady.scoring.answers import Scoring, answer, open_arm
+from steady.scoring.predictions import ArmAnswers
 
 
 class SensitivityStage(StageParams):
@@ -36,9 +37,7 @@ def answer_reworded(
     folder: Path, prompts: Sequence[Prompt], view: SensitivityStage, root: Path | None, temperature: float | None
 ) -> tuple[ArmManifest, ArmAnswers]:
     """Answer the prompts with the arm in `folder`; a stopped run goes on from what is saved below `root`.
-
-    Raises:
-        SteadyError: the arm is missing, damaged, or made from another base, or a prompt does not fit the model.
+    SteadyError where the arm is missing, damaged, or made from another base, or a prompt does not fit the model.
     """
     own = view.evaluate
     scoring = Scoring(view.model, own.batch_size, own.max_new_tokens, view.runtime, root, temperature)
@@ -55,7 +54,6 @@ def moved_answers(
     view: SensitivityStage,
 ) -> SensitivityResults:
     """`sensitivity.json` of an arm, with the draws, confidence and seed of the settings.
-
     POSIX of a model that generates comes from its matrices, that of a classifier from its label probabilities.
     """
     task = manifest.label_task

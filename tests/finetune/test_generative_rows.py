@@ -16,8 +16,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from generative_fixture import examples, material
 from small_models import byte_tokenizer, described, random_model
 
-from steady.finetune.language.batches import IGNORED, CausalBatches, SequenceBatches, learned_tokens
-from steady.finetune.language.loss import CausalLogits, SequenceLogits, summed_loss
+from steady.finetune.language.batches import (
+    IGNORED,
+    CausalBatches,
+    CausalLogits,
+    SequenceBatches,
+    SequenceLogits,
+    learned_tokens,
+    summed_loss,
+)
 from steady.finetune.language.rows import GenerativeRows, RowEncoder, count_cuts
 from steady.finetune.sampling import Sampling, grouped_by_length
 from steady.inference.language import encode, encode_answer

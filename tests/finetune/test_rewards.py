@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics.chrf import CHRF
 
-from steady.finetune.preference.rewards import best_and_worst, concise_reward, length_factor
+from steady.finetune.preference.sampling import best_and_worst, concise_reward, length_factor
 
 REFERENCE = "Boil the egg six minutes."
 

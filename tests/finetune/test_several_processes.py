@@ -16,9 +16,9 @@ from generative_fixture import examples, material, model_folder, view
 from safetensors.torch import load_file
 
 from steady.errors import SteadyError
+from steady.finetune.checkpoints.trainer import SHARE, SharedBatches
 from steady.finetune.preflight import check_settings
 from steady.finetune.run import TrainingRun
-from steady.finetune.shares import SHARE, SharedBatches
 from steady.launchers import World
 from steady.models import ranks
 

@@ -32,7 +32,7 @@ def test_the_task_is_that_of_the_saved_head(config, task):
 def test_a_classifier_is_described_with_its_classes():
     config = BertConfig(architectures=["BertForSequenceClassification"], id2label={0: "no", 1: "yes"})
     known = describe(config, byte_tokenizer())
-    assert known.labels == ("no", "yes") and known.has_padding and not known.has_chat_template
+    assert known.labels == ("no", "yes")
     assert describe(GPT2, byte_tokenizer()).labels == ()
 
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,8 +27,6 @@ MANIFEST = "manifest.json"
 STATE = "trainer_state.json"
 PREFIX = "checkpoint-"
 UNFINISHED = ".unfinished-"
-LOCK = "lock"
-KEPT = 2  # the last ones, beside the best
 LIBRARIES = ("torch", "transformers", "peft", "trl", "accelerate", "tokenizers", "safetensors", "bitsandbytes", "numpy")
 
 
@@ -48,14 +46,11 @@ def code_digest(package: Path) -> str:
 
 def library_versions() -> dict[str, str | None]:
     """Versions of the libraries that training computes with; None for one that is not installed."""
-    return {name: _version(name) for name in LIBRARIES}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
+    found: dict[str, str | None] = dict.fromkeys(LIBRARIES)
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 @dataclass(frozen=True)
@@ -66,13 +61,9 @@ class Checkpoints:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Lock the folder for this process, and delete what a killed process left unfinished.
-
-        Raises:
-            SteadyError: another process trains the same.
-        """
+        """Lock the folder and delete what a killed process left unfinished; SteadyError where another process trains the same."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOCK).open("w") as handle:
+        with (self.folder / "lock").open("w") as handle:
             # The kernel releases the lock when the process ends, however it ends.
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -112,8 +103,8 @@ class Checkpoints:
         _to_disk(self.folder)
 
     def keep(self, best: int | None) -> None:
-        """Delete all checkpoints but the last ones and the best."""
-        for step in self.steps()[:-KEPT]:
+        """Delete all checkpoints but the last two and the best."""
+        for step in self.steps()[:-2]:
             if step != best:
                 shutil.rmtree(self.path(step))
 

@@ -1,23 +1,38 @@
 """Trainers whose checkpoints are whole and resume to the same bytes: with what the Trainer of transformers leaves out."""
 
-import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback
+from safetensors.torch import save_file
+from transformers import PreTrainedModel, PrinterCallback
 from transformers.trainer_callback import ExportableState
 
 from steady.errors import SteadyError
 from steady.finetune.checkpoints.checkpoints import STATE, Checkpoints
-from steady.finetune.shares import SHARE, SharedBatches
-from steady.models.ranks import from_first, rank, share_weights, size, sum_gradients, summed, wait_for_all
+from steady.models.ranks import from_first, my_places, rank, share_weights, size, sum_gradients, summed, wait_for_all
 
 logger = logging.getLogger(__name__)
 POSITION = "position.pt"
-Extra = Callable[[Path], None]
+SHARE = "share"  # the key of a batch that says which part of the rows it has
+
+
+@dataclass(frozen=True)
+class SharedBatches:
+    """Collates the rows that this process has of a batch; every process is given the rows of the whole batch.
+    Neighbours have like lengths where rows are sampled by length, so every `size()`-th row makes shares of like cost.
+    """
+
+    collate: Callable[[list[Any]], Any]
+    together: int = 1
+
+    def __call__(self, rows: Sequence[Any]) -> dict[str, Any]:
+        """The batch with its `SHARE`; nothing else where there are fewer rows than processes."""
+        mine = [rows[place] for place in my_places(len(rows), self.together)]
+        return {**(self.collate(mine) if mine else {}), SHARE: len(mine) / len(rows)}
 
 
 class Resumable:
@@ -32,17 +47,13 @@ class Resumable:
     """
 
     checkpoints: Checkpoints | None = None
-    extras: tuple[Extra, ...] = ()
+    extras: tuple[Callable[[Path], None], ...] = ()
     together = 1
     _resumed_from: Path | None = None
     _had_stopped = False
 
     def train_or_resume(self) -> int | None:
-        """Train from the last good checkpoint, or from the start; damaged checkpoints are logged.
-
-        Returns:
-            The step of the checkpoint, None for the start.
-        """
+        """Train from the last good checkpoint and return its step, or from the start and return None; damaged ones are logged."""
         self.remove_callback(PrinterCallback)  # type: ignore[attr-defined]  # it prints every entry of the log
         found = self.checkpoints.last_good() if self.checkpoints and rank() == 0 else (None, [])
         step, faults = from_first(found)
@@ -68,10 +79,10 @@ class Resumable:
         self.train(resume_from_checkpoint=str(self._resumed_from))  # type: ignore[attr-defined]
         return step
 
-    def _best_path(self) -> Path | None:
-        assert self.checkpoints is not None and self._resumed_from is not None
-        best = json.loads((self._resumed_from / STATE).read_text(encoding="utf-8")).get("best_global_step")
-        return self.checkpoints.path(int(best)) if best else None
+    def _locate_best(self: Any) -> None:
+        """Write the path of the best checkpoint into the state anew, for a copied folder of checkpoints lies elsewhere."""
+        best = self.state.best_global_step
+        self.state.best_model_checkpoint = str(self.checkpoints.path(best)) if best else None
 
     def get_train_dataloader(self: Any) -> Any:
         """The loader of the Trainer; of several processes each collates its share of a batch."""
@@ -122,9 +133,8 @@ class Resumable:
         if self.checkpoints is None:
             return
         self.store_flos()
+        self._locate_best()
         if rank():
-            if self.state.best_global_step:
-                self.state.best_model_checkpoint = str(self.checkpoints.path(self.state.best_global_step))
             wait_for_all()
             return
         with self.checkpoints.writing(self.state.global_step) as folder:
@@ -132,22 +142,24 @@ class Resumable:
             self._save_optimizer_and_scheduler(str(folder))
             self._save_scaler(str(folder))
             self._save_rng_state(str(folder))
-            torch.save(self._position(), folder / POSITION)
+            position = {
+                "epoch_generator": self._epoch_generator,
+                "loss": self._tr_loss.cpu(),
+                "total_loss": self._total_loss_scalar,
+                "last_logged": self._globalstep_last_logged,
+            }
+            torch.save(position, folder / POSITION)
             for extra in self.extras:
                 extra(folder)
-            # The path is written anew, for a copied folder of checkpoints lies elsewhere.
-            if self.state.best_global_step:
-                self.state.best_model_checkpoint = str(self.checkpoints.path(self.state.best_global_step))
-            self._export_callbacks()
+            states = (*self.callback_handler.callbacks, self.control)
+            exported = {type(one).__name__: one.state() for one in states if isinstance(one, ExportableState)}
+            self.state.stateful_callbacks = exported
             self.state.save_to_json(str(folder / STATE))
         self.checkpoints.keep(self.state.best_global_step)
         wait_for_all()
 
     def _save_weights(self: Any, folder: Path) -> None:
         """Weights alone; of a model with frozen ones that is not of PEFT only those that are trained."""
-        from safetensors.torch import save_file
-        from transformers import PreTrainedModel
-
         if hasattr(self.model, "peft_config"):
             self.model.save_pretrained(str(folder), save_embedding_layers=False)
         elif isinstance(self.model, PreTrainedModel):
@@ -157,17 +169,8 @@ class Resumable:
             tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trained.items()}
             save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
 
-    def _position(self: Any) -> dict[str, Any]:
-        return {
-            "epoch_generator": self._epoch_generator,
-            "loss": self._tr_loss.cpu(),
-            "total_loss": self._total_loss_scalar,
-            "last_logged": self._globalstep_last_logged,
-        }
-
-    def _export_callbacks(self: Any) -> None:
-        exported = [one for one in [*self.callback_handler.callbacks, self.control] if isinstance(one, ExportableState)]
-        self.state.stateful_callbacks = {type(one).__name__: one.state() for one in exported}
+    def _send_telemetry(self) -> None:
+        """Send nothing; TRL would report every trainer that is made."""
 
     def _issue_warnings_after_load(self, load_result: Any) -> None:
         """Frozen weights are not in a checkpoint, and that its files are whole is known by now."""
@@ -176,8 +179,7 @@ class Resumable:
         found = super()._init_training_state(*args, **kwargs)  # type: ignore[misc]
         if self._resumed_from is not None:
             self._had_stopped = self.control.should_training_stop
-            best = self._best_path()
-            self.state.best_model_checkpoint = str(best) if best else None
+            self._locate_best()
         return found
 
     def _run_epoch(self: Any, **kwargs: Any) -> None:

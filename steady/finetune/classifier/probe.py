@@ -21,9 +21,7 @@ BATCH = 64
 
 def fit_head(model: PooledClassifier, tokenizer: Any, run: TrainingRun, strengths: Sequence[float]) -> float:
     """Put a probe, fitted on the wordings that the schedule gives the first epoch, in place of the model's head.
-
-    Returns:
-        The inverse regularisation strength `C` that was best on the validation prompts.
+    Returns the inverse regularisation strength `C` that was best on the validation prompts.
     """
     data, progress = run.data, run.params.runtime.progress and rank() == 0
     features = mean_pooled(model.encoder, tokenizer, run.params.format.max_length)
@@ -48,19 +46,11 @@ def fit_probe(
     task: LabelTask,
     strengths: Sequence[float],
 ) -> tuple[Features, Features, float]:
-    """Fit a regression for each `C` and keep the one with the lowest validation loss (the smaller `C` on a tie).
+    """Fit a regression for each `C` and keep the one with the lowest validation loss (the smaller `C` on a tie): weight
+    `(labels, hidden)`, bias `(labels,)` and the chosen `C`. Features are `(rows, hidden)`, `gold` the answers of the rows.
 
-    Where a row may have several labels there is a regression for each label, and one `C` for all of them.
-
-    Args:
-        features: `(rows, hidden)`; `validation` likewise.
-        gold: the answer of each row.
-
-    Returns:
-        Weight `(labels, hidden)`, bias `(labels,)` and the chosen `C`.
-
-    Raises:
-        SteadyError: a label has no training row or, where a row may have several, all of them.
+    Where a row may have several labels there is a regression for each label, and one `C` for all of them. SteadyError where a label
+    has no training row or, where a row may have several, all of them.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import log_loss
@@ -78,7 +68,12 @@ def fit_probe(
             loss = np.logaddexp(0, (1 - 2 * wanted) * (validation @ weight.T + bias)).mean()
         else:
             model.fit(features, gold)
-            weight, bias = _in_label_order(model, task.labels)
+            weight, bias = (np.asarray(getattr(model, part)) for part in PARTS)
+            # Of two classes scikit-learn has one row. Halved, so that the difference of the two logits is the logit of that row.
+            if len(model.classes_) == 2:
+                weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+            order = [list(model.classes_).index(label) for label in task.labels]
+            weight, bias = weight[order], bias[order]
             loss = log_loss(validation_gold, model.predict_proba(validation), labels=list(model.classes_))
         tried.append((loss, strength, weight, bias))
     _, strength, weight, bias = min(tried, key=lambda one: one[0])
@@ -92,13 +87,3 @@ def _check_labels(gold: Sequence[str], task: LabelTask) -> None:
         raise SteadyError(f"data.labels: no training row has the label {', '.join(missing)}. Add rows, or take it out.")
     if everywhere := [label for label in task.labels if all(label in labels for labels in named)]:
         raise SteadyError(f"data.labels: every training row has the label {', '.join(everywhere)}. Take it out.")
-
-
-def _in_label_order(model: Any, labels: tuple[str, ...]) -> tuple[Any, Any]:
-    """Coefficients in label order; two classes, for which scikit-learn keeps one row, become two symmetric ones."""
-    weight, bias = np.asarray(model.coef_), np.asarray(model.intercept_)
-    # Halved, so that the difference of the two logits is the logit of the one row.
-    if len(model.classes_) == 2:
-        weight, bias = np.concatenate([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
-    order = [list(model.classes_).index(label) for label in labels]
-    return weight[order], bias[order]

@@ -5,8 +5,7 @@ from typing import Any
 from datasets import Dataset
 from trl import SFTTrainer
 
-from steady.finetune.language.batches import Batch
-from steady.finetune.language.loss import CausalLogits
+from steady.finetune.language.batches import Batch, CausalLogits
 from steady.finetune.language.rows import GenerativeRows
 from steady.finetune.language.trainers import Generative
 
@@ -25,6 +24,3 @@ class CausalTrainer(Generative, SFTTrainer):  # type: ignore[misc]
                 tensor.data = tensor.data.to(dtypes[name])
         self.rows = self.train_dataset = rows
         self._logits = CausalLogits(self.model, first)
-
-    def _send_telemetry(self) -> None:
-        """Send nothing; TRL would report every trainer that is made."""

@@ -6,20 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from steady.errors import SteadyError
 from steady.finetune import preflight, training
 from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
-from steady.finetune.language.batches import CausalBatches, SequenceBatches
+from steady.finetune.language.batches import CausalBatches, SequenceBatches, close
 from steady.finetune.language.rows import GenerativeRows, Row, RowEncoder, count_cuts
+from steady.finetune.language.trainers import SequenceTrainer
 from steady.finetune.lora import add_lora, loraplus_optimizer
 from steady.finetune.objectives.step import penalty_of
-from steady.finetune.params import FinetuneParams
-from steady.finetune.previews import DEFAULT_PROMPTS, Answering, Previews, answer_limit, generated_accuracy
+from steady.finetune.previews import DEFAULT_PROMPTS, Answering, Previews, generated_accuracy
 from steady.finetune.run import Record, TrainingRun
 from steady.finetune.sampling import sampling_of, wordings_together
 from steady.models.base import locate
+from steady.models.chat import chat_frame, default_template
 from steady.models.description import check_positions
 from steady.models.load import load_language
+from steady.models.tokenizer import end_id
 from steady.records import Prompt
 
 logger = logging.getLogger(__name__)
@@ -38,13 +42,8 @@ class Prepared:
 
 
 def train_language(run: TrainingRun) -> tuple[Any, Any, Record]:
-    """Train an arm by its likelihood of the answers.
-
-    Returns:
-        The model with the weights of the best evaluation, its tokenizer, and the record of the training.
-
-    Raises:
-        SteadyError: there is nothing to learn, the settings do not fit the model, or a loss is not finite.
+    """Train an arm by its likelihood of the answers: the model of the best evaluation, its tokenizer, and the record of the training.
+    SteadyError where there is nothing to learn, the settings do not fit the model, or a loss is not finite.
     """
     params = run.params
     ready = _prepare(run)
@@ -54,23 +53,40 @@ def train_language(run: TrainingRun) -> tuple[Any, Any, Record]:
         expected = preflight.expected_memory(ready.model, ready.rows, params, trainer.saved_bytes())
         memory = preflight.memory_line(expected, preflight.available_memory(ready.model.device.type))
         logger.info(memory)
-        with preflight.explained_memory(memory):
+        try:
             trainer.train_or_resume()
+        except torch.OutOfMemoryError as error:
+            raise SteadyError(
+                f"Out of memory: {error}\n{memory}\nLower train.per_device_train_batch_size (and raise "
+                "gradient_accumulation_steps) or format.max_length, set train.gradient_checkpointing, or model.quantization: nf4."
+            ) from error
     record = training.training_summary(trainer.state)
     cuts = count_cuts(ready.rows, math.ceil(record["epochs"]))
-    _report_cuts(cuts, params)
+    if cuts["prompts_cut"] or cuts["rows_left_out"]:
+        logger.warning(
+            "format.max_length %(limit)d: %(prompts_cut)d of %(prompts_shown)d prompts shown were cut (%(tokens_cut)d tokens), and "
+            "%(rows_left_out)d training rows left out whose answer alone does not fit.",
+            cuts | {"limit": params.format.max_length},
+        )
     return trainer.model, ready.tokenizer, counts | record | {"truncation": cuts}
 
 
 def _prepare(run: TrainingRun) -> Prepared:
     params, data = run.params, run.data
     model, tokenizer = load_language(params.model, params.runtime.device, params.runtime.device_map)
-    preflight.check_tokenizer(tokenizer, params)
-    check_positions(model, tokenizer, params.format.max_length)
     task, framed, longest = params.model.task, params.model.chat_template, params.format.max_length
+    end_id(tokenizer)  # an answer that cannot be ended, or a prompt that cannot be framed, is refused here
+    if framed:
+        chat_frame(tokenizer)
+    elif default_template(tokenizer) is not None:
+        logger.warning(
+            "model.chat_template is false: prompts go to the model as plain text, though its tokenizer has a chat template. Set it to "
+            "true to train and ask through the template."
+        )
+    check_positions(model, tokenizer, longest)
     encoder = RowEncoder(tokenizer, task, longest, framed)
     rows = GenerativeRows(data.prompts, encoder, sampling_of(run.arm, params.train, params.seed))
-    preflight.check_rows(rows, encoder, data.labels, longest)
+    preflight.check_rows(rows, data.labels)
     # Prompts are cut, answers never: half an answer would be a wrong target.
     usable = [prompt for prompt in run.validation if encoder.fits(prompt.completion)]
     if not usable:
@@ -85,8 +101,9 @@ def _prepare(run: TrainingRun) -> Prepared:
     if params.sft.packing:
         check_packing(model, rows, tokenizer)
         rows.pack()
-    limit = answer_limit(max(len(row.answer) for row in rows.rows))
-    answering = Answering(model, tokenizer, task, framed, longest, limit)
+    # An answer may take as many tokens as the longest one learned, within bounds.
+    limit = min(max(16, *(len(row.answer) for row in rows.rows)), 128)
+    answering = Answering(model, tokenizer, framed, longest, limit)
     encoded = [encoder.row(prompt.prompt, prompt.completion) for prompt in usable]
     return Prepared(model, tokenizer, rows, encoded, usable, answering)
 
@@ -100,48 +117,39 @@ def _trainer(ready: Prepared, run: TrainingRun, kept: Checkpoints) -> Any:
         "optimizers": (loraplus_optimizer(ready.model, params.lora, params.train), None),
         "callbacks": training.shared_callbacks(run, ready.rows),
     }
-    if params.model.task == "SEQ_2_SEQ_LM":
-        from steady.finetune.language.trainers import SequenceTrainer
-
-        with preflight.explained_settings():
+    try:
+        if params.model.task == "SEQ_2_SEQ_LM":
             trainer: Any = SequenceTrainer(ready.rows, data_collator=SequenceBatches(pad), **settings)
-    else:
-        from steady.finetune.language.causal import CausalTrainer
+        else:
+            from steady.finetune.language.causal import CausalTrainer
 
-        batches = CausalBatches(pad, params.sft.completion_only_loss, params.sft.packing)
-        # Two short rows are enough to compare the two ways of computing logits, and cheap on a large model.
-        shortest = sorted(range(len(ready.rows)), key=lambda index: sum(row.length for row in ready.rows[index]))[:2]
-        first = batches([ready.rows[index] for index in shortest])
-        with preflight.explained_settings():
-            trainer = CausalTrainer(ready.rows, first, data_collator=batches, **settings)
+            batches = CausalBatches(pad, params.sft.completion_only_loss, params.sft.packing)
+            # Two short rows are enough to compare the two ways of computing logits, and cheap on a large model.
+            items = [ready.rows[index] for index in range(len(ready.rows))]
+            shortest = sorted(items, key=lambda item: sum(row.length for row in item))[:2]
+            trainer = CausalTrainer(ready.rows, batches(shortest), data_collator=batches, **settings)
+    except (ValueError, TypeError, ImportError) as error:
+        raise SteadyError(f"train, lora: the trainer refuses these settings: {error}") from error
     trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
     trainer.validation = ready.validation
     trainer.penalty = penalty_of(run)
     # A set of labels is compared as a text with its reference, whose order of labels is the right one.
     labels = () if run.data.multi_label else run.data.labels
-    trainer.generated = generated_accuracy(
-        ready.answering, ready.prompts, labels, params.sft.generate_rows, params.seed
-    )
+    drawn = params.sft.generate_rows
+    trainer.generated = generated_accuracy(ready.answering, ready.prompts, labels, drawn, params.seed)
     if params.sft.preview_steps is not None:
-        _add_previews(trainer, ready, run, kept)
+        shown = run.data.own_prompts or ready.prompts[:DEFAULT_PROMPTS]
+        previews = Previews(ready.answering, [prompt.prompt for prompt in shown], params.sft.preview_steps, run.curves)
+        # Previews of steps before a stop are read back, so that a resumed run ends with the same file.
+        step, _ = kept.last_good()
+        if step is not None:
+            previews.read(kept.path(step))
+        trainer.add_callback(previews)
+        trainer.extras = (previews.write,)
     return trainer
 
 
-def _add_previews(trainer: Any, ready: Prepared, run: TrainingRun, kept: Checkpoints) -> None:
-    shown = run.data.own_prompts or ready.prompts[:DEFAULT_PROMPTS]
-    assert run.params.sft.preview_steps is not None
-    previews = Previews(ready.answering, [prompt.prompt for prompt in shown], run.params.sft.preview_steps, run.curves)
-    # Previews of steps before a stop are read back, so that a resumed run ends with the same file.
-    step, _ = kept.last_good()
-    if step is not None:
-        previews.read(kept.path(step))
-    trainer.add_callback(previews)
-    trainer.extras = (previews.write,)
-
-
 def _arguments(ready: Prepared, run: TrainingRun, folder: str) -> Any:
-    import torch
-
     settings = training.shared_arguments(run, folder, len(ready.rows)) | {
         "remove_unused_columns": False,  # a row is no mapping of columns here
         "bf16": ready.model.dtype == torch.bfloat16,
@@ -157,15 +165,7 @@ def _arguments(ready: Prepared, run: TrainingRun, folder: str) -> Any:
 
 
 def check_packing(model: Any, rows: GenerativeRows, tokenizer: Any) -> None:
-    """Refuse to pack rows that would see each other: the logits of two packed rows have to be those of each alone.
-
-    Raises:
-        SteadyError: they are not, or the model takes no positions.
-    """
-    import torch
-
-    from steady.finetune.language.loss import close
-
+    """SteadyError where packed rows would see each other: the logits of two packed rows have to be those of each alone."""
     pair = sorted(rows.rows, key=lambda row: row.length)[:2]
     batches = CausalBatches(tokenizer.pad_token_id, answers_only=False, packed=True)
     was_training = model.training
@@ -187,13 +187,4 @@ def check_packing(model: Any, rows: GenerativeRows, tokenizer: Any) -> None:
         raise SteadyError(
             f"sft.packing: the attention of this model ({type(model).__name__}) lets packed rows see each other. Set it to false "
             "(batches are of like length anyway), or set model.attn_implementation: sdpa."
-        )
-
-
-def _report_cuts(cuts: dict[str, int], params: FinetuneParams) -> None:
-    if cuts["prompts_cut"] or cuts["rows_left_out"]:
-        logger.warning(
-            "format.max_length %(limit)d: %(prompts_cut)d of %(prompts_shown)d prompts shown were cut (%(tokens_cut)d tokens), and "
-            "%(rows_left_out)d training rows left out whose answer alone does not fit.",
-            cuts | {"limit": params.format.max_length},
         )

@@ -18,7 +18,6 @@ from steady.models.tokenizer import Task, answer_ids, cut_prompt, prompt_ids
 from steady.prompts.schedule import TrainingPrompts
 
 Ids = NDArray[np.int32]
-LEAST_PROMPT = 1  # tokens: the first token of a causal model has nothing before it that could predict it
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class RowEncoder:
 
     def fits(self, answer: str) -> bool:
         """Whether there is an answer, and room for it and for a prompt of at least one token."""
-        room = self.max_length - (LEAST_PROMPT if self.task == "CAUSAL_LM" else 0)
+        # The first token of a causal model has nothing before it that could predict it.
+        room = self.max_length - (1 if self.task == "CAUSAL_LM" else 0)
         return bool(answer.strip()) and max(len(self.answer(answer)), len(self.answer(answer, " "))) <= room
 
     def row(self, prompt: str, answer: str) -> Row:
@@ -110,11 +110,8 @@ class GenerativeRows:
 
     def encoded(self, epoch: int) -> list[Row]:
         """The rows of an epoch."""
-        worded, examples = self.prompts.worded, self.prompts.examples
-        rows = [
-            self.encoder.row(worded(place, wording), examples[place].output)
-            for place, wording in self.sampler.shown(epoch)
-        ]
+        worded, examples, shown = self.prompts.worded, self.prompts.examples, self.sampler.shown(epoch)
+        rows = [self.encoder.row(worded(place, wording), examples[place].output) for place, wording in shown]
         self._cuts[epoch] = [row.cut for row in rows]
         self._tokens[epoch] = sum(row.length for row in rows)
         return rows

@@ -10,16 +10,14 @@ import torch
 from transformers import Seq2SeqTrainer
 
 from steady.finetune.checkpoints.trainer import Resumable
-from steady.finetune.language.batches import IGNORED, Batch, learned_tokens
-from steady.finetune.language.loss import SequenceLogits, summed_loss
+from steady.finetune.language.batches import IGNORED, Batch, SequenceLogits, learned_tokens, summed_loss
 from steady.finetune.language.rows import GenerativeRows, Row
 from steady.finetune.objectives.step import Penalty, token_positions
 from steady.finetune.sampling import EpochOrder
 from steady.models.adapters import is_plain_lora
 from steady.models.ranks import from_first, my_places, rank, summed
 
-Generated = Callable[[], float]
-EVALUATION_TOKENS = 4096  # in a batch, padding included
+EVALUATION_TOKENS = 4096  # in a batch of the evaluation, padding included
 
 
 class Generative(Resumable):
@@ -34,7 +32,7 @@ class Generative(Resumable):
     rows: GenerativeRows
     validation: Sequence[Row] = ()
     penalty: Penalty | None = None
-    generated: Generated | None = None
+    generated: Callable[[], float] | None = None
     task = "CAUSAL_LM"
     _logits: Any = None
 
@@ -60,19 +58,16 @@ class Generative(Resumable):
 
     def _adapters_in_16_bits(self: Any) -> AbstractContextManager[Any]:
         """Leave the inputs of adapters in the dtype of the base; their weights, kept in float32, are cast to it by autocast.
-
         PEFT would cast every input to float32 and autocast cast it back, in each adapted layer.
         """
         if not (self.args.bf16 and hasattr(self.model, "peft_config") and is_plain_lora(self.model)):
             return nullcontext()
         from peft.helpers import disable_input_dtype_casting
 
-        casting: AbstractContextManager[Any] = disable_input_dtype_casting(self.model)
-        return casting
+        return disable_input_dtype_casting(self.model)  # type: ignore[no-any-return]
 
     def saved_bytes(self: Any) -> int:
         """Bytes that a forward pass over the longest training item keeps for its backward pass, the weights aside.
-
         The pass is made once, before training, for what a layer keeps depends on the model, its adapter and the dtypes.
         """
         longest = max(range(len(self.rows)), key=self.rows.lengths().__getitem__)
@@ -81,9 +76,8 @@ class Generative(Resumable):
         kept: dict[int, torch.Tensor] = {}
 
         def keep(tensor: torch.Tensor) -> torch.Tensor:
-            kept[tensor.untyped_storage().data_ptr()] = (
-                tensor  # a reference, so that its memory is not reused during the count
-            )
+            # a reference, so that its memory is not reused during the count
+            kept[tensor.untyped_storage().data_ptr()] = tensor
             return tensor
 
         self.model.train()
@@ -115,7 +109,11 @@ class Generative(Resumable):
         """`eval_loss`, nats a token over all validation rows, whatever the batches; `eval_generated_accuracy` where asked."""
         self.model.eval()
         loss, tokens = 0.0, 0
-        batches = batches_of(self.validation, EVALUATION_TOKENS)
+        batches: list[list[Row]] = []
+        for row in sorted(self.validation, key=lambda row: -row.length):
+            if not batches or batches[-1][0].length * (len(batches[-1]) + 1) > EVALUATION_TOKENS:
+                batches.append([])
+            batches[-1].append(row)
         for items in [batches[place] for place in my_places(len(batches))]:
             batch = self._prepare_inputs(self.data_collator([[row] for row in items]))
             with self.accelerator.autocast(), self._adapters_in_16_bits():
@@ -130,16 +128,6 @@ class Generative(Resumable):
         self.log(dict(metrics))
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
-
-
-def batches_of(rows: Sequence[Row], tokens: int) -> list[list[Row]]:
-    """Rows longest first, in batches of at most so many tokens with their padding."""
-    batches: list[list[Row]] = []
-    for row in sorted(rows, key=lambda row: -row.length):
-        if not batches or batches[-1][0].length * (len(batches[-1]) + 1) > tokens:
-            batches.append([])
-        batches[-1].append(row)
-    return batches
 
 
 class SequenceTrainer(Generative, Seq2SeqTrainer):  # type: ignore[misc]

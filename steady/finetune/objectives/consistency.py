@@ -7,14 +7,11 @@ of an item (tilted loss, Li et al. 2021, arXiv 2007.01162).
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+import torch
+
+from steady.finetune.objectives.step import IGNORED, Step
 from steady.finetune.params import ConsistencyParams, FinetuneParams
-
-if TYPE_CHECKING:
-    import torch
-
-    from steady.finetune.objectives.step import Step
 
 
 def faults(name: str, params: FinetuneParams) -> Iterator[str]:
@@ -29,7 +26,7 @@ def faults(name: str, params: FinetuneParams) -> Iterator[str]:
         yield f"arms.{name}: consistency.placebo pairs different items of one label, and this task has no data.labels."
 
 
-def penalty(step: "Step", settings: ConsistencyParams) -> "torch.Tensor | None":
+def penalty(step: Step, settings: ConsistencyParams) -> torch.Tensor | None:
     """What the arm pays beside the mean cross-entropy, in nats; None where nothing is weighed in yet."""
     parts = []
     if settings.tilt:
@@ -47,7 +44,7 @@ def weight(settings: ConsistencyParams, progress: float) -> float:
     return settings.lambda_max * min(1.0, max(0.0, (progress - settings.start) / settings.ramp))
 
 
-def divergence(logits: "torch.Tensor", targets: "torch.Tensor", top: int) -> "torch.Tensor":
+def divergence(logits: torch.Tensor, targets: torch.Tensor, top: int) -> torch.Tensor:
     """Mean Jensen-Shannon divergence over items and shared positions, from 0 (the same distributions) to 1.
 
     JSD = mean over wordings of KL(q_v || m), with m the mean of the q_v, divided by log of the number of wordings (Lin 1991).
@@ -67,10 +64,8 @@ def divergence(logits: "torch.Tensor", targets: "torch.Tensor", top: int) -> "to
     return over_positions(price, shared(targets)) / math.log(max(2, logits.shape[1]))
 
 
-def consensus(logits: "torch.Tensor", targets: "torch.Tensor", top: int) -> "torch.Tensor":
+def consensus(logits: torch.Tensor, targets: torch.Tensor, top: int) -> torch.Tensor:
     """Mean cross-entropy in nats of all wordings to the answer of more than half of them; items without such an answer pay nothing."""
-    import torch
-
     wordings, classes = logits.shape[1], logits.shape[-1]
     answers = logits.detach().argmax(-1)
     chosen = answers.mode(dim=1).values
@@ -82,15 +77,10 @@ def consensus(logits: "torch.Tensor", targets: "torch.Tensor", top: int) -> "tor
     return over_positions(price.mean(dim=1), shared(targets) & agreed)
 
 
-def tilt(step: "Step", eta: float) -> "torch.Tensor":
+def tilt(step: Step, eta: float) -> torch.Tensor:
     """By how much the tilted cross-entropy, (1 / eta) log mean exp(eta L) over the wordings of an item, is above the plain mean.
-
     L is the mean over the positions of a wording.
     """
-    import torch
-
-    from steady.finetune.objectives.step import IGNORED
-
     known = step.targets != IGNORED
     each = torch.nn.functional.cross_entropy(
         step.logits.float().flatten(0, 2), step.targets.flatten(), ignore_index=IGNORED, reduction="none"
@@ -100,13 +90,10 @@ def tilt(step: "Step", eta: float) -> "torch.Tensor":
     return (tilted - losses.mean(dim=1)).mean()
 
 
-def coarse(logits: "torch.Tensor", top: int) -> "torch.Tensor":
+def coarse(logits: torch.Tensor, top: int) -> torch.Tensor:
     """Probabilities in float32; of a vocabulary only the `top` likeliest of the mean over wordings, and the rest as one.
-
     Answers of a hundred tokens would otherwise keep several gigabytes for the backward pass.
     """
-    import torch
-
     chances = logits.float().softmax(-1)
     if chances.shape[-1] <= top + 1:
         return chances
@@ -116,27 +103,24 @@ def coarse(logits: "torch.Tensor", top: int) -> "torch.Tensor":
     return torch.cat([likeliest, rest], dim=-1)
 
 
-def shared(targets: "torch.Tensor") -> "torch.Tensor":
+def shared(targets: torch.Tensor) -> torch.Tensor:
     """The positions `(items, positions)` that all wordings of an item have with the same target."""
     first = targets[:, :1]
     known: torch.Tensor = (targets == first).all(dim=1) & (first[:, 0] >= 0)
     return known
 
 
-def over_positions(price: "torch.Tensor", counted: "torch.Tensor") -> "torch.Tensor":
+def over_positions(price: torch.Tensor, counted: torch.Tensor) -> torch.Tensor:
     """The mean over the counted positions of each item, then over the items that have any; 0 where none has."""
     positions = counted.sum(-1)
     items = (price * counted).sum(-1) / positions.clamp_min(1)
     return items.sum() / (positions > 0).sum().clamp_min(1)
 
 
-def partnered(step: "Step") -> "tuple[torch.Tensor, torch.Tensor]":
+def partnered(step: Step) -> tuple[torch.Tensor, torch.Tensor]:
     """The placebo: each wording of an item from another item with the same answer, in a circle; items alone are left out.
-
     The batches are those of the real penalty, so whatever a placebo gains is gained by smoothing and not by the wordings.
     """
-    import torch
-
     same = (step.targets[:, None, 0] == step.targets[None, :, 0]).all(-1).tolist()
     items, wordings = step.targets.shape[:2]
     rows = []

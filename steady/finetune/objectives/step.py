@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from steady.finetune.objectives import find_objective
 from steady.finetune.run import TrainingRun
@@ -47,11 +48,8 @@ def penalty_of(run: TrainingRun) -> Penalty | None:
 
 
 def label_positions(logits: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits and targets of a classifier, with positions.
-
-    Args:
-        logits: `(rows, labels)`.
-        targets: the number of the one label `(rows,)`, or zeros and ones `(rows, labels)`.
+    """Logits and targets of a classifier with positions, from logits `(rows, labels)` and the number of the one label `(rows,)`, or
+    zeros and ones `(rows, labels)`.
     """
     if targets.ndim == 1:
         return logits[:, None], targets[:, None]
@@ -63,14 +61,8 @@ def token_positions(
     logits: torch.Tensor, targets: torch.Tensor, learned: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Logits and targets of the learned tokens, row by row and padded at the right.
-
-    Args:
-        logits: of all learned tokens, `(tokens, vocabulary)`, the rows one after the other.
-        targets: `(tokens,)`.
-        learned: how many tokens each row has, `(rows,)`.
+    `logits` `(tokens, vocabulary)` and `targets` `(tokens,)` have the rows one after the other, `learned` `(rows,)` counts theirs.
     """
-    from torch.nn.utils.rnn import pad_sequence
-
     counts = learned.tolist()
     rows = pad_sequence(list(torch.split(logits, counts)), batch_first=True)
     return rows, pad_sequence(list(torch.split(targets, counts)), batch_first=True, padding_value=IGNORED)

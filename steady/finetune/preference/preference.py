@@ -3,11 +3,14 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from steady.errors import SteadyError
-from steady.finetune.preference.rows import Question, count_pairs, encode_pairs, questions
+from steady.finetune.checkpoints.checkpoints import Checkpoints
+from steady.finetune.preference.rows import count_pairs, encode_pairs, questions
+from steady.finetune.preference.sampling import Sampling, best_and_worst, concise_reward, draw_answers, measure_answers
+from steady.finetune.preference.trainers import train_pairs, train_rewards
 from steady.finetune.run import Record, TrainingRun
 from steady.models.tokenizer import answer_ids, cut_prompt, prompt_ids
 
@@ -45,10 +48,8 @@ class _Job:
 
 
 def prefer(model: Any, tokenizer: Any, run: TrainingRun) -> Record:
-    """Train the adapter of `model`, a PeftModel, further in place; its state on entry is the reference.
-
-    Args:
-        run: the run of supervised training; curves and checkpoints of this one lie in folders `preference` below its own.
+    """Train the adapter of `model`, a PeftModel, further in place; its state on entry is the reference. Curves and checkpoints lie in
+    folders `preference` below those of `run`, the run of supervised training.
 
     Returns:
         The record of the tuning: where the pairs came from and how many were cut or dropped, TRL's figures at the first and
@@ -58,8 +59,9 @@ def prefer(model: Any, tokenizer: Any, run: TrainingRun) -> Record:
     Raises:
         SteadyError: no pair is left, or a loss is not finite. `check_settings` has refused what cannot be tuned.
     """
-    objective = run.arm.objective
-    job = _Job(model, tokenizer, run.phase("preference"))
+    objective, saved = run.arm.objective, run.checkpoints
+    saved = Checkpoints(saved.folder / "preference") if saved else None
+    job = _Job(model, tokenizer, replace(run, curves=run.curves / "preference", checkpoints=saved))
     # Measured on validation prompts: the test split is scored by the stage `evaluate` alone.
     before = _validation(job)
     record, history = _dpo(job) if objective == "dpo" else _grpo(job)
@@ -69,13 +71,21 @@ def prefer(model: Any, tokenizer: Any, run: TrainingRun) -> Record:
 
 
 def _dpo(job: _Job) -> tuple[Record, list[Record]]:
-    from steady.finetune.preference.trainers import train_pairs
-
-    dpo = job.run.params.dpo
-    prompts, seed = job.run.data.prompts, job.run.params.seed
-    # The pairs of the data: every epoch in another order and, where the arm has them, other wordings.
-    of_data = itertools.islice(questions(prompts, seed, paired=True), dpo.num_train_epochs * count_pairs(prompts))
-    pairs = _sampled_pairs(job) if dpo.pairs == "sampled" else list(of_data)
+    dpo, prompts, seed = job.run.params.dpo, job.run.data.prompts, job.run.params.seed
+    if dpo.pairs == "sampled":
+        asked = list(itertools.islice(questions(prompts, seed), dpo.num_train_epochs * len(prompts)))
+        encoded = [job.encode(question.prompt) for question in asked]
+        sampling = Sampling(dpo.temperature, max_length=dpo.max_length)
+        answers = draw_answers(job.model, job.tokenizer, encoded, sampling, seed, dpo.num_samples)
+        pairs = []
+        for question, texts in zip(asked, answers, strict=True):
+            rewards = [concise_reward(text, question.references, dpo.within_words) for text in texts]
+            if (found := best_and_worst(texts, rewards)) is not None:
+                pairs.append(replace(question, chosen=found[0], rejected=found[1]))
+    else:
+        # Every epoch in another order and, where the arm has them, other wordings.
+        every = questions(prompts, seed, paired=True)
+        pairs = list(itertools.islice(every, dpo.num_train_epochs * count_pairs(prompts)))
     rows, counts = encode_pairs(pairs, job.encode, job.encode_answer, dpo.max_length)
     if not rows:
         raise SteadyError(
@@ -86,20 +96,7 @@ def _dpo(job: _Job) -> tuple[Record, list[Record]]:
     return {"pairs_from": dpo.pairs, **counts}, history
 
 
-def _sampled_pairs(job: _Job) -> list[Question]:
-    from steady.finetune.preference.sampling import Sampling, draw_answers, rank_samples
-
-    dpo, prompts, seed = job.run.params.dpo, job.run.data.prompts, job.run.params.seed
-    asked = list(itertools.islice(questions(prompts, seed), dpo.num_train_epochs * len(prompts)))
-    rows = [job.encode(question.prompt) for question in asked]
-    sampling = Sampling(dpo.temperature, max_length=dpo.max_length)
-    answers = draw_answers(job.model, job.tokenizer, rows, sampling, seed, dpo.num_samples)
-    return rank_samples(asked, answers, dpo.within_words)
-
-
 def _grpo(job: _Job) -> tuple[Record, list[Record]]:
-    from steady.finetune.preference.trainers import train_rewards
-
     grpo = job.run.params.grpo
     together = grpo.per_device_train_batch_size * job.run.params.train.gradient_accumulation_steps
     wanted = grpo.max_steps * together // grpo.num_generations
@@ -109,8 +106,6 @@ def _grpo(job: _Job) -> tuple[Record, list[Record]]:
 
 
 def _validation(job: _Job) -> dict[str, float]:
-    from steady.finetune.preference.sampling import Sampling, measure_answers
-
     prompts = job.run.data.validation[: job.run.params.sft.generate_rows]
     if not prompts:
         return {}
@@ -131,14 +126,10 @@ def _summary(history: Sequence[Record], objective: str) -> Record:
         raise SteadyError(
             f"{objective}: a logged figure is not finite. Lower {objective}.learning_rate, or raise {objective}.beta."
         )
-    first, last = (
-        {name: entry[name] for name in SHOWN[objective] if entry.get(name) is not None}
-        for entry in (logged[0], logged[-1])
-    )
-    return {
-        "steps": logged[-1]["step"],
-        "first_loss": logged[0]["loss"],
-        "last_loss": logged[-1]["loss"],
-        "first": first,
-        "last": last,
+    ends = {"first": logged[0], "last": logged[-1]}
+    losses = {f"{end}_loss": entry["loss"] for end, entry in ends.items()}
+    figures = {
+        end: {name: entry[name] for name in SHOWN[objective] if entry.get(name) is not None}
+        for end, entry in ends.items()
     }
+    return {"steps": logged[-1]["step"], **losses, **figures}

@@ -3,19 +3,14 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 from steady.prompts.schedule import TrainingPrompts
 
 Encode = Callable[[str], list[int]]
 
 
-class PairRow(TypedDict):
-    """Token ids of a prompt and of two answers to it, the better one first; each answer ends with the end token."""
-
-    prompt_ids: list[int]
-    chosen_ids: list[int]
-    rejected_ids: list[int]
+PairRow = dict[str, list[int]]
+"""`prompt_ids`, `chosen_ids`, `rejected_ids`: a prompt and two answers to it, each of which ends with the end token."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,6 @@ class Question:
 
 def questions(prompts: TrainingPrompts, seed: int, *, paired: bool = False) -> Iterator[Question]:
     """Endless questions: round after round over the examples (with a losing answer, where `paired`), each in a new order.
-
     Round `r` words an example as epoch `r` of its schedule does.
     """
     examples = prompts.examples
@@ -68,5 +62,5 @@ def encode_pairs(
             continue
         # TRL cuts the end of an answer that is too long; a prompt that fills the room alone leaves nothing to compare.
         cut += len(prompt) + max(len(chosen), len(rejected)) > max_length
-        rows.append(PairRow(prompt_ids=prompt, chosen_ids=chosen, rejected_ids=rejected))
+        rows.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
     return rows, {"pairs": len(rows), "cut_pairs": cut, "dropped_pairs": dropped}

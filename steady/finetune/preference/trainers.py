@@ -5,20 +5,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from datasets import Dataset
 from trl import DPOConfig, DPOTrainer, GRPOConfig, GRPOTrainer
 
 from steady.finetune.callbacks import LiveCurves, TrainingBar
-from steady.finetune.checkpoints.checkpoints import Checkpoints, kept_in
+from steady.finetune.checkpoints.checkpoints import kept_in
 from steady.finetune.checkpoints.trainer import Resumable
-from steady.finetune.preference.rewards import concise_reward
 from steady.finetune.preference.rows import Encode, PairRow, Question
+from steady.finetune.preference.sampling import concise_reward
 from steady.finetune.run import Record, TrainingRun
 from steady.finetune.training import reporting
 from steady.models.ranks import rank
 
 ADAPTER, REFERENCE = "default", "ref"
-LOGS = 50  # points of a curve
 SAVES = 10  # checkpoints of a run
 OF_DPO = {"beta", "loss_type", "max_length", "learning_rate", "per_device_train_batch_size"}  # keys of trl.DPOConfig
 
@@ -28,9 +28,6 @@ class ResumableAdapter(Resumable):
 
     def _save_weights(self: Any, folder: Path) -> None:
         self.model.save_pretrained(str(folder), save_embedding_layers=False, selected_adapters=[ADAPTER])
-
-    def _send_telemetry(self) -> None:
-        """Send nothing; TRL would report every trainer that is made."""
 
 
 class PairTrainer(ResumableAdapter, DPOTrainer):
@@ -66,43 +63,23 @@ class PreferenceCurves(LiveCurves):
 
 def train_pairs(model: Any, tokenizer: Any, rows: Sequence[PairRow], run: TrainingRun) -> list[Record]:
     """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290) against a frozen copy of the adapter as it came.
-
-    The rows are taken in their order, once.
-
-    Returns:
-        What was logged, an entry for each point of the curves.
+    The rows are taken in their order, once. Returns what was logged, an entry for each point of the curves.
     """
     params = run.params.dpo
     steps = -(-len(rows) // (params.per_device_train_batch_size * run.params.train.gradient_accumulation_steps))
-    with kept_in(run.checkpoints) as kept, restored(model):
-        arguments = DPOConfig(
-            **params.model_dump(include=OF_DPO),
-            num_train_epochs=1,  # `rows` holds the pairs of all epochs, each with the wording of its epoch
-            train_sampling_strategy="sequential",  # the rows are shuffled already, once for each epoch
-            disable_dropout=True,
-            **_shared(run, kept.folder, steps),
-        )
-        # TRL copies the adapter as it is now: that copy is the reference.
-        with undisturbed(model):
-            trainer = PairTrainer(
-                model=model,
-                args=arguments,
-                train_dataset=Dataset.from_list([dict(row) for row in rows]),
-                processing_class=tokenizer,
-                callbacks=[TrainingBar(run.params.runtime.progress and rank() == 0), PreferenceCurves(run.curves)],
-            )
-        return _history(trainer, kept)
+    settings = params.model_dump(include=OF_DPO) | {
+        "num_train_epochs": 1,  # `rows` holds the pairs of all epochs, each with the wording of its epoch
+        "train_sampling_strategy": "sequential",  # the rows are shuffled already, once for each epoch
+    }
+    given = {"train_dataset": Dataset.from_list(list(rows)), "processing_class": tokenizer}
+    return _history(PairTrainer, DPOConfig, settings | _shared(run, steps), run, model=model, **given)
 
 
 def train_rewards(
     model: Any, tokenizer: Any, encode: Encode, asked: Sequence[Question], run: TrainingRun
 ) -> list[Record]:
-    """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`.
-
+    """Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) of `concise_reward`; returns what was logged.
     The questions are taken in their order; with `beta` above 0 a frozen copy of the adapter as it came is the reference.
-
-    Returns:
-        What was logged, an entry for each point of the curves.
     """
     params = run.params.grpo
 
@@ -111,44 +88,36 @@ def train_rewards(
         return [concise_reward(text, right, params.within_words) for text, right in judged]
 
     rows = [{"prompt": question.prompt, "references": list(question.references)} for question in asked]
-    with kept_in(run.checkpoints) as kept, restored(model):
-        arguments = GRPOConfig(
-            **params.model_dump(exclude={"within_words"}),
-            shuffle_dataset=False,
-            disable_dropout=True,
-            **_shared(run, kept.folder, params.max_steps),
-        )
-        with undisturbed(model):
-            trainer = RewardTrainer(
-                model=model,
-                reward_funcs=conciseness,
-                args=arguments,
-                train_dataset=Dataset.from_list(rows),
-                processing_class=tokenizer,
-                callbacks=[TrainingBar(run.params.runtime.progress and rank() == 0), PreferenceCurves(run.curves)],
-                encode=encode,
-            )
-        return _history(trainer, kept)
+    settings = params.model_dump(exclude={"within_words"}) | {"shuffle_dataset": False}
+    given = {"train_dataset": Dataset.from_list(rows), "processing_class": tokenizer, "encode": encode}
+    shared = _shared(run, params.max_steps)
+    return _history(RewardTrainer, GRPOConfig, settings | shared, run, model=model, reward_funcs=conciseness, **given)
 
 
-def _history(trainer: Any, kept: Checkpoints) -> list[Record]:
+def _history(kind: Any, config: Any, settings: Record, run: TrainingRun, model: Any, **given: Any) -> list[Record]:
     """Train, or go on from the last good checkpoint; returns what was logged from the start."""
-    trainer.checkpoints = kept
-    trainer.train_or_resume()
-    return list(trainer.state.log_history)
+    with kept_in(run.checkpoints) as kept, restored(model):
+        arguments = config(**settings, output_dir=str(kept.folder))
+        callbacks = [TrainingBar(run.params.runtime.progress and rank() == 0), PreferenceCurves(run.curves)]
+        # TRL copies the adapter as it is now: that copy is the reference.
+        with undisturbed(model):
+            trainer = kind(model=model, args=arguments, callbacks=callbacks, **given)
+        trainer.checkpoints = kept
+        trainer.train_or_resume()
+        return list(trainer.state.log_history)
 
 
-def _shared(run: TrainingRun, folder: Path, steps: int) -> Record:
+def _shared(run: TrainingRun, steps: int) -> Record:
     """Arguments of both trainers; what their own sections do not name is as in supervised training."""
     train = run.params.train
     names = ("gradient_accumulation_steps", "lr_scheduler_type", "warmup_steps", "weight_decay", "max_grad_norm")
     return {name: getattr(train, name) for name in (*names, "optim")} | {
         "activation_checkpointing": train.gradient_checkpointing,
-        "output_dir": str(folder),
+        "disable_dropout": True,
         "save_strategy": "steps",
         "save_steps": max(1, steps // SAVES),
         "restore_callback_states_from_checkpoint": True,
-        "logging_steps": max(1, steps // LOGS),
+        "logging_steps": max(1, steps // 50),  # so many points of a curve
         "bf16": False,  # the model has its dtype already; TRL would run it under autocast
         "seed": run.params.seed,
         "data_seed": run.params.seed,
@@ -160,8 +129,6 @@ def _shared(run: TrainingRun, folder: Path, steps: int) -> Record:
 @contextmanager
 def restored(model: Any) -> Iterator[None]:
     """Put back what TRL changes beside the adapter: the patched forward, the reference adapter, dropout, padding tokens."""
-    import torch
-
     base = model.get_base_model()
     config, generation = base.config.get_text_config(), base.generation_config
     pads = config.pad_token_id, generation.pad_token_id
