@@ -20,12 +20,14 @@ def pending(served) -> int:
     return served.app.state.batcher.pending
 
 
-async def at_once(url: str, count: int, health: list[float] | None = None) -> list[httpx.Response]:
-    """`count` requests at a time; `health` gets the seconds that each of the health checks beside them took."""
+async def at_once(url: str, count: int, health: list[float] | None = None, ended=None) -> list[httpx.Response]:
+    """`count` requests at a time; `health` gets the seconds of the health checks beside them, `ended` is called after each answer."""
     limits = httpx.Limits(max_connections=count + 5)
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
         await client.get("/health")
         asked = [asyncio.ensure_future(client.post("/predict", json={"text": f"text {n}"})) for n in range(count)]
+        for task in asked if ended else ():
+            task.add_done_callback(ended)
         while health is not None and not all(task.done() for task in asked):
             started = time.perf_counter()
             assert (await client.get("/health")).status_code == 200
@@ -36,14 +38,15 @@ async def at_once(url: str, count: int, health: list[float] | None = None) -> li
 
 def test_fifty_clients_at_a_queue_of_twenty_get_exactly_thirty_times_429(start):
     served = start(capacity=20)
+    refusals: list[object] = []
 
-    def let_through() -> None:
-        wait_until(lambda: pending(served) == 20)
-        time.sleep(1)
-        served.gate.opened.set()
+    def let_through(answer: object) -> None:
+        # none of those in the queue is answered before all the others are refused, however slow the machine is
+        refusals.append(answer)
+        if len(refusals) == 30:
+            served.gate.opened.set()
 
-    threading.Thread(target=let_through).start()
-    answers = asyncio.run(at_once(served.url, 50))
+    answers = asyncio.run(at_once(served.url, 50, ended=let_through))
     assert sorted(answer.status_code for answer in answers) == [200] * 20 + [429] * 30
     refused = next(answer for answer in answers if answer.status_code == 429)
     assert refused.headers["Retry-After"] == "1"
@@ -53,12 +56,18 @@ def test_fifty_clients_at_a_queue_of_twenty_get_exactly_thirty_times_429(start):
 
 def test_fifty_clients_wait_a_bounded_time_and_health_answers_throughout(start):
     served = start(capacity=50, batch_size=32)
-    served.gate.opened.set()
     served.gate.seconds = 0.1  # of every batch
     health: list[float] = []
-    started = time.perf_counter()
+    opened: list[float] = []
+
+    def let_through() -> None:
+        wait_until(lambda: pending(served) == 50, 60)
+        opened.append(time.perf_counter())
+        served.gate.opened.set()
+
+    threading.Thread(target=let_through).start()
     answers = asyncio.run(at_once(served.url, 50, health))
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - opened[0]
     assert {answer.status_code for answer in answers} == {200}
     assert len(served.gate.batches) <= 20  # 100 prompts; a loop without batches would need 100 x 0.1 s
     assert seconds < 8
