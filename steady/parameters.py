@@ -15,9 +15,25 @@ from ruamel.yaml.error import YAMLError
 from steady.errors import SteadyError
 
 SECTIONS = (
-    "seed", "model", "data", "format", "arms", "none", "full", "probe", "lora", "train", "sft", "dpo", "grpo", "consistency",
-    "evaluate", "sensitivity", "compare", "runtime",
-)  # fmt: skip
+    "seed",
+    "model",
+    "data",
+    "format",
+    "arms",
+    "none",
+    "full",
+    "probe",
+    "lora",
+    "train",
+    "sft",
+    "dpo",
+    "grpo",
+    "consistency",
+    "evaluate",
+    "sensitivity",
+    "compare",
+    "runtime",
+)
 
 
 class Section(BaseModel):

@@ -16,10 +16,17 @@ CONFIG = {
     "font": "sans-serif",
     "view": {"stroke": None},
     "axis": {
-        "labelColor": "var(--ink)", "titleColor": "var(--ink)", "gridColor": "var(--line)", "domainColor": "var(--soft)",
-        "tickColor": "var(--soft)", "labelFontSize": 12, "labelPadding": 6, "titleFontSize": 12, "titleFontWeight": "normal",
+        "labelColor": "var(--ink)",
+        "titleColor": "var(--ink)",
+        "gridColor": "var(--line)",
+        "domainColor": "var(--soft)",
+        "tickColor": "var(--soft)",
+        "labelFontSize": 12,
+        "labelPadding": 6,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
     },
-}  # fmt: skip
+}
 
 
 def draw(spec: Spec) -> str:

@@ -13,9 +13,16 @@ from steady.prepare.readers.rows import Draft
 from steady.prepare.threads import Post, nested_posts, threads
 
 SAMPLE = {
-    "message_id": "m2", "parent_id": "m1", "text": "Mars.", "role": "assistant", "lang": "en", "rank": 0, "deleted": False,
-    "review_result": True, "message_tree_id": "t1",
-}  # fmt: skip
+    "message_id": "m2",
+    "parent_id": "m1",
+    "text": "Mars.",
+    "role": "assistant",
+    "lang": "en",
+    "rank": 0,
+    "deleted": False,
+    "review_result": True,
+    "message_tree_id": "t1",
+}
 
 
 def items(files: list[File], context: Context) -> Items:

@@ -10,13 +10,17 @@ from steady.prepare.duplicates import normal_form, text_hash
 from steady.prepare.readers.rows import Draft, Row
 
 _INSTANCE = {
-    "instruction_with_input": "Say whether the word is a fruit. Word: plum", "input": "Word: plum",
-    "constraints": "Answer yes or no.", "output": "yes",
-}  # fmt: skip
+    "instruction_with_input": "Say whether the word is a fruit. Word: plum",
+    "input": "Word: plum",
+    "constraints": "Answer yes or no.",
+    "output": "yes",
+}
 _REFORMULATION = {
-    "instruction": "Is this a fruit? {INPUT}", "instruction_with_input": "Is this a fruit? Word: plum",
-    "input": "Word: plum", "output": "yes",
-}  # fmt: skip
+    "instruction": "Is this a fruit? {INPUT}",
+    "instruction_with_input": "Is this a fruit? Word: plum",
+    "input": "Word: plum",
+    "output": "yes",
+}
 _INSTRUCTION = "Say whether the word is a fruit."
 SAMPLE = {"instruction": _INSTRUCTION, "instances": [_INSTANCE], "reformulations": [_REFORMULATION]}
 _SLOT = "{INPUT}"

@@ -25,27 +25,47 @@ OWN_NAMES = ("Task", "Input", "Answer")  # descriptors where no bank names the f
 TRAINED: dict[str, dict[str, str]] = {
     "casing": {"asis": "asis", "title": "title", "upper": "upper"},
     "separator": {
-        "colon": ": ", "tight-colon": ":", "wide-colon": " : ", "blank": " ", "tab": "\t", "newline-blank": "\n ",
-        "newline-tab": "\n\t", "blank-newline-tab": " \n\t", "newline-indent": "\n    ",
+        "colon": ": ",
+        "tight-colon": ":",
+        "wide-colon": " : ",
+        "blank": " ",
+        "tab": "\t",
+        "newline-blank": "\n ",
+        "newline-tab": "\n\t",
+        "blank-newline-tab": " \n\t",
+        "newline-indent": "\n    ",
     },
     "space": {
-        "blank": " ", "double-blank": "  ", "newline": "\n", "blank-newline": " \n", "blank-newline-blank": " \n ",
-        "newline-blank": "\n ", "semicolon-newline": "; \n", "comma": ", ", "wide-comma": " , ", "wider-comma": " ,  ", "stop": ". ",
+        "blank": " ",
+        "double-blank": "  ",
+        "newline": "\n",
+        "blank-newline": " \n",
+        "blank-newline-blank": " \n ",
+        "newline-blank": "\n ",
+        "semicolon-newline": "; \n",
+        "comma": ", ",
+        "wide-comma": " , ",
+        "wider-comma": " ,  ",
+        "stop": ". ",
     },
     "option": {"none": "", "blank": "Option ", "double-blank": "Option  "},
     "wrapper": {"paren": "({})", "stop": "{}.", "half-paren": "{})", "wide-half-paren": "{} )"},
     "number": {"arabic": "arabic", "upper-letter": "upper-letter", "letter": "letter"},
-}  # fmt: skip
+}
 HELD_OUT: dict[str, dict[str, str]] = {
     "casing": {"lower": "lower"},
     "separator": {
-        "double-colon": ":: ", "tight-double-colon": "::", "triple-colon": "::: ", "dash": " - ", "tight-dash": "- ",
+        "double-colon": ":: ",
+        "tight-double-colon": "::",
+        "triple-colon": "::: ",
+        "dash": " - ",
+        "tight-dash": "- ",
     },
     "space": {"double-dash": " -- ", "double-bar": " || ", "sep": " <sep> "},
     "option": {"tight": "Option", "tab": "Option\t"},
     "wrapper": {"bracket": "[{}]", "angle": "<{}>"},
     "number": {"roman": "roman", "upper-roman": "upper-roman", "unicode-roman": "unicode-roman"},
-}  # fmt: skip
+}
 for _side in (TRAINED, HELD_OUT):
     _side["joiner"] = _side["space"]
 TRAINED["item_separator"] = {"empty": "", **TRAINED["separator"]}
