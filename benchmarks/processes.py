@@ -110,7 +110,7 @@ def stage(root: Path, arm: str, groups: Sequence[Sequence[Prompt]], setting: Set
 @click.command()
 @click.option("--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="The repository.")
 @click.option("--arm", default="baseline", show_default=True)
-@click.option("--prompts", type=click.IntRange(1), default=540, show_default=True, help="As many, in whole groups.")
+@click.option("--prompts", type=click.IntRange(1), default=120, show_default=True, help="As many, in whole groups.")
 def main(root: Path, arm: str, prompts: int) -> None:
     """Print the seconds of one process and of two."""
     for row in measure(root, arm, prompts):
