@@ -38,8 +38,8 @@ def plan_budget(lengths: Sequence[Sequence[int]], max_new_tokens: int, max_pairs
 def budget_lines(budget: Budget, max_new_tokens: int, memory: str) -> list[str]:
     """The budget in words."""
     return [
-        f"{budget.groups} groups, {budget.prompts} prompts ({budget.prompts} different ones, "
-        f"{budget.prompt_tokens} tokens), at most {budget.prompts} unique responses of at most {max_new_tokens} tokens",
+        f"{budget.groups} groups, {budget.prompts} different prompts ({budget.prompt_tokens} tokens), "
+        f"at most {budget.prompts} unique responses of at most {max_new_tokens} tokens",
         f"{budget.fewest_passes:,} token passes if the responses of a group are equal, {budget.most_passes:,} if all differ",
         f"memory beside the model: {memory}",
     ]

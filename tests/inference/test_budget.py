@@ -21,5 +21,5 @@ def test_minutes_follow_from_a_timed_sample():
 
 def test_the_budget_is_said_in_words():
     text = "\n".join(budget_lines(plan_budget([[10, 20]], 3), 3, "12 MB"))
-    for word in ("1 groups", "2 prompts", "30 tokens", "2 unique responses", "12 MB"):
+    for word in ("1 groups", "2 different prompts", "30 tokens", "2 unique responses", "12 MB"):
         assert word in text
