@@ -97,6 +97,8 @@ def test_training_learns_tells_epochs_and_reloads_to_the_same_logits(
     model, summary, rows = trained(tiny_encoder, lora, schedule, tmp_path)
     assert summary["best"]["validation_loss"] < 0.6 < summary["first_loss"]
     assert sorted(set(rows.epochs)) == [0, 1, 2]
+    # of all three epochs, without padding
+    assert summary["tokens_shown"] == 3 * sum(len(row["input_ids"]) for row in rows.rows)
     assert (tmp_path / "curves/plots/metrics/train/loss.tsv").is_file()
     manifest = ArmManifest(
         method="lora",

@@ -106,8 +106,7 @@ def train_classifier(run: TrainingRun) -> tuple[Any, Any, Record]:
     counts = training.parameter_counts(model)
     validation = [rows.encoded(prompt.prompt, prompt.completion) for prompt in run.validation]
     record |= counts | train(model, tokenizer, rows, validation, run)
-    # Tokens of the last epoch: the wordings differ from epoch to epoch, and so do their lengths.
-    return model, tokenizer, record | {"train_tokens_last_epoch": sum(rows.lengths())}
+    return model, tokenizer, record
 
 
 def wrap_with_lora(model: Any, params: LoraParams, base: Base) -> Any:
@@ -164,13 +163,14 @@ def train(
     model: Any, tokenizer: Any, rows: ScheduledRows, validation: Sequence[ModelInput], run: TrainingRun
 ) -> Record:
     """Train in place, stop early on validation loss, and leave the weights of the best epoch in `model`.
-    Returns the record of `training_summary`; SteadyError where a loss is not finite.
+    Returns the record of `training_summary` and `tokens_shown`; SteadyError where a loss is not finite.
     """
     training.set_base_dropout(model, run.params.train.base_dropout)
     with kept_in(run.checkpoints) as kept:
         arguments = TrainingArguments(
             per_device_eval_batch_size=64,
             train_sampling_strategy="group_by_length",  # batches of like length have little padding
+            include_num_input_tokens_seen="non_padding",
             **training.shared_arguments(run, str(kept.folder), len(rows)),
         )
         trainer = ClassifierTrainer(
@@ -187,7 +187,7 @@ def train(
         trainer.checkpoints, trainer.together = kept, wordings_together(run.arm)
         trainer.sampler, trainer.penalty = run.arm.sampler, penalty_of(run)
         trainer.train_or_resume()
-    return training.training_summary(trainer.state)
+    return training.training_summary(trainer.state) | {"tokens_shown": trainer.state.num_input_tokens_seen}
 
 
 def _accuracy(prediction: Any) -> dict[str, float]:
