@@ -18,6 +18,7 @@ from steady.metrics.seed_results import SeedsResults
 from steady.prepare.params import DataParams
 from steady.report import readme
 from steady.report.front_figure import front_figures
+from steady.report.study import studies
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -46,7 +47,7 @@ def prose() -> str:
 
 
 def test_every_figure_is_the_one_of_the_metrics():
-    blocks = readme.render(ROOT / "metrics")
+    blocks = readme.render(ROOT / "metrics") | {"studies": studies(ROOT / "metrics")}
     for text in (TEXT, *GUIDES.values()):
         assert readme.replace_blocks(text, blocks) == text, "run `make readme`"
     assert TEXT.count("\n") <= 200

@@ -16,8 +16,9 @@ def main(root: Path, check: bool) -> None:
     from steady.records import write_bytes
     from steady.report.front_figure import front_figures
     from steady.report.readme import render, replace_blocks
+    from steady.report.study import studies
 
-    blocks = render(root / "metrics")
+    blocks = render(root / "metrics") | {"studies": studies(root / "metrics")}
     pages = [root / "README.md", *sorted((root / "docs").glob("*.md"))]
     # a file without blocks stays as it is
     wanted = {path: replace_blocks(path.read_text(encoding="utf-8"), blocks) for path in pages}

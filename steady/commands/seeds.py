@@ -47,22 +47,17 @@ def summarize(folders: Mapping[int, Path], out: Path) -> None:
     from steady.metrics.measures import headlines
     from steady.metrics.resampling import Bootstrap
     from steady.metrics.results import Comparison
-    from steady.metrics.seed_results import Training
     from steady.parameters import read_params
     from steady.report.readme import with_spread
     from steady.repro.seeds import over_seeds, verdicts
-    from steady.repro.workspaces import read_runs, training_records
+    from steady.repro.workspaces import read_runs, trainings
 
     places = list(folders.values())
     settings = read_params(places[0] / "params.yaml", CompareStage)
     compare, names = settings.compare, list(settings.arms)
     runs = dict(zip(folders, read_runs(names, places), strict=True))
     found = over_seeds(runs, Bootstrap(compare.bootstrap_draws, 1 - compare.alpha, settings.seed))
-    for name in names:
-        records = training_records(name, places)
-        found.training[name] = [
-            Training(one.get("steps"), one.get("truncation", {}).get("tokens_shown")) for one in records
-        ]
+    found.training = trainings(names, places)
     found.claims = verdicts([read_metrics(place / "metrics/comparison.json", Comparison) for place in places])
     write_metrics(out, found)
     for name, endpoints in (found.arms | found.steps).items():

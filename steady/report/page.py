@@ -7,7 +7,7 @@ from steady.metrics.results import ClaimResult
 from steady.report import examples, pictures, tables
 from steady.report.findings import Findings
 from steady.report.generated import generated_sections
-from steady.report.markup import Markup, details, joined, shown, table, tag
+from steady.report.markup import Markup, details, joined, shown, table, tag, text
 from steady.report.matrix_browser import matrix_groups
 
 TERMS = {
@@ -168,6 +168,11 @@ def render_page(found: Findings) -> str:
     contents = tag("nav", tag("ol", *links), aria_label="Contents")
     whole = [tag("section", tag("h2", title), content, id=name) for name, title, content in parts]
     body = joined([header, contents, tag("main", *whole)])
+    return html_page("Steady: report", body, "quality")
+
+
+def html_page(title: str, body: Markup, findings: str) -> str:
+    """A page with style and script in it; `findings` is the id that keyboard users may skip to."""
     sheets = ("page.css", "matrices.css")
     style = "".join((files("steady.report") / sheet).read_text(encoding="utf-8") for sheet in sheets)
     script = (files("steady.report") / "page.js").read_text(encoding="utf-8")
@@ -179,13 +184,13 @@ def render_page(found: Findings) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>Steady: report</title>
+<title>{text(title)}</title>
 <link rel="icon" href="data:,">
 <style>
 {style}</style>
 </head>
 <body>
-<a class="skip" href="#quality">Skip to the findings</a>
+<a class="skip" href="#{findings}">Skip to the findings</a>
 {body}
 <div id="tip" role="tooltip" hidden></div>
 <script>

@@ -54,7 +54,7 @@ def render(metrics: Path) -> dict[str, str]:
         "all-arms": _arms(seeds),
         "steps": _steps(seeds),
         "claims": markdown_table(["claim", "difference", "verdict"], [_claim(seeds, claim) for claim in seeds.claims]),
-        "families": _families(seeds),
+        "families": families_text(seeds),
         "recipes": _recipes(metrics),
         "leave-one-out": _leave_one_out(read_metrics(rotated, HeldOut)) if rotated.is_file() else NOT_COMMITTED,
         "environment": _environment(environment),
@@ -87,7 +87,7 @@ def _recipes(metrics: Path) -> str:
         parts.append(
             f"**`{path.stem.removeprefix('seeds-')}`**, {count} seed{'s' if count > 1 else ''}, {found.rows} test rows, "
             f"{found.trainable_percent or 0:.2f} % of the parameters trained.{seen}\n\n{_arms(found)}\n\n{texts}"
-            f"{_families(found)}"
+            f"{families_text(found)}"
         )
     return "\n\n".join(parts) or NOT_COMMITTED
 
@@ -166,7 +166,7 @@ def _in_short(seeds: SeedsResults) -> str:
     return markdown_table(["", "accuracy", "unseen paraphrases", "worst wording", "agreement"], rows)
 
 
-def _families(found: SeedsResults) -> str:
+def families_text(found: SeedsResults) -> str:
     """What moved where, and the table by level, family and arm below it."""
     shown = in_tables(SENSITIVITY)
     rows = [

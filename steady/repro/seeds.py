@@ -1,6 +1,6 @@
 """Results over several training seeds: means, spread, and intervals that resample seeds and groups together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -27,10 +27,17 @@ Statistic = Callable[[Floats], Mapping[str, Floats]]
 Place = tuple[str, str] | None
 
 
-def over_seeds(runs: Mapping[int, RunResults], bootstrap: Bootstrap) -> SeedsResults:
-    """Everything but `training` and `claims`; `runs` has the run of each training seed, all on the same prompts."""
+def over_seeds(
+    runs: Mapping[int, RunResults], bootstrap: Bootstrap, compared: Iterable[tuple[str, str]] | None = None
+) -> SeedsResults:
+    """Everything but `training` and `claims`.
+
+    Args:
+        runs: the run of each training seed, all on the same prompts.
+        compared: the pairs of arms of which the steps are; those of a single run where it is not given.
+    """
     arms = {name: [run.by_name[name] for run in runs.values()] for name in next(iter(runs.values())).by_name}
-    pairs = {f"{base}_to_{other}": (arms[other], arms[base]) for base, other in steps(list(arms))}
+    pairs = {f"{base}_to_{other}": (arms[other], arms[base]) for base, other in compared or steps(list(arms))}
     first, last = next(iter(arms.values()))[0], list(arms.values())[-1][0]
     writes = all(found[0].texts for found in arms.values())
 

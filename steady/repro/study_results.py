@@ -1,92 +1,22 @@
-"""What a study found: a row for each method on each base, and the primary tests, corrected over all bases."""
+"""The primary tests of a study, corrected over all bases."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from steady.compare.claims import ENDPOINTS, Claim, Endpoint
 from steady.compare.paired import Testing, group_measures
 from steady.compare.verdicts import NOT_SUPPORTED, SUPPORTED, verdict
 from steady.labels import Floats
-from steady.metrics.cells import ALL
 from steady.metrics.measures import SENSITIVITY
-from steady.metrics.resampling import Bootstrap, ratio
+from steady.metrics.resampling import ratio
 from steady.metrics.run import ArmResults, RunResults
-from steady.metrics.seed_results import SeedEstimate, SeedEstimates
 from steady.metrics.statistics import detectable, detectable_mean, holm, sign_flip, swap_tests
-from steady.report.readme import estimated
-from steady.report.tables import markdown_table
-from steady.repro.seeds import Place, at_place, group_count
-
-# A column of the table, where it is measured, and the measure
-COLUMNS: tuple[tuple[str, Place, str], ...] = (
-    ("accuracy", None, "accuracy"),
-    ("L1 agreement", ("L1", ALL), "agreement"),
-    ("L1 spread", ("L1", ALL), "spread"),
-    ("L2 agreement", ("L2", ALL), "agreement"),
-    ("L2 mean accuracy", ("L2", ALL), "mean_accuracy"),
-    ("L2 worst wording", ("L2", ALL), "worst_wording_accuracy"),
-)
-
-
-class MethodResults(msgspec.Struct):
-    """A method on a base: the columns over seeds, in how many seeds it gave one answer to nearly everything, and the training."""
-
-    columns: SeedEstimates
-    degenerate: int
-    steps: list[int | None]
-    tokens: list[int | None]
-
-
-class PrimaryResult(msgspec.Struct):
-    """A claim on a base; the differences of the groups are means over seeds."""
-
-    base: str
-    id: str
-    statement: str
-    endpoint: str
-    arm: str
-    against: str
-    difference: SeedEstimate
-    groups: int
-    smallest_detectable: float | None
-    p: float
-    p_holm: float = 1.0
-    verdict: str = NOT_SUPPORTED
-
-
-class StudyResults(msgspec.Struct):
-    """`metrics/study-NAME.json`: base -> method, and the primary tests of all bases."""
-
-    name: str
-    seeds: list[int]
-    bases: dict[str, dict[str, MethodResults]]
-    primary: list[PrimaryResult]
-
+from steady.metrics.study_results import PrimaryResult
+from steady.repro.seeds import at_place, group_count
 
 # The runs of each base, in the order of the seeds
 Runs = Mapping[str, Sequence[RunResults]]
-
-
-def methods_of(
-    runs: Sequence[RunResults], records: Mapping[str, Sequence[Mapping[str, Any]]], bootstrap: Bootstrap
-) -> dict[str, MethodResults]:
-    """Every method of a base; `records` are what the manifests of each method keep of the training, seed by seed."""
-    found = {}
-    for method in runs[0].by_name:
-        arms = [run.by_name[method] for run in runs]
-        found[method] = MethodResults(
-            {title: at_place(arms, None, place, [name], bootstrap)[name] for title, place, name in COLUMNS},
-            sum(arm.sensitivity.degeneracy.degenerate for arm in arms),
-            [record.get("steps") for record in records[method]],
-            [
-                record.get("truncation", {}).get("tokens_shown", record.get("train_tokens_last_epoch"))
-                for record in records[method]
-            ],
-        )
-    return found
 
 
 def primary_tests(runs: Runs, claims: Sequence[Claim], testing: Testing) -> list[PrimaryResult]:
@@ -159,31 +89,3 @@ def _swapped(
 
     swap = swap_tests(one, other, {"it": over_seeds}, testing.permutations, testing.bootstrap.seed)["it"]
     return swap.p, detectable(swap.standard_error, testing.alpha)
-
-
-def study_text(found: StudyResults) -> str:
-    """The tables of a study in Markdown: the methods of each base, then the primary tests."""
-    seeds = f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
-    parts = [f"# {found.name}\n\nMeans over {seeds}, with intervals that resample seeds and groups."]
-    for base, methods in found.bases.items():
-        titles = ["method", *(title for title, _, _ in COLUMNS), "steps", "tokens"]
-        rows = [
-            [
-                f"{name} (one answer to nearly everything)" if method.degenerate else name,
-                *map(estimated, method.columns.values()),
-                _each(method.steps),
-                _each(method.tokens),
-            ]
-            for name, method in methods.items()
-        ]
-        parts.append(f"## {base}\n\n{markdown_table(titles, rows)}")
-    titles = ["base", "claim", "difference", "smallest effect it could show", "p (Holm)", "verdict"]
-    rows = []
-    for one in found.primary:
-        least = f"{one.smallest_detectable:.3f}" if one.smallest_detectable else "–"
-        rows.append([one.base, one.statement, estimated(one.difference, "+"), least, f"{one.p_holm:.4f}", one.verdict])
-    return "\n\n".join([*parts, f"## Primary tests\n\n{markdown_table(titles, rows)}\n"])
-
-
-def _each(values: Sequence[int | None]) -> str:
-    return "–" if None in values else " ".join(map(str, dict.fromkeys(values)))

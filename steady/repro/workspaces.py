@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from steady.errors import SteadyError
 from steady.metrics.run import RunResults, read_run
+from steady.metrics.seed_results import Training
 from steady.models.arm import read_manifest
 from steady.parameters import StageParams, read_params
 
@@ -134,6 +135,11 @@ def read_runs(names: Sequence[str], folders: Sequence[Path]) -> list[RunResults]
     return [read_run(names, folder / "metrics/arms", folder / "reports/arms", formatted) for folder in folders]
 
 
-def training_records(name: str, folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """What the manifests of an arm say of its training, workspace by workspace."""
-    return [read_manifest(folder / "models" / name).training for folder in folders]
+def trainings(names: Sequence[str], folders: Sequence[Path]) -> dict[str, list[Training]]:
+    """What the manifests of each arm say of its training, workspace by workspace."""
+    found: dict[str, list[Training]] = {}
+    for name in names:
+        records = [read_manifest(folder / "models" / name).training for folder in folders]
+        # a model that writes counts them with what was cut
+        found[name] = [Training(one.get("steps"), one.get("truncation", one).get("tokens_shown")) for one in records]
+    return found

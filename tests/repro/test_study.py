@@ -16,8 +16,12 @@ from steady.compare.claims import Claim
 from steady.errors import SteadyError
 from steady.metrics.resampling import Bootstrap
 from steady.metrics.run import read_run
+from steady.metrics.seed_results import Training
+from steady.metrics.study_results import StudyResults
+from steady.report.study import study_page, study_text
+from steady.repro.seeds import over_seeds
 from steady.repro.study import grid, make_run, read_study
-from steady.repro.study_results import StudyResults, methods_of, primary_tests, study_text
+from steady.repro.study_results import primary_tests
 
 ROOT = Path(__file__).parents[2]
 STUDY = """\
@@ -117,13 +121,14 @@ def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(
                 read_run(["baseline", "tuned"], place / "metrics/arms", place / "reports/arms", place / "formatted")
             )
         runs[base] = seeds
-    records = {"baseline": [{}, {}], "tuned": [{"steps": 9, "train_tokens_last_epoch": 70}] * 2}
-    found = StudyResults(
-        "s",
-        [0, 1],
-        {base: methods_of(each, records, testing.bootstrap) for base, each in runs.items()},
-        primary_tests(runs, claims, testing),
-    )
+    bases = {
+        base: over_seeds(dict(enumerate(each)), testing.bootstrap, [("baseline", "tuned")])
+        for base, each in runs.items()
+    }
+    for results in bases.values():
+        results.training = {"baseline": [Training(None, None)] * 2, "tuned": [Training(9, 70), Training(9, 71)]}
+    degenerate = {"one": {"baseline": 0, "tuned": 0}, "two": {"baseline": 2, "tuned": 0}}
+    found = StudyResults("s", [0, 1], bases, degenerate, primary_tests(runs, claims, testing))
     # On 24 groups the baseline is steady in 6 of them, those in which it is always wrong, and the tuned arm in all.
     steadier, better, worst = found.primary[:3]
     assert steadier.difference.value == pytest.approx(0.5) and steadier.groups == 24
@@ -135,5 +140,11 @@ def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(
         worst.verdict == "supported" and worst.p == pytest.approx(1 / 401, abs=0.01) and worst.smallest_detectable > 0
     )
     text = study_text(found)
-    assert "## one" in text and "| tuned | 0.917 [" in text and "| 9 | 70 |" in text
+    assert "## one" in text and "| tuned | 0.917 [" in text and "| 9 | 70 71 |" in text
     assert "| two | l2-agreement. | +0.500 [" in text
+    assert text.count("baseline (one answer to nearly everything in 2 of 2)") == 1
+    # the families in which the second method differs from the first
+    assert "* baseline → tuned: better in" in text
+    page = study_page(found)
+    assert "primary tests are supported, over 2 seeds" in page and "tuned, L2 agreement: 1.000 [" in page
+    assert page == study_page(found)

@@ -1,0 +1,108 @@
+"""A study in Markdown and as a page: its primary tests, a dot plot of every method on each base, the tables."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from steady.metrics.cells import ALL
+from steady.metrics.files import read_metrics
+from steady.metrics.measures import HIGHER, LOWER
+from steady.metrics.seed_results import SeedEstimate, SeedsResults
+from steady.metrics.study_results import PrimaryResult, StudyResults
+from steady.report import charts
+from steady.report.markup import Markup, joined, table, tag
+from steady.report.page import html_page
+from steady.report.readme import NOT_COMMITTED, estimated, families_text
+from steady.report.tables import markdown_table, p_value
+
+# A column of the table: the level, None for the test split; the measure; which way is better
+COLUMNS: tuple[tuple[str, str | None, str, str], ...] = (
+    ("accuracy", None, "accuracy", HIGHER),
+    ("L1 agreement", "L1", "agreement", HIGHER),
+    ("L1 spread", "L1", "spread", LOWER),
+    ("L2 agreement", "L2", "agreement", HIGHER),
+    ("L2 mean accuracy", "L2", "mean_accuracy", HIGHER),
+    ("L2 worst wording", "L2", "worst_wording_accuracy", HIGHER),
+)
+
+
+def _cell(base: SeedsResults, method: str, level: str | None, measure: str) -> SeedEstimate | None:
+    if level is None:
+        return base.arms[method][measure]
+    cell = base.families[level].get(ALL)
+    return cell.arms[method][measure] if cell else None
+
+
+def _rows(found: StudyResults, base: str) -> tuple[list[str], list[list[str]]]:
+    """The table of a base: a method to a row."""
+    results = found.bases[base]
+    header = ["method", *(title for title, *_ in COLUMNS), "steps", "tokens"]
+    rows = []
+    for name in results.arms:
+        constant = found.degenerate[base][name]
+        title = f"{name} (one answer to nearly everything in {constant} of {len(found.seeds)})" if constant else name
+        cells = [estimated(_cell(results, name, level, measure)) for _, level, measure, _ in COLUMNS]
+        trained = results.training[name]
+        rows.append([title, *cells, *(_each([getattr(one, key) for one in trained]) for key in ("steps", "tokens"))])
+    return header, rows
+
+
+def _each(values: Sequence[int | None]) -> str:
+    """The values of the seeds, equal ones once."""
+    return "–" if None in values else " ".join(map(str, dict.fromkeys(values)))
+
+
+def _primary(one: PrimaryResult) -> list[str]:
+    least = f"{one.smallest_detectable:.3f}" if one.smallest_detectable else "–"
+    return [one.base, one.statement, estimated(one.difference, "+"), least, p_value(one.p_holm), one.verdict]
+
+
+PRIMARY = ["base", "claim", "difference", "smallest effect it could show", "p (Holm)", "verdict"]
+
+
+def study_text(found: StudyResults, level: int = 1) -> str:
+    """The tables of a study in Markdown, under a heading of this level: the primary tests, then the methods of each base."""
+    marks, seeds = "#" * level, f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
+    parts = [
+        f"{marks} {found.name}\n\nMeans over {seeds}, with intervals that resample seeds and groups.",
+        markdown_table(PRIMARY, list(map(_primary, found.primary))),
+    ]
+    for base, results in found.bases.items():
+        parts += [f"{marks}# {base}", markdown_table(*_rows(found, base)), families_text(results)]
+    return "\n\n".join(parts) + "\n"
+
+
+def studies(metrics: Path) -> str:
+    """The text of every study that was committed, for `docs/results.md`."""
+    paths = sorted(metrics.glob("study-*.json"))
+    return "\n".join(study_text(read_metrics(path, StudyResults), 3) for path in paths) or NOT_COMMITTED
+
+
+def study_page(found: StudyResults) -> str:
+    """The page of a study: HTML that needs nothing beside it; equal results give equal bytes."""
+    supported = sum(one.verdict == "supported" for one in found.primary)
+    sentence = f"{supported} of {len(found.primary)} primary tests are supported, over {len(found.seeds)} seeds."
+    rows = [_primary(one) for one in found.primary]
+    sections = [tag("section", tag("h2", "Primary tests"), table("Corrected by Holm over all bases", PRIMARY, rows))]
+    for base in found.bases:
+        drawn = tag("div", *_pictures(found, base), class_="charts")
+        numbers = table("Means over seeds; intervals resample seeds and groups", *_rows(found, base))
+        sections.append(tag("section", tag("h2", base), drawn, numbers, id=base))
+    header = tag("header", tag("h1", f"Steady: the study {found.name}"), tag("p", sentence, class_="answer"))
+    return html_page(f"Steady: {found.name}", joined([header, tag("main", *sections, id="findings")]), "findings")
+
+
+def _pictures(found: StudyResults, base: str) -> Iterator[Markup]:
+    """For every column a dot and an interval for each method."""
+    results = found.bases[base]
+    for title, level, measure, better in COLUMNS:
+        rows: list[charts.Row] = []
+        for name in results.arms:
+            one = _cell(results, name, level, measure)
+            if one is not None and one.value is not None:
+                low, high = one.bounds or (one.value, one.value)
+                words = f"{name}, {title}: {estimated(one)}"
+                rows.append({"place": name, "arm": base, "value": one.value, "low": low, "high": high, "words": words})
+        if rows:
+            lowest = min(row["low"] for row in rows)
+            spec = charts.intervals(rows, [base], title, (max(0.0, round(lowest - 0.05, 1)), 1.0))
+            yield tag("figure", tag("figcaption", f"{title}; {better} is better"), Markup(charts.draw(spec)))
