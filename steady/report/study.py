@@ -59,11 +59,15 @@ def _primary(one: PrimaryResult) -> list[str]:
 PRIMARY = ["base", "claim", "difference", "smallest effect it could show", "p (Holm)", "verdict"]
 
 
+def _seeds(found: StudyResults) -> str:
+    return f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
+
+
 def study_text(found: StudyResults, level: int = 1) -> str:
     """The tables of a study in Markdown, under a heading of this level: the primary tests, then the methods of each base."""
-    marks, seeds = "#" * level, f"{len(found.seeds)} seed{'s' if len(found.seeds) > 1 else ''}"
+    marks = "#" * level
     parts = [
-        f"{marks} {found.name}\n\nMeans over {seeds}, with intervals that resample seeds and groups.",
+        f"{marks} {found.name}\n\nMeans over {_seeds(found)}, with intervals that resample seeds and groups.",
         markdown_table(PRIMARY, list(map(_primary, found.primary))),
     ]
     for base, results in found.bases.items():
@@ -80,7 +84,7 @@ def studies(metrics: Path) -> str:
 def study_page(found: StudyResults) -> str:
     """The page of a study: HTML that needs nothing beside it; equal results give equal bytes."""
     supported = sum(one.verdict == "supported" for one in found.primary)
-    sentence = f"{supported} of {len(found.primary)} primary tests are supported, over {len(found.seeds)} seeds."
+    sentence = f"{supported} of {len(found.primary)} primary tests are supported, over {_seeds(found)}."
     rows = [_primary(one) for one in found.primary]
     sections = [tag("section", tag("h2", "Primary tests"), table("Corrected by Holm over all bases", PRIMARY, rows))]
     for base in found.bases:
