@@ -33,19 +33,28 @@ DOTS = (
 
 
 def sentence(found: Findings) -> str:
-    """The answer in one sentence: how often each arm is right when the question is put in words that none was trained on."""
+    """The answer in one sentence: how often each arm is right when the question is put in words that none was trained on.
+
+    Of long answers, none of which is the reference word by word: how likely each arm finds the references.
+    """
     # paraphrases are what people do; a run without them is told by all wordings that were held out
     cells = {arm.name: arm.sensitivity.levels.get("L1", {}).get("paraphrase") for arm in found.arms}
     paraphrased = all(cell is not None and cell.n_groups for cell in cells.values())
     shown = {arm.name: (paraphrased and cells[arm.name]) or arm.sensitivity.held_out for arm in found.arms}
-    values = [f"{name} {tables.number(cell.measures['mean_accuracy'].value)}" for name, cell in shown.items()]
+    by_arm = {name: cell.measures["mean_accuracy"].value for name, cell in shown.items()}
+    written = {arm.name: arm.evaluate.generated for arm in found.arms}
+    if not found.arms[0].evaluate.labels and not any(by_arm.values()) and all(written.values()):
+        # long answers are never a reference word by word
+        what = "Perplexity of the reference answers of the test split"
+        by_arm = {name: one.test["reference_perplexity"].value for name, one in written.items() if one}
+    else:
+        wordings = "paraphrases of the instruction" if paraphrased else "wordings"
+        what = f"Accuracy under {wordings} that no arm was trained on"
+    values = ", ".join(f"{name} {tables.number(value)}" for name, value in by_arm.items())
     # made before the test, in claims.yaml
     claims = found.comparison.claims
     supported = sum(claim.verdict == "supported" for claim in claims)
-    return (
-        f"Accuracy under {'paraphrases of the instruction' if paraphrased else 'wordings'} that no arm was trained on: "
-        f"{', '.join(values)}. {supported} of the {len(claims)} claims made before the test are supported."
-    )
+    return f"{what}: {values}. {supported} of the {len(claims)} claims made before the test are supported."
 
 
 def _verdict(claim: ClaimResult) -> Markup:

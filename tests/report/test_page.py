@@ -3,17 +3,19 @@
 import re
 from collections import Counter
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from stages.report import main
 from steady.errors import SteadyError
+from steady.metrics.resampling import Estimate
 from steady.metrics.results import Confusion
 from steady.report.examples import disagreement, groups_of
 from steady.report.findings import read_findings
 from steady.report.markup import Markup, marked, tag
-from steady.report.page import render_page
+from steady.report.page import render_page, sentence
 from steady.report.pictures import MOST_LABELS, OTHERS, most_confused
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -163,3 +165,22 @@ def test_of_many_labels_the_most_confused_are_shown_and_no_answer_is_lost():
     assert found.counts[-1][-1] == 11, "the last of them is taken for one that is not shown"
     few = Confusion(names[:3], [*names[:3], "(none)"], [[1, 0, 0, 0]] * 3)
     assert most_confused(few) is few
+
+
+def test_the_sentence_is_about_the_references_where_no_long_answer_is_one_of_them():
+    def arm(name: str, accuracy: float, perplexity: float) -> SimpleNamespace:
+        cell = SimpleNamespace(n_groups=5, measures={"mean_accuracy": Estimate(accuracy, None)})
+        written = SimpleNamespace(test={"reference_perplexity": Estimate(perplexity, None)})
+        return SimpleNamespace(
+            name=name,
+            evaluate=SimpleNamespace(labels=[], generated=written),
+            sensitivity=SimpleNamespace(levels={"L1": {"paraphrase": cell}}, held_out=cell),
+        )
+
+    def said(*arms: SimpleNamespace) -> str:
+        return sentence(SimpleNamespace(arms=arms, comparison=SimpleNamespace(claims=[])))
+
+    assert said(arm("base", 0.0, 45.8), arm("tuned", 0.0, 30.4)).startswith(
+        "Perplexity of the reference answers of the test split: base 45.800, tuned 30.400."
+    )
+    assert "Accuracy under paraphrases" in said(arm("base", 0.0, 45.8), arm("tuned", 0.2, 30.4))
