@@ -59,8 +59,8 @@ def summarize(study: "Study", runs: "list[tuple[Run, Path]]") -> "StudyResults":
     from steady.metrics.resampling import Bootstrap, one_blas_thread
     from steady.metrics.study_results import StudyResults
     from steady.parameters import read_params
+    from steady.repro.primary_tests import primary_tests
     from steady.repro.seeds import over_seeds
-    from steady.repro.study_results import primary_tests
     from steady.repro.workspaces import read_runs, trainings
 
     settings = read_params(runs[0][1] / "params.yaml", CompareStage)

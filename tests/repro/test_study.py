@@ -19,9 +19,9 @@ from steady.metrics.run import read_run
 from steady.metrics.seed_results import Training
 from steady.metrics.study_results import StudyResults
 from steady.report.study import study_page, study_text
+from steady.repro.primary_tests import primary_tests
 from steady.repro.seeds import over_seeds
 from steady.repro.study import grid, make_run, read_study
-from steady.repro.study_results import primary_tests
 
 ROOT = Path(__file__).parents[2]
 STUDY = """\
