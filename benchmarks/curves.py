@@ -50,7 +50,7 @@ def responses() -> Iterator[Row]:
 
 def sizes() -> Iterator[Row]:
     """Weights of the model: a pass against the two operations that each weight of a layer takes."""
-    for shape in ("nano", "135M", "360M"):
+    for shape in ("nano", "135M", "360M", "1B"):
         model = random_llama(shape, "cpu")
         layers = sum(tensor.numel() for tensor in model.model.layers.parameters())
         rows = scored(f"{shape}, a group of 6, T=8", model, 8, [prompt_texts(LENGTH, 6)], repeats=1)
