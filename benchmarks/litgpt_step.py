@@ -1,6 +1,6 @@
 """Training a real base on tickets: ours against a step of LitGPT's `finetune_lora`, on the same rows.
 
-LitGPT's own model of SmolLM2-135M with LoRA of rank 8 on all linear layers, in bfloat16; its weights are random, which changes no
+LitGPT's own model of SmolLM2-135M with LoRA of rank 8 on all linear layers but the head, in bfloat16; its weights are random, which changes no
 time. A step is what its script does: a batch padded to its longest row, logits in chunks of 128 positions, the loss of the
 answers alone, AdamW. Ours are steps of the trainer of the finetune stage, batches of like length as it makes them. The first step of
 each is left out. LitGPT wants an older huggingface-hub, so it has an environment of its own that also sees this one's packages:
@@ -33,7 +33,7 @@ def their_steps(job: Job) -> list[Timed]:
 
     from steady.models.load import load_tokenizer
 
-    names = ("query", "key", "value", "projection", "mlp", "head")
+    names = ("query", "key", "value", "projection", "mlp")
     config = Config.from_name(
         "SmolLM2-135M-Instruct", lora_r=8, lora_alpha=16, **{f"lora_{name}": True for name in names}
     )

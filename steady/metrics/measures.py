@@ -199,6 +199,11 @@ TEXT = (
 AnyMeasure = TypeVar("AnyMeasure", bound=Measure)
 
 
+def by_name(measures: Sequence[AnyMeasure], name: str) -> AnyMeasure:
+    """The measure of that name."""
+    return next(measure for measure in measures if measure.name == name)
+
+
 def on_page(measures: Sequence[AnyMeasure]) -> list[AnyMeasure]:
     """The measures with pictures and differences."""
     return [measure for measure in measures if measure.shown == "page"]

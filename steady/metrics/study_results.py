@@ -19,7 +19,7 @@ class PrimaryResult(msgspec.Struct):
     smallest_detectable: float | None
     p: float
     p_holm: float = 1.0
-    verdict: str = "not supported"
+    verdict: str = ""
 
 
 class StudyResults(msgspec.Struct):

@@ -68,6 +68,12 @@ def _chart(rows: Sequence[Row], height: Any, encoding: Spec, *layers: Spec, widt
     }
 
 
+def point(place: str, arm: str, value: float, bounds: Sequence[float] | None, words: str) -> Row:
+    """A row of `intervals`; without an interval the mark has no bar."""
+    low, high = bounds or (value, value)
+    return {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
+
+
 def intervals(rows: Sequence[Row], arms: Sequence[str], title: str, domain: Sequence[float]) -> Spec:
     """A point with its interval for every arm in every row, the points of a row joined: the arms answered the same prompts.
 

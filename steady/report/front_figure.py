@@ -47,11 +47,10 @@ def _rows(seeds: SeedsResults, measure: str) -> Iterator[Row]:
             places.append((words, cell.arms, measure))
     for place, arms, name in places:
         for arm, found in arms.items():
-            value = found[name].value
+            value, bounds = found[name].value, found[name].bounds
             if value is not None:
-                low, high = found[name].bounds or (value, value)
-                words = f"{place}, {arm}: {value:.3f} [{low:.3f}, {high:.3f}]"
-                yield {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
+                low, high = bounds or (value, value)
+                yield charts.point(place, arm, value, bounds, f"{place}, {arm}: {value:.3f} [{low:.3f}, {high:.3f}]")
 
 
 def _coloured(svg: str, palette: Mapping[str, str]) -> str:

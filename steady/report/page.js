@@ -1,5 +1,5 @@
 "use strict";
-// Search in the rows won and lost.
+// Search in the rows won and lost, where the page has them.
 const search = document.getElementById("search");
 const rows = [...document.querySelectorAll("#rows tbody tr")];
 const texts = rows.map(row => row.textContent.toLowerCase());
@@ -12,7 +12,7 @@ function find() {
   });
   document.getElementById("matches").textContent = ` ${count} of ${rows.length} rows`;
 }
-search.addEventListener("input", find);
+search?.addEventListener("input", find);
 // What a mark of a chart says, under the pointer and under the keyboard.
 const tip = document.getElementById("tip");
 const marks = [...document.querySelectorAll("svg [role=graphics-symbol][aria-label]")].filter(mark => mark.getAttribute("aria-roledescription") !== "axis");

@@ -37,13 +37,9 @@ def _side_by_side(pictures: Sequence[Markup]) -> Markup:
 
 
 def _row(place: str, arm: str, found: Estimate) -> Row | None:
-    value = found.value
-    if value is None:
+    if found.value is None:
         return None
-    # without an interval the mark has no bar
-    low, high = found.interval or (value, value)
-    words = f"{place}, {arm}: {estimated(found)}"
-    return {"place": place, "arm": arm, "value": value, "low": low, "high": high, "words": words}
+    return charts.point(place, arm, found.value, found.interval, f"{place}, {arm}: {estimated(found)}")
 
 
 def quality_picture(found: Findings) -> Markup:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from steady.metrics.cells import ALL
 from steady.metrics.files import read_metrics
-from steady.metrics.measures import HIGHER, LOWER
+from steady.metrics.measures import QUALITY, SENSITIVITY, Measure, by_name
 from steady.metrics.seed_results import SeedEstimate, SeedsResults
 from steady.metrics.study_results import PrimaryResult, StudyResults
 from steady.report import charts
@@ -14,15 +14,20 @@ from steady.report.page import html_page
 from steady.report.readme import NOT_COMMITTED, estimated, families_text
 from steady.report.tables import markdown_table, p_value
 
-# A column of the table: the level, None for the test split; the measure; which way is better
-COLUMNS: tuple[tuple[str, str | None, str, str], ...] = (
-    ("accuracy", None, "accuracy", HIGHER),
-    ("L1 agreement", "L1", "agreement", HIGHER),
-    ("L1 spread", "L1", "spread", LOWER),
-    ("L2 agreement", "L2", "agreement", HIGHER),
-    ("L2 mean accuracy", "L2", "mean_accuracy", HIGHER),
-    ("L2 worst wording", "L2", "worst_wording_accuracy", HIGHER),
-)
+# The columns of the table, each with the level where it is measured; None is the test split
+COLUMNS: list[tuple[str | None, Measure]] = [
+    (None, by_name(QUALITY, "accuracy")),
+    ("L1", by_name(SENSITIVITY, "agreement")),
+    ("L1", by_name(SENSITIVITY, "spread")),
+    ("L2", by_name(SENSITIVITY, "agreement")),
+    ("L2", by_name(SENSITIVITY, "mean_accuracy")),
+    ("L2", by_name(SENSITIVITY, "worst_wording_accuracy")),
+]
+
+
+def _at(level: str | None, words: str) -> str:
+    """The name of a column: the level before the label or title of the measure."""
+    return f"{level} {words}" if level else words
 
 
 def _cell(base: SeedsResults, method: str, level: str | None, measure: str) -> SeedEstimate | None:
@@ -35,12 +40,12 @@ def _cell(base: SeedsResults, method: str, level: str | None, measure: str) -> S
 def _rows(found: StudyResults, base: str) -> tuple[list[str], list[list[str]]]:
     """The table of a base: a method to a row."""
     results = found.bases[base]
-    header = ["method", *(title for title, *_ in COLUMNS), "steps", "tokens"]
+    header = ["method", *(_at(level, row.label) for level, row in COLUMNS), "steps", "tokens"]
     rows = []
     for name in results.arms:
         constant = found.degenerate[base][name]
         title = f"{name} (one answer to nearly everything in {constant} of {len(found.seeds)})" if constant else name
-        cells = [estimated(_cell(results, name, level, measure)) for _, level, measure, _ in COLUMNS]
+        cells = [estimated(_cell(results, name, level, row.name)) for level, row in COLUMNS]
         trained = results.training[name]
         rows.append([title, *cells, *(_each([getattr(one, key) for one in trained]) for key in ("steps", "tokens"))])
     return header, rows
@@ -98,15 +103,14 @@ def study_page(found: StudyResults) -> str:
 def _pictures(found: StudyResults, base: str) -> Iterator[Markup]:
     """For every column a dot and an interval for each method."""
     results = found.bases[base]
-    for title, level, measure, better in COLUMNS:
-        rows: list[charts.Row] = []
+    for level, measure in COLUMNS:
+        title = _at(level, measure.label)
+        points = []
         for name in results.arms:
-            one = _cell(results, name, level, measure)
+            one = _cell(results, name, level, measure.name)
             if one is not None and one.value is not None:
-                low, high = one.bounds or (one.value, one.value)
-                words = f"{name}, {title}: {estimated(one)}"
-                rows.append({"place": name, "arm": base, "value": one.value, "low": low, "high": high, "words": words})
-        if rows:
-            lowest = min(row["low"] for row in rows)
-            spec = charts.intervals(rows, [base], title, (max(0.0, round(lowest - 0.05, 1)), 1.0))
-            yield tag("figure", tag("figcaption", f"{title}; {better} is better"), Markup(charts.draw(spec)))
+                points.append(charts.point(name, base, one.value, one.bounds, f"{name}, {title}: {estimated(one)}"))
+        if points:
+            lowest = min(point["low"] for point in points)
+            spec = charts.intervals(points, [base], title, (max(0.0, round(lowest - 0.05, 1)), 1.0))
+            yield tag("figure", tag("figcaption", _at(level, measure.title)), Markup(charts.draw(spec)))

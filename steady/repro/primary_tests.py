@@ -8,7 +8,7 @@ from steady.compare.claims import ENDPOINTS, Claim, Endpoint
 from steady.compare.paired import Testing, group_measures
 from steady.compare.verdicts import NOT_SUPPORTED, SUPPORTED, verdict
 from steady.labels import Floats
-from steady.metrics.measures import SENSITIVITY
+from steady.metrics.measures import SENSITIVITY, by_name
 from steady.metrics.resampling import ratio
 from steady.metrics.run import ArmResults, RunResults
 from steady.metrics.statistics import detectable, detectable_mean, holm, sign_flip, swap_tests
@@ -78,7 +78,7 @@ def _swapped(
 ) -> tuple[float, float]:
     """P of swapping the arms within groups, in all seeds at once, for a measure of wordings."""
     assert endpoint.cell is not None
-    of_wordings = next(row.of_wordings for row in SENSITIVITY if row.name == endpoint.measure)
+    of_wordings = by_name(SENSITIVITY, endpoint.measure).of_wordings
     assert of_wordings is not None
     # The wordings of the seeds stand side by side; the measure is taken of each seed, then the mean over seeds.
     one, other = (np.concatenate([arm.cells[endpoint.cell].scores for arm in arms], axis=1) for arms in (before, after))

@@ -34,10 +34,11 @@ def over_seeds(
 
     Args:
         runs: the run of each training seed, all on the same prompts.
-        compared: the pairs of arms of which the steps are; those of a single run where it is not given.
+        compared: the pairs of arms that are the steps; None: those that a single run compares.
     """
     arms = {name: [run.by_name[name] for run in runs.values()] for name in next(iter(runs.values())).by_name}
-    pairs = {f"{base}_to_{other}": (arms[other], arms[base]) for base, other in compared or steps(list(arms))}
+    compared = steps(list(arms)) if compared is None else compared
+    pairs = {f"{base}_to_{other}": (arms[other], arms[base]) for base, other in compared}
     first, last = next(iter(arms.values()))[0], list(arms.values())[-1][0]
     writes = all(found[0].texts for found in arms.values())
 

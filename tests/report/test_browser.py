@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from steady.metrics.files import read_metrics
+from steady.metrics.study_results import StudyResults
+from steady.report.study import study_page
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; `apt-get install chromium` brings one")
 
@@ -199,3 +203,15 @@ def test_on_paper_every_part_is_open_and_the_paper_is_white(opened):
     tab.emulate_media(media="print")
     assert tab.locator("nav").is_hidden()
     assert tab.locator("details.matrix:not([open]) table").first.is_hidden()
+
+
+def test_the_page_of_a_study_says_what_a_mark_is_without_an_error(browser, tmp_path):
+    metrics = Path(__file__).parents[2] / "metrics/study-minilm.json"
+    (tmp_path / "study.html").write_text(study_page(read_metrics(metrics, StudyResults)), encoding="utf-8")
+    opened = Tab(browser.new_context(viewport=PHONE), (tmp_path / "study.html").as_uri())
+    tab = opened.tab
+    tab.goto(opened.address)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    tab.locator("figure svg [role=graphics-symbol][aria-label^='control, accuracy']").first.focus()
+    assert tab.locator("#tip").inner_text().startswith("control, accuracy: 0.794 [")
+    assert [line for line in opened.heard if line != "data:,"] == []

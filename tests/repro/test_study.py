@@ -18,10 +18,12 @@ from steady.metrics.resampling import Bootstrap
 from steady.metrics.run import read_run
 from steady.metrics.seed_results import Training
 from steady.metrics.study_results import StudyResults
+from steady.models.arm import ArmManifest, write_manifest
 from steady.report.study import study_page, study_text
 from steady.repro.primary_tests import primary_tests
 from steady.repro.seeds import over_seeds
 from steady.repro.study import grid, make_run, read_study
+from steady.repro.workspaces import trainings
 
 ROOT = Path(__file__).parents[2]
 STUDY = """\
@@ -148,3 +150,19 @@ def test_tests_are_over_groups_averaged_over_seeds_and_corrected_over_all_bases(
     page = study_page(found)
     assert "primary tests are supported, over 2 seeds" in page and "tuned, L2 agreement: 1.000 [" in page
     assert page == study_page(found)
+
+
+def test_trainings_count_the_tokens_of_models_that_write_and_of_classifiers(tmp_path):
+    records = {
+        "probe": {},
+        "encoder": {"steps": 3, "tokens_shown": 70},
+        "writer": {"steps": 9, "truncation": {"tokens_shown": 80}},
+    }
+    for name, record in records.items():
+        (tmp_path / "models" / name).mkdir(parents=True)
+        write_manifest(
+            tmp_path / "models" / name,
+            ArmManifest(method="lora", base="b", revision=None, labels=[], max_length=8, seed=0, training=record),
+        )
+    found = trainings(list(records), [tmp_path])
+    assert found == {"probe": [Training(None, None)], "encoder": [Training(3, 70)], "writer": [Training(9, 80)]}
