@@ -1,9 +1,10 @@
 """Training a real base on tickets: ours against a step of LitGPT's `finetune_lora`, on the same rows.
 
-LitGPT's own model of SmolLM2-135M with LoRA of rank 8 on all linear layers but the head, in bfloat16; its weights are random, which changes no
-time. A step is what its script does: a batch padded to its longest row, logits in chunks of 128 positions, the loss of the
-answers alone, AdamW. Ours are steps of the trainer of the finetune stage, batches of like length as it makes them. The first step of
-each is left out. LitGPT wants an older huggingface-hub, so it has an environment of its own that also sees this one's packages:
+LitGPT's own model of SmolLM2-135M with LoRA of rank 8 on all linear layers but the head, in bfloat16; its weights are random, which
+changes no time. A step is what its script does: a batch padded to its longest row, logits in chunks of 128 positions, the loss of
+the answers alone, AdamW. Ours are steps of the trainer of the finetune stage, batches of like length as it makes them. The first
+step of each is left out. LitGPT wants an older huggingface-hub, so it has an environment of its own that also sees this one's
+packages:
 
     python -m venv /tmp/litgpt
     realpath .venv/lib/python3.*/site-packages > "$(echo /tmp/litgpt/lib/python3.*)/site-packages/steady.pth"

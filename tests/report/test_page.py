@@ -141,11 +141,13 @@ def test_the_stage_writes_the_page_and_says_what_it_did(places, page, tmp_path):
     out = tmp_path / "index.html"
     options = {"params": places.params, "metrics": places.metrics, "reports": places.reports, "comparison": places.comparison,
                "data": places.data, "format": places.format, "prompts": places.formatted,
-               "rejected": places.rejected, "versions": places.versions, "out": out}  # fmt: skip
+               "rejected": places.rejected, "versions": places.versions, "out": out,
+               "previews": out.with_name("previews.md")}  # fmt: skip
     arguments = [f"--{name}={path}" for name, path in options.items()]
     done = CliRunner().invoke(main, [*arguments, *(f"--provenance={path}" for path in places.provenance)])
     assert done.exit_code == 0, done.output
     assert out.read_text() == page
+    assert "There are none" in out.with_name("previews.md").read_text()
     missing = CliRunner().invoke(main, [*arguments, "--metrics=nowhere"])
     assert missing.exit_code == 1 and "nowhere" in missing.output and "Traceback" not in missing.output
 
