@@ -66,7 +66,7 @@ def their_steps(job: Job) -> list[Timed]:
 
 
 def our_steps(job: Job) -> list[Timed]:
-    """The same of ours, as means over the steps."""
+    """Mean seconds of one of our steps: a training of all steps less one of a single step."""
     with tempfile.TemporaryDirectory() as folder:
         shorter = ours(job._replace(steps=1), folder)
         ours_one = timed(shorter.train)

@@ -35,7 +35,7 @@ DOTS = (
 def sentence(found: Findings) -> str:
     """The answer in one sentence: how often each arm is right when the question is put in words that none was trained on.
 
-    Of long answers, none of which is the reference word by word: how likely each arm finds the references.
+    Where the answers are texts and none of them equals a reference, it gives the perplexity of the references instead.
     """
     # paraphrases are what people do; a run without them is told by all wordings that were held out
     cells = {arm.name: arm.sensitivity.levels.get("L1", {}).get("paraphrase") for arm in found.arms}
